@@ -1,0 +1,255 @@
+"""The wire vocabulary: every frame and every JSON shape, as typed structs. No input or output here. See docs/protocol.md."""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+
+from storage.accounts import Account
+
+PROTOCOL = "ailo.v1"
+LONGEST_TEXT = 8_000
+LARGEST_FRAME = 128 * 1024
+LARGEST_SEQ = 2**53
+
+Seq = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_SEQ)]
+
+
+class Code(StrEnum):
+    """Why something was refused."""
+
+    BAD_FRAME = "bad_frame"
+    BAD_REQUEST = "bad_request"
+    BUSY = "busy"
+    FOREIGN_ORIGIN = "foreign_origin"
+    NOT_FOUND = "not_found"
+    SIGNED_OUT = "signed_out"
+    SLOW_DOWN = "slow_down"
+    TOO_LONG = "too_long"
+    WRONG_CREDENTIALS = "wrong_credentials"
+    WRONG_METHOD = "wrong_method"
+    FAILED = "failed"
+
+
+class Send(msgspec.Struct, frozen=True, tag="send"):
+    """Post a message. Answered by `sent` or `error` with the same id; safe to repeat."""
+
+    id: UUID
+    thread: UUID
+    text: str
+
+
+class Read(msgspec.Struct, frozen=True, tag="read"):
+    """Mark a thread as read up to a number."""
+
+    thread: UUID
+    seq: Seq
+
+
+class Typing(msgspec.Struct, frozen=True, tag="typing"):
+    """Tell the others that one types."""
+
+    thread: UUID
+
+
+class Resume(msgspec.Struct, frozen=True, tag="resume"):
+    """Ask for what followed in each named thread."""
+
+    threads: dict[UUID, Seq]
+
+
+ClientFrame = Send | Read | Typing | Resume
+
+
+class Message(msgspec.Struct, frozen=True, tag="message"):
+    """A message, the same for every reader. ``kind`` is `broken` (and the text empty) where the row was tampered with."""
+
+    id: UUID
+    thread: UUID
+    seq: int
+    author: UUID
+    kind: str
+    at: datetime
+    text: str
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The longest text, in code points, and the largest frame, in bytes."""
+
+    text: int = LONGEST_TEXT
+    frame: int = LARGEST_FRAME
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    """The first frame of a connection."""
+
+    account: UUID
+    protocol: str = PROTOCOL
+    limits: Limits = Limits()
+
+
+class Sent(msgspec.Struct, frozen=True, tag="sent"):
+    """A message is on the disk."""
+
+    id: UUID
+    thread: UUID
+    seq: int
+    at: datetime
+
+
+class Participants(msgspec.Struct, frozen=True, tag="participants"):
+    """Who takes part in a thread has changed."""
+
+    thread: UUID
+    participants: list["Participant"]
+
+
+class ReadMark(msgspec.Struct, frozen=True, tag="read"):
+    """Somebody has read up to a number."""
+
+    thread: UUID
+    account: UUID
+    seq: int
+
+
+class Types(msgspec.Struct, frozen=True, tag="typing"):
+    """Somebody types."""
+
+    thread: UUID
+    account: UUID
+
+
+class Presence(msgspec.Struct, frozen=True, tag="presence"):
+    """Somebody has come or gone."""
+
+    account: UUID
+    online: bool
+
+
+class Resumed(msgspec.Struct, frozen=True, tag="resumed"):
+    """All that was asked for has been sent; up to where, in each thread."""
+
+    threads: dict[UUID, int]
+
+
+class Error(msgspec.Struct, frozen=True, tag="error", omit_defaults=True):
+    """A frame was refused."""
+
+    code: str
+    message: str
+    id: UUID | None = None
+
+
+class Participant(msgspec.Struct, frozen=True):
+    """Somebody who takes part, as the others see them. ``initial`` of the last name is for staff alone."""
+
+    id: UUID
+    role: str
+    first_name: str
+    initial: str | None
+    read_seq: int
+    online: bool
+
+
+class PlainMessage(msgspec.Struct, frozen=True):
+    """A message as the JSON routes give it: a `message` frame without its type."""
+
+    id: UUID
+    thread: UUID
+    seq: int
+    author: UUID
+    kind: str
+    at: datetime
+    text: str
+
+
+class ThreadEntry(msgspec.Struct, frozen=True):
+    """A thread in somebody's list."""
+
+    id: UUID
+    participants: list[Participant]
+    last_seq: int
+    read_seq: int
+    unread: int
+    waiting_since: datetime | None
+    last: PlainMessage | None
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """One's own account."""
+
+    id: UUID
+    role: str
+    first_name: str
+    locale: str
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """What signs in."""
+
+    email: Annotated[str, msgspec.Meta(max_length=400)]
+    password: Annotated[str, msgspec.Meta(max_length=1_000)]
+
+
+class NewMessage(msgspec.Struct, frozen=True):
+    """A message to post by HTTP."""
+
+    id: UUID
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_TEXT)]
+
+
+class NotUnderstood(Exception):
+    """A frame that is none of ours; ``id`` where one could be read from it."""
+
+    def __init__(self, id_: UUID | None) -> None:
+        super().__init__("not a frame of ours")
+        self.id = id_
+
+
+class _Id(msgspec.Struct):
+    id: UUID
+
+
+_frame_decoder: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame)
+_id_decoder = msgspec.json.Decoder(_Id)
+_encoder = msgspec.json.Encoder()
+
+
+def decode(text: str) -> ClientFrame:
+    """Read a frame from the browser. Raises NotUnderstood, which holds nothing of its text."""
+    try:
+        return _frame_decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise NotUnderstood(_id_in(text)) from None
+
+
+def _id_in(text: str) -> UUID | None:
+    try:
+        return _id_decoder.decode(text).id
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+
+
+def encode(value: Any) -> bytes:
+    """A frame or a JSON answer as UTF-8."""
+    return _encoder.encode(value)
+
+
+def plain(message: Message) -> PlainMessage:
+    """A message without its frame's type."""
+    return PlainMessage(message.id, message.thread, message.seq, message.author, message.kind, message.at, message.text)
+
+
+def profile(account: Account) -> Profile:
+    """What somebody is told of their own account."""
+    return Profile(account.id, account.role.value, account.first_name, account.locale)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(ms: int) -> datetime:
+    """A time in ms since 1970, as it goes on the wire (RFC 3339 in UTC)."""
+    return _EPOCH + timedelta(milliseconds=ms)

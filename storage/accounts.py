@@ -1,0 +1,158 @@
+"""Accounts: who can sign in, in what role, with which public key; and the password keyhole of each."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from storage.database import Reader, Row, Transaction
+from storage.guarding import Guard
+from storage.keyholes import AccountKey
+
+
+class Role(StrEnum):
+    """What an account is in the service."""
+
+    MEMBER = "member"
+    PROFESSIONAL = "professional"
+    COMPANION = "companion"
+    ADMINISTRATOR = "administrator"
+    CLIENT = "client"
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether it answers members."""
+        return self in {Role.PROFESSIONAL, Role.COMPANION}
+
+
+class Status(StrEnum):
+    """Whether an account may sign in."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account as read and checked. Its names are kept out of the repr."""
+
+    id: UUID
+    role: Role
+    status: Status
+    locale: str
+    time_zone: str
+    generation: int
+    public_key: bytes
+    first_name: str
+    last_name: str
+
+    def __repr__(self) -> str:
+        return f"<Account {self.id} {self.role}>"
+
+
+@dataclass(frozen=True, repr=False)
+class NewAccount:
+    """What is needed to add one. ``keyhole`` is a guarded password keyhole of ``profile``."""
+
+    key: AccountKey
+    role: Role
+    email: str
+    first_name: str
+    last_name: str
+    locale: str
+    time_zone: str
+    keyhole: bytes
+    profile: int
+
+
+@dataclass(frozen=True, repr=False)
+class Keyhole:
+    """A keyhole's row."""
+
+    profile: int
+    generation: int
+    body: bytes
+
+
+async def add(tx: Transaction, guard: Guard, new: NewAccount, now: int) -> bool:
+    """Add an account with its password keyhole. False, and nothing is kept, when its address has an account already."""
+    id_ = new.key.account
+    added = await tx.run(
+        "insert into accounts (id, address_index, email, first_name, last_name, role, status, locale, time_zone,"
+        " generation, public_key, proof, created_at) values (:id, :address_index, :email, :first_name, :last_name,"
+        " :role, :status, :locale, :time_zone, :generation, :public_key, :proof, :now) on conflict (address_index) do nothing",
+        id=id_.bytes,
+        address_index=guard.address_index(new.email),
+        email=guard.guard(new.email.encode(), "accounts", "email", id_),
+        first_name=guard.guard(new.first_name.encode(), "accounts", "first_name", id_),
+        last_name=guard.guard(new.last_name.encode(), "accounts", "last_name", id_),
+        role=new.role.value,
+        status=Status.ACTIVE.value,
+        locale=new.locale,
+        time_zone=new.time_zone,
+        generation=new.key.generation,
+        public_key=new.key.public_key,
+        proof=_proof(guard, id_, new.role, Status.ACTIVE, new.key),
+        now=now,
+    )
+    if added:
+        await _add_keyhole(tx, new, now)
+    return bool(added)
+
+
+async def _add_keyhole(tx: Transaction, new: NewAccount, now: int) -> None:
+    await tx.run(
+        "insert into keyholes (account, kind, profile, generation, body, made_at)"
+        " values (:account, 'password', :profile, :generation, :body, :now)",
+        account=new.key.account.bytes, profile=new.profile, generation=new.key.generation, body=new.keyhole, now=now,
+    )  # fmt: skip
+
+
+def _proof(guard: Guard, id_: UUID, role: Role, status: Status, key: AccountKey) -> bytes:
+    return guard.authenticate("accounts", id_, role, status, key.generation, key.public_key)
+
+
+async def by_address(reader: Reader, guard: Guard, address: str) -> Account | None:
+    """The account with this e-mail address."""
+    row = await reader.row("select * from accounts where address_index = :it", it=guard.address_index(address))
+    return _account(guard, row) if row else None
+
+
+async def by_id(reader: Reader, guard: Guard, account: UUID) -> Account | None:
+    """The account with this id. Raises CannotOpen when its row is not as the service wrote it."""
+    row = await reader.row("select * from accounts where id = :id", id=account.bytes)
+    return _account(guard, row) if row else None
+
+
+async def named(reader: Reader, guard: Guard, accounts: Iterable[UUID]) -> dict[UUID, Account]:
+    """Many accounts, each read once."""
+    found = {id_: await by_id(reader, guard, id_) for id_ in set(accounts)}
+    return {id_: account for id_, account in found.items() if account}
+
+
+def _account(guard: Guard, row: Row) -> Account:
+    id_ = UUID(bytes=row["id"])
+    guard.check(row["proof"], "accounts", id_, row["role"], row["status"], row["generation"], row["public_key"])
+    return Account(
+        id_,
+        Role(row["role"]),
+        Status(row["status"]),
+        row["locale"],
+        row["time_zone"],
+        row["generation"],
+        row["public_key"],
+        guard.unguard(row["first_name"], "accounts", "first_name", id_).decode(),
+        guard.unguard(row["last_name"], "accounts", "last_name", id_).decode(),
+    )
+
+
+async def address_of(reader: Reader, guard: Guard, account: UUID) -> str | None:
+    """The e-mail address of an account, for a letter."""
+    row = await reader.row("select email from accounts where id = :id", id=account.bytes)
+    return guard.unguard(row["email"], "accounts", "email", account).decode() if row else None
+
+
+async def password_keyhole(reader: Reader, account: UUID) -> Keyhole | None:
+    """The row of an account's password keyhole."""
+    row = await reader.row("select * from keyholes where account = :account and kind = 'password'", account=account.bytes)
+    return Keyhole(row["profile"], row["generation"], row["body"]) if row else None

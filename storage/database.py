@@ -1,0 +1,63 @@
+"""What the rest of storage asks of a database. One adapter per driver stands behind it (``sqlite``); SQL is written once.
+
+Work is a coroutine function that is given a transaction. It awaits nothing but that transaction: an adapter may run it
+from start to end in a thread of its own, in one hop. So there can be no network, and no waiting, inside a transaction.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+Value = bytes | str | int | None
+Row = Mapping[str, Any]
+
+
+class Reader(Protocol):
+    """One point in time of the database. SQL has ``:names``; a row gives its columns by name."""
+
+    async def row(self, sql: str, /, **values: Value) -> Row | None:
+        """The first row, or None."""
+        ...
+
+    async def rows(self, sql: str, /, **values: Value) -> Sequence[Row]:
+        """All rows."""
+        ...
+
+
+class Transaction(Reader, Protocol):
+    """A reader that also writes, all or nothing."""
+
+    async def run(self, sql: str, /, **values: Value) -> int:
+        """Run one statement; how many rows it changed."""
+        ...
+
+    async def run_many(self, sql: str, values: Sequence[Mapping[str, Value]], /) -> None:
+        """Run one statement for each of many values."""
+        ...
+
+
+class Database(Protocol):
+    """An open database."""
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]], /) -> T:
+        """Run ``work`` in one transaction; returns after the commit has reached the disk.
+
+        Raises Stalled when the store could not take it: then nothing of it was kept.
+        """
+        ...
+
+    async def read(self, work: Callable[[Reader], Awaitable[T]], /) -> T:
+        """Run ``work`` on one point in time, beside the writer."""
+        ...
+
+    async def copy_to(self, path: str, /) -> None:
+        """Write a whole, consistent copy without deleted content to a new file."""
+        ...
+
+    async def check(self) -> list[str]:
+        """What the database itself finds wrong with its files; empty when all is well."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what runs, and let go of the files."""
+        ...

@@ -1,0 +1,45 @@
+"""Every error that storage raises.
+
+StorageError
+├── Refused            the service must not start or go on like this; the text says what to do
+│   ├── KeyringRefused
+│   └── DatabaseRefused
+├── Stalled            the store is full or failing: the work was not done and may be tried again
+└── CannotOpen         a value does not open
+    ├── WrongKey       encrypted under a key that is not the one given
+    └── Damaged        the right key, but altered, cut, or moved from another place
+
+No text or attribute of these holds a secret or what was encrypted.
+"""
+
+
+class StorageError(Exception):
+    """Whatever storage may raise on purpose."""
+
+
+class Refused(StorageError):
+    """The settings, the keys or the files are not fit to go on; says what to do."""
+
+
+class KeyringRefused(Refused):
+    """The root keyring is missing, unreadable, readable by others, damaged, or not of this data."""
+
+
+class DatabaseRefused(Refused):
+    """The database is missing, in use, damaged, newer than the program, or has wrong settings."""
+
+
+class Stalled(StorageError):
+    """The store could not take the work; nothing was kept, and the same work may be tried again."""
+
+
+class CannotOpen(StorageError):
+    """An encrypted value does not open."""
+
+
+class WrongKey(CannotOpen):
+    """The value was encrypted under another key than those at hand."""
+
+
+class Damaged(CannotOpen):
+    """The key is right, but the value was altered, cut, or belongs to another place."""

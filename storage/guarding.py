@@ -1,0 +1,68 @@
+"""Guarded values: what the service must be able to use by itself, encrypted and authenticated with the root key.
+
+Whoever has the root keyring can open these; for what only participants may read see ``sealing``.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+
+from storage.errors import Damaged, WrongKey
+from storage.keyring import Keyring, RootKey
+from storage.primitives import (
+    VERSION,
+    Part,
+    canonical,
+    decrypt_named,
+    encrypt_named,
+    equal,
+    key_name_of,
+    keyed_hash,
+)
+
+MAC_BYTES = 32
+
+
+@dataclass(frozen=True, repr=False)
+class Guard:
+    """Guards, authenticates and looks up by the root keyring."""
+
+    keyring: Keyring
+
+    def guard(self, plaintext: bytes, *place: Part) -> bytes:
+        """Encrypt for one place, as version · key id · nonce · ciphertext. ``place`` is table, column, row…"""
+        newest = self.keyring.newest
+        return encrypt_named(newest.guarding, newest.id, plaintext, canonical(b"ailo.guarded.1", *place))
+
+    def unguard(self, value: bytes, *place: Part) -> bytes:
+        """Open a guarded value. Raises WrongKey when the keyring lacks its key, Damaged when it is not of this place."""
+        key = self._key(key_name_of(value))
+        return decrypt_named(key.guarding, value, canonical(b"ailo.guarded.1", *place))
+
+    def authenticate(self, *parts: Part) -> bytes:
+        """A proof that the service itself wrote these parts: version · key id · 32 bytes."""
+        newest = self.keyring.newest
+        return VERSION + newest.id + keyed_hash(newest.authentication, b"ailo.proof.1", canonical(b"ailo.proof.1", *parts))
+
+    def check(self, proof: bytes, *parts: Part) -> None:
+        """Raise Damaged unless ``authenticate`` made ``proof`` for just these parts, WrongKey when its key is not ours."""
+        if len(proof) != 1 + 8 + MAC_BYTES or proof[:1] != VERSION:
+            raise Damaged("a proof is cut or of an unknown version")
+        key = self._key(proof[1:9])
+        expected = keyed_hash(key.authentication, b"ailo.proof.1", canonical(b"ailo.proof.1", *parts))
+        if not equal(proof[9:], expected):
+            raise Damaged("a row is not as the service wrote it")
+
+    def address_index(self, address: str) -> bytes:
+        """The blind index (32 bytes) by which an address is found. Equal for equal normalised addresses."""
+        return keyed_hash(self.keyring.index_key, b"ailo.address.1", normalised_address(address).encode())
+
+    def _key(self, name: bytes) -> RootKey:
+        try:
+            return self.keyring.by_id[name]
+        except KeyError:
+            raise WrongKey("the keyring lacks the key of this value") from None
+
+
+def normalised_address(address: str) -> str:
+    """An e-mail address as it is compared: trimmed, NFC, case-folded."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", address.strip()).casefold())

@@ -1,0 +1,185 @@
+"""Account keys, and the keyholes through which their owner reaches them.
+
+An account owns an X25519 key pair. Its private half is stored only wrapped, once per keyhole: under the password, under
+the recovery code, under each session's cookie. A keyhole is guarded besides, so that without the root keyring not even
+guessing a password is possible. A keyhole opens an account only if what it holds gives the account's public key.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from uuid import UUID
+
+from storage.errors import Damaged
+from storage.guarding import Guard
+from storage.primitives import (
+    KEY_BYTES,
+    argon2id,
+    canonical,
+    decrypt,
+    encrypt,
+    equal,
+    keyed_hash,
+    public_key_of,
+    random_bytes,
+)
+
+SALT_BYTES = 16
+COOKIE_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one Argon2id computation takes: passes, and memory in bytes."""
+
+    passes: int
+    memory: int
+
+
+# Numbered, because a row holds the number alone: who can write the database cannot make a password cheap to guess.
+# 0 is for tests and the example only; 1 takes about 240 ms.
+PROFILES = {0: Cost(passes=1, memory=1 << 20), 1: Cost(passes=3, memory=128 << 20)}
+EXAMPLE_PROFILE = 0
+PROFILE = 1
+
+
+@dataclass(frozen=True, repr=False)
+class AccountKey:
+    """An account's unlocked key pair, of one generation. Lives in memory, for one connection or one request."""
+
+    account: UUID
+    generation: int
+    private_key: bytes
+    public_key: bytes
+
+    @classmethod
+    def fresh(cls, account: UUID, generation: int = 1) -> "AccountKey":
+        private_key = random_bytes(KEY_BYTES)
+        return cls(account, generation, private_key, public_key_of(private_key))
+
+    def draft_key(self) -> bytes:
+        """The key (32 bytes) under which the owner's browser keeps drafts."""
+        return keyed_hash(self.private_key, b"ailo.drafts.1")
+
+
+@dataclass(frozen=True, repr=False)
+class Stretched:
+    """What Argon2id makes of a password: one half proves it, the other wraps."""
+
+    verifier: bytes
+    wrapping: bytes
+
+
+@dataclass(frozen=True, repr=False)
+class PasswordKeyhole:
+    """A password keyhole as unguarded from its row: what is needed to try a password, and what it then opens."""
+
+    salt: bytes
+    verifier_hash: bytes
+    wrapped: bytes
+    profile: int
+
+
+def stretch(password: str, salt: bytes, profile: int) -> Stretched:
+    """Compute Argon2id of the NFC form of a password. Slow on purpose: run it in the bounded pool."""
+    cost = PROFILES[profile]
+    raw = argon2id(unicodedata.normalize("NFC", password).encode(), salt, passes=cost.passes, memory=cost.memory)
+    return Stretched(raw[:32], raw[32:])
+
+
+def decoy(profile: int) -> PasswordKeyhole:
+    """A keyhole that no password opens, so that an unknown address costs what a known one does."""
+    return PasswordKeyhole(random_bytes(SALT_BYTES), random_bytes(32), b"", profile)
+
+
+def guard_password(guard: Guard, key: AccountKey, password: str, profile: int) -> bytes:
+    """Make the password keyhole of an account: the body of its row. Slow, as ``stretch``."""
+    salt = random_bytes(SALT_BYTES)
+    stretched = stretch(password, salt, profile)
+    wrapped = _wrap(stretched.wrapping, key, "password")
+    body = salt + _verifier_hash(stretched) + wrapped
+    return guard.guard(body, *_password_place(key.account, profile, key.generation))
+
+
+def unguard_password(guard: Guard, body: bytes, account: UUID, profile: int, generation: int) -> PasswordKeyhole:
+    """Read a password keyhole's row. Raises CannotOpen when it is not as the service wrote it."""
+    if profile not in PROFILES:
+        raise Damaged("a keyhole names an unknown profile")
+    raw = guard.unguard(body, *_password_place(account, profile, generation))
+    return PasswordKeyhole(raw[:SALT_BYTES], raw[SALT_BYTES : SALT_BYTES + 32], raw[SALT_BYTES + 32 :], profile)
+
+
+def fits(keyhole: PasswordKeyhole, stretched: Stretched) -> bool:
+    """Whether this was the keyhole's password."""
+    return equal(keyhole.verifier_hash, _verifier_hash(stretched))
+
+
+def open_password(
+    keyhole: PasswordKeyhole, stretched: Stretched, account: UUID, generation: int, public_key: bytes
+) -> AccountKey:
+    """Unwrap the account's key. Raises CannotOpen when the keyhole is not this account's."""
+    return _unwrap(stretched.wrapping, keyhole.wrapped, "password", account, generation, public_key)
+
+
+def _password_place(account: UUID, profile: int, generation: int) -> tuple[str, str, UUID, str, int, int]:
+    return ("keyholes", "body", account, "password", profile, generation)
+
+
+def _verifier_hash(stretched: Stretched) -> bytes:
+    return keyed_hash(stretched.verifier, b"ailo.verifier.1")
+
+
+@dataclass(frozen=True, repr=False)
+class Cookie:
+    """The 32 bytes of a session's cookie; the row's id and the wrapping key come from it by two keyed hashes."""
+
+    secret: bytes
+
+    @classmethod
+    def fresh(cls) -> "Cookie":
+        return cls(random_bytes(COOKIE_BYTES))
+
+    @property
+    def session(self) -> bytes:
+        """The session's id, 32 bytes: who reads it from the database cannot make the cookie of it."""
+        return keyed_hash(self.secret, b"ailo.session.1")
+
+    def wrapping(self, pepper: bytes) -> bytes:
+        """The key of the session's keyhole. The pepper is not in any backup: an old backup's sessions stay shut."""
+        return keyed_hash(self.secret, b"ailo.keyhole.1", pepper)
+
+
+def guard_session(guard: Guard, cookie: Cookie, pepper: bytes, key: AccountKey, expires_at: int) -> bytes:
+    """Make a session's keyhole: the body of its row. ``expires_at`` in ms since 1970 is authenticated with it."""
+    wrapped = _wrap(cookie.wrapping(pepper), key, "session")
+    return guard.guard(wrapped, *_session_place(cookie, key.account, key.generation, expires_at))
+
+
+def open_session(
+    guard: Guard,
+    cookie: Cookie,
+    pepper: bytes,
+    body: bytes,
+    account: UUID,
+    generation: int,
+    public_key: bytes,
+    expires_at: int,
+) -> AccountKey:
+    """Reach an account's key through a session's row. Raises CannotOpen unless all of it is as the service wrote it."""
+    wrapped = guard.unguard(body, *_session_place(cookie, account, generation, expires_at))
+    return _unwrap(cookie.wrapping(pepper), wrapped, "session", account, generation, public_key)
+
+
+def _session_place(cookie: Cookie, account: UUID, generation: int, expires_at: int) -> tuple[str, str, bytes, UUID, int, int]:
+    return ("sessions", "body", cookie.session, account, generation, expires_at)
+
+
+def _wrap(wrapping: bytes, key: AccountKey, kind: str) -> bytes:
+    place = canonical(b"ailo.keyhole.1", kind, key.account, key.generation, key.public_key)
+    return encrypt(wrapping, key.private_key, place)
+
+
+def _unwrap(wrapping: bytes, wrapped: bytes, kind: str, account: UUID, generation: int, public_key: bytes) -> AccountKey:
+    private_key = decrypt(wrapping, wrapped, canonical(b"ailo.keyhole.1", kind, account, generation, public_key))
+    if public_key_of(private_key) != public_key:
+        raise Damaged("a keyhole does not open the account that it names")
+    return AccountKey(account, generation, private_key, public_key)

@@ -1,0 +1,147 @@
+"""The root keyring: the file of root keys, kept outside the data directory and its backups.
+
+The newest key encrypts, all of them decrypt. From each root key one key per purpose is derived; the root key itself
+encrypts nothing. The index key, by which addresses are looked up, stands beside them: it must not change when a root key does.
+"""
+
+import json
+import os
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from storage.errors import KeyringRefused
+from storage.primitives import KEY_BYTES, key_id, keyed_hash, random_bytes
+
+FORMAT = "ailo root keyring 1"
+
+
+@dataclass(frozen=True, repr=False)
+class RootKey:
+    """One root key, as the keys derived from it. ``id`` names the root key in every value."""
+
+    id: bytes
+    guarding: bytes
+    authentication: bytes
+    linking: bytes
+
+    @classmethod
+    def derived_from(cls, root: bytes) -> "RootKey":
+        return cls(
+            key_id(root),
+            keyed_hash(root, b"ailo.guard.1"),
+            keyed_hash(root, b"ailo.authentic.1"),
+            keyed_hash(root, b"ailo.linking.1"),
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class Keyring:
+    """The keys at hand: ``newest`` writes, all of ``by_id`` read. ``is_example`` marks the keyring of `ailo demo`."""
+
+    newest: RootKey
+    by_id: Mapping[bytes, RootKey]
+    index_key: bytes
+    is_example: bool = False
+
+
+def create(path: Path, *, is_example: bool = False) -> Keyring:
+    """Make a keyring with one fresh key, readable by its owner alone. Raises KeyringRefused when a file is there already."""
+    content = {
+        "format": FORMAT,
+        "example": is_example,
+        "index_key": _text(random_bytes(KEY_BYTES)),
+        "keys": [_fresh_entry()],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        write_private(path, json.dumps(content, indent=1).encode(), replace=False)
+    except FileExistsError:
+        raise KeyringRefused(f"There is a keyring at {path} already; it was left as it is.") from None
+    return load(path)
+
+
+def _fresh_entry() -> dict[str, Any]:
+    root = random_bytes(KEY_BYTES)
+    return {"id": key_id(root).hex(), "key": _text(root), "made_at": int(time.time())}
+
+
+def load(path: Path) -> Keyring:
+    """Read the keyring. Raises KeyringRefused, saying what to do, when it is missing, readable by others or damaged."""
+    content = _parsed(_read_private(path), path)
+    try:
+        roots = [(b64decode(entry["key"], validate=True), entry["id"]) for entry in content["keys"]]
+        index_key = b64decode(content["index_key"], validate=True)
+        is_sound = content["format"] == FORMAT and all(key_id(root).hex() == name for root, name in roots)
+        keys = [RootKey.derived_from(root) for root, _ in roots]
+        return _checked(is_sound and len(index_key) == KEY_BYTES, keys, index_key, is_example=bool(content["example"]))
+    except (KeyError, TypeError, ValueError, IndexError):
+        raise KeyringRefused(f"The keyring {path} is damaged: bring back a copy of it from a safe place.") from None
+
+
+def _checked(is_sound: bool, keys: list[RootKey], index_key: bytes, *, is_example: bool) -> Keyring:
+    if not is_sound:
+        raise ValueError
+    return Keyring(keys[-1], {key.id: key for key in keys}, index_key, is_example)
+
+
+def _parsed(raw: bytes, path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(raw)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise KeyringRefused(f"The keyring {path} is damaged: bring back a copy of it from a safe place.")
+    return content
+
+
+def _read_private(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            raw = file.read()
+    except FileNotFoundError:
+        raise KeyringRefused(f"There is no keyring at {path}: run `ailo init`, or set AILO_KEYS to where it is.") from None
+    except OSError as error:
+        raise KeyringRefused(f"The keyring {path} cannot be read ({error.strerror}): check its owner and rights.") from None
+    if mode & 0o077:
+        raise KeyringRefused(f"The keyring {path} can be read by other users: run `chmod 600 {path}`.")
+    return raw
+
+
+def write_private(path: Path, content: bytes, *, replace: bool) -> None:
+    """Write a file that its owner alone may read (0600 whatever the umask), whole or not at all, and on the disk.
+
+    Raises FileExistsError when there is one and ``replace`` is false.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            fresh.replace(path)
+        else:
+            path.hardlink_to(fresh)
+    finally:
+        fresh.unlink(missing_ok=True)
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Bring a directory's names to the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _text(raw: bytes) -> str:
+    return b64encode(raw).decode()

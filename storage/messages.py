@@ -1,0 +1,102 @@
+"""Messages as rows: sealed, numbered without a gap, each linked to the one before."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from storage.database import Reader, Row, Transaction
+from storage.guarding import Guard
+from storage.sealing import Fact, Place, first_link, is_linked
+
+
+@dataclass(frozen=True, slots=True)
+class SealedMessage:
+    """One row. ``at`` in ms since 1970; ``is_linked`` is false when the row does not follow from the one before."""
+
+    thread: UUID
+    seq: int
+    id: UUID
+    epoch: int
+    author: UUID
+    kind: str
+    at: int
+    body: bytes
+    link: bytes
+    is_linked: bool = True
+
+    @property
+    def place(self) -> Place:
+        return Place(self.thread, self.epoch, self.id, self.author, self.kind)
+
+
+async def add(tx: Transaction, message: SealedMessage) -> bool:
+    """Keep a message; False when the thread has one with this id already."""
+    return bool(
+        await tx.run(
+            "insert into messages (thread, seq, id, epoch, author, kind, at, body, link)"
+            " values (:thread, :seq, :id, :epoch, :author, :kind, :at, :body, :link) on conflict (id, thread) do nothing",
+            thread=message.thread.bytes,
+            seq=message.seq,
+            id=message.id.bytes,
+            epoch=message.epoch,
+            author=message.author.bytes,
+            kind=message.kind,
+            at=message.at,
+            body=message.body,
+            link=message.link,
+        )
+    )
+
+
+async def by_id(reader: Reader, thread: UUID, id_: UUID) -> SealedMessage | None:
+    """The message of a thread with this id (its link is not checked)."""
+    row = await reader.row("select * from messages where id = :id and thread = :thread", id=id_.bytes, thread=thread.bytes)
+    return _message(row, is_linked=True) if row else None
+
+
+async def before(reader: Reader, guard: Guard, thread: UUID, seq: int, limit: int, least: int = 1) -> list[SealedMessage]:
+    """At most ``limit`` messages below ``seq``, none below ``least``, in ascending order, their links checked."""
+    rows = await reader.rows(
+        "select * from messages where thread = :thread and seq < :seq and seq >= :least order by seq desc limit :limit",
+        thread=thread.bytes, seq=seq, least=least - 1, limit=limit + 1,
+    )  # fmt: skip
+    return _checked(guard, thread, rows[::-1], limit, least)
+
+
+async def after(reader: Reader, guard: Guard, thread: UUID, seq: int, limit: int, least: int = 1) -> list[SealedMessage]:
+    """At most ``limit`` messages above ``seq``, none below ``least``, in ascending order, their links checked."""
+    start = max(seq, least - 1)
+    rows = await reader.rows(
+        "select * from messages where thread = :thread and seq >= :start order by seq limit :limit",
+        thread=thread.bytes, start=start, limit=limit + 1 if start else limit,
+    )  # fmt: skip
+    return [message for message in _checked(guard, thread, rows, limit + 1, least) if message.seq > start]
+
+
+def _checked(guard: Guard, thread: UUID, rows: Sequence[Row], limit: int, least: int) -> list[SealedMessage]:
+    """Check each row against the one before it; a row that is there for its link alone is left out."""
+    checked = list(_with_links(guard, thread, rows))
+    return [message for message in checked if message.seq >= least][-limit:]
+
+
+def _with_links(guard: Guard, thread: UUID, rows: Sequence[Row]) -> Iterator[SealedMessage]:
+    keys = {key.id: key.linking for key in guard.keyring.by_id.values()}
+    previous: bytes | None = None
+    expected = rows[0]["seq"] if rows else 0
+    for row in rows:
+        if row["seq"] == 1:
+            previous = first_link(thread)
+        sound = row["seq"] == expected and (previous is None or is_linked(keys, previous, _fact(row), row["link"]))
+        yield _message(row, is_linked=sound)
+        previous, expected = row["link"], row["seq"] + 1
+
+
+def _fact(row: Row) -> Fact:
+    return Fact(row["seq"], row["at"], UUID(bytes=row["id"]), UUID(bytes=row["author"]), row["kind"], row["body"])
+
+
+def _message(row: Row, *, is_linked: bool) -> SealedMessage:
+    return SealedMessage(
+        UUID(bytes=row["thread"]), row["seq"], UUID(bytes=row["id"]), row["epoch"], UUID(bytes=row["author"]), row["kind"],
+        row["at"], row["body"], row["link"], is_linked,
+    )  # fmt: skip

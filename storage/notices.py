@@ -1,0 +1,83 @@
+"""Pending notices: that a participant may be owed a letter about a thread. At most one per participant and thread.
+
+A notice is made with the message that owes it and due when the grace time ends. Once a letter has told of it, the row
+stays for a day, so that no other letter follows until the person has read or the day has passed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from storage.database import Reader, Transaction, Value
+
+
+@dataclass(frozen=True)
+class Due:
+    """A notice whose time has come, with where its participant stands now; ``read_seq`` is None for who has left."""
+
+    account: UUID
+    thread: UUID
+    told_seq: int | None
+    read_seq: int | None
+    last_seq: int
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether there is something unread that no letter has told of yet."""
+        return self.read_seq is not None and self.last_seq > max(self.read_seq, self.told_seq or 0)
+
+
+async def owe(tx: Transaction, thread: UUID, accounts: Iterable[UUID], due_at: int) -> None:
+    """A message has come: note what it owes to those who have not read it."""
+    values: list[dict[str, Value]] = [
+        {"account": account.bytes, "thread": thread.bytes, "due_at": due_at} for account in accounts
+    ]
+    await tx.run_many(
+        "insert into pending_notices (account, thread, due_at) values (:account, :thread, :due_at)"
+        " on conflict (account, thread) do nothing",
+        values,
+    )
+
+
+async def settle(tx: Transaction, account: UUID, thread: UUID, *, has_unread: bool, due_at: int) -> None:
+    """Somebody has read. With something still unread, a notice that was told begins anew."""
+    if has_unread:
+        await tx.run(
+            "update pending_notices set told_seq = null, due_at = :due_at"
+            " where account = :account and thread = :thread and told_seq is not null",
+            account=account.bytes, thread=thread.bytes, due_at=due_at,
+        )  # fmt: skip
+    else:
+        await drop(tx, account, thread)
+
+
+async def drop(tx: Transaction, account: UUID, thread: UUID) -> None:
+    """Nothing is owed any more."""
+    await tx.run(
+        "delete from pending_notices where account = :account and thread = :thread",
+        account=account.bytes,
+        thread=thread.bytes,
+    )
+
+
+async def first_due(reader: Reader, now: int) -> Due | None:
+    """The notice that has been due for longest at ``now`` (ms since 1970)."""
+    row = await reader.row(
+        "select n.account, n.thread, n.told_seq, p.read_seq, t.last_seq from pending_notices n"
+        " join threads t on t.id = n.thread"
+        " left join participants p on p.thread = n.thread and p.account = n.account"
+        " where n.due_at <= :now order by n.due_at limit 1",
+        now=now,
+    )
+    if row is None:
+        return None
+    account, thread = UUID(bytes=row["account"]), UUID(bytes=row["thread"])
+    return Due(account, thread, row["told_seq"], row["read_seq"], row["last_seq"])
+
+
+async def tell(tx: Transaction, due: Due, quiet_until: int) -> None:
+    """A letter tells of this notice: none other until ``quiet_until`` (ms since 1970), unless the person reads."""
+    await tx.run(
+        "update pending_notices set told_seq = :last_seq, due_at = :quiet_until where account = :account and thread = :thread",
+        last_seq=due.last_seq, quiet_until=quiet_until, account=due.account.bytes, thread=due.thread.bytes,
+    )  # fmt: skip

@@ -1,0 +1,56 @@
+"""Session peppers: a secret a week that goes into the keyhole of each session begun in it.
+
+They stand beside the keyring and never in a backup, and are forgotten once no session can need them. So the sessions in
+an old backup open nothing, not even with their cookies.
+"""
+
+import json
+from base64 import b64decode, b64encode
+from pathlib import Path
+
+from storage.errors import KeyringRefused
+from storage.keyring import write_private
+from storage.primitives import KEY_BYTES, key_id, random_bytes
+
+WEEK_MS = 7 * 86_400_000
+
+
+class Peppers:
+    """The peppers in one file. Times in ms since 1970."""
+
+    def __init__(self, path: Path, kept_ms: int) -> None:
+        self._path = path
+        self._kept_ms = kept_ms
+        self._by_id: dict[bytes, tuple[int, bytes]] = _read(path)
+
+    def current(self, now: int) -> tuple[bytes, bytes]:
+        """The id and the bytes of this week's pepper, which is on the disk before it is used."""
+        id_, (made_at, pepper) = max(self._by_id.items(), key=lambda item: item[1][0], default=(b"", (0, b"")))
+        if pepper and 0 <= now - made_at < WEEK_MS:
+            return id_, pepper
+        return self._add(now)
+
+    def find(self, id_: bytes) -> bytes | None:
+        """A pepper by its id, or None when it was forgotten."""
+        found = self._by_id.get(id_)
+        return found[1] if found else None
+
+    def _add(self, now: int) -> tuple[bytes, bytes]:
+        pepper = random_bytes(KEY_BYTES)
+        kept = {name: entry for name, entry in self._by_id.items() if now - entry[0] < self._kept_ms + WEEK_MS}
+        self._by_id = {**kept, key_id(pepper): (now, pepper)}
+        content = {name.hex(): [made_at, b64encode(raw).decode()] for name, (made_at, raw) in self._by_id.items()}
+        write_private(self._path, json.dumps(content).encode(), replace=True)
+        return key_id(pepper), pepper
+
+
+def _read(path: Path) -> dict[bytes, tuple[int, bytes]]:
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_bytes())
+        return {bytes.fromhex(name): (int(made_at), b64decode(raw)) for name, (made_at, raw) in content.items()}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise KeyringRefused(
+            f"The session peppers {path} cannot be read ({type(error).__name__}): remove the file; everybody will sign in again."
+        ) from None

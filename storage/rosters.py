@@ -1,0 +1,78 @@
+"""Rosters and grants as rows: who may read which epoch, and how each of them reaches its secret."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from storage.database import Reader, Transaction, Value
+from storage.epochs import EpochSecret, Roster, open_grant
+from storage.errors import Damaged
+from storage.guarding import Guard
+from storage.keyholes import AccountKey
+
+
+@dataclass(frozen=True, repr=False)
+class Grant:
+    """A grant's row: whose key pair gave it, and the encrypted secret."""
+
+    giver_key: bytes
+    body: bytes
+
+
+async def add(tx: Transaction, guard: Guard, roster: Roster, grants: dict[UUID, bytes]) -> None:
+    """Keep a new epoch: its roster, and the grants to the accounts in it."""
+    await tx.run(
+        "insert into epochs (thread, number, roster, proof) values (:thread, :number, :roster, :proof)",
+        thread=roster.thread.bytes,
+        number=roster.number,
+        roster=roster.encoded(),
+        proof=guard.authenticate("epochs", roster.encoded()),
+    )
+    await add_grants(tx, roster, roster.giver_key, grants)
+
+
+async def add_grants(tx: Transaction, roster: Roster, giver_key: bytes, grants: dict[UUID, bytes]) -> None:
+    """Keep grants of an epoch, one for each account; a newer one takes the place of an older."""
+    values: list[dict[str, Value]] = [
+        {
+            "thread": roster.thread.bytes,
+            "epoch": roster.number,
+            "account": account.bytes,
+            "giver_key": giver_key,
+            "body": body,
+        }
+        for account, body in grants.items()
+    ]
+    await tx.run_many(
+        "insert into grants (thread, epoch, account, giver_key, body) values (:thread, :epoch, :account, :giver_key, :body)"
+        " on conflict (thread, epoch, account) do update set giver_key = excluded.giver_key, body = excluded.body",
+        values,
+    )
+
+
+async def find(reader: Reader, guard: Guard, thread: UUID, number: int) -> Roster:
+    """The roster of an epoch. Raises Damaged when it is missing or not as the service wrote it."""
+    row = await reader.row("select * from epochs where thread = :thread and number = :number", thread=thread.bytes, number=number)
+    if row is None:
+        raise Damaged("an epoch has no roster")
+    guard.check(row["proof"], "epochs", row["roster"])
+    roster = Roster.decoded(row["roster"])
+    if (roster.thread, roster.number) != (thread, number):
+        raise Damaged("a roster stands in the place of another")
+    return roster
+
+
+async def grant_of(reader: Reader, thread: UUID, number: int, account: UUID) -> Grant | None:
+    """The grant of an epoch to an account."""
+    row = await reader.row(
+        "select giver_key, body from grants where thread = :thread and epoch = :epoch and account = :account",
+        thread=thread.bytes, epoch=number, account=account.bytes,
+    )  # fmt: skip
+    return Grant(row["giver_key"], row["body"]) if row else None
+
+
+async def secret_of(reader: Reader, key: AccountKey, roster: Roster) -> EpochSecret:
+    """Reach an epoch's secret with an account's key. Raises CannotOpen when there is no grant, or none that opens."""
+    grant = await grant_of(reader, roster.thread, roster.number, key.account)
+    if grant is None:
+        raise Damaged("a participant has no grant")
+    return open_grant(grant.body, key.private_key, grant.giver_key, key.account, roster)

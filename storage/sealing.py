@@ -1,0 +1,100 @@
+"""Sealed messages: only who holds the epoch's secret can read them.
+
+The text is padded so that its length tells little, and encrypted for one place: a ciphertext moved to another thread,
+epoch, id, author or kind does not open. ``link`` chains the rows of a thread, so that what was taken out, put in,
+swapped or re-dated is seen.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from storage.epochs import MessageKey
+from storage.errors import Damaged, WrongKey
+from storage.primitives import (
+    VERSION,
+    canonical,
+    decrypt_named,
+    encrypt_named,
+    equal,
+    key_name_of,
+    keyed_hash,
+)
+
+PADDING_STEP = 256
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a message belongs."""
+
+    thread: UUID
+    epoch: int
+    id: UUID
+    author: UUID
+    kind: str
+
+    def encoded(self) -> bytes:
+        return canonical(b"ailo.message.1", self.thread, self.epoch, self.id, self.author, self.kind)
+
+
+def seal(key: MessageKey, text: str, place: Place) -> bytes:
+    """Encrypt a text for its place: version · key id · nonce · ciphertext of the padded text."""
+    return encrypt_named(key.key, key.id, _padded(text.encode()), place.encoded())
+
+
+def unseal(key: MessageKey, body: bytes, place: Place) -> str:
+    """Read a message. Raises WrongKey when it is of another epoch, Damaged when it is not as it was written."""
+    if key_name_of(body) != key.id:
+        raise WrongKey("the message was sealed under another key")
+    return _unpadded(decrypt_named(key.key, body, place.encoded())).decode()
+
+
+def _padded(raw: bytes) -> bytes:
+    """ISO/IEC 7816-4: a byte 0x80, then zeros up to the next step."""
+    size = (len(raw) // PADDING_STEP + 1) * PADDING_STEP
+    return (raw + b"\x80").ljust(size, b"\0")
+
+
+def _unpadded(raw: bytes) -> bytes:
+    stripped = raw.rstrip(b"\0")
+    if not stripped.endswith(b"\x80"):
+        raise Damaged("a message has no padding")
+    return stripped[:-1]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What a link covers of one message row. ``at`` in ms since 1970."""
+
+    seq: int
+    at: int
+    id: UUID
+    author: UUID
+    kind: str
+    body: bytes
+
+
+def first_link(thread: UUID) -> bytes:
+    """What stands before the link of a thread's message 1."""
+    return keyed_hash(b"", b"ailo.thread.1", thread.bytes)
+
+
+def link(key_name: bytes, key: bytes, previous: bytes, fact: Fact) -> bytes:
+    """The link of a message to all that stood before it: version · key id · 32 bytes."""
+    covered = canonical(
+        b"ailo.link.1",
+        previous,
+        fact.seq,
+        fact.at,
+        fact.id,
+        fact.author,
+        fact.kind,
+        keyed_hash(b"", b"ailo.body.1", fact.body),
+    )
+    return VERSION + key_name + keyed_hash(key, b"ailo.link.1", covered)
+
+
+def is_linked(linking_keys: dict[bytes, bytes], previous: bytes, fact: Fact, found: bytes) -> bool:
+    """Whether ``found`` is the link that the service wrote for this message after that link."""
+    key = linking_keys.get(found[1:9])
+    return key is not None and equal(found, link(found[1:9], key, previous, fact))

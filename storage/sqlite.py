@@ -1,0 +1,188 @@
+"""SQLite through aiosqlite: one connection that writes and checkpoints, a few beside it that read.
+
+SQLite 3.7.0 to 3.51.2 can lose a commit when two connections write or checkpoint a WAL at the same instant; so all writing
+and every checkpoint happens on one connection, and readers have ``wal_autocheckpoint=0``. The lock of the directory
+(see ``lock``) keeps other processes away.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import aiosqlite
+
+from storage.database import Reader, Row, Transaction, Value
+from storage.errors import DatabaseRefused, Stalled
+
+T = TypeVar("T")
+
+READERS = 2
+CHECKPOINT_PAGES = 20_000
+# What must hold on every connection, and is asserted after it was asked for: builds of SQLite have other defaults.
+SETTINGS: dict[str, object] = {
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "secure_delete": 1,
+    "trusted_schema": 0,
+    "temp_store": 2,
+}
+
+
+class _Statements:
+    """A transaction on a connection's own thread. Its methods never suspend: see ``_finish``."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    async def row(self, sql: str, /, **values: Value) -> Row | None:
+        return cast("Row | None", self._connection.execute(sql, values).fetchone())
+
+    async def rows(self, sql: str, /, **values: Value) -> Sequence[Row]:
+        return self._connection.execute(sql, values).fetchall()
+
+    async def run(self, sql: str, /, **values: Value) -> int:
+        return self._connection.execute(sql, values).rowcount
+
+    async def run_many(self, sql: str, values: Sequence[Mapping[str, Value]], /) -> None:
+        self._connection.executemany(sql, values)
+
+
+class _Connection(aiosqlite.Connection):
+    """An aiosqlite connection that runs a whole piece of work in one hop to its thread, rather than one hop a statement."""
+
+    async def work(self, begin: str, work: Callable[[Any], Awaitable[T]]) -> T:
+        return cast("T", await self._execute(self._work, begin, work))  # type: ignore[no-untyped-call]
+
+    def _work(self, begin: str, work: Callable[[Any], Awaitable[T]]) -> T:
+        connection = self._conn
+        connection.execute(begin)
+        try:
+            result = _finish(work(_Statements(connection)))
+            connection.execute("commit")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("rollback")
+            raise
+        return result
+
+
+def _finish(work: Awaitable[T]) -> T:
+    """Run a coroutine that never suspends to its end, here and now."""
+    coroutine = cast("Coroutine[object, None, T]", work)
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return cast("T", end.value)
+    coroutine.close()
+    raise RuntimeError("work in a transaction awaited something that is not the transaction")
+
+
+class SQLite:
+    """The database of one data directory. Made by ``open_sqlite``."""
+
+    def __init__(self, path: Path, writer: _Connection, readers: list[_Connection]) -> None:
+        self.path = path
+        self._writer = writer
+        self._all = [writer, *readers]
+        self._idle: asyncio.LifoQueue[_Connection] = asyncio.LifoQueue()
+        for reader in readers:
+            self._idle.put_nowait(reader)
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]], /) -> T:
+        try:
+            return await self._writer.work("begin immediate", work)
+        except sqlite3.OperationalError as error:
+            raise Stalled(f"the database could not write: {error.sqlite_errorname}") from None
+
+    async def read(self, work: Callable[[Reader], Awaitable[T]], /) -> T:
+        reader = await self._idle.get()
+        try:
+            return await reader.work("begin", work)
+        except sqlite3.OperationalError as error:
+            raise Stalled(f"the database could not read: {error.sqlite_errorname}") from None
+        finally:
+            self._idle.put_nowait(reader)
+
+    async def copy_to(self, path: str, /) -> None:
+        """By VACUUM INTO, from a connection of its own: unlike the backup call it leaves deleted content behind."""
+        source = await _connect(self.path, read_only=True)
+        try:
+            await source.execute("vacuum into :path", {"path": path})
+        finally:
+            await source.close()
+
+    async def check(self) -> list[str]:
+        reader = await self._idle.get()
+        try:
+            found = await reader.execute_fetchall("pragma integrity_check")
+            return [str(row[0]) for row in found if row[0] != "ok"]
+        finally:
+            self._idle.put_nowait(reader)
+
+    async def close(self) -> None:
+        """Readers first; the writer, the last to go, checkpoints and removes the WAL."""
+        for connection in reversed(self._all):
+            await connection.close()
+
+
+async def open_sqlite(path: Path) -> SQLite:
+    """Open (or make) the database file. Raises DatabaseRefused when it is damaged or the settings do not hold."""
+    opened: list[_Connection] = []
+    try:
+        opened.append(await _connect(path, read_only=False))
+        for _ in range(READERS):
+            opened.append(await _connect(path, read_only=True))  # noqa: PERF401 (what was opened must be closed on failure)
+    except sqlite3.DatabaseError as error:
+        await _close_all(opened)
+        raise DatabaseRefused(
+            f"The database {path} cannot be opened ({error.sqlite_errorname}): it is damaged or no database. Restore a backup."
+        ) from None
+    except DatabaseRefused:
+        await _close_all(opened)
+        raise
+    return SQLite(path, opened[0], opened[1:])
+
+
+async def _close_all(opened: list[_Connection]) -> None:
+    for connection in opened:
+        with suppress(sqlite3.Error):
+            await connection.close()
+
+
+async def _connect(path: Path, *, read_only: bool) -> _Connection:
+    def connector() -> sqlite3.Connection:
+        path.touch(mode=0o600)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        connection.row_factory = sqlite3.Row
+        return connection
+
+    connection = _Connection(connector, 64)
+    await connection
+    try:
+        await _set_up(connection, read_only=read_only)
+    except BaseException:
+        await _close_all([connection])
+        raise
+    return connection
+
+
+async def _set_up(connection: _Connection, *, read_only: bool) -> None:
+    wanted = {**SETTINGS, "wal_autocheckpoint": 0 if read_only else CHECKPOINT_PAGES}
+    if not read_only:
+        await connection.execute_fetchall("pragma journal_mode = wal")
+    wanted |= {"journal_mode": "wal"}
+    for name, value in wanted.items():
+        if name != "journal_mode":
+            await connection.execute_fetchall(f"pragma {name} = {value}")
+        await _assert_setting(connection, name, value)
+    if read_only:
+        await connection.execute_fetchall("pragma query_only = 1")
+
+
+async def _assert_setting(connection: _Connection, name: str, value: object) -> None:
+    found = [row[0] for row in await connection.execute_fetchall(f"pragma {name}")]
+    if found != [value]:
+        raise DatabaseRefused(f"SQLite keeps {name} at {found}, but Ailo needs {value}: use another build or file system.")

@@ -1,0 +1,62 @@
+"""The store: an open data directory with its database, keys and clock. Everything that lasts begins here."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from storage import house, keyring
+from storage.database import Database
+from storage.errors import DatabaseRefused
+from storage.guarding import Guard
+from storage.lock import DirectoryLock
+from storage.migrations import migrate
+from storage.peppers import Peppers
+from storage.settings import StorageSettings
+from storage.sqlite import open_sqlite
+
+SESSION_MS = 30 * 86_400_000
+
+Clock = Callable[[], int]
+
+
+def wall_clock() -> int:
+    """Now, in ms since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, repr=False)
+class Store:
+    """An open data directory. ``clock`` gives ms since 1970; ``officer`` is the recovery officer's public key, or empty."""
+
+    settings: StorageSettings
+    database: Database
+    guard: Guard
+    peppers: Peppers
+    officer: bytes
+    clock: Clock = wall_clock
+
+    @property
+    def is_example(self) -> bool:
+        """Whether this is the example of `ailo demo`, with passwords that are cheap to guess."""
+        return self.guard.keyring.is_example
+
+
+@asynccontextmanager
+async def open_store(settings: StorageSettings, clock: Clock = wall_clock) -> AsyncIterator[Store]:
+    """Open a data directory that `ailo init` has made. Raises Refused, saying what to do, when it must not be used."""
+    keys = keyring.load(settings.keys)
+    if not settings.database.exists():
+        raise DatabaseRefused(f"There is no Ailo in {settings.data}: run `ailo init`, or set AILO_DATA to where it is.")
+    lock = DirectoryLock(settings.data)
+    try:
+        database = await open_sqlite(settings.database)
+        try:
+            await migrate(database)
+            guard = Guard(keys)
+            officer = await house.officer(database, guard)
+            yield Store(settings, database, guard, Peppers(settings.peppers, SESSION_MS), officer, clock)
+        finally:
+            await database.close()
+    finally:
+        lock.release()

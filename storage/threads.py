@@ -1,0 +1,191 @@
+"""Threads: where each stands, who takes part, and the order of somebody's list."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from storage.database import Reader, Row, Transaction
+from storage.errors import Damaged
+from storage.guarding import Guard
+
+PAGE = 50
+
+
+class Order(StrEnum):
+    """How a list of threads is ordered: the newest first, or who has waited longest first."""
+
+    NEWEST = "newest"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True)
+class Thread:
+    """Where a thread stands. ``last_seq`` is 0 before its first message; times in ms since 1970.
+
+    ``is_sound`` is false when the row is not as the service wrote it: then nothing is added to the thread.
+    """
+
+    id: UUID
+    epoch: int
+    last_seq: int
+    last_at: int
+    last_link: bytes
+    waiting_since: int | None
+    opened_at: int
+    is_sound: bool = True
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How far a participant has read."""
+
+    account: UUID
+    read_seq: int
+    joined_at: int
+
+
+async def add(tx: Transaction, guard: Guard, thread: Thread) -> None:
+    """Keep a new thread; its first epoch follows in the same transaction."""
+    await tx.run(
+        "insert into threads (id, epoch, last_seq, last_at, last_link, head, waiting_since, opened_at)"
+        " values (:id, :epoch, :last_seq, :last_at, :last_link, :head, :waiting_since, :opened_at)",
+        **_values(guard, thread),
+        opened_at=thread.opened_at,
+    )
+
+
+async def save(tx: Transaction, guard: Guard, thread: Thread) -> None:
+    """Write where a thread stands now."""
+    await tx.run(
+        "update threads set epoch = :epoch, last_seq = :last_seq, last_at = :last_at, last_link = :last_link, head = :head,"
+        " waiting_since = :waiting_since where id = :id",
+        **_values(guard, thread),
+    )
+
+
+def _values(guard: Guard, thread: Thread) -> dict[str, bytes | int | None]:
+    return {
+        "id": thread.id.bytes,
+        "epoch": thread.epoch,
+        "last_seq": thread.last_seq,
+        "last_at": thread.last_at,
+        "last_link": thread.last_link,
+        "head": guard.authenticate("threads", thread.id, thread.epoch, thread.last_seq, thread.last_link),
+        "waiting_since": thread.waiting_since,
+    }
+
+
+async def find(reader: Reader, guard: Guard, thread: UUID) -> Thread | None:
+    """Where a thread stands, or None when there is none."""
+    row = await reader.row("select * from threads where id = :id", id=thread.bytes)
+    return _thread(guard, row) if row else None
+
+
+def _thread(guard: Guard, row: Row) -> Thread:
+    return Thread(
+        UUID(bytes=row["id"]),
+        row["epoch"],
+        row["last_seq"],
+        row["last_at"],
+        row["last_link"],
+        row["waiting_since"],
+        row["opened_at"],
+        is_sound=_is_sound(guard, row),
+    )
+
+
+def _is_sound(guard: Guard, row: Row) -> bool:
+    try:
+        guard.check(row["head"], "threads", row["id"], row["epoch"], row["last_seq"], row["last_link"])
+    except Damaged:
+        return False
+    return True
+
+
+async def list_of(reader: Reader, guard: Guard, account: UUID, order: Order, after: Thread | None) -> list[Thread]:
+    """One page of the threads in which an account takes part; ``after`` is the last of the page before."""
+    keys = {
+        Order.NEWEST: "0, - t.last_at, t.id",
+        Order.WAITING: "case when t.waiting_since is null then 1 else 0 end, coalesce(t.waiting_since, - t.last_at), t.id",
+    }[order]
+    beyond = f"and ({keys}) > (:first, :second, :third)" if after else ""
+    rows = await reader.rows(
+        "select t.* from participants p join threads t on t.id = p.thread"  # noqa: S608 (made of the constants above)
+        f" where p.account = :account {beyond} order by {keys} limit {PAGE}",
+        account=account.bytes,
+        **(_position(order, after) if after else {}),
+    )
+    return [_thread(guard, row) for row in rows]
+
+
+def _position(order: Order, thread: Thread) -> dict[str, int | bytes]:
+    if order is Order.WAITING:
+        waits = thread.waiting_since is not None
+        second = thread.waiting_since if thread.waiting_since is not None else -thread.last_at
+        return {"first": 0 if waits else 1, "second": second, "third": thread.id.bytes}
+    return {"first": 0, "second": -thread.last_at, "third": thread.id.bytes}
+
+
+async def all_ids(reader: Reader) -> Sequence[UUID]:
+    """Every thread there is."""
+    return [UUID(bytes=row["id"]) for row in await reader.rows("select id from threads order by id")]
+
+
+async def ids_of(reader: Reader, account: UUID) -> Sequence[UUID]:
+    """The threads in which an account takes part."""
+    rows = await reader.rows("select thread from participants where account = :account", account=account.bytes)
+    return [UUID(bytes=row["thread"]) for row in rows]
+
+
+async def correspondents(reader: Reader, account: UUID) -> set[UUID]:
+    """The accounts that share a thread with this one."""
+    rows = await reader.rows(
+        "select distinct other.account from participants mine join participants other on other.thread = mine.thread"
+        " where mine.account = :account and other.account <> :account",
+        account=account.bytes,
+    )
+    return {UUID(bytes=row["account"]) for row in rows}
+
+
+async def join(tx: Transaction, thread: UUID, account: UUID, now: int, read_seq: int) -> None:
+    """Note that an account takes part, with everything up to ``read_seq`` behind it."""
+    await tx.run(
+        "insert into participants (thread, account, joined_at, read_seq) values (:thread, :account, :now, :read_seq)",
+        thread=thread.bytes, account=account.bytes, now=now, read_seq=read_seq,
+    )  # fmt: skip
+
+
+async def part(tx: Transaction, thread: UUID, account: UUID) -> None:
+    """Note that an account takes part no more."""
+    await tx.run(
+        "delete from participants where thread = :thread and account = :account",
+        thread=thread.bytes,
+        account=account.bytes,
+    )
+
+
+async def marks(reader: Reader, thread: UUID) -> list[Mark]:
+    """How far each participant has read."""
+    rows = await reader.rows("select * from participants where thread = :thread order by joined_at, account", thread=thread.bytes)
+    return [Mark(UUID(bytes=row["account"]), row["read_seq"], row["joined_at"]) for row in rows]
+
+
+async def read_seq(reader: Reader, thread: UUID, account: UUID) -> int | None:
+    """How far one participant has read; None for who takes no part."""
+    row = await reader.row(
+        "select read_seq from participants where thread = :thread and account = :account",
+        thread=thread.bytes,
+        account=account.bytes,
+    )
+    return row["read_seq"] if row else None
+
+
+async def mark(tx: Transaction, thread: UUID, account: UUID, seq: int) -> bool:
+    """Move a read mark forward; whether it moved."""
+    return bool(
+        await tx.run(
+            "update participants set read_seq = :seq where thread = :thread and account = :account and read_seq < :seq",
+            thread=thread.bytes, account=account.bytes, seq=seq,
+        )
+    )  # fmt: skip

@@ -1,0 +1,52 @@
+"""Somebody who is signed in, with the keys that this opens. Lives in memory, for one connection or one request."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from storage import rosters
+from storage.accounts import Account
+from storage.database import Reader
+from storage.epochs import EpochSecret, MessageKey, Roster
+from storage.guarding import Guard
+from storage.keyholes import AccountKey
+
+MOST_EPOCHS = 1024
+
+
+@dataclass(frozen=True, repr=False)
+class OpenEpoch:
+    """An epoch that its reader has unlocked."""
+
+    roster: Roster
+    secret: EpochSecret
+    message_key: MessageKey
+    others: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class Unlocked:
+    """An account with its unlocked key. ``latest`` remembers the latest epoch of each thread that was used."""
+
+    account: Account
+    key: AccountKey
+    latest: dict[UUID, OpenEpoch] = field(default_factory=dict)
+    _epochs: "OrderedDict[tuple[UUID, int], OpenEpoch]" = field(default_factory=OrderedDict)
+
+    async def epoch(self, reader: Reader, guard: Guard, thread: UUID, number: int) -> OpenEpoch | None:
+        """Unlock an epoch; None when the account has no seat in it. Raises CannotOpen when something was tampered with."""
+        if found := self._epochs.get((thread, number)):
+            return found
+        roster = await rosters.find(reader, guard, thread, number)
+        seat = roster.seat_of(self.account.id)
+        if seat is None or seat.public_key != self.key.public_key:
+            return None
+        secret = await rosters.secret_of(reader, self.key, roster)
+        others = tuple(account for account in roster.accounts() if account != self.account.id)
+        return self._keep(OpenEpoch(roster, secret, secret.message_key(), others))
+
+    def _keep(self, epoch: OpenEpoch) -> OpenEpoch:
+        self._epochs[epoch.roster.thread, epoch.roster.number] = epoch
+        if len(self._epochs) > MOST_EPOCHS:
+            self._epochs.popitem(last=False)
+        return epoch
