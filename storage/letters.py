@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from storage.database import Reader, Transaction
+from storage.database import Reader, Row, Transaction
 from storage.guarding import Guard
 
 
@@ -24,7 +24,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, repr=False)
 class Letter:
-    """One e-mail to one account. ``facts`` is what its words are made of. Times in ms since 1970."""
+    """One e-mail to one account, to be written. ``facts`` is what its words are made of. Times in ms since 1970."""
 
     id: UUID
     account: UUID
@@ -33,7 +33,26 @@ class Letter:
     message_id: str
     due_at: int
     not_after: int | None = None
-    attempts: int = 0
+
+
+@dataclass(frozen=True, repr=False)
+class Claimed:
+    """A letter that is ours to try, as its row stands; ``attempts`` counts this one. Its facts are still guarded."""
+
+    id: UUID
+    account: UUID
+    kind: str
+    guarded_facts: bytes
+    message_id: str
+    written_at: int
+    due_at: int
+    not_after: int | None
+    attempts: int
+
+    def facts(self, guard: Guard) -> Mapping[str, str]:
+        """What its words are made of. Raises CannotOpen."""
+        facts: Mapping[str, str] = json.loads(guard.unguard(self.guarded_facts, "letters", "facts", self.id))
+        return facts
 
 
 async def write(tx: Transaction, guard: Guard, letter: Letter, now: int) -> None:
@@ -52,57 +71,76 @@ async def write(tx: Transaction, guard: Guard, letter: Letter, now: int) -> None
     )
 
 
-async def claim(tx: Transaction, guard: Guard, now: int, leased_until: int) -> Letter | None:
+_DUE = "from letters where state = 'waiting' and due_at <= :now and (leased_until is null or leased_until <= :now)"
+
+
+async def is_due(reader: Reader, now: int) -> bool:
+    """Whether there is a letter to claim, asked without troubling the writer."""
+    return await reader.row(f"select 1 {_DUE} limit 1", now=now) is not None
+
+
+async def claim(tx: Transaction, now: int, leased_until: int) -> Claimed | None:
     """Take the letter that has been due for longest and that nobody holds; it is ours until ``leased_until``.
 
-    The attempt is counted before it is made, so that a letter that ends the process cannot be tried for ever.
+    The attempt is counted before it is made, and the facts are opened only after, so that a letter that ends the process
+    or does not open can neither be tried for ever nor keep those behind it waiting.
     """
-    row = await tx.row(
-        "select * from letters where state = 'waiting' and due_at <= :now and (leased_until is null or leased_until <= :now)"
-        " order by due_at limit 1",
-        now=now,
-    )
+    row = await tx.row(f"select * {_DUE} order by due_at, written_at, id limit 1", now=now)
     if row is None:
         return None
-    id_ = UUID(bytes=row["id"])
     await tx.run(
-        "update letters set leased_until = :until, attempts = attempts + 1 where id = :id",
-        until=leased_until,
-        id=id_.bytes,
+        "update letters set leased_until = :until, attempts = attempts + 1 where id = :id", until=leased_until, id=row["id"]
     )
-    facts = json.loads(guard.unguard(row["facts"], "letters", "facts", id_))
-    account = UUID(bytes=row["account"])
-    return Letter(id_, account, row["kind"], facts, row["message_id"], row["due_at"], row["not_after"], row["attempts"] + 1)
+    return _claimed(row)
 
 
-async def finish(tx: Transaction, letter: UUID, state: State, now: int, reason: str | None = None) -> None:
-    """A letter was sent, refused or dropped."""
-    await tx.run(
-        "update letters set state = :state, ended_at = :now, leased_until = null, reason = :reason where id = :id",
+def _claimed(row: Row) -> Claimed:
+    return Claimed(
+        UUID(bytes=row["id"]),
+        UUID(bytes=row["account"]),
+        row["kind"],
+        row["facts"],
+        row["message_id"],
+        row["written_at"],
+        row["due_at"],
+        row["not_after"],
+        row["attempts"] + 1,
+    )
+
+
+async def finish(tx: Transaction, letter: UUID, state: State, now: int, reason: str | None = None) -> bool:
+    """A letter was sent, refused or dropped. False when it had ended before: how it ended first stands."""
+    ended = await tx.run(
+        "update letters set state = :state, ended_at = :now, leased_until = null, reason = :reason"
+        " where id = :id and state = 'waiting'",
         state=state.value, now=now, reason=reason, id=letter.bytes,
     )  # fmt: skip
+    return bool(ended)
 
 
-async def put_back(tx: Transaction, letter: UUID, due_at: int, reason: str) -> None:
-    """A letter could not be sent now; it is tried again at ``due_at``."""
-    await tx.run(
-        "update letters set due_at = :due_at, leased_until = null, reason = :reason where id = :id",
-        due_at=due_at, reason=reason, id=letter.bytes,
+async def put_back(tx: Transaction, letter: Claimed, due_at: int, reason: str) -> bool:
+    """A letter could not be sent now; it is tried again at ``due_at``. False when it is no longer ours."""
+    return await _release(tx, letter, due_at, letter.attempts, reason)
+
+
+async def give_back(tx: Transaction, letter: Claimed, reason: str) -> bool:
+    """A letter was not really tried: it keeps its place, and the attempt does not count. False when no longer ours."""
+    return await _release(tx, letter, letter.due_at, letter.attempts - 1, reason)
+
+
+async def _release(tx: Transaction, letter: Claimed, due_at: int, attempts: int, reason: str) -> bool:
+    """Only while nobody else has claimed it since, which the count of attempts shows."""
+    released = await tx.run(
+        "update letters set due_at = :due_at, attempts = :attempts, leased_until = null, reason = :reason"
+        " where id = :id and state = 'waiting' and attempts = :ours",
+        due_at=due_at, attempts=attempts, reason=reason, id=letter.id.bytes, ours=letter.attempts,
     )  # fmt: skip
+    return bool(released)
 
 
 async def free_leases(tx: Transaction) -> None:
     """At the start of the only process: nobody else can hold a letter."""
     await tx.run("update letters set leased_until = null where leased_until is not null")
-
-
-async def next_due_at(reader: Reader) -> int | None:
-    """When the next letter or pending notice is due; None when nothing waits."""
-    row = await reader.row(
-        "select min(at) as at from (select min(due_at) as at from letters where state = 'waiting'"
-        " union all select min(due_at) as at from pending_notices) as waiting"
-    )
-    return row["at"] if row else None
 
 
 async def counts(reader: Reader) -> dict[str, int]:

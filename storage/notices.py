@@ -81,3 +81,24 @@ async def tell(tx: Transaction, due: Due, quiet_until: int) -> None:
         "update pending_notices set told_seq = :last_seq, due_at = :quiet_until where account = :account and thread = :thread",
         last_seq=due.last_seq, quiet_until=quiet_until, account=due.account.bytes, thread=due.thread.bytes,
     )  # fmt: skip
+
+
+async def postpone(tx: Transaction, due: Due, due_at: int) -> None:
+    """Nothing can be told of this notice now; it comes up again at ``due_at``, and those behind it go on."""
+    await tx.run(
+        "update pending_notices set due_at = :due_at where account = :account and thread = :thread",
+        due_at=due_at, account=due.account.bytes, thread=due.thread.bytes,
+    )  # fmt: skip
+
+
+async def still_tells(reader: Reader, account: UUID, thread: UUID, seq: int) -> bool:
+    """Whether a letter that tells of ``seq`` is still worth sending: unread since, and no newer notice in its place."""
+    row = await reader.row(
+        "select p.read_seq, n.due_at, n.told_seq from participants p"
+        " left join pending_notices n on n.account = p.account and n.thread = p.thread"
+        " where p.account = :account and p.thread = :thread",
+        account=account.bytes, thread=thread.bytes,
+    )  # fmt: skip
+    if row is None or row["read_seq"] >= seq:
+        return False
+    return row["due_at"] is None or row["told_seq"] == seq
