@@ -1,0 +1,78 @@
+"""From a notice that is due to a letter in the outbox, if it is still owed: worked out now, from the stored read marks.
+
+However many messages came, it is one letter; and none again for that thread until the person reads, or a day has passed.
+"""
+
+import logging
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from delivery.settings import DeliverySettings
+from storage import accounts, letters, notices
+from storage.accounts import Status
+from storage.database import Reader, Transaction
+from storage.errors import CannotOpen
+from storage.letters import Letter
+from storage.notices import Due
+from storage.store import Store
+
+__all__ = ["notice_one"]
+
+log = logging.getLogger("ailo.delivery")
+
+MS = timedelta(milliseconds=1)
+QUIET = timedelta(days=1) // MS
+WORTH = timedelta(days=3) // MS
+POSTPONED = timedelta(hours=1) // MS
+
+
+async def notice_one(store: Store, settings: DeliverySettings) -> bool:
+    """Settle the notice that has been due for longest, in one transaction; whether there was one."""
+    now = store.clock()
+
+    async def look(reader: Reader) -> bool:
+        return await notices.first_due(reader, now) is not None
+
+    async def work(tx: Transaction) -> UUID | None:
+        due = await notices.first_due(tx, now)
+        return await _settle(tx, store, settings, due, now) if due else None
+
+    if not await store.database.read(look):
+        return False
+    letter = await store.database.write(work)
+    if letter is not None:
+        log.info("letter %s written", letter)
+    return True
+
+
+async def _settle(tx: Transaction, store: Store, settings: DeliverySettings, due: Due, now: int) -> UUID | None:
+    try:
+        account = await accounts.by_id(tx, store.guard, due.account)
+    except CannotOpen:
+        # An account that is not as we wrote it gets no letter, and must not keep the others from theirs.
+        log.error("a notice is put off: its account's row does not open")
+        await notices.postpone(tx, due, now + POSTPONED)
+        return None
+    if not due.is_owed or account is None or account.status is not Status.ACTIVE:
+        await notices.drop(tx, due.account, due.thread)
+        return None
+    letter = _letter(store, settings, due, now)
+    await letters.write(tx, store.guard, letter, now)
+    await notices.tell(tx, due, now + QUIET)
+    return letter.id
+
+
+def _letter(store: Store, settings: DeliverySettings, due: Due, now: int) -> Letter:
+    """The Message-ID is fixed here, so that a repeat after a crash can be recognised."""
+    id_ = uuid4()
+    facts = {"thread": str(due.thread), "seq": str(due.last_seq), "group": _group(store, due)}
+    message_id = f"{id_.hex}@{settings.mail_from.domain}"
+    return Letter(id_, due.account, "reply", facts, message_id, now, now + WORTH)
+
+
+def _group(store: Store, due: Due) -> str:
+    """What the letters of one thread to one account have in common; says nothing of either without the root key.
+
+    Under a newer root key it becomes another: a mail client then begins a new group, which does no harm.
+    """
+    return store.guard.authenticate("letters", "group", due.account, due.thread)[-12:].hex()

@@ -1,0 +1,43 @@
+"""What takes a letter away, and the three ways in which that ends."""
+
+from dataclasses import dataclass
+from email.message import EmailMessage
+from typing import Protocol
+
+__all__ = ["Later", "Outcome", "Post", "Refused", "Sent"]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The other side has taken it."""
+
+
+@dataclass(frozen=True)
+class Later:
+    """Not now. ``for_all``: nobody could have been served, so it says nothing about this letter."""
+
+    reason: str
+    for_all: bool = False
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Not ever."""
+
+    reason: str
+
+
+Outcome = Sent | Later | Refused
+"""Reasons hold a code or a word of ours, never an address or what the other side said."""
+
+
+class Post(Protocol):
+    """Takes letters away. Knows nothing of when to try again."""
+
+    async def send(self, message: EmailMessage, recipient: str, /) -> Outcome:
+        """Send one letter to one address."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what is kept open between letters; the next ``send`` opens it again."""
+        ...

@@ -1,0 +1,118 @@
+"""The settings of delivery: where letters go, from whom, how often they are tried."""
+
+import ssl
+from dataclasses import dataclass, field
+from email.headerregistry import Address
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from delivery.addresses import sender
+from storage.settings import Environment
+
+PORTS = {"smtp": 587, "smtps": 465}
+# Who writes when nobody was named: a domain that can never exist, for letters that stay in a Maildir.
+NOBODY = Address("Ailo", "bonjour", "ailo.example")
+
+
+@dataclass(frozen=True, repr=False)
+class Relay:
+    """The SMTP server that takes our letters. ``authority`` is a file of certificates to trust instead of the system's."""
+
+    host: str
+    port: int
+    implicit_tls: bool = False
+    user: str | None = None
+    password: str = ""
+    authority: Path | None = None
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is this same machine: nobody stands between."""
+        try:
+            return self.host == "localhost" or ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+@dataclass(frozen=True)
+class DeliverySettings:
+    """``origin`` is the public address of the service. Without a ``relay``, letters are written to ``maildir``."""
+
+    origin: str
+    maildir: Path
+    mail_from: Address = field(default_factory=lambda: NOBODY)
+    relay: Relay | None = field(default=None, repr=False)
+    retry_after_ms: int = 450_000
+
+    @property
+    def link(self) -> str:
+        """What letters lead to."""
+        return f"{self.origin.rstrip('/')}/"
+
+    @classmethod
+    def from_environment(cls, environment: Environment, data: Path, origin: str) -> "DeliverySettings":
+        """Read them; what is wrong is added to the environment's faults, in words that repeat no secret."""
+        relay = _relay(environment)
+        return cls(
+            origin,
+            data / "mail",
+            _mail_from(environment, is_required=relay is not None),
+            relay,
+            environment.whole("AILO_RETRY_AFTER", 450, least=1, most=86_400) * 1000,
+        )
+
+
+def _mail_from(environment: Environment, *, is_required: bool) -> Address:
+    text = environment.text("AILO_MAIL_FROM")
+    if text is None:
+        if is_required:
+            environment.faults.append("AILO_MAIL_FROM must be set with AILO_SMTP: the address that letters come from.")
+        return NOBODY
+    address = sender(text)
+    if address is None:
+        environment.faults.append("AILO_MAIL_FROM must be one e-mail address, such as `Ailo <bonjour@example.org>`.")
+    return address or NOBODY
+
+
+def _relay(environment: Environment) -> Relay | None:
+    url = environment.text("AILO_SMTP")
+    authority = _authority(environment)
+    if url is None:
+        return None
+    try:
+        return _parsed(urlsplit(url), authority)
+    except ValueError:
+        environment.faults.append(
+            "AILO_SMTP must be smtp://USER:PASSWORD@HOST:587 or smtps://USER:PASSWORD@HOST:465"
+            " (user and password may be left out; special characters in them are written as %XX)."
+        )
+        return None
+
+
+def _parsed(url: SplitResult, authority: Path | None) -> Relay:
+    """Raises ValueError, as ``url.port`` does, on whatever is not as it should be."""
+    has_more = url.path not in {"", "/"} or url.query or url.fragment
+    half_a_login = bool(url.username) != bool(url.password)
+    if url.scheme not in PORTS or not url.hostname or has_more or half_a_login or url.port == 0:
+        raise ValueError
+    return Relay(
+        url.hostname,
+        url.port or PORTS[url.scheme],
+        url.scheme == "smtps",
+        unquote(url.username, errors="strict") if url.username else None,
+        unquote(url.password, errors="strict") if url.password else "",
+        authority,
+    )
+
+
+def _authority(environment: Environment) -> Path | None:
+    path = environment.text("AILO_SMTP_CA")
+    if path is None:
+        return None
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError:
+        environment.faults.append("AILO_SMTP_CA must name a file of certificates (PEM) to trust instead of the system's.")
+        return None
+    return Path(path)

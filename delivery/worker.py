@@ -1,0 +1,102 @@
+"""The work of delivery, for as long as the service runs: two steps, each repeated until there is nothing left to do.
+
+No broken letter, failing relay or stalled store ends it. A kind of failure is logged once, until the step works again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from traceback import extract_tb
+
+from delivery.maildir import MaildirPost
+from delivery.notices import notice_one
+from delivery.outbox import Outbox, send_one_letter
+from delivery.post import Post
+from delivery.settings import DeliverySettings
+from delivery.smtp import SmtpPost
+from storage import letters
+from storage.store import Store
+
+__all__ = ["deliver", "open_post"]
+
+log = logging.getLogger("ailo.delivery")
+
+# Two steps lie between an unread message and its letter; together they must not take a second.
+PAUSE_SECONDS = 0.4
+STOP_SECONDS = 5.0
+
+Step = Callable[[], Awaitable[bool]]
+
+
+def open_post(settings: DeliverySettings) -> Post:
+    """Where letters go: to the SMTP relay if one is set, else to the Maildir."""
+    if settings.relay is None:
+        return MaildirPost(settings.maildir)
+    return SmtpPost(settings.relay, settings.mail_from.addr_spec)
+
+
+async def deliver(store: Store, settings: DeliverySettings, stop: asyncio.Event) -> None:
+    """Deliver until ``stop`` is set; then finish the letter at hand, or give it up after a few seconds.
+
+    What is given up, here or by a crash, stays leased and is freed at the next start.
+    """
+    post = open_post(settings)
+    loops = [
+        asyncio.create_task(_repeat(partial(notice_one, store, settings), stop)),
+        asyncio.create_task(_free_and_send(store, Outbox(store, post, settings), stop)),
+    ]
+    try:
+        await stop.wait()
+        await asyncio.wait(loops, timeout=STOP_SECONDS)
+    finally:
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        await post.close()
+
+
+async def _free_and_send(store: Store, outbox: Outbox, stop: asyncio.Event) -> None:
+    troubles: set[str] = set()
+    while not stop.is_set() and not await _safely(partial(_free_leases, store), troubles):
+        await _pause(stop)
+    await _repeat(partial(send_one_letter, outbox), stop)
+
+
+async def _free_leases(store: Store) -> bool:
+    await store.database.write(letters.free_leases)
+    return True
+
+
+async def _repeat(step: Step, stop: asyncio.Event) -> None:
+    troubles: set[str] = set()
+    while not stop.is_set():
+        if not await _safely(step, troubles):
+            await _pause(stop)
+
+
+async def _safely(step: Step, troubles: set[str]) -> bool:
+    """Do one step. When it fails, say so once and let some time pass before it is tried again."""
+    try:
+        found = await step()
+    except Exception as error:  # noqa: BLE001 (the loop outlives whatever happens in a step)
+        _tell_once(error, troubles)
+        return False
+    troubles.clear()
+    return found
+
+
+def _tell_once(error: Exception, troubles: set[str]) -> None:
+    """The error's type and place only: its text may hold what nobody should read in a log."""
+    place = extract_tb(error.__traceback__)[-1]
+    trouble = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
+    if trouble not in troubles:
+        troubles.add(trouble)
+        log.error("delivery is held up, and goes on trying: %s", trouble)
+
+
+async def _pause(stop: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), PAUSE_SECONDS)
