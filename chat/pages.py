@@ -1,0 +1,191 @@
+"""Serves what the browser loads: the pages, once per language, and the modules, styles and images that they use.
+
+Everything is read, rendered and compressed once, at start, and answered from memory: a page costs no disk, and a file
+that is not there at start does not exist. The pages hold no personal data; their modules ask the JSON routes for it.
+"""
+
+import gzip
+import hashlib
+import json
+import mimetypes
+import posixpath
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from chat.words import LANGUAGES, PREFERENCE, Words, choose, static_folder
+
+__all__ = ["add_pages"]
+
+PAGES: Final = {"/sign-in": "sign-in.html", "/member": "member.html", "/dashboard": "dashboard.html"}
+NOT_FOUND: Final = "not-found.html"
+IMPORT: Final = re.compile(r'^import (?:.* from )?"(\.[^"]+)"$', re.MULTILINE)
+FOLDERS: Final = ("elements", "models", "helpers", "styles", "images")
+
+CONTENT_POLICY: Final = "; ".join([
+    "default-src 'none'",
+    *(f"{kind}-src 'self'" for kind in ("script", "style", "img", "font", "connect", "manifest")),
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+])  # fmt: skip
+
+HEADERS: Final = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": CONTENT_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+RoleOf = Callable[[web.Request], Awaitable[str | None]]
+
+
+def add_pages(app: web.Application, role_of: RoleOf) -> None:
+    """Add the pages and their files to the application; `role_of` tells the role of who asks, None when signed out."""
+    shelf = Shelf(static_folder())
+    app.middlewares.append(shelf.answer_kindly)
+    app.router.add_get("/", partial(_send_home, role_of))
+    for path in PAGES:
+        app.router.add_get(path, partial(_answer_page, shelf, path))
+    for path, asset in shelf.assets.items():
+        app.router.add_get(path, partial(_answer_asset, asset))
+
+
+async def _send_home(role_of: RoleOf, request: web.Request) -> web.StreamResponse:
+    role = await role_of(request)
+    home = "/sign-in" if role is None else "/member" if role == "member" else "/dashboard"
+    return web.Response(status=303, headers={**HEADERS, "Cache-Control": "no-store", "Location": home})
+
+
+async def _answer_page(shelf: "Shelf", path: str, request: web.Request) -> web.StreamResponse:
+    return shelf.pages[path, _language_of(request)].answer(request)
+
+
+async def _answer_asset(asset: "Asset", request: web.Request) -> web.StreamResponse:
+    return asset.answer(request)
+
+
+def _language_of(request: web.Request) -> str:
+    return choose(request.headers.get("Accept-Language"), request.cookies.get(PREFERENCE))
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One thing to answer with: its bytes, plain and compressed, and their type."""
+
+    body: bytes
+    kind: str
+    varies: str = "Accept-Encoding"
+    tag: str = field(init=False)
+    packed: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tag", hashlib.blake2b(self.body, digest_size=16).hexdigest())
+        object.__setattr__(self, "packed", gzip.compress(self.body, mtime=0))
+
+    def answer(self, request: web.Request, status: int = 200) -> web.Response:
+        """Answer 304 when the browser has this already, else the bytes, compressed if it can take them so."""
+        # The tag is weak: the plain and the compressed bytes share it.
+        headers = {**HEADERS, "ETag": f'W/"{self.tag}"', "Vary": self.varies}
+        if status == 200 and self._is_known_to(request):
+            return web.Response(status=304, headers=headers)
+        headers["Content-Type"] = self.kind
+        if "gzip" not in request.headers.get("Accept-Encoding", "") or len(self.packed) >= len(self.body):
+            return web.Response(status=status, body=self.body, headers=headers)
+        return web.Response(status=status, body=self.packed, headers={**headers, "Content-Encoding": "gzip"})
+
+    def _is_known_to(self, request: web.Request) -> bool:
+        return any(known.value in (self.tag, "*") for known in request.if_none_match or ())
+
+
+class Shelf:
+    """All that the browser may load, by path, and the pages by path and language."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.assets = {**self._read_files(), **self._read_words()}
+        self.pages = {
+            (path, language): self._render(template, language)
+            for path, template in {**PAGES, NOT_FOUND: NOT_FOUND}.items()
+            for language in LANGUAGES
+        }
+
+    @web.middleware
+    async def answer_kindly(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer an unknown page in words; what programs ask for (below /api/, say) keeps its own answer."""
+        try:
+            return await handler(request)
+        except web.HTTPNotFound:
+            if request.method not in ("GET", "HEAD") or "text/html" not in request.headers.get("Accept", ""):
+                raise
+            if request.path.startswith("/api/"):
+                raise
+            return self.pages[NOT_FOUND, _language_of(request)].answer(request, status=404)
+
+    def _read_files(self) -> dict[str, Asset]:
+        found = {}
+        for name in FOLDERS:
+            for file in sorted((self._folder / name).rglob("*.*")):
+                path = f"/static/{file.relative_to(self._folder).as_posix()}"
+                found[path] = Asset(file.read_bytes(), _kind_of(file))
+        for name in ("favicon.ico", "manifest.webmanifest"):
+            file = self._folder / "images" / name
+            found[f"/{name}"] = Asset(file.read_bytes(), _kind_of(file))
+        return found
+
+    def _read_words(self) -> dict[str, Asset]:
+        kind = "application/json; charset=utf-8"
+        return {f"/words/{code}.json": Asset(_to_json(Words.of(code).for_pages()), kind) for code in LANGUAGES}
+
+    def _render(self, template: str, language: str) -> Asset:
+        words = Words.of(language)
+        pages = Environment(
+            loader=FileSystemLoader(self._folder / "pages"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        pages.globals.update(_=words.translate, language=language, modules=self._modules_behind, styles=self._styles())
+        body = pages.get_template(template).render().encode()
+        return Asset(body, "text/html; charset=utf-8", varies="Accept-Encoding, Accept-Language, Cookie")
+
+    def _styles(self) -> list[str]:
+        """Name the style sheets; the layers come first, they set the order of all others."""
+        paths = [path for path in self.assets if path.startswith("/static/styles/")]
+        return sorted(paths, key=lambda path: (not path.endswith("/layers.css"), path))
+
+    def _modules_behind(self, path: str) -> list[str]:
+        """Name every module that one leads to, itself first, so that a page can ask for all of them at once."""
+        found, waiting = [], [path]
+        while waiting:
+            found.append(waiting.pop())
+            waiting += [module for module in self._imports_of(found[-1]) if module not in (*found, *waiting)]
+        return found
+
+    def _imports_of(self, path: str) -> list[str]:
+        names = IMPORT.findall(self.assets[path].body.decode())
+        return [posixpath.normpath(posixpath.join(posixpath.dirname(path), name)) for name in names]
+
+
+def _kind_of(file: Path) -> str:
+    known = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
+    known |= {".webmanifest": "application/manifest+json", ".ico": "image/x-icon"}
+    kind = known.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+
+
+def _to_json(value: Mapping[str, object]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,36 @@
+/* <account-menu>: who is signed in, and signing out. Asks first where a text would be lost. Tells `leave`. */
+
+import { part, setText } from "../helpers/build.js"
+import { sayRole } from "../helpers/people.js"
+
+class AccountMenu extends HTMLElement {
+  /** Set by the page: tells whether something is written but not sent. */
+  hasUnsent = () => false
+
+  // Lifecycle
+
+  connectedCallback() {
+    part(this, "sign-out").addEventListener("click", () => this.#ask())
+    part(this, "confirm").addEventListener("close", ({ target }) => target.returnValue === "leave" && this.#leave())
+  }
+
+  set account(account) {
+    setText(part(this, "account-name"), account.first_name)
+    setText(part(this, "account-role"), account.role === "member" ? "" : sayRole(account.role))
+  }
+
+  // Internal
+
+  #ask() {
+    if (!this.hasUnsent()) return this.#leave()
+    const dialog = part(this, "confirm")
+    dialog.returnValue = ""
+    dialog.showModal()
+  }
+
+  #leave() {
+    this.dispatchEvent(new CustomEvent("leave", { bubbles: true }))
+  }
+}
+
+customElements.define("account-menu", AccountMenu)

@@ -1,0 +1,160 @@
+/*
+  What the pages of signed-in people have in common: finding out who is there, going live and staying so, the session that
+  ends and begins again, signing out, the number of unread threads in the title. A page says what it shows in `ready`,
+  and brings itself up to date in `update`.
+*/
+
+import { part } from "../helpers/build.js"
+import { backoff, pause } from "../helpers/delay.js"
+import { Correspondence } from "../models/correspondence.js"
+import { currentAccount, homeOf, onSignOutElsewhere, signOut } from "../models/session.js"
+import "./account-menu.js"
+import "./session-panel.js"
+
+const SIGN_IN = "/sign-in"
+const TICK = 30_000
+
+export class CorrespondencePage extends HTMLElement {
+  account
+  correspondence
+  order = ""
+  #wakeUp
+  #panel
+  #updateWanted = false
+
+  // Lifecycle
+
+  connectedCallback() {
+    this.#panel = document.querySelector("session-panel")
+    this.#panel.addEventListener("signed-in", ({ detail }) => this.#comeBack(detail.account))
+    this.addEventListener("leave", () => this.#leave())
+    part(this, "try-again").addEventListener("click", () => this.#wakeUp?.())
+    globalThis.addEventListener("pageshow", ({ persisted }) => persisted && this.#returnFromCache())
+    this.#start()
+  }
+
+  // To be said by each page
+
+  ready() {}
+  update() {}
+
+  /** Tell whether this page is for that role; whoever it is not for is sent home. */
+  isFor() {
+    return true
+  }
+
+  // Internal: beginning
+
+  async #start() {
+    this.account = await this.#insist(currentAccount)
+    if (!this.account) return
+    if (!this.isFor(this.account.role)) return location.replace(homeOf(this.account.role))
+    this.querySelector("account-menu").account = this.account
+    this.querySelector("account-menu").hasUnsent = () => this.correspondence?.hasUnsent ?? false
+    onSignOutElsewhere(this.account, () => this.#go())
+    await this.begin()
+  }
+
+  /** Begin to correspond; a role that has no conversations does something else. */
+  async begin() {
+    this.correspondence = await Correspondence.of(this.account, this.order)
+    this.correspondence.addEventListener("change", () => this.#scheduleUpdate())
+    this.correspondence.connection.addEventListener("state", ({ detail }) => detail === "ended" && this.#noteEnd())
+    this.ready()
+    if (!(await this.#insist(() => this.correspondence.start().then(() => true)))) return
+    this.dataset.state = "ready"
+    this.#listen()
+    this.update()
+  }
+
+  /** Do something that needs the service; when it is away say so and try again, when signed out go and sign in. */
+  async #insist(action) {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        const result = await action()
+        part(this, "away").hidden = true
+        return result
+      } catch (refusal) {
+        if (refusal.status === 401) return void location.replace(SIGN_IN)
+        if (refusal.status === undefined) throw refusal // A fault of ours, not of the service.
+      }
+      await this.#waitUntilTriedAgain(attempt)
+    }
+  }
+
+  #waitUntilTriedAgain(attempt) {
+    part(this, "away").hidden = false
+    this.dataset.state = "away"
+    const wakened = new Promise((done) => (this.#wakeUp = done))
+    return Promise.race([wakened, pause(1000 + backoff(attempt, { base: 2000, most: 15_000 }))])
+  }
+
+  // Internal: staying live
+
+  #listen() {
+    const { connection } = this.correspondence
+    const wakeIfShown = () => document.visibilityState === "visible" && connection.wake()
+    document.addEventListener("visibilitychange", wakeIfShown)
+    globalThis.addEventListener("online", () => connection.wake())
+    globalThis.addEventListener("offline", () => connection.sleep())
+    globalThis.addEventListener("pagehide", () => connection.close())
+    setInterval(() => this.update(), TICK)
+  }
+
+  /** A page kept by the browser may belong to a session that is over: nothing of it is shown before that is known. */
+  async #returnFromCache() {
+    this.hidden = true
+    const account = await currentAccount().catch(({ status }) => (status === 401 ? null : this.account))
+    if (account?.id !== this.account?.id) return location.replace(SIGN_IN)
+    this.hidden = false
+    this.correspondence?.connection.wake()
+  }
+
+  #scheduleUpdate() {
+    if (this.#updateWanted) return
+    this.#updateWanted = true
+    queueMicrotask(() => {
+      this.#updateWanted = false
+      this.update()
+    })
+  }
+
+  /** Name the page, with the number of unread threads before its name. */
+  sayTitle(name) {
+    const count = this.correspondence?.unreadThreads ?? 0
+    const title = name ? `${name} — Ailo` : "Ailo"
+    document.title = count ? `(${count}) ${title}` : title
+  }
+
+  // Internal: leaving
+
+  #noteEnd() {
+    this.hidden = true
+    this.#panel.show()
+  }
+
+  #comeBack(account) {
+    if (account.id !== this.account.id) return location.replace(homeOf(account.role))
+    this.hidden = false
+    this.correspondence.connection.restart()
+  }
+
+  async #leave() {
+    try {
+      await signOut(this.account)
+    } catch {
+      part(this, "away").hidden = false // Still signed in: saying otherwise would be worse.
+      return
+    }
+    this.#go()
+  }
+
+  /** Leave nothing behind, not even for the browser's way back. */
+  #go() {
+    this.hidden = true
+    this.correspondence?.leave()
+    this.replaceChildren()
+    document.title = "Ailo"
+    location.replace(SIGN_IN)
+  }
+}

@@ -1,0 +1,99 @@
+/*
+  <message-composer>: where one writes. Enter makes a line, Ctrl or ⌘ + Enter sends. Whatever is typed is a draft at once;
+  the count appears near the limit only. Tells `write` {text} and `typing`.
+*/
+
+import { part, setText } from "../helpers/build.js"
+import { lengthOf } from "../helpers/text.js"
+import { language, tn } from "../helpers/words.js"
+
+const LIMIT = 8_000
+const NEAR = 7_500
+
+class MessageComposer extends HTMLElement {
+  #thread
+  #drafts
+  #text
+
+  // Lifecycle
+
+  connectedCallback() {
+    this.#text = part(this, "text")
+    this.#text.addEventListener("input", () => this.#noteInput())
+    this.#text.addEventListener("keydown", (event) => this.#noteKey(event))
+    part(this, "form").addEventListener("submit", (event) => this.#submit(event))
+    globalThis.addEventListener("storage", ({ key }) => this.#takeFromOtherTab(key))
+  }
+
+  /** Write in another thread: its own draft appears. */
+  async show(thread, drafts, placeholder) {
+    Object.assign(this.#text, { placeholder, value: "" })
+    this.#thread = thread
+    this.#drafts = drafts
+    const draft = await drafts.of(thread)
+    if (thread === this.#thread && !this.#text.value) this.#fill(draft)
+    this.#count()
+  }
+
+  // Actions
+
+  /** Put a text back that was not sent, before what is being written. */
+  takeBack(text) {
+    this.#fill([text, this.#text.value].filter(Boolean).join("\n"))
+    this.#drafts.keep(this.#thread, this.#text.value)
+    this.#text.focus()
+  }
+
+  focus() {
+    this.#text.focus()
+  }
+
+  // Internal
+
+  #submit(event) {
+    event.preventDefault()
+    const text = this.#text.value
+    this.#text.focus()
+    if (!this.#thread || !text.trim() || lengthOf(text) > LIMIT) return
+    this.dispatchEvent(new CustomEvent("write", { bubbles: true, detail: { text } }))
+    this.#fill("")
+    this.#drafts.keep(this.#thread, "")
+  }
+
+  #noteInput() {
+    this.#drafts?.keep(this.#thread, this.#text.value)
+    this.#count()
+    if (this.#text.value) this.dispatchEvent(new CustomEvent("typing", { bubbles: true }))
+  }
+
+  #noteKey(event) {
+    if (event.key !== "Enter" || event.isComposing || !(event.ctrlKey || event.metaKey)) return
+    event.preventDefault()
+    part(this, "form").requestSubmit()
+  }
+
+  async #takeFromOtherTab(key) {
+    if (!this.#thread || document.hasFocus()) return
+    const text = await this.#drafts.heard(this.#thread, key)
+    if (text !== undefined) this.#fill(text)
+  }
+
+  #fill(text) {
+    this.#text.value = text
+    this.#count()
+  }
+
+  #count() {
+    const length = this.#text.value.length < NEAR ? 0 : lengthOf(this.#text.value)
+    const over = length - LIMIT
+    part(this, "count").classList.toggle("composer__count--over", over > 0)
+    setText(part(this, "count"), length < NEAR ? "" : over > 0 ? sayOver(over) : sayLength(length))
+  }
+}
+
+const sayLength = (length) => `${length.toLocaleString(language)} / ${LIMIT.toLocaleString(language)}`
+
+const sayOver = (over) =>
+  tn("{n} caractère de trop : envoyez-le en deux fois", "{n} caractères de trop : envoyez-le en deux fois", over)
+
+customElements.define("message-composer", MessageComposer)

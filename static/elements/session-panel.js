@@ -1,0 +1,28 @@
+/* <session-panel>: when the session has ended, hides the page and signs in again in place. Tells `signed-in` {account}. */
+
+import { part } from "../helpers/build.js"
+import "./sign-in-form.js"
+
+class SessionPanel extends HTMLElement {
+  // Lifecycle
+
+  connectedCallback() {
+    this.#dialog.addEventListener("cancel", (event) => event.preventDefault())
+    this.addEventListener("signed-in", () => this.#dialog.close())
+  }
+
+  // Actions
+
+  show() {
+    if (!this.#dialog.open) this.#dialog.showModal()
+    this.querySelector("input[name=email]").focus()
+  }
+
+  // Internal
+
+  get #dialog() {
+    return part(this, "dialog")
+  }
+}
+
+customElements.define("session-panel", SessionPanel)

@@ -1,0 +1,70 @@
+/* <thread-list>: the conversations of a Professional or companion, by need. Tells `more` when its end comes into view. */
+
+import { part, setText } from "../helpers/build.js"
+import { t } from "../helpers/words.js"
+import { queueOf } from "../models/queue.js"
+import { makeItem } from "./thread-item.js"
+
+const SECTIONS = ["waiting", "answered", "silent"]
+
+class ThreadList extends HTMLElement {
+  #order = []
+
+  // Lifecycle
+
+  connectedCallback() {
+    part(this, "more").addEventListener("click", () => this.#tellMore())
+    new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && this.#tellMore()).observe(part(this, "more"))
+  }
+
+  /** Show the threads that fit the filter; the one that is open is marked. */
+  show(threads, { open, filter, hasMore }) {
+    const queue = queueOf(threads, filter)
+    const members = threads.map(({ member }) => member).filter(Boolean)
+    this.#order = SECTIONS.flatMap((name) => queue[name])
+    this.#keepFocus(() => SECTIONS.forEach((name) => this.#showSection(name, queue[name], { members, open })))
+    part(this, "skeleton").hidden = true
+    part(this, "more").hidden = !hasMore || Boolean(filter)
+    setText(part(this, "answered-note"), String(queue.answered.length))
+    this.#showNone(filter)
+  }
+
+  /** Find the neighbour of a thread in the order shown; of none, the first or the last. */
+  neighbour(thread, step) {
+    const place = this.#order.indexOf(thread)
+    if (place === -1) return this.#order.at(step > 0 ? 0 : -1)
+    return this.#order[place + step]
+  }
+
+  reveal(thread) {
+    this.querySelector(`[data-thread="${CSS.escape(thread.id)}"]`)?.scrollIntoView({ block: "nearest" })
+  }
+
+  // Internal
+
+  #showSection(name, threads, { members, open }) {
+    const section = part(this, name)
+    section.hidden = !threads.length
+    section.querySelector("ul").replaceChildren(...threads.map((thread) => makeItem(thread, { members, isOpen: thread === open })))
+  }
+
+  #keepFocus(action) {
+    const focused = this.contains(document.activeElement) ? document.activeElement.dataset.thread : null
+    const { scrollTop } = this
+    action()
+    this.scrollTop = scrollTop
+    if (focused) this.querySelector(`[data-thread="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true })
+  }
+
+  #showNone(filter) {
+    const isEmpty = !this.#order.length
+    part(this, "none").hidden = !isEmpty
+    setText(part(this, "none"), filter ? t("Personne de ce prénom parmi vos conversations.") : t("Aucune conversation pour l’instant."))
+  }
+
+  #tellMore() {
+    this.dispatchEvent(new CustomEvent("more"))
+  }
+}
+
+customElements.define("thread-list", ThreadList)

@@ -1,0 +1,42 @@
+/* Asks the JSON routes. Whatever goes wrong comes back as one kind of error, a Refusal. */
+
+import { noteServerTime } from "./clock.js"
+
+const PATIENCE = 20_000
+
+export class Refusal extends Error {
+  constructor({ status = 0, code = "unreachable", message = "", retryAfter = 0 }) {
+    super(message || code)
+    Object.assign(this, { status, code, said: message, retryAfter })
+  }
+}
+
+export const get = (path) => ask("GET", path)
+export const post = (path, body) => ask("POST", path, body)
+export const remove = (path) => ask("DELETE", path)
+
+async function ask(method, path, body) {
+  const answer = await reach(method, path, body)
+  if (answer.status === 204) return null
+  const content = await answer.json().catch(() => null)
+  if (answer.ok && content) return content
+  throw refusalFrom(answer, content)
+}
+
+async function reach(method, path, body) {
+  const headers = body === undefined ? {} : { "Content-Type": "application/json" }
+  const signal = AbortSignal.timeout(PATIENCE)
+  try {
+    const answer = await fetch(path, { method, headers, body: JSON.stringify(body), signal })
+    noteServerTime(answer.headers.get("Date"))
+    return answer
+  } catch (cause) {
+    throw new Refusal({ message: "", cause })
+  }
+}
+
+function refusalFrom(answer, content) {
+  const { code = answer.ok ? "unreadable" : "failed", message = "" } = content?.error ?? {}
+  const retryAfter = Number(answer.headers.get("Retry-After")) || 0
+  return new Refusal({ status: answer.status, code, message, retryAfter })
+}

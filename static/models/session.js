@@ -1,0 +1,27 @@
+/* Who is signed in: the routes of the session and of the account, and the news of signing out between tabs. */
+
+import { Refusal, get, post, remove } from "../helpers/api.js"
+
+const tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel("ailo") : null
+
+export const signIn = async (email, password) => (await post("/api/session", { email, password })).account
+export const currentAccount = async () => (await get("/api/account")).account
+export const draftKey = async () => (await get("/api/account/draft-key")).key
+
+/** End the session here and tell the other tabs of this browser. A session that is over already is no error. */
+export async function signOut(account) {
+  try {
+    await remove("/api/session")
+  } catch (refusal) {
+    if (!(refusal instanceof Refusal) || refusal.status !== 401) throw refusal
+  }
+  tabs?.postMessage({ signedOut: account.id })
+}
+
+/** Call back when another tab of this browser signs the account out. */
+export function onSignOutElsewhere(account, callback) {
+  tabs?.addEventListener("message", ({ data }) => data?.signedOut === account.id && callback())
+}
+
+/** Name the page where a role is at home. */
+export const homeOf = (role) => (role === "member" ? "/member" : "/dashboard")
