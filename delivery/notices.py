@@ -63,11 +63,11 @@ async def _settle(tx: Transaction, store: Store, settings: DeliverySettings, due
 
 
 def _letter(store: Store, settings: DeliverySettings, due: Due, now: int) -> Letter:
-    """The Message-ID is fixed here, so that a repeat after a crash can be recognised."""
+    """The Message-ID is fixed here, so that a repeat after a crash can be recognised. Who was owed first goes first."""
     id_ = uuid4()
     facts = {"thread": str(due.thread), "seq": str(due.last_seq), "group": _group(store, due)}
     message_id = f"{id_.hex}@{settings.mail_from.domain}"
-    return Letter(id_, due.account, "reply", facts, message_id, now, now + WORTH)
+    return Letter(id_, due.account, "reply", facts, message_id, due.due_at, now + WORTH)
 
 
 def _group(store: Store, due: Due) -> str:

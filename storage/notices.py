@@ -17,6 +17,7 @@ class Due:
 
     account: UUID
     thread: UUID
+    due_at: int
     told_seq: int | None
     read_seq: int | None
     last_seq: int
@@ -28,13 +29,18 @@ class Due:
 
 
 async def owe(tx: Transaction, thread: UUID, accounts: Iterable[UUID], due_at: int) -> None:
-    """A message has come: note what it owes to those who have not read it."""
+    """A message has come: note what it owes to those who have not read it.
+
+    A notice that was told stays quiet, unless its reader has read what it told of since.
+    """
     values: list[dict[str, Value]] = [
         {"account": account.bytes, "thread": thread.bytes, "due_at": due_at} for account in accounts
     ]
     await tx.run_many(
         "insert into pending_notices (account, thread, due_at) values (:account, :thread, :due_at)"
-        " on conflict (account, thread) do nothing",
+        " on conflict (account, thread) do update set due_at = excluded.due_at, told_seq = null"
+        " where pending_notices.told_seq <= (select p.read_seq from participants p"
+        " where p.account = excluded.account and p.thread = excluded.thread)",
         values,
     )
 
@@ -63,16 +69,16 @@ async def drop(tx: Transaction, account: UUID, thread: UUID) -> None:
 async def first_due(reader: Reader, now: int) -> Due | None:
     """The notice that has been due for longest at ``now`` (ms since 1970)."""
     row = await reader.row(
-        "select n.account, n.thread, n.told_seq, p.read_seq, t.last_seq from pending_notices n"
+        "select n.account, n.thread, n.due_at, n.told_seq, p.read_seq, t.last_seq from pending_notices n"
         " join threads t on t.id = n.thread"
         " left join participants p on p.thread = n.thread and p.account = n.account"
-        " where n.due_at <= :now order by n.due_at limit 1",
+        " where n.due_at <= :now order by n.due_at, n.account, n.thread limit 1",
         now=now,
     )
     if row is None:
         return None
     account, thread = UUID(bytes=row["account"]), UUID(bytes=row["thread"])
-    return Due(account, thread, row["told_seq"], row["read_seq"], row["last_seq"])
+    return Due(account, thread, row["due_at"], row["told_seq"], row["read_seq"], row["last_seq"])
 
 
 async def tell(tx: Transaction, due: Due, quiet_until: int) -> None:
