@@ -1,0 +1,43 @@
+"""What the tests of delivery share."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from delivery.outbox import Outbox
+from delivery.settings import DeliverySettings
+from storage.store import Store
+from tests.delivery.cast import Cast, Clock, opened_store, settings_of
+from tests.delivery.posts import RecordingPost
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def store(tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
+    async with opened_store(tmp_path, clock) as store:
+        yield store
+
+
+@pytest.fixture
+async def cast(store: Store) -> Cast:
+    return await Cast(store).arrive()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> DeliverySettings:
+    return settings_of(tmp_path)
+
+
+@pytest.fixture
+def post() -> RecordingPost:
+    return RecordingPost()
+
+
+@pytest.fixture
+def outbox(store: Store, post: RecordingPost, settings: DeliverySettings) -> Outbox:
+    return Outbox(store, post, settings, chance=lambda: 0.0)

@@ -1,0 +1,118 @@
+"""A real SMTP server for the tests (aiosmtpd), on the loopback and in the same loop, whose answers can be told beforehand."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+OK = "250 taken"
+DROP = "drop"
+HANG = "hang"
+
+
+@dataclass
+class FakeRelay:
+    """``rcpt`` and ``data`` say how the next letters are answered, one each; after that, all are taken."""
+
+    port: int = 0
+    rcpt: list[str] = field(default_factory=list)
+    data: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    taken: list[tuple[str, EmailMessage]] = field(default_factory=list)
+    senders: list[str] = field(default_factory=list)
+    logins: list[str] = field(default_factory=list)
+    encrypted: list[bool] = field(default_factory=list)
+    connections: int = 0
+    servers: list[SMTP] = field(default_factory=list)
+    freed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        answer = self.refused.get(address) or (self.rcpt.pop(0) if self.rcpt else OK)
+        if answer == OK:
+            envelope.rcpt_tos.append(address)
+        return await self._answer(server, answer)
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        answer = self.data.pop(0) if self.data else OK
+        if answer == OK:
+            self._take(session, envelope)
+        return await self._answer(server, answer)
+
+    def _take(self, session: Session, envelope: Envelope) -> None:
+        assert isinstance(envelope.content, bytes)
+        message = message_from_bytes(envelope.content, EmailMessage, policy=policy.default)
+        self.taken.append((envelope.rcpt_tos[0], message))
+        self.senders.append(envelope.mail_from or "")
+        self.encrypted.append(session.ssl is not None)
+
+    async def _answer(self, server: SMTP, answer: str) -> str:
+        if answer == DROP:
+            _cut(server)
+        if answer == HANG:
+            await self.freed.wait()
+        return answer
+
+    def authenticate(self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: Any) -> AuthResult:
+        assert isinstance(data, LoginPassword)
+        self.logins.append(f"{data.login.decode()}:{data.password.decode()}")
+        return AuthResult(success=data.password == b"p@ss word")
+
+    def hang_up(self) -> None:
+        """As a relay does with connections that were idle for long."""
+        for server in self.servers:
+            _cut(server)
+
+    @property
+    def recipients(self) -> list[str]:
+        return [recipient for recipient, _ in self.taken]
+
+
+def _cut(server: SMTP) -> None:
+    transport = server.transport
+    if isinstance(transport, asyncio.WriteTransport):
+        transport.abort()
+
+
+@asynccontextmanager
+async def running(
+    port: int = 0,
+    *,
+    start_tls: ssl.SSLContext | None = None,
+    implicit_tls: ssl.SSLContext | None = None,
+    wants_login: bool = False,
+    relay: FakeRelay | None = None,
+) -> AsyncIterator[FakeRelay]:
+    relay = relay or FakeRelay()
+
+    def connected() -> SMTP:
+        relay.connections += 1
+        server = SMTP(
+            relay,
+            hostname="relay.test",
+            tls_context=start_tls,
+            require_starttls=start_tls is not None,
+            auth_required=wants_login,
+            auth_require_tls=start_tls is not None,
+            authenticator=relay.authenticate,
+            loop=asyncio.get_running_loop(),
+        )
+        relay.servers.append(server)
+        return server
+
+    server = await asyncio.get_running_loop().create_server(connected, "127.0.0.1", port, ssl=implicit_tls)
+    relay.port = server.sockets[0].getsockname()[1]
+    try:
+        yield relay
+    finally:
+        relay.freed.set()
+        relay.hang_up()
+        server.close()
+        await server.wait_closed()
