@@ -61,6 +61,15 @@ class AccountKey:
         return keyed_hash(self.private_key, b"ailo.drafts.1")
 
 
+@dataclass(frozen=True)
+class Opening:
+    """What a keyhole must open: the account, and the key pair that it has now."""
+
+    account: UUID
+    generation: int
+    public_key: bytes
+
+
 @dataclass(frozen=True, repr=False)
 class Stretched:
     """What Argon2id makes of a password: one half proves it, the other wraps."""
@@ -113,11 +122,9 @@ def fits(keyhole: PasswordKeyhole, stretched: Stretched) -> bool:
     return equal(keyhole.verifier_hash, _verifier_hash(stretched))
 
 
-def open_password(
-    keyhole: PasswordKeyhole, stretched: Stretched, account: UUID, generation: int, public_key: bytes
-) -> AccountKey:
+def open_password(keyhole: PasswordKeyhole, stretched: Stretched, opening: Opening) -> AccountKey:
     """Unwrap the account's key. Raises CannotOpen when the keyhole is not this account's."""
-    return _unwrap(stretched.wrapping, keyhole.wrapped, "password", account, generation, public_key)
+    return _unwrap(stretched.wrapping, keyhole.wrapped, "password", opening)
 
 
 def _password_place(account: UUID, profile: int, generation: int) -> tuple[str, str, UUID, str, int, int]:
@@ -154,19 +161,10 @@ def guard_session(guard: Guard, cookie: Cookie, pepper: bytes, key: AccountKey, 
     return guard.guard(wrapped, *_session_place(cookie, key.account, key.generation, expires_at))
 
 
-def open_session(
-    guard: Guard,
-    cookie: Cookie,
-    pepper: bytes,
-    body: bytes,
-    account: UUID,
-    generation: int,
-    public_key: bytes,
-    expires_at: int,
-) -> AccountKey:
+def open_session(guard: Guard, cookie: Cookie, pepper: bytes, body: bytes, opening: Opening, expires_at: int) -> AccountKey:
     """Reach an account's key through a session's row. Raises CannotOpen unless all of it is as the service wrote it."""
-    wrapped = guard.unguard(body, *_session_place(cookie, account, generation, expires_at))
-    return _unwrap(cookie.wrapping(pepper), wrapped, "session", account, generation, public_key)
+    wrapped = guard.unguard(body, *_session_place(cookie, opening.account, opening.generation, expires_at))
+    return _unwrap(cookie.wrapping(pepper), wrapped, "session", opening)
 
 
 def _session_place(cookie: Cookie, account: UUID, generation: int, expires_at: int) -> tuple[str, str, bytes, UUID, int, int]:
@@ -178,7 +176,8 @@ def _wrap(wrapping: bytes, key: AccountKey, kind: str) -> bytes:
     return encrypt(wrapping, key.private_key, place)
 
 
-def _unwrap(wrapping: bytes, wrapped: bytes, kind: str, account: UUID, generation: int, public_key: bytes) -> AccountKey:
+def _unwrap(wrapping: bytes, wrapped: bytes, kind: str, opening: Opening) -> AccountKey:
+    account, generation, public_key = opening.account, opening.generation, opening.public_key
     private_key = decrypt(wrapping, wrapped, canonical(b"ailo.keyhole.1", kind, account, generation, public_key))
     if public_key_of(private_key) != public_key:
         raise Damaged("a keyhole does not open the account that it names")

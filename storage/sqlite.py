@@ -95,14 +95,14 @@ class SQLite:
         try:
             return await self._writer.work("begin immediate", work)
         except sqlite3.OperationalError as error:
-            raise Stalled(f"the database could not write: {error.sqlite_errorname}") from None
+            raise _stalled(error) from None
 
     async def read(self, work: Callable[[Reader], Awaitable[T]], /) -> T:
         reader = await self._idle.get()
         try:
             return await reader.work("begin", work)
         except sqlite3.OperationalError as error:
-            raise Stalled(f"the database could not read: {error.sqlite_errorname}") from None
+            raise _stalled(error) from None
         finally:
             self._idle.put_nowait(reader)
 
@@ -126,6 +126,14 @@ class SQLite:
         """Readers first; the writer, the last to go, checkpoints and removes the WAL."""
         for connection in reversed(self._all):
             await connection.close()
+
+
+def _stalled(error: sqlite3.OperationalError) -> Exception:
+    """The disk, the memory or a lock failed us; whatever else SQLite says is a fault in our own SQL."""
+    name = error.sqlite_errorname
+    if name == "SQLITE_ERROR":
+        return RuntimeError(f"SQLite does not take a statement: {error}")
+    return Stalled(f"the database failed: {name}")
 
 
 async def open_sqlite(path: Path) -> SQLite:

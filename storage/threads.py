@@ -106,7 +106,7 @@ def _is_sound(guard: Guard, row: Row) -> bool:
 async def list_of(reader: Reader, guard: Guard, account: UUID, order: Order, after: Thread | None) -> list[Thread]:
     """One page of the threads in which an account takes part; ``after`` is the last of the page before."""
     keys = {
-        Order.NEWEST: "0, - t.last_at, t.id",
+        Order.NEWEST: "0 + 0, - t.last_at, t.id",
         Order.WAITING: "case when t.waiting_since is null then 1 else 0 end, coalesce(t.waiting_since, - t.last_at), t.id",
     }[order]
     beyond = f"and ({keys}) > (:first, :second, :third)" if after else ""

@@ -1,0 +1,5 @@
+"""`python -m chat` is `ailo`."""
+
+from chat.cli import main
+
+main()

@@ -1,0 +1,83 @@
+"""The life of an account: its making. Addresses, names and passwords are checked here."""
+
+import asyncio
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from uuid import UUID
+
+from email_validator import EmailNotValidError, validate_email
+
+from chat.ids import new_id
+from chat.words import LANGUAGES
+from storage import accounts
+from storage.accounts import NewAccount, Role
+from storage.guarding import normalised_address
+from storage.keyholes import EXAMPLE_PROFILE, PROFILE, AccountKey, guard_password
+from storage.store import Store
+
+SHORTEST_PASSWORD = 8
+LONGEST_NAME = 100
+DEFAULT_ZONE = "Europe/Paris"
+
+
+class Misuse(Exception):
+    """What was asked cannot be done as it was asked; the text says what to do, and repeats no name or address."""
+
+
+@dataclass(frozen=True, repr=False)
+class Person:
+    """Somebody to make an account for."""
+
+    role: Role
+    email: str
+    first_name: str
+    last_name: str
+    locale: str
+    password: str
+
+
+def profile_of(store: Store) -> int:
+    """The Argon2id profile for new passwords: the example's are cheap."""
+    return EXAMPLE_PROFILE if store.is_example else PROFILE
+
+
+async def add_account(store: Store, pool: Executor, person: Person) -> UUID:
+    """Make an account, confirmed and ready. Raises Misuse when something is wrong with it, or its address is taken."""
+    email = checked_address(person.email)
+    first_name, last_name = checked_name(person.first_name, least=1), checked_name(person.last_name, least=0)
+    _check_password(person.password)
+    if person.locale not in LANGUAGES:
+        raise Misuse(f"The locale must be one of: {', '.join(LANGUAGES)}.")
+    key, profile = AccountKey.fresh(new_id()), profile_of(store)
+    make: Callable[[], bytes] = lambda: guard_password(store.guard, key, person.password, profile)  # noqa: E731
+    keyhole = await asyncio.get_running_loop().run_in_executor(pool, make)
+    new = NewAccount(key, person.role, email, first_name, last_name, person.locale, DEFAULT_ZONE, keyhole, profile)
+    if not await store.database.write(lambda tx: accounts.add(tx, store.guard, new, store.clock())):
+        raise Misuse("There is an account with this address already.")
+    return key.account
+
+
+def checked_address(raw: str) -> str:
+    """A sound e-mail address, normalised. Raises Misuse."""
+    try:
+        found = validate_email(raw.strip(), check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        raise Misuse("The e-mail address is not a valid one.") from None
+    if found.domain.endswith((".invalid", ".localhost")):
+        raise Misuse("The e-mail address is not a valid one.")
+    return normalised_address(found.normalized)
+
+
+def checked_name(raw: str, *, least: int) -> str:
+    """A name as people write it: some characters, none of them a control. Raises Misuse."""
+    name = unicodedata.normalize("NFC", raw.strip())
+    if not least <= len(name) <= LONGEST_NAME or any(unicodedata.category(one) in {"Cc", "Cs", "Zl", "Zp"} for one in name):
+        raise Misuse(f"A name has {least} to {LONGEST_NAME} characters on one line.")
+    return name
+
+
+def _check_password(password: str) -> None:
+    if not SHORTEST_PASSWORD <= len(password) <= 1_000:
+        raise Misuse(f"A password has {SHORTEST_PASSWORD} to 1000 characters.")

@@ -1,0 +1,189 @@
+"""The `ailo` command: reads what was typed, has it done by the running server or here, and prints one clear line."""
+
+import argparse
+import asyncio
+import contextlib
+import getpass
+import json
+import os
+import resource
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from chat import __version__, control, demo, serve
+from chat.commands import AccountAdd, Backup, Check, Command, Done, ThreadLeave, ThreadOpen, carry_out
+from chat.officer_sheet import sheet
+from chat.rooms import open_rooms
+from chat.words import LANGUAGES
+from storage import house
+from storage.accounts import Role
+from storage.errors import StorageError
+from storage.settings import Environment, StorageSettings
+
+MISUSE = 2
+FAILURE = 1
+
+
+def main() -> None:
+    """The entry point of the `ailo` command."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold unlocked keys
+    with contextlib.suppress(BrokenPipeError):
+        sys.exit(run(sys.argv[1:]))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command; gives its exit code: 2 for a misuse, 1 for a failure."""
+    arguments = _parser().parse_args(argv)
+    action: Callable[[argparse.Namespace], int] = arguments.action
+    try:
+        return action(arguments)
+    except StorageError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return 130
+
+
+def _fail(line: str, code: int = FAILURE) -> int:
+    print(f"ailo: {line}", file=sys.stderr)
+    return code
+
+
+# Commands
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    settings = _settings()
+    officer = asyncio.run(house.build(settings, with_recovery=not arguments.without_recovery))
+    print(sheet(officer, as_json=arguments.json), flush=True)
+    return 0
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    return serve.main(os.environ)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    return demo.main(os.environ)
+
+
+def _account_add(arguments: argparse.Namespace) -> int:
+    password = _password(from_stdin=arguments.password_stdin)
+    if password is None:
+        return _fail("give the password with --password-stdin, or run this on a terminal to be asked.", MISUSE)
+    return _carry_out(
+        AccountAdd(arguments.role, arguments.email, arguments.first_name, arguments.last_name, arguments.locale, password),
+        arguments,
+    )
+
+
+def _password(*, from_stdin: bool) -> str | None:
+    if from_stdin:
+        return sys.stdin.read().removesuffix("\n").removesuffix("\r")
+    return getpass.getpass("Password: ") if sys.stdin.isatty() else None
+
+
+def _thread_open(arguments: argparse.Namespace) -> int:
+    return _carry_out(ThreadOpen(arguments.member, arguments.professional, arguments.companion), arguments)
+
+
+def _thread_leave(arguments: argparse.Namespace) -> int:
+    return _carry_out(ThreadLeave(arguments.thread, arguments.email), arguments)
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    return _carry_out(Backup(str(arguments.folder.absolute())), arguments)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    return _carry_out(Check(), arguments)
+
+
+def _carry_out(command: Command, arguments: argparse.Namespace) -> int:
+    done = asyncio.run(_done(_settings(), command))
+    if done.code:
+        return _fail(done.line, done.code)
+    if done.line:
+        print(json.dumps({"result": done.line}) if arguments.json else done.line)
+    return 0
+
+
+async def _done(settings: StorageSettings, command: Command) -> Done:
+    """By the running server; without one, here."""
+    answer = await control.ask(settings.data, command)
+    if answer is not None:
+        return answer
+    async with open_rooms(settings) as rooms:
+        return await carry_out(rooms, command)
+
+
+def _settings() -> StorageSettings:
+    environment = Environment(os.environ)
+    settings = StorageSettings.from_environment(environment)
+    if environment.faults:
+        sys.exit(_fail("\n      ".join(environment.faults)))
+    return settings
+
+
+# What may be typed
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; a misuse ends with 2."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.exit(_fail(f"{message} (see `{self.prog} --help`)", MISUSE))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="ailo", description="Confidential correspondence, on your own server.")
+    parser.add_argument("--version", action="version", version=f"ailo {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add(commands, "serve", "serve the pages, the conversations and the letters", _serve)
+    _add(commands, "demo", "serve a filled example on this machine alone", _demo)
+    init = _add(commands, "init", "make the keyring and an empty data directory; prints the recovery sheet once", _init)
+    init.add_argument("--without-recovery", action="store_true", help="make no recovery officer's key")
+    account = _add(commands, "account", "accounts").add_subparsers(metavar="ACTION", required=True)
+    _fill_account_add(_add(account, "add", "add an account; prints its id", _account_add))
+    thread = _add(commands, "thread", "conversations").add_subparsers(metavar="ACTION", required=True)
+    _fill_thread_open(_add(thread, "open", "open a conversation; prints its id", _thread_open))
+    leave = _add(thread, "leave", "end somebody's part in a conversation", _thread_leave)
+    leave.add_argument("thread", metavar="THREAD")
+    leave.add_argument("email", metavar="EMAIL")
+    backup = _add(commands, "backup", "write a consistent copy of the data, without the keys", _backup)
+    backup.add_argument("folder", metavar="DIR", type=Path)
+    _add(commands, "check", "prove that the data is whole and as it was written", _check)
+    return parser
+
+
+def _add(
+    commands: "argparse._SubParsersAction[Any]",
+    name: str,
+    help_: str,
+    action: Callable[[argparse.Namespace], int] | None = None,
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=help_, description=help_)
+    if action:
+        parser.set_defaults(action=action)
+        parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    return parser
+
+
+def _fill_account_add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--role", required=True, choices=[role.value for role in Role])
+    parser.add_argument("--email", required=True)
+    parser.add_argument("--first-name", required=True)
+    parser.add_argument("--last-name", default="")
+    parser.add_argument("--locale", default="fr", choices=LANGUAGES)
+    parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+
+
+def _fill_thread_open(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--member", required=True, metavar="EMAIL")
+    parser.add_argument("--professional", required=True, action="append", metavar="EMAIL")
+    parser.add_argument("--companion", default=[], action="append", metavar="EMAIL")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""What the operator's commands do, over open rooms: the same whether a server runs (then it does them) or not."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from chat.accounts import Misuse, Person, add_account
+from chat.conversation import NotFound
+from chat.ids import new_id, read_id
+from chat.rooms import Rooms
+from storage import accounts, backup
+from storage.accounts import Account, Role
+from storage.check import check_all
+
+
+class AccountAdd(msgspec.Struct, frozen=True, tag="account add"):
+    """`ailo account add`."""
+
+    role: str
+    email: str
+    first_name: str
+    last_name: str
+    locale: str
+    password: str
+
+
+class ThreadOpen(msgspec.Struct, frozen=True, tag="thread open"):
+    """`ailo thread open`. Each field holds e-mail addresses."""
+
+    member: str
+    professional: list[str]
+    companion: list[str]
+
+
+class ThreadLeave(msgspec.Struct, frozen=True, tag="thread leave"):
+    """`ailo thread leave`."""
+
+    thread: str
+    email: str
+
+
+class Backup(msgspec.Struct, frozen=True, tag="backup"):
+    """`ailo backup`; an absolute path."""
+
+    folder: str
+
+
+class Check(msgspec.Struct, frozen=True, tag="check"):
+    """`ailo check`."""
+
+
+Command = AccountAdd | ThreadOpen | ThreadLeave | Backup | Check
+
+
+class Done(msgspec.Struct, frozen=True):
+    """How a command ended: its exit code, and a line for the terminal (an error unless the code is 0)."""
+
+    code: int
+    line: str = ""
+
+
+async def carry_out(rooms: Rooms, command: Command) -> Done:
+    """Carry out a command. Raises StorageError when the store fails."""
+    try:
+        return await _COMMANDS[type(command)](rooms, command)
+    except Misuse as error:
+        return Done(1, str(error))
+
+
+async def _add_account(rooms: Rooms, command: AccountAdd) -> Done:
+    person = Person(Role(command.role), command.email, command.first_name, command.last_name, command.locale, command.password)
+    return Done(0, str(await add_account(rooms.store, rooms.sign_ins.pool, person)))
+
+
+async def _open_thread(rooms: Rooms, command: ThreadOpen) -> Done:
+    people = [await _person(rooms, command.member, Role.MEMBER)]
+    people += [await _person(rooms, email, Role.PROFESSIONAL) for email in command.professional]
+    people += [await _person(rooms, email, Role.COMPANION) for email in command.companion]
+    if len({person.id for person in people}) < len(people):
+        raise Misuse("Somebody was named twice.")
+    return Done(0, str(await rooms.conversation.open_thread(new_id(), people)))
+
+
+async def _leave_thread(rooms: Rooms, command: ThreadLeave) -> Done:
+    thread, person = read_id(command.thread), await _find(rooms, command.email)
+    try:
+        if thread is None or person is None:
+            raise NotFound
+        await rooms.conversation.leave(thread, person.id)
+    except NotFound:
+        raise Misuse("There is no such thread in which that account takes part.") from None
+    return Done(0)
+
+
+async def _person(rooms: Rooms, email: str, role: Role) -> Account:
+    found = await _find(rooms, email)
+    if found is None:
+        raise Misuse(f"There is no account with the address given for the {role}: add it first with `ailo account add`.")
+    if found.role is not role:
+        raise Misuse(f"The account given for the {role} has another role.")
+    return found
+
+
+async def _find(rooms: Rooms, email: str) -> Account | None:
+    return await rooms.store.database.read(lambda reader: accounts.by_address(reader, rooms.store.guard, email))
+
+
+async def _back_up(rooms: Rooms, command: Backup) -> Done:
+    try:
+        path = await backup.copy(rooms.store, Path(command.folder))
+    except OSError as error:
+        return Done(1, f"The backup was not written: {error.strerror or type(error).__name__}.")
+    return Done(0, str(path))
+
+
+async def _check(rooms: Rooms, _: Check) -> Done:
+    found = await check_all(rooms.store)
+    return Done(1 if found else 0, "\n".join(found) or "All is well.")
+
+
+_COMMANDS: dict[type, Callable[..., Awaitable[Done]]] = {
+    AccountAdd: _add_account,
+    ThreadOpen: _open_thread,
+    ThreadLeave: _leave_thread,
+    Backup: _back_up,
+    Check: _check,
+}

@@ -1,0 +1,232 @@
+"""One connection: a reader, a writer, a bounded queue between the hub and the socket, and the close codes.
+
+The only module that knows WebSockets on the server's side. A connection that does not keep up is closed with 1013 and
+catches up by `resume`; nothing is kept for it beyond its queue.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import IntEnum
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from chat import words
+from chat.conversation import Conversation
+from chat.frames import LARGEST_FRAME, PROTOCOL, Code, Error, Hello, encode
+from chat.hub import Hub
+from chat.limits import AccountLimits
+from chat.session import SENTENCES, Garbled, Session
+from chat.sign_in import SignedIn
+
+HEARTBEAT_S = 30.0
+CLOSE_S = 5.0
+HEAR_S = 30.0
+STOP_S = 7.0
+HELD_S = 0.2
+MOST_QUEUED = 2_000
+MOST_QUEUED_BYTES = 1 << 20
+SHORT_QUEUE = 200
+
+log = logging.getLogger("ailo.gateway")
+
+
+class Close(IntEnum):
+    """Why a connection ends (RFC 6455 section 7.4; 4000 and up are ours)."""
+
+    GARBLED = WSCloseCode.POLICY_VIOLATION
+    STOPPING = WSCloseCode.SERVICE_RESTART
+    TOO_SLOW = WSCloseCode.TRY_AGAIN_LATER
+    SIGNED_OUT = 4401
+
+
+class Queue:
+    """The frames that wait for one socket. Overflowing, it asks for the connection's end."""
+
+    def __init__(self, overflow: Callable[[], None]) -> None:
+        self._frames: deque[bytes] = deque()
+        self._bytes = 0
+        self._overflow = overflow
+        self._has_some = asyncio.Event()
+        self._is_short = asyncio.Event()
+        self._is_short.set()
+        self._is_empty = asyncio.Event()
+        self._is_empty.set()
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def offer(self, frame: bytes) -> None:
+        """Queue a frame."""
+        if len(self._frames) >= MOST_QUEUED or self._bytes + len(frame) > MOST_QUEUED_BYTES:
+            self._overflow()
+            return
+        self._frames.append(frame)
+        self._bytes += len(frame)
+        self._has_some.set()
+        self._is_empty.clear()
+        if len(self._frames) > SHORT_QUEUE or self._bytes > MOST_QUEUED_BYTES // 4:
+            self._is_short.clear()
+
+    async def room(self) -> None:
+        """Wait until the queue is short again."""
+        await self._is_short.wait()
+
+    async def next(self) -> bytes:
+        """The next frame to write."""
+        while not self._frames:
+            self._has_some.clear()
+            self._is_empty.set()
+            await self._has_some.wait()
+        frame = self._frames.popleft()
+        self._bytes -= len(frame)
+        if len(self._frames) < SHORT_QUEUE // 2 and self._bytes < MOST_QUEUED_BYTES // 8:
+            self._is_short.set()
+        return frame
+
+    async def emptied(self) -> None:
+        """Wait until all has been written."""
+        await self._is_empty.wait()
+
+
+class Connection:
+    """One WebSocket of a signed-in account, from `hello` to its close code."""
+
+    def __init__(self, socket: web.WebSocketResponse) -> None:
+        self._socket = socket
+        self.queue = Queue(lambda: self.end(Close.TOO_SLOW))
+        self._reader: asyncio.Task[None] | None = None
+        self._code: int | None = None
+        self.ended = asyncio.Event()
+
+    def end(self, code: int) -> None:
+        """Ask for the end of the connection, once; the reader's task then closes it."""
+        if self._code is None:
+            self._code = code
+            if self._reader:
+                self._reader.cancel()
+
+    async def run(self, session: Session) -> None:
+        """Serve the connection until either side ends it."""
+        session.when_signed_out(lambda: self.end(Close.SIGNED_OUT))
+        writer = asyncio.create_task(self._write())
+        self._reader = asyncio.create_task(self._read(session))
+        if self._code is not None:
+            self._reader.cancel()
+        release = asyncio.create_task(self._release(session))
+        try:
+            await asyncio.wait([self._reader, writer], return_when=asyncio.FIRST_COMPLETED)
+            self._reader.cancel()
+            release.cancel()
+            await asyncio.wait([self._reader, release])
+            await self._finish(session, writer)
+        finally:
+            writer.cancel()
+            release.cancel()
+            self._reader.cancel()
+            await asyncio.wait([writer, release, self._reader])
+        await self._close()
+
+    async def _release(self, session: Session) -> None:
+        await asyncio.sleep(HELD_S)
+        await session.release()
+
+    async def _read(self, session: Session) -> None:
+        try:
+            async for message in self._socket:
+                await session.take(message.data if message.type is WSMsgType.TEXT else "")
+        except Garbled:
+            self._code = Close.GARBLED
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                await self._socket.send_frame(await self.queue.next(), WSMsgType.TEXT)
+        except (ConnectionError, RuntimeError):  # the socket went away under us
+            return
+
+    async def _finish(self, session: Session, writer: asyncio.Task[None]) -> None:
+        """What was taken is answered and written, unless the connection is too slow, signed out, or gone."""
+        await session.finish()
+        if self._code not in {Close.TOO_SLOW, Close.SIGNED_OUT}:
+            drained = asyncio.create_task(self.queue.emptied())
+            await asyncio.wait([drained, writer], timeout=CLOSE_S, return_when=asyncio.FIRST_COMPLETED)
+            drained.cancel()
+
+    async def _close(self) -> None:
+        """Say why, and give a browser that was too slow the time to hear it."""
+        if self._code is not None and not self._socket.closed:
+            with suppress(TimeoutError, ConnectionError):
+                async with asyncio.timeout(HEAR_S if self._code == Close.TOO_SLOW else CLOSE_S):
+                    await self._socket.close(code=self._code)
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The WebSocket's route."""
+
+    conversation: Conversation
+    hub: Hub
+    signed_in: Callable[[web.Request], Awaitable[SignedIn | None]]
+    is_signed_in: Callable[[SignedIn], Awaitable[bool]]
+    limits_of: Callable[[SignedIn], AccountLimits]
+    connections: set[Connection]
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Accept a connection whose Origin was checked; without a session it is told so and closed with 4401."""
+        socket = web.WebSocketResponse(
+            protocols=(PROTOCOL,), heartbeat=HEARTBEAT_S, timeout=HEAR_S, max_msg_size=LARGEST_FRAME + 1, compress=False
+        )
+        offered = request.headers.get("Sec-WebSocket-Protocol", PROTOCOL)
+        if PROTOCOL not in (name.strip() for name in offered.split(",")):
+            raise web.HTTPBadRequest
+        await socket.prepare(request)
+        signed_in = await self.signed_in(request)
+        if signed_in is None:
+            language = words.choose(request.headers.get("Accept-Language", ""))
+            await self._turn_away(socket, Code.SIGNED_OUT, Close.SIGNED_OUT, language)
+        elif not (limits := self.limits_of(signed_in)).may_connect():
+            await self._turn_away(socket, Code.SLOW_DOWN, Close.TOO_SLOW, signed_in.who.account.locale)
+        else:
+            await self._welcome(request, socket, signed_in, limits)
+        return socket
+
+    async def _turn_away(self, socket: web.WebSocketResponse, code: Code, close: Close, language: str) -> None:
+        await socket.send_frame(encode(Error(code.value, words.say(language, SENTENCES[code]))), WSMsgType.TEXT)
+        await socket.close(code=close)
+
+    async def _welcome(
+        self, request: web.Request, socket: web.WebSocketResponse, signed_in: SignedIn, limits: AccountLimits
+    ) -> None:
+        account = signed_in.who.account.id
+        connection = Connection(socket)
+        session = Session(signed_in.session_id, signed_in.who, self.conversation, limits, connection.queue)
+        connection.queue.offer(encode(Hello(account)))
+        correspondents = await self.conversation.correspondents(account)
+        self.hub.join(account, session, correspondents)
+        self.connections.add(connection)
+        limits.connections += 1
+        try:
+            # Once more, now that the hub can reach it: the session may have ended while this connection began.
+            if not await self.is_signed_in(signed_in):
+                connection.end(Close.SIGNED_OUT)
+            await connection.run(session)
+        finally:
+            limits.connections -= 1
+            self.connections.discard(connection)
+            connection.ended.set()
+            self.hub.leave(account, session)
+            if request.transport:
+                request.transport.abort()
+
+    async def stop(self) -> None:
+        """The service stops: what was taken is answered, then every connection is closed with 1012."""
+        connections = list(self.connections)
+        for connection in connections:
+            connection.end(Close.STOPPING)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await asyncio.gather(*(connection.ended.wait() for connection in connections))

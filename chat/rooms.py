@@ -1,0 +1,36 @@
+"""The rooms of the live side, put together over one open store: used by the server and, without it, by the commands."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from chat.conversation import Conversation
+from chat.hub import Hub
+from chat.sign_in import SignIns
+from storage.group_commit import GroupCommit
+from storage.settings import StorageSettings
+from storage.store import Clock, Store, open_store, wall_clock
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """What the commands and the routes work with."""
+
+    store: Store
+    commits: GroupCommit
+    hub: Hub
+    conversation: Conversation
+    sign_ins: SignIns
+
+
+@asynccontextmanager
+async def open_rooms(settings: StorageSettings, clock: Clock = wall_clock) -> AsyncIterator[Rooms]:
+    """Open the store and all that works on it. Raises Refused, saying what to do, when it must not be used."""
+    async with open_store(settings, clock) as store:
+        sign_ins = SignIns(store)
+        try:
+            async with GroupCommit(store) as commits:
+                hub = Hub()
+                yield Rooms(store, commits, hub, Conversation(store, commits, hub), sign_ins)
+        finally:
+            sign_ins.close()

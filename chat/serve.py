@@ -1,0 +1,163 @@
+"""The composition root: settings, storage, web, delivery and signals, put together and taken down in order."""
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+
+import uvloop
+from aiohttp import web
+
+from chat import control, logs
+from chat.api import Api
+from chat.gateway import Gateway
+from chat.health import add_health
+from chat.pages import add_pages
+from chat.rooms import Rooms, open_rooms
+from chat.settings import ChatSettings
+from chat.sign_in import SignIns
+from chat.web import Door, application
+from delivery.settings import DeliverySettings
+from delivery.worker import deliver
+from storage.errors import KeyringRefused, StorageError
+from storage.settings import Environment, StorageSettings
+
+BACKLOG = 1024
+
+log = logging.getLogger("ailo.serve")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of the service."""
+
+    storage: StorageSettings
+    chat: ChatSettings
+    delivery: DeliverySettings
+    has_own_origin: bool
+
+    @classmethod
+    def from_environment(cls, environment: Environment) -> "Settings":
+        storage = StorageSettings.from_environment(environment)
+        chat = ChatSettings.from_environment(environment)
+        delivery = DeliverySettings.from_environment(environment, storage.data, chat.origin)
+        return cls(storage, chat, delivery, environment.text("AILO_ORIGIN") is not None)
+
+    def listening_on(self, port: int) -> "Settings":
+        """The same, once the port is known that was asked for as 0."""
+        if self.has_own_origin or self.chat.port:
+            return self
+        origin = f"http://127.0.0.1:{port}"
+        return replace(self, chat=replace(self.chat, port=port, origin=origin), delivery=replace(self.delivery, origin=origin))
+
+
+Extra = Callable[[web.Application, Settings], None]
+Announce = Callable[[str], None]
+
+
+def main(environ: Mapping[str, str]) -> int:
+    """`ailo serve`: run until SIGTERM or SIGINT; gives the exit code."""
+    settings = read_settings(environ)
+    if settings is None:
+        return 1
+    logs.set_up()
+    return uvloop.run(serve(settings))
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings | None:
+    """The settings, or None after all their faults were told at once."""
+    environment = Environment(environ)
+    settings = Settings.from_environment(environment)
+    for fault in environment.faults:
+        print(f"ailo: {fault}", file=sys.stderr)
+    return None if environment.faults else settings
+
+
+async def serve(
+    settings: Settings, *, extra: Extra | None = None, prepare: Callable[[Rooms], Awaitable[None]] | None = None
+) -> int:
+    """Serve until a signal. ``prepare`` runs once before the port is opened, ``extra`` adds routes. Gives the exit code."""
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    try:
+        async with open_rooms(settings.storage) as rooms:
+            _refuse_example_off_loopback(rooms, settings)
+            if prepare:
+                await prepare(rooms)
+            listener = _bind(settings.chat)
+            settings = settings.listening_on(listener.getsockname()[1])
+            return await _serve_rooms(rooms, settings, listener, stop, extra)
+    except OSError as error:
+        print(f"ailo: cannot listen on {settings.chat.host} port {settings.chat.port}: {error.strerror}.", file=sys.stderr)
+    except StorageError as error:
+        print(f"ailo: {error}", file=sys.stderr)
+    return 1
+
+
+def _refuse_example_off_loopback(rooms: Rooms, settings: Settings) -> None:
+    if rooms.store.is_example and not settings.chat.is_loopback:
+        raise KeyringRefused(
+            "This is the keyring of the example, whose passwords are known: it is served on 127.0.0.1 only. "
+            "Run `ailo init` with another AILO_DATA and AILO_KEYS."
+        )
+
+
+def _bind(chat: ChatSettings) -> socket.socket:
+    host = chat.host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, chat.port), family=family, backlog=BACKLOG)
+
+
+async def _serve_rooms(
+    rooms: Rooms, settings: Settings, listener: socket.socket, stop: asyncio.Event, extra: Extra | None
+) -> int:
+    app, gateway = _application(rooms, settings)
+    if extra:
+        extra(app, settings)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    delivery = asyncio.create_task(deliver(rooms.store, settings.delivery, stop), name="delivery")
+    delivery.add_done_callback(lambda _: stop.set())
+    try:
+        async with control.listening(settings.storage.data, rooms):
+            site = web.SockSite(runner, listener, backlog=BACKLOG)
+            await site.start()
+            print(f"Ailo is at {settings.chat.origin}", flush=True)
+            await stop.wait()
+            await site.stop()
+            await gateway.stop()
+    finally:
+        stop.set()
+        await runner.cleanup()
+        await asyncio.wait([delivery])
+    if error := delivery.exception():
+        log.error("delivery ended: %s at %s", type(error).__name__, logs.place(error.__traceback__))
+    return 1 if error else 0
+
+
+def _application(rooms: Rooms, settings: Settings) -> tuple[web.Application, Gateway]:
+    door = Door(settings.chat, rooms.sign_ins)
+    app = application(door)
+    gateway = _gateway(rooms, door, rooms.sign_ins)
+
+    async def socket_route(request: web.Request) -> web.StreamResponse:
+        door.check_origin(request)
+        return await gateway.serve(request)
+
+    async def role_of(request: web.Request) -> str | None:
+        signed_in = await door.signed_in(request)
+        return signed_in.who.account.role.value if signed_in else None
+
+    app.router.add_get("/ws", socket_route)
+    Api(door, rooms.conversation, rooms.hub).add_to(app)
+    add_health(app, rooms.store)
+    add_pages(app, role_of)
+    return app, gateway
+
+
+def _gateway(rooms: Rooms, door: Door, sign_ins: SignIns) -> Gateway:
+    return Gateway(rooms.conversation, rooms.hub, door.signed_in, sign_ins.is_signed_in, door.limits_of, set())

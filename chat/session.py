@@ -1,0 +1,193 @@
+"""What a signed-in connection may do with each frame. No sockets here: frames come in decoded, answers go to an outlet."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+from chat import words
+from chat.conversation import Accepted, Answer, Conversation, NotAllowed, NotFound, TooLong
+from chat.frames import Code, Error, Message, NotUnderstood, Read, Resume, Resumed, Send, Sent, Typing, decode, encode
+from chat.limits import AccountLimits
+from chat.line import Line, Outlet
+from storage.errors import StorageError
+from storage.unlocked import Unlocked
+
+MOST_PENDING = 64
+MOST_NOT_UNDERSTOOD = 10
+
+log = logging.getLogger("ailo.session")
+
+SENTENCES = {
+    Code.BAD_FRAME: "Cette demande n’a pas été comprise.",
+    Code.TOO_LONG: "Ce message est trop long : 8 000 caractères au plus.",
+    Code.NOT_FOUND: "Cette conversation n’existe pas.",
+    Code.BUSY: "Le service est momentanément surchargé. Votre message n’est pas perdu : réessayez dans un instant.",
+    Code.SLOW_DOWN: "C’est un peu trop rapide. Réessayez dans un instant.",
+    Code.SIGNED_OUT: "Votre session est terminée. Reconnectez-vous.",
+}
+
+
+class Garbled(Exception):
+    """Too many frames in a row were not understood: the connection ends."""
+
+
+class Session:
+    """One connection of somebody who is signed in."""
+
+    def __init__(self, id_: bytes, who: Unlocked, conversation: Conversation, limits: AccountLimits, outlet: Outlet) -> None:
+        self.session_id = id_
+        self.who = who
+        self._conversation = conversation
+        self._limits = limits
+        self._outlet = outlet
+        self._line = Line(outlet, self._page)
+        self._pending = 0
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+        self._not_understood = 0
+        self._resuming: asyncio.Task[None] | None = None
+        self._ended: Callable[[], None] = lambda: None
+
+    # As a listener of the hub
+
+    def offer(self, frame: bytes) -> None:
+        """Give it a frame."""
+        self._outlet.offer(frame)
+
+    def offer_message(self, thread: UUID, seq: int, frame: bytes) -> None:
+        """Give it a live message, in its thread's order."""
+        self._line.offer_message(thread, seq, frame)
+
+    def sign_out(self) -> None:
+        """Its session is over."""
+        self._ended()
+
+    def when_signed_out(self, do: Callable[[], None]) -> None:
+        """What is done when the session is over."""
+        self._ended = do
+
+    # From the browser
+
+    async def release(self) -> None:
+        """The browser has had its time to resume: live messages go through."""
+        await self._after_resume()
+        self._resuming = asyncio.create_task(self._line.release())
+
+    async def take(self, text: str) -> None:
+        """Act on one frame. Waits while too many of this connection's messages wait. Raises Garbled."""
+        if not self._limits.frames.take():
+            self._refuse(Code.SLOW_DOWN, None)
+            return
+        try:
+            frame = decode(text)
+        except NotUnderstood as error:
+            self._count_garbled()
+            self._refuse(Code.BAD_FRAME, error.id)
+            return
+        await self._act(frame)
+        await self._has_room.wait()
+
+    def _count_garbled(self) -> None:
+        self._not_understood += 1
+        if self._not_understood >= MOST_NOT_UNDERSTOOD:
+            raise Garbled
+
+    async def _act(self, frame: Send | Read | Typing | Resume) -> None:
+        id_ = frame.id if isinstance(frame, Send) else None
+        self._not_understood = 0
+        try:
+            await _ACTIONS[type(frame)](self, frame)
+        except NotAllowed:
+            self._refuse(Code.BAD_FRAME, id_)
+        except TooLong:
+            self._refuse(Code.TOO_LONG, id_)
+        except NotFound:
+            self._refuse(Code.NOT_FOUND, id_)
+        except StorageError:
+            self._refuse(Code.BUSY, id_)
+
+    async def _send(self, frame: Send) -> None:
+        if not self._limits.messages.take():
+            self._refuse(Code.SLOW_DOWN, frame.id)
+            return
+        self._wait_for_one()
+        try:
+            await self._conversation.post(
+                self.who, frame.thread, frame.id, frame.text, lambda it: self._answer(frame.id, it), self
+            )
+        except BaseException:
+            self._one_is_done()
+            raise
+
+    def _wait_for_one(self) -> None:
+        self._pending += 1
+        if self._pending >= MOST_PENDING:
+            self._has_room.clear()
+
+    def _one_is_done(self) -> None:
+        self._pending -= 1
+        self._has_room.set()
+
+    def _answer(self, id_: UUID, answer: Answer) -> None:
+        self._one_is_done()
+        if isinstance(answer, Accepted):
+            message = answer.message
+            self._outlet.offer(encode(Sent(message.id, message.thread, message.seq, message.at)))
+        elif isinstance(answer, NotFound):
+            self._refuse(Code.NOT_FOUND, id_)
+        elif isinstance(answer, NotAllowed):
+            self._refuse(Code.BAD_FRAME, id_)
+        else:
+            self._refuse(Code.BUSY, id_)
+
+    async def _read(self, frame: Read) -> None:
+        await self._conversation.mark_read(self.who, frame.thread, frame.seq, self)
+
+    async def _type(self, frame: Typing) -> None:
+        await self._conversation.type_in(self.who, frame.thread)
+
+    async def _resume(self, frame: Resume) -> None:
+        await self._after_resume()
+        self._resuming = asyncio.create_task(self._catch_up(frame))
+
+    async def _catch_up(self, frame: Resume) -> None:
+        try:
+            last = await self._line.resume(frame.threads)
+            await self._outlet.room()
+            self._outlet.offer(encode(Resumed(last)))
+        except StorageError:
+            self._refuse(Code.BUSY, None)
+
+    async def _after_resume(self) -> None:
+        """One resume at a time: the next waits, and so does what the browser sends behind it."""
+        if self._resuming:
+            await asyncio.wait([self._resuming])
+
+    async def _page(self, thread: UUID, seq: int, limit: int) -> tuple[list[Message], int] | None:
+        try:
+            return await self._conversation.after(self.who, thread, seq, limit)
+        except NotFound:
+            return None
+
+    def _refuse(self, code: Code, id_: UUID | None) -> None:
+        self._outlet.offer(encode(Error(code.value, words.say(self.who.account.locale, SENTENCES[code]), id_)))
+
+    # The end
+
+    async def finish(self) -> None:
+        """Let what was taken be answered. The resume, which nobody waits for any more, ends."""
+        if self._resuming:
+            self._resuming.cancel()
+            await asyncio.wait([self._resuming])
+        while self._pending:
+            self._has_room.clear()
+            await self._has_room.wait()
+
+
+_ACTIONS: dict[type, Callable[..., Awaitable[None]]] = {
+    Send: Session._send,  # noqa: SLF001 (its own table)
+    Read: Session._read,  # noqa: SLF001
+    Typing: Session._type,  # noqa: SLF001
+    Resume: Session._resume,  # noqa: SLF001
+}

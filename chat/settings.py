@@ -1,0 +1,66 @@
+"""The settings of the live side, read from the environment."""
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from storage.settings import Environment
+
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+
+@dataclass(frozen=True)
+class ChatSettings:
+    """Where the service listens, under which public address, and how much an account may send."""
+
+    host: str
+    port: int
+    origin: str
+    rate: float
+
+    @classmethod
+    def from_environment(cls, environment: Environment) -> "ChatSettings":
+        host = environment.text("AILO_HOST") or "127.0.0.1"
+        port = environment.whole("AILO_PORT", 8080, most=65_535)
+        origin = _origin(environment) or f"http://127.0.0.1:{port}"
+        rate = 0.0 if environment.text("AILO_RATE") == "off" else float(environment.whole("AILO_RATE", 5, least=1))
+        return cls(host, port, origin, rate)
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach the service by https."""
+        return self.origin.startswith("https://")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    def origins(self) -> frozenset[str]:
+        """The service's own origins: on loopback its three names count as one."""
+        parts = urlsplit(self.origin)
+        name = parts.netloc.rpartition(":")[0] if parts.port is not None else parts.netloc
+        if name not in LOOPBACK_NAMES:
+            return frozenset({self.origin})
+        port = "" if parts.port is None else f":{parts.port}"
+        return frozenset(f"{parts.scheme}://{each}{port}" for each in LOOPBACK_NAMES)
+
+
+def _origin(environment: Environment) -> str | None:
+    raw = environment.text("AILO_ORIGIN")
+    if raw is None:
+        return None
+    try:
+        parts = urlsplit(raw)
+        is_sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.path in {"", "/"}
+        is_sound = is_sound and not (parts.query or parts.fragment or parts.username) and parts.port != 0
+    except ValueError:
+        is_sound = False
+    if not is_sound:
+        environment.faults.append("AILO_ORIGIN must be the public address alone, such as https://ailo.example.")
+        return None
+    default = {"http": ":80", "https": ":443"}[parts.scheme]
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(default)}"

@@ -1,0 +1,207 @@
+"""Signing in and out: passwords, sessions, known devices, and the limits of guessing.
+
+One Argon2id computation proves the password and unlocks the account's key. An unknown address costs the same as a known one
+and gets the same answer. Failures are counted before the computation, so that many guesses at once are no way around.
+"""
+
+import asyncio
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from chat.accounts import profile_of
+from chat.limits import ACCOUNT_FAILURES, ADDRESS_FAILURES, Failures
+from storage import accounts, keyholes, sessions
+from storage.accounts import Account, Status
+from storage.database import Reader
+from storage.errors import CannotOpen
+from storage.keyholes import AccountKey, Cookie, PasswordKeyhole, Stretched
+from storage.primitives import random_bytes
+from storage.sessions import Session
+from storage.store import SESSION_MS, Store
+from storage.unlocked import Unlocked
+
+MOST_WAITING = 128
+
+
+class WrongCredentials(Exception):
+    """No such account, or not its password: nobody is told which."""
+
+
+class SlowDown(Exception):
+    """Too many attempts; ``wait`` in seconds."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__("too many attempts")
+        self.wait = wait
+
+
+@dataclass(frozen=True, repr=False)
+class SignedIn:
+    """Somebody behind a valid cookie, unlocked."""
+
+    session_id: bytes
+    who: Unlocked
+
+
+@dataclass(frozen=True, repr=False)
+class Granted:
+    """A sign-in that succeeded: the account, and the values of its two cookies."""
+
+    account: Account
+    cookie: str
+    device: str
+
+
+@dataclass(frozen=True, repr=False)
+class Attempt:
+    """Somebody who wants to sign in: what they gave, their device's cookie if any, and where they come from."""
+
+    email: str
+    password: str
+    device: str
+    remote: str
+
+
+@dataclass(frozen=True, repr=False)
+class _Target:
+    """What an attempt is made against; without an account, a decoy."""
+
+    account: Account | None
+    keyhole: PasswordKeyhole
+
+
+class SignIns:
+    """Opens and ends sessions."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._failures = Failures()
+        self.pool = ThreadPoolExecutor(os.cpu_count() or 1, "argon2id")
+        self.waiting = 0
+
+    def close(self) -> None:
+        """Let the pool's threads go."""
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+    async def sign_in(self, attempt: Attempt) -> Granted:
+        """Prove a password and begin a session. Raises WrongCredentials or SlowDown."""
+        target = await self._store.database.read(lambda reader: self._target(reader, attempt.email))
+        is_known = target.account is not None and self._is_device_of(attempt.device, target.account)
+        wait = self._count(attempt)
+        if wait and not is_known:
+            raise SlowDown(wait)
+        stretched = await self._stretch(attempt.password, target.keyhole)
+        key = self._opened(target, stretched)
+        if key is None or target.account is None:
+            raise SlowDown(wait) if wait else WrongCredentials
+        self._failures.clear(self._who(attempt.email))
+        return await self._begin(target.account, key)
+
+    async def _target(self, reader: Reader, email: str) -> _Target:
+        guard = self._store.guard
+        try:
+            account = await accounts.by_address(reader, guard, email)
+            row = await accounts.password_keyhole(reader, account.id) if account else None
+            if account and row and account.status is Status.ACTIVE:
+                return _Target(account, keyholes.unguard_password(guard, row.body, account.id, row.profile, account.generation))
+        except CannotOpen:
+            pass  # a row that was tampered with opens nothing: it is as if there were none
+        return _Target(None, keyholes.decoy(profile_of(self._store)))
+
+    def _count(self, attempt: Attempt) -> float:
+        """Count an attempt as failed until it succeeds; gives the seconds to wait, 0 when it may be tried."""
+        who = self._who(attempt.email)
+        wait = max(self._failures.wait(who, ACCOUNT_FAILURES), self._failures.wait(attempt.remote, ADDRESS_FAILURES))
+        if not wait:
+            self._failures.add(who)
+            self._failures.add(attempt.remote)
+        return wait
+
+    def _who(self, email: str) -> bytes:
+        return self._store.guard.address_index(email)
+
+    async def _stretch(self, password: str, keyhole: PasswordKeyhole) -> Stretched:
+        """One computation a core at a time; who would have to wait for too many others is asked to come back."""
+        if self.waiting >= MOST_WAITING:
+            raise SlowDown(10)
+        self.waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self.pool, keyholes.stretch, password, keyhole.salt, keyhole.profile)
+        finally:
+            self.waiting -= 1
+
+    def _opened(self, target: _Target, stretched: Stretched) -> AccountKey | None:
+        account = target.account
+        if not keyholes.fits(target.keyhole, stretched) or account is None:
+            return None
+        try:
+            opening = keyholes.Opening(account.id, account.generation, account.public_key)
+            return keyholes.open_password(target.keyhole, stretched, opening)
+        except CannotOpen:
+            return None
+
+    async def _begin(self, account: Account, key: AccountKey) -> Granted:
+        store, cookie = self._store, Cookie.fresh()
+        now = store.clock()
+        pepper_id, pepper = store.peppers.current(now)
+        body = keyholes.guard_session(store.guard, cookie, pepper, key, now + SESSION_MS)
+        session = Session(cookie.session, account.id, key.generation, pepper_id, body, now, now + SESSION_MS)
+        await store.database.write(lambda tx: sessions.begin(tx, session))
+        return Granted(account, urlsafe_b64encode(cookie.secret).decode(), self._device_cookie(account))
+
+    # Sessions
+
+    async def find(self, raw: str) -> SignedIn | None:
+        """Who is behind a cookie; None when nobody is (any more)."""
+        cookie = _cookie(raw)
+        return await self._store.database.read(lambda reader: self._find(reader, cookie)) if cookie else None
+
+    async def _find(self, reader: Reader, cookie: Cookie) -> SignedIn | None:
+        guard = self._store.guard
+        session = await sessions.find(reader, cookie.session, self._store.clock())
+        pepper = self._store.peppers.find(session.pepper) if session else None
+        if session is None or pepper is None:
+            return None
+        try:
+            account = await accounts.by_id(reader, guard, session.account)
+            if account is None or account.status is not Status.ACTIVE or account.generation != session.generation:
+                return None
+            opening = keyholes.Opening(account.id, account.generation, account.public_key)
+            key = keyholes.open_session(guard, cookie, pepper, session.body, opening, session.expires_at)
+        except CannotOpen:
+            return None
+        return SignedIn(session.id, Unlocked(account, key))
+
+    async def is_signed_in(self, signed_in: SignedIn) -> bool:
+        """Whether the session still stands."""
+        now = self._store.clock()
+        return await self._store.database.read(lambda reader: sessions.find(reader, signed_in.session_id, now)) is not None
+
+    async def sign_out(self, signed_in: SignedIn) -> None:
+        """End a session."""
+        await self._store.database.write(lambda tx: sessions.end(tx, signed_in.session_id))
+
+    # Known devices: a cookie that says that somebody has signed in from here before. It opens nothing.
+
+    def _device_cookie(self, account: Account) -> str:
+        id_ = random_bytes(16)
+        return urlsafe_b64encode(id_ + self._store.guard.authenticate("device", account.id, id_)).decode()
+
+    def _is_device_of(self, raw: str, account: Account) -> bool:
+        try:
+            value = urlsafe_b64decode(raw)
+            self._store.guard.check(value[16:], "device", account.id, value[:16])
+        except (ValueError, CannotOpen):
+            return False
+        return True
+
+
+def _cookie(raw: str) -> Cookie | None:
+    try:
+        secret = urlsafe_b64decode(raw)
+    except ValueError:
+        return None
+    return Cookie(secret) if len(secret) == keyholes.COOKIE_BYTES else None

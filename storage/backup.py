@@ -1,0 +1,41 @@
+"""A backup: one point in time of the database, without deleted content, in a new folder. The keyring is never in it."""
+
+import errno
+import os
+from pathlib import Path
+
+from storage.keyring import sync_directory
+from storage.store import Store
+
+
+async def copy(store: Store, folder: Path) -> Path:
+    """Write a backup into ``folder``, made if need be, while the service runs. To restore, start with it as AILO_DATA.
+
+    Raises FileExistsError when it holds one already, OSError or Stalled when it cannot be written.
+    """
+    final = folder / store.settings.database.name
+    fresh = _made_ready(final)
+    await store.database.copy_to(str(fresh))
+    _finish(fresh, final)
+    return final
+
+
+def _made_ready(final: Path) -> Path:
+    final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if final.exists():
+        raise FileExistsError(errno.EEXIST, "there is a backup in this folder already")
+    fresh = final.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    return fresh
+
+
+def _finish(fresh: Path, final: Path) -> None:
+    """On the disk under another name first: a backup is there whole or not at all."""
+    descriptor = os.open(fresh, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    fresh.rename(final)
+    sync_directory(final.parent)
