@@ -5,6 +5,7 @@ The French sentence is the key: it stands in the pages and in the code, and Fren
 those.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from babel.messages.pofile import read_po
 __all__ = ["LANGUAGES", "PREFERENCE", "Words", "choose", "say", "static_folder"]
 
 LANGUAGES: Final = ("fr", "en")
+_NARROW: Final = re.compile(r" (?=[:;?!»])|(?<=«) |(?<=\d) (?=\d)")
 PREFERENCE: Final = "ailo-language"
 """The cookie that carries the language of the account; it holds nothing else and opens nothing."""
 
@@ -67,13 +69,18 @@ class Words:
         return _load(language if language in LANGUAGES else LANGUAGES[0])
 
     def translate(self, sentence: str, **values: object) -> str:
-        said = self.sentences.get(sentence, sentence)
+        said = self.sentences.get(sentence) or typeset(sentence)
         text = said if isinstance(said, str) else said[0]
         return text.format_map(values) if values else text
 
     def for_pages(self) -> dict[str, str | list[str]]:
         """Give what the pages fetch: each French sentence with its translation, or with its singular and plural."""
         return {key: said if isinstance(said, str) else list(said) for key, said in self.sentences.items()}
+
+
+def typeset(sentence: str) -> str:
+    """Set the narrow space that never breaks, where French wants one: sources are written with plain spaces."""
+    return _NARROW.sub("\N{NARROW NO-BREAK SPACE}", sentence)
 
 
 @cache

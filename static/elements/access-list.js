@@ -18,7 +18,7 @@ class AccessList extends HTMLElement {
     const isReader = person.id === reader.id
     const name = build("b", { dir: "auto", text: isReader ? t("Vous") : sayName(person, people) })
     const role = build("span", { class: "quiet small", text: sayRole(person.role) })
-    return build("li", { class: "access__person" }, makeFace(person, { small: true }), build("p", {}, name, role))
+    return build("li", { class: "access__person" }, makeFace(person, { small: true, showsPresence: !isReader }), build("p", {}, name, role))
   }
 }
 

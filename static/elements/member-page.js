@@ -76,7 +76,7 @@ function sayPresence(others) {
 function makeEmpty(thread) {
   const names = sayNames(thread.others)
   const words = [
-    t("Écrivez ce qui vous amène, avec vos mots : quelques lignes suffisent. Il n’y a pas de mauvaise façon de commencer."),
+    t("Écrivez ce qui vous amène, avec vos mots : quelques lignes suffisent. Il n’y a pas de mauvaise façon de commencer."),
     t("{names} vous répondra ici. Si vous n’êtes plus sur cette page, un e-mail vous préviendra, sans rien dire du contenu.", { names }),
   ]
   const title = build("h2", { text: t("Votre conversation avec {names}", { names }) })

@@ -94,6 +94,6 @@ class MessageComposer extends HTMLElement {
 const sayLength = (length) => `${length.toLocaleString(language)} / ${LIMIT.toLocaleString(language)}`
 
 const sayOver = (over) =>
-  tn("{n} caractère de trop : envoyez-le en deux fois", "{n} caractères de trop : envoyez-le en deux fois", over)
+  tn("{n} caractère de trop : envoyez-le en deux fois", "{n} caractères de trop : envoyez-le en deux fois", over)
 
 customElements.define("message-composer", MessageComposer)

@@ -237,7 +237,7 @@ class MessageLog extends HTMLElement {
   #announce(messages) {
     const lines = messages.map((message) => {
       const name = this.#thread.nameOf(message.author) ?? t("Ailo")
-      return build("p", { text: t("{name} : {text}", { name, text: message.text }) })
+      return build("p", { text: t("{name} : {text}", { name, text: message.text }) })
     })
     part(this, "announce").append(...lines)
     setTimeout(() => lines.forEach((line) => line.remove()), ANNOUNCED_FOR)

@@ -51,7 +51,7 @@ export class MessageRow extends HTMLElement {
     this.classList.add("row", ...(isMine ? ["row--mine"] : []), ...(isArriving ? ["row--arriving"] : []))
     this.classList.toggle("row--letter", isLetter(this.message))
     this.#author = build("p", { class: this.#isAuthorShown(isMine) ? "row__author quiet small" : "visually-hidden" })
-    this.#author.textContent = isMine ? t("Vous :") : t("{name} :", { name: this.#thread.nameOf(this.message.author) ?? t("Ailo") })
+    this.#author.textContent = isMine ? t("Vous :") : t("{name} :", { name: this.#thread.nameOf(this.message.author) ?? t("Ailo") })
     this.#bubble = makeBubble(this.message, isMine)
     this.#state = build("p", { class: "state" })
     this.append(this.#author, this.#bubble, this.#state)

@@ -12,9 +12,9 @@ const SHOWN = 120
 export function makeItem(thread, { members, isOpen }) {
   const person = thread.member ?? thread.participants[0]
   const name = build("b", { dir: "auto", text: sayName(person, members) })
-  const text = build("span", { class: "person__text" }, name, build("span", { class: "quiet small person__last", dir: "auto", text: sayLast(thread) }))
+  const text = build("span", { class: "person__text" }, name, build("span", { class: "small person__last", dir: "auto", text: sayLast(thread) }))
   const side = build("span", { class: "person__side" }, makeTime(thread), makeCount(thread))
-  const attributes = { class: "person", href: `#${thread.id}`, "aria-current": isOpen ? "true" : null, data: { thread: thread.id } }
+  const attributes = { class: thread.unread ? "person person--unread" : "person", href: `#${thread.id}`, "aria-current": isOpen ? "true" : null, data: { thread: thread.id } }
   return build("li", {}, build("a", attributes, makeFace(person), text, side))
 }
 
@@ -37,6 +37,6 @@ function sayLast(thread) {
   const { last } = thread
   if (!last) return t("Aucun message pour l’instant")
   const text = Array.from(last.text.slice(0, SHOWN * 2).replace(/\s+/g, " ").trim()).slice(0, SHOWN).join("")
-  if (thread.isMine(last)) return t("Vous : {text}", { text })
-  return last.author === thread.member?.id ? text : t("{name} : {text}", { name: thread.nameOf(last.author) ?? t("Ailo"), text })
+  if (thread.isMine(last)) return t("Vous : {text}", { text })
+  return last.author === thread.member?.id ? text : t("{name} : {text}", { name: thread.nameOf(last.author) ?? t("Ailo"), text })
 }

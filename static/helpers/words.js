@@ -15,12 +15,12 @@ async function load() {
 
 /** Say a sentence, its {names} filled in. */
 export function t(sentence, values = {}) {
-  return fill(catalogue[sentence] ?? sentence, values)
+  return fill(catalogue[sentence] ?? typeset(sentence), values)
 }
 
 /** Say a sentence about n things. */
 export function tn(one, many, n, values = {}) {
-  const [single, plural] = catalogue[one] ?? [one, many]
+  const [single, plural] = catalogue[one] ?? [typeset(one), typeset(many)]
   const isSingle = language === "fr" ? n < 2 : n === 1
   return fill(isSingle ? single : plural, { n, ...values })
 }
@@ -29,6 +29,9 @@ export function tn(one, many, n, values = {}) {
 export function tlist(names) {
   return new Intl.ListFormat(language, { type: "conjunction" }).format(names)
 }
+
+/** French sets a narrow space that never breaks before : ; ? ! and inside « » (as chat/words.py does). */
+const typeset = (sentence) => sentence.replace(/ (?=[:;?!»])|(?<=«) |(?<=\d) (?=\d)/g, "\u202F")
 
 function fill(sentence, values) {
   return sentence.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole)

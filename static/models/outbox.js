@@ -118,7 +118,9 @@ export class Outbox extends EventTarget {
     const message = this.find(id)
     if (message?.state !== "pending") return
     message.state = "failed"
+    if (this.#inFlight === id) this.#inFlight = null
     this.#changed()
+    this.#tryLater()
   }
 
   #tryLater() {

@@ -9,7 +9,7 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from chat import words
+from chat import session, web, words
 
 ROOT = Path(__file__).parents[2]
 SOURCES: list[tuple[str, str, str, Any]] = [  # folder, files, how they are read, which calls hold sentences
@@ -23,7 +23,7 @@ Sentence = str | tuple[str, ...]
 
 def sentences_in_use() -> dict[Sentence, str]:
     """Find every sentence of the pages and of the server, with a place where it stands."""
-    found: dict[Sentence, str] = {}
+    found = sentences_of_refusals()
     for folder, files, method, calls in SOURCES:
         options = {files: {"parse_template_string": "true"}} if method == "javascript" else {}
         for name, line, sentence, *_ in extract_from_dir(ROOT / folder, [(files, method)], options, calls):
@@ -36,6 +36,11 @@ def english() -> Iterator[tuple[Sentence, Sentence]]:
         for message in read_po(file, locale="en", abort_invalid=True):
             if message.id:
                 yield as_sentence(message.id), as_sentence(message.string or "")
+
+
+def sentences_of_refusals() -> dict[Sentence, str]:
+    """What the server says by table, one sentence for each code."""
+    return {**dict.fromkeys(web.WORDS.values(), "chat/web.py"), **dict.fromkeys(session.SENTENCES.values(), "chat/session.py")}
 
 
 def as_sentence(found: str | list[str] | tuple[str, ...]) -> Sentence:
@@ -63,8 +68,8 @@ def test_translations_keep_the_same_names() -> None:
     assert [french for french, said in english() if names(french) != names(said)] == []
 
 
-def test_french_uses_its_own_typography() -> None:
-    wrong = re.compile(r"'|\w[?!;]| [?!;:»]|\w:(?!\w)|\.\.\.")
+def test_french_is_written_with_care() -> None:
+    wrong = re.compile(r"'|\w[?!;:](?!\w)|\.\.\.|[\u00a0\u202f]")
     assert [part for sentence in sentences_in_use() for part in parts(sentence) if wrong.search(part)] == []
 
 
@@ -114,6 +119,14 @@ def test_what_has_no_english_is_said_in_french() -> None:
 
 def test_names_are_filled_in() -> None:
     assert words.say("fr", "Bonjour {name}", name="Léa") == "Bonjour Léa"
+
+
+def test_french_spaces_never_break() -> None:
+    assert words.say("fr", "Qui y a accès ?") == "Qui y a accès\u202f?"
+
+
+def test_english_keeps_its_own_spaces() -> None:
+    assert words.say("en", "Qui y a accès ?") == "Who has access?"
 
 
 def test_an_unknown_language_is_french() -> None:
