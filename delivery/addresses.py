@@ -25,8 +25,9 @@ def sender(text: str) -> Address | None:
     if not text.isprintable():
         return None
     try:
-        found = policy.header_factory("from", text).addresses
+        header = policy.header_factory("from", text)
+        found = header.addresses
     except (HeaderParseError, IndexError, ValueError):
         return None
-    usable = mailable(found[0].addr_spec) if len(found) == 1 else None
+    usable = mailable(found[0].addr_spec) if len(found) == 1 and not header.defects else None
     return Address(found[0].display_name, addr_spec=usable) if usable else None

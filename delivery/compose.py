@@ -57,9 +57,10 @@ def compose(envelope: Envelope) -> EmailMessage:
     locale = envelope.locale if envelope.locale in LOCALES else LOCALES[0]
     words = _words(envelope, locale)
     message = EmailMessage(policy=POLICY)
-    _write_headers(message, envelope, words["subject"], locale)
+    _write_headers(message, envelope, words["subject"])
     message.set_content(_text.get_template(f"{envelope.kind}.txt").render(words), cte="quoted-printable")
     message.add_alternative(_page(envelope.kind).render(words), subtype="html", cte="quoted-printable")
+    message["Content-Language"] = locale  # only now: with the parts, Python moves such headers to the first of them
     message.set_boundary(f"=_{envelope.message_id.partition('@')[0]}")
     return message
 
@@ -90,10 +91,11 @@ def greeted(first_name: str) -> str:
     return name if len(name) <= LONGEST_NAME and NAME.fullmatch(name) else ""
 
 
-def _write_headers(message: EmailMessage, envelope: Envelope, subject: str, locale: str) -> None:
+def _write_headers(message: EmailMessage, envelope: Envelope, subject: str) -> None:
     group = f"<{envelope.group}@{envelope.sender.domain}>"
+    mailbox, _, domain = envelope.recipient.rpartition("@")
     message["From"] = envelope.sender
-    message["To"] = Address(addr_spec=envelope.recipient)
+    message["To"] = Address("", mailbox, domain)
     message["Subject"] = subject
     message["Date"] = datetime.fromtimestamp(envelope.at / 1000, UTC)
     message["Message-ID"] = f"<{envelope.message_id}>"
@@ -102,4 +104,3 @@ def _write_headers(message: EmailMessage, envelope: Envelope, subject: str, loca
     message["References"] = group
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834
     message["X-Auto-Response-Suppress"] = "All"
-    message["Content-Language"] = locale

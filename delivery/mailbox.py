@@ -23,12 +23,15 @@ class KeptLetter:
 
 def letters_in(maildir: Path) -> list[KeptLetter]:
     """Every letter of a Maildir, the newest first; empty when there is none yet. Blocks for the reading of the files."""
-    paths = [path for folder in ("new", "cur") for path in (maildir / folder).glob("*.ailo*")]
-    return sorted((_read(path) for path in paths), key=lambda letter: (letter.at, letter.id), reverse=True)
+    paths = [path for folder in ("new", "cur") for path in (maildir / folder).glob("*.*.ailo*")]
+    found = [letter for path in paths if (letter := _read(path))]
+    return sorted(found, key=lambda letter: (letter.at, letter.id), reverse=True)
 
 
-def _read(path: Path) -> KeptLetter:
+def _read(path: Path) -> KeptLetter | None:
     message = message_from_bytes(path.read_bytes(), EmailMessage, policy=policy.default)
+    if message["Date"] is None:
+        return None
     return KeptLetter(
         path.name.split(".")[1],
         message["Date"].datetime,

@@ -11,6 +11,7 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
+from delivery.addresses import mailable
 from delivery.post import Later, Outcome, Refused, Sent
 from delivery.settings import Relay
 
@@ -37,6 +38,8 @@ class SmtpPost:
         self._connection: SMTP | None = None
 
     async def send(self, message: EmailMessage, recipient: str, /) -> Outcome:
+        if mailable(recipient) != recipient:
+            return Refused("address")  # aiosmtplib would cut it to something else and send to that
         try:
             connection = await self._connected()
         except (SMTPException, OSError) as error:
