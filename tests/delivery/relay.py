@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ class FakeRelay:
     connections: int = 0
     servers: list[SMTP] = field(default_factory=list)
     freed: asyncio.Event = field(default_factory=asyncio.Event)
+    took_one: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
         self, server: SMTP, session: Session, envelope: Envelope, address: str, _options: list[str]
@@ -43,15 +45,17 @@ class FakeRelay:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         answer = self.data.pop(0) if self.data else OK
         if answer == OK:
-            self._take(session, envelope)
+            self._take(server, envelope)
         return await self._answer(server, answer)
 
-    def _take(self, session: Session, envelope: Envelope) -> None:
+    def _take(self, server: SMTP, envelope: Envelope) -> None:
         assert isinstance(envelope.content, bytes)
+        assert server.transport is not None
         message = message_from_bytes(envelope.content, EmailMessage, policy=policy.default)
         self.taken.append((envelope.rcpt_tos[0], message))
+        self.took_one.set()
         self.senders.append(envelope.mail_from or "")
-        self.encrypted.append(session.ssl is not None)
+        self.encrypted.append(server.transport.get_extra_info("sslcontext") is not None)
 
     async def _answer(self, server: SMTP, answer: str) -> str:
         if answer == DROP:
@@ -63,7 +67,7 @@ class FakeRelay:
     def authenticate(self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: Any) -> AuthResult:
         assert isinstance(data, LoginPassword)
         self.logins.append(f"{data.login.decode()}:{data.password.decode()}")
-        return AuthResult(success=data.password == b"p@ss word")
+        return AuthResult(success=data.password == b"p@ss word", handled=False)
 
     def hang_up(self) -> None:
         """As a relay does with connections that were idle for long."""
@@ -88,22 +92,25 @@ async def running(
     start_tls: ssl.SSLContext | None = None,
     implicit_tls: ssl.SSLContext | None = None,
     wants_login: bool = False,
-    relay: FakeRelay | None = None,
+    greets: bool = True,
 ) -> AsyncIterator[FakeRelay]:
-    relay = relay or FakeRelay()
+    relay = FakeRelay()
 
-    def connected() -> SMTP:
+    def connected() -> asyncio.Protocol:
         relay.connections += 1
-        server = SMTP(
-            relay,
-            hostname="relay.test",
-            tls_context=start_tls,
-            require_starttls=start_tls is not None,
-            auth_required=wants_login,
-            auth_require_tls=start_tls is not None,
-            authenticator=relay.authenticate,
-            loop=asyncio.get_running_loop(),
-        )
+        if not greets:
+            return asyncio.Protocol()
+        with warnings.catch_warnings(action="ignore"):  # that a login without encryption is unwise
+            server = SMTP(
+                relay,
+                hostname="relay.test",
+                tls_context=start_tls,
+                require_starttls=start_tls is not None,
+                auth_required=wants_login,
+                auth_require_tls=start_tls is not None,
+                authenticator=relay.authenticate,
+                loop=asyncio.get_running_loop(),
+            )
         relay.servers.append(server)
         return server
 

@@ -1,0 +1,179 @@
+"""The loop: that it runs, outlives every trouble, and ends when told to."""
+
+import asyncio
+import logging
+from dataclasses import replace
+from email.headerregistry import Address
+
+import pytest
+
+from delivery import worker
+from delivery.mailbox import letters_in
+from delivery.maildir import MaildirPost
+from delivery.notices import notice_one
+from delivery.post import Sent
+from delivery.settings import DeliverySettings, Relay
+from delivery.smtp import SmtpPost
+from delivery.worker import deliver, open_post
+from storage import letters
+from storage.errors import Stalled
+from storage.store import Store
+from tests.delivery.cast import GRACE, Cast, Clock
+from tests.delivery.posts import RecordingPost
+from tests.delivery.relay import running
+
+
+class Signalling(RecordingPost):
+    """Says when the first letter is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = asyncio.Event()
+
+    async def send(self, *letter: object) -> Sent:
+        self.first.set()
+        return Sent()
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "PAUSE_SECONDS", 0.001)
+
+
+@pytest.fixture
+def signalling(monkeypatch: pytest.MonkeyPatch) -> Signalling:
+    post = Signalling()
+    monkeypatch.setattr(worker, "open_post", lambda _: post)
+    return post
+
+
+@pytest.fixture
+async def due(cast: Cast, clock: Clock) -> None:
+    """A message has been unread for the time of grace."""
+    await cast.post(cast.claire)
+    clock.advance(GRACE)
+
+
+async def until(event: asyncio.Event, store: Store, settings: DeliverySettings) -> None:
+    """Deliver until something has happened."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(deliver(store, settings, stop))
+    await asyncio.wait_for(event.wait(), 10)
+    stop.set()
+    await task
+
+
+async def test_what_is_due_is_delivered_and_then_it_stops(
+    store: Store, settings: DeliverySettings, signalling: Signalling, due: None
+) -> None:
+    await until(signalling.first, store, settings)
+    assert await store.database.read(letters.counts) == {"sent": 1}
+    assert signalling.closed
+
+
+async def test_a_letter_goes_out_through_a_real_relay(store: Store, settings: DeliverySettings, due: None) -> None:
+    async with running() as relay:
+        by_smtp = replace(settings, relay=Relay("127.0.0.1", relay.port), mail_from=Address("", "bonjour", "ailo.test"))
+        await until(relay.took_one, store, by_smtp)
+    assert relay.recipients == ["lea@ailo.test"]
+    assert await store.database.read(letters.counts) == {"sent": 1}
+
+
+async def test_a_letter_that_a_crash_left_leased_is_freed(
+    store: Store, settings: DeliverySettings, signalling: Signalling, due: None, clock: Clock
+) -> None:
+    assert await notice_one(store, settings)
+    assert await store.database.write(lambda tx: letters.claim(tx, clock(), clock() + GRACE))
+    await until(signalling.first, store, settings)
+    assert await store.database.read(letters.counts) == {"sent": 1}
+
+
+async def test_a_stalled_store_is_told_once_and_outlived(
+    store: Store,
+    settings: DeliverySettings,
+    signalling: Signalling,
+    due: None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    troubles = iter([Stalled("canary")] * 5)
+
+    async def stalling(store: Store, settings: DeliverySettings) -> bool:
+        for trouble in troubles:
+            raise trouble
+        return await notice_one(store, settings)
+
+    monkeypatch.setattr(worker, "notice_one", stalling)
+    with caplog.at_level(logging.INFO, "ailo"):
+        await until(signalling.first, store, settings)
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(told) == 1
+    assert told[0].startswith("delivery is held up, and goes on trying: Stalled at test_worker.py:")
+    assert "canary" not in caplog.text
+
+
+async def test_leases_that_cannot_be_freed_yet_are_freed_later(
+    store: Store, settings: DeliverySettings, signalling: Signalling, due: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = iter([True, True, False])
+    real = letters.free_leases
+
+    async def stalling(tx: object) -> None:
+        if next(tries):
+            raise Stalled("no room")
+        await real(tx)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(letters, "free_leases", stalling)
+    await until(signalling.first, store, settings)
+    assert next(tries, None) is None
+
+
+async def test_a_letter_that_hangs_is_given_up_at_the_stop(
+    store: Store, settings: DeliverySettings, signalling: Signalling, due: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*_: object) -> Sent:
+        signalling.first.set()
+        await asyncio.Event().wait()
+        return Sent()
+
+    monkeypatch.setattr(signalling, "send", hang)
+    monkeypatch.setattr(worker, "STOP_SECONDS", 0.01)
+    await until(signalling.first, store, settings)
+    assert await store.database.read(letters.counts) == {"waiting": 1}
+
+
+async def test_it_stops_at_once_when_there_is_nothing_to_do(store: Store, settings: DeliverySettings) -> None:
+    stop = asyncio.Event()
+    stop.set()
+    await asyncio.wait_for(deliver(store, settings, stop), 1)
+
+
+async def test_a_cancelled_delivery_leaves_nothing_running(store: Store, settings: DeliverySettings) -> None:
+    task = asyncio.create_task(deliver(store, settings, asyncio.Event()))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_without_a_relay_the_letter_can_be_read_in_the_maildir(
+    store: Store, settings: DeliverySettings, due: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = asyncio.Event()
+    keep = MaildirPost.send
+
+    async def signalled(self: MaildirPost, *letter: object) -> object:
+        written.set()
+        return await keep(self, *letter)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(MaildirPost, "send", signalled)
+    await until(written, store, settings)
+    (letter,) = letters_in(settings.maildir)
+    assert letter.recipient == "lea@ailo.test"
+    assert settings.link in letter.text
+
+
+async def test_the_settings_choose_the_post(settings: DeliverySettings) -> None:
+    assert isinstance(open_post(settings), MaildirPost)
+    assert isinstance(open_post(replace(settings, relay=Relay("127.0.0.1", 25))), SmtpPost)
