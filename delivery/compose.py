@@ -24,8 +24,9 @@ from delivery.errors import NoSuchLetter
 LOCALES = ("fr", "en")
 KINDS = ("reply",)
 TEMPLATES = Path(__file__).parent / "templates"
-# Long reference headers must not be folded: Python would fold inside an id, and encode it. RFC 5322 allows 998.
-POLICY = SMTP.clone(max_line_length=900)
+NARROW = SMTP.clone(max_line_length=76)  # of quoted-printable (RFC 2045, 6.7); Python's own limit is 78
+# Long ids in headers must not be folded: Python would fold inside them, and encode them. RFC 5322, 2.1.1 allows 998.
+UNFOLDED = SMTP.clone(max_line_length=900)
 LONGEST_NAME = 60
 # Letters (with their marks), and what stands between them in names. A dot only at the end of a word, so that no mail
 # client makes a link of a name.
@@ -56,12 +57,13 @@ def compose(envelope: Envelope) -> EmailMessage:
         raise NoSuchLetter(f"this program knows no letter of the kind {envelope.kind!r}")
     locale = envelope.locale if envelope.locale in LOCALES else LOCALES[0]
     words = _words(envelope, locale)
-    message = EmailMessage(policy=POLICY)
+    message = EmailMessage(policy=NARROW)
     _write_headers(message, envelope, words["subject"])
     message.set_content(_text.get_template(f"{envelope.kind}.txt").render(words), cte="quoted-printable")
     message.add_alternative(_page(envelope.kind).render(words), subtype="html", cte="quoted-printable")
     message["Content-Language"] = locale  # only now: with the parts, Python moves such headers to the first of them
     message.set_boundary(f"=_{envelope.message_id.partition('@')[0]}")
+    message.policy = UNFOLDED
     return message
 
 
