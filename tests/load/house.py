@@ -1,0 +1,119 @@
+"""A house to measure: pairs of people with a thread each, signed in beforehand, and the server process over it."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from chat.ids import new_id
+from chat.rooms import open_rooms
+from storage import accounts, house, keyholes, sessions, taking_part
+from storage.accounts import Account, NewAccount, Role
+from storage.keyholes import AccountKey, Cookie
+from storage.sessions import Session
+from storage.settings import StorageSettings
+from storage.store import SESSION_MS, Store
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Person:
+    """An account with the cookie of a session of its own."""
+
+    id: UUID
+    cookie: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A member and a Professional, and their thread."""
+
+    thread: UUID
+    member: Person
+    professional: Person
+
+
+@asynccontextmanager
+async def furnished(folder: Path, pairs: int) -> AsyncIterator[tuple[StorageSettings, list[Pair]]]:
+    """Build an example house with so many pairs."""
+    settings = StorageSettings(folder / "data", folder / "keys" / "root.json")
+    await house.build(settings, is_example=True)
+    async with open_rooms(settings) as rooms:
+        made = [await _pair(rooms.store, number) for number in range(pairs)]
+    yield settings, made
+
+
+async def _pair(store: Store, number: int) -> Pair:
+    member, member_key = await _account(store, Role.MEMBER, f"m{number}@example.test")
+    coach, coach_key = await _account(store, Role.PROFESSIONAL, f"p{number}@example.test")
+    now = store.clock()
+    change = await store.database.write(
+        lambda tx: taking_part.open_thread(tx, store.guard, store.officer, new_id(), [member, coach], now)
+    )
+    return Pair(change.roster.thread, await _person(store, member_key), await _person(store, coach_key))
+
+
+async def _account(store: Store, role: Role, email: str) -> tuple[Account, AccountKey]:
+    key = AccountKey.fresh(new_id())
+    new = NewAccount(key, role, email, "Prénom", "", "fr", "Europe/Paris", b"none", 0)
+    await store.database.write(lambda tx: accounts.add(tx, store.guard, new, store.clock()))
+    found = await store.database.read(lambda reader: accounts.by_id(reader, store.guard, key.account))
+    assert found
+    return found, key
+
+
+async def _person(store: Store, key: AccountKey) -> Person:
+    cookie, now = Cookie.fresh(), store.clock()
+    pepper_id, pepper = store.peppers.current(now)
+    body = keyholes.guard_session(store.guard, cookie, pepper, key, now + SESSION_MS)
+    session = Session(cookie.session, key.account, key.generation, pepper_id, body, now, now + SESSION_MS)
+    await store.database.write(lambda tx: sessions.begin(tx, session))
+    return Person(key.account, f"ailo={urlsafe_b64encode(cookie.secret).decode()}")
+
+
+@contextmanager
+def serving(
+    settings: StorageSettings, core: int | None, command: tuple[str, ...] = ("-m", "chat", "serve")
+) -> Iterator[tuple[int, int]]:
+    """Run the server on one core; gives its port and process id."""
+    environment = {
+        **os.environ, "AILO_DATA": str(settings.data), "AILO_KEYS": str(settings.keys), "AILO_PORT": "0", "AILO_RATE": "off",
+        "AILO_NOTIFY_AFTER": "86400", "PYTHONUNBUFFERED": "1",
+    }  # fmt: skip
+    pin = (lambda: os.sched_setaffinity(0, {core})) if core is not None else None
+    process = subprocess.Popen(
+        [sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, preexec_fn=pin
+    )
+    try:
+        assert process.stdout
+        line = process.stdout.readline()
+        yield int(line.rsplit(":", 1)[1]), process.pid
+    finally:
+        process.terminate()
+        process.wait(15)
+        assert process.stdout
+        process.stdout.close()
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_kb(pid: int) -> int:
+    """Resident memory of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1])
+
+
+async def settle(seconds: float) -> None:
+    """Let the machine come to rest between two measurements."""
+    await asyncio.sleep(seconds)
