@@ -23,7 +23,11 @@ DEFAULT_ZONE = "Europe/Paris"
 
 
 class Misuse(Exception):
-    """What was asked cannot be done as it was asked; the text says what to do, and repeats no name or address."""
+    """What was asked makes no sense; the text says what to do, and repeats no name or address."""
+
+
+class CannotDo(Exception):
+    """What was asked cannot be done as things stand; the text says what to do, and repeats no name or address."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,7 +48,10 @@ def profile_of(store: Store) -> int:
 
 
 async def add_account(store: Store, pool: Executor, person: Person) -> UUID:
-    """Make an account, confirmed and ready. Raises Misuse when something is wrong with it, or its address is taken."""
+    """Make an account, confirmed and ready. Raises Misuse when something is wrong with it.
+
+    Raises CannotDo when its address is taken.
+    """
     email = checked_address(person.email)
     first_name, last_name = checked_name(person.first_name, least=1), checked_name(person.last_name, least=0)
     _check_password(person.password)
@@ -55,7 +62,7 @@ async def add_account(store: Store, pool: Executor, person: Person) -> UUID:
     keyhole = await asyncio.get_running_loop().run_in_executor(pool, make)
     new = NewAccount(key, person.role, email, first_name, last_name, person.locale, DEFAULT_ZONE, keyhole, profile)
     if not await store.database.write(lambda tx: accounts.add(tx, store.guard, new, store.clock())):
-        raise Misuse("There is an account with this address already.")
+        raise CannotDo("There is an account with this address already.")
     return key.account
 
 

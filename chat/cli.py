@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import json
 import os
+import re
 import resource
 import sys
 from collections.abc import Callable, Sequence
@@ -130,10 +131,14 @@ def _settings() -> StorageSettings:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line; a misuse ends with 2."""
+    """Says what is wrong in one line, without what was typed: it may be a name or an address. A misuse ends with 2."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        sys.exit(_fail(f"{message} (see `{self.prog} --help`)", MISUSE))
+        said = re.sub(r"(unrecognized arguments|ignored explicit argument|invalid choice).*?(?= \(choose from|$)", r"\1", message)
+        sys.exit(_fail(f"{said} (see `{self.prog} --help`)", MISUSE))
 
 
 def _parser() -> argparse.ArgumentParser:

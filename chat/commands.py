@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from chat.accounts import Misuse, Person, add_account
+from chat.accounts import CannotDo, Misuse, Person, add_account
 from chat.conversation import NotFound
 from chat.ids import new_id, read_id
 from chat.rooms import Rooms
@@ -65,6 +65,8 @@ async def carry_out(rooms: Rooms, command: Command) -> Done:
     try:
         return await _COMMANDS[type(command)](rooms, command)
     except Misuse as error:
+        return Done(2, str(error))
+    except CannotDo as error:
         return Done(1, str(error))
 
 
@@ -89,16 +91,16 @@ async def _leave_thread(rooms: Rooms, command: ThreadLeave) -> Done:
             raise NotFound
         await rooms.conversation.leave(thread, person.id)
     except NotFound:
-        raise Misuse("There is no such thread in which that account takes part.") from None
+        raise CannotDo("There is no such thread in which that account takes part.") from None
     return Done(0)
 
 
 async def _person(rooms: Rooms, email: str, role: Role) -> Account:
     found = await _find(rooms, email)
     if found is None:
-        raise Misuse(f"There is no account with the address given for the {role}: add it first with `ailo account add`.")
+        raise CannotDo(f"There is no account with the address given for the {role}: add it first with `ailo account add`.")
     if found.role is not role:
-        raise Misuse(f"The account given for the {role} has another role.")
+        raise CannotDo(f"The account given for the {role} has another role.")
     return found
 
 

@@ -310,9 +310,10 @@ class Conversation:
         )
         if change is None:
             raise NotFound
-        await self._tell_of(change)
+        self._begun[thread] = change.roster.number
         for one in (*change.left, *change.roster.accounts()):
             self._hub.separate(one, await self.correspondents(one))
+        await self._tell_of(change)
 
     async def _tell_of(self, change: Change) -> None:
         """Tell those who take part, and those who just left, who takes part now."""

@@ -222,10 +222,11 @@ def decode(text: str) -> ClientFrame:
     try:
         return _frame_decoder.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise NotUnderstood(_id_in(text)) from None
+        raise NotUnderstood(id_in(text)) from None
 
 
-def _id_in(text: str) -> UUID | None:
+def id_in(text: str) -> UUID | None:
+    """The id of a frame that is not acted on, if one can be read from it."""
     try:
         return _id_decoder.decode(text).id
     except (msgspec.DecodeError, UnicodeError, RecursionError):

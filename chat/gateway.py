@@ -62,7 +62,7 @@ class Queue:
     def offer(self, frame: bytes) -> None:
         """Queue a frame."""
         if len(self._frames) >= MOST_QUEUED or self._bytes + len(frame) > MOST_QUEUED_BYTES:
-            self._overflow()
+            self.give_up()
             return
         self._frames.append(frame)
         self._bytes += len(frame)
@@ -74,6 +74,10 @@ class Queue:
     async def room(self) -> None:
         """Wait until the queue is short again."""
         await self._is_short.wait()
+
+    def give_up(self) -> None:
+        """Ask for the connection's end."""
+        self._overflow()
 
     async def next(self) -> bytes:
         """The next frame to write."""

@@ -59,6 +59,11 @@ class Failures:
         """Forget what was counted: somebody proved to be who they say."""
         self._times.pop(who, None)
 
+    def forgive(self, who: Hashable) -> None:
+        """Take the newest failure back: the attempt that it was counted for succeeded."""
+        if times := self._times.get(who):
+            times.pop()
+
     def _recent(self, who: Hashable) -> deque[float]:
         times = self._times.get(who, deque())
         while times and times[0] <= self._clock() - WINDOW_S:

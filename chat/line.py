@@ -1,7 +1,8 @@
 """What one connection is sent, in order: on it the numbers of a thread only rise.
 
 Live messages go straight through. While a thread is being resumed they wait: not in memory, but as the number up to which
-the resume then reads on. So a resume goes at the connection's pace, however much comes in the meantime.
+the resume then reads on. So a resume goes at the connection's pace, however much comes in the meantime. The answers to its
+own messages keep that order too: a browser that goes by their numbers would else take what is still on its way for seen.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 from uuid import UUID
 
-from chat.frames import Message, encode
+from chat.frames import Message, Sent, encode
 
 PAGE = 100
 
@@ -25,20 +26,30 @@ class Outlet(Protocol):
     async def room(self) -> None:
         """Wait until the queue is short again."""
 
+    def give_up(self) -> None:
+        """End the connection, to catch up on another one: what it was to be sent cannot be had."""
+
 
 class Line:
     """One connection's line of messages.
 
-    It begins held: what comes live before the browser's first frame (or ``release``) waits, so that a browser that resumes
-    at once sees the old before the new.
+    It begins held: what comes live before the first ``resume`` waits, so that a browser that asks for it at once sees the
+    old before the new. One that asks for nothing has it released by a resume of nothing.
     """
 
     def __init__(self, outlet: Outlet, pages: Pages) -> None:
         self._outlet = outlet
         self._pages = pages
         self._waiting: dict[UUID, int] = {}
+        self._reached: dict[UUID, int] = {}
         self._held: dict[UUID, int] | None = {}
+        self._answers: dict[tuple[UUID, int], tuple[bytes, bool]] = {}
         self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def answers_waiting(self) -> int:
+        """How many answers wait for the messages before them."""
+        return len(self._answers)
 
     def offer_message(self, thread: UUID, seq: int, frame: bytes) -> None:
         """A live message: sent now, or left to the resume that is running."""
@@ -49,9 +60,13 @@ class Line:
         else:
             self._outlet.offer(frame)
 
-    async def release(self) -> None:
-        """Let live messages through from now on, after those that were held."""
-        await self.resume({})
+    def offer_sent(self, sent: Sent, *, is_new: bool) -> None:
+        """The answer to one's own message: sent now, or in the message's place where those before it are still to come."""
+        reached = self._reached if self._held is None else self._held
+        if sent.seq > reached.get(sent.thread, sent.seq):
+            self._answers[sent.thread, sent.seq] = encode(sent), is_new
+        else:
+            self._outlet.offer(encode(sent))
 
     async def resume(self, after: Mapping[UUID, int]) -> dict[UUID, int]:
         """Send what followed ``after`` each number; gives the last number of each thread that may be seen."""
@@ -59,11 +74,19 @@ class Line:
             starts = {**(self._held or {}), **after}
             self._held = None
             self._waiting = dict.fromkeys(starts, 0)
+            self._reached = dict(starts)
             try:
                 last = {thread: await self._catch_up(thread, seq) for thread, seq in starts.items()}
             finally:
-                self._waiting = {}
+                self.let_go()
         return {thread: seq for thread, seq in last.items() if seq is not None and thread in after}
+
+    def let_go(self) -> None:
+        """Nothing waits any more: the answers that did are given."""
+        self._waiting, self._reached, self._held = {}, {}, None
+        answers, self._answers = self._answers, {}
+        for frame, _ in answers.values():
+            self._outlet.offer(frame)
 
     async def _catch_up(self, thread: UUID, seq: int) -> int | None:
         """Read on until nothing is left that came meanwhile; in that same instant live messages go through again."""
@@ -74,8 +97,18 @@ class Line:
             found, end = page
             for message in found:
                 await self._outlet.room()
-                self._outlet.offer(encode(message))
+                self._offer_old(message)
                 seq = message.seq
             if seq >= max(end, self._waiting.get(thread, 0)) or not found:
                 self._waiting.pop(thread, None)
+                self._reached.pop(thread, None)
                 return end
+
+    def _offer_old(self, message: Message) -> None:
+        """A message of the resume; one that this connection has just posted itself is told by its answer alone."""
+        answer, is_new = self._answers.pop((message.thread, message.seq), (None, False))
+        if not is_new:
+            self._outlet.offer(encode(message))
+        if answer:
+            self._outlet.offer(answer)
+        self._reached[message.thread] = message.seq

@@ -89,10 +89,12 @@ async def serve(
             if prepare:
                 await prepare(rooms)
             listener = _bind(settings.chat)
+            if listener is None:
+                return 1
             settings = settings.listening_on(listener.getsockname()[1])
             return await _serve_rooms(rooms, settings, listener, stop, extra)
     except OSError as error:
-        print(f"ailo: cannot listen on {settings.chat.host} port {settings.chat.port}: {error.strerror}.", file=sys.stderr)
+        print(f"ailo: {error.filename or settings.storage.data}: {error.strerror}.", file=sys.stderr)
     except StorageError as error:
         print(f"ailo: {error}", file=sys.stderr)
     return 1
@@ -106,10 +108,14 @@ def _refuse_example_off_loopback(rooms: Rooms, settings: Settings) -> None:
         )
 
 
-def _bind(chat: ChatSettings) -> socket.socket:
+def _bind(chat: ChatSettings) -> socket.socket | None:
     host = chat.host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, chat.port), family=family, backlog=BACKLOG)
+    try:
+        return socket.create_server((host, chat.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        print(f"ailo: cannot listen on {chat.host} port {chat.port}: {error.strerror}.", file=sys.stderr)
+        return None
 
 
 async def _serve_rooms(

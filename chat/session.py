@@ -7,7 +7,7 @@ from uuid import UUID
 
 from chat import words
 from chat.conversation import Accepted, Answer, Conversation, NotAllowed, NotFound, TooLong
-from chat.frames import Code, Error, Message, NotUnderstood, Read, Resume, Resumed, Send, Sent, Typing, decode, encode
+from chat.frames import Code, Error, Message, NotUnderstood, Read, Resume, Resumed, Send, Sent, Typing, decode, encode, id_in
 from chat.limits import AccountLimits
 from chat.line import Line, Outlet
 from storage.errors import StorageError
@@ -46,7 +46,7 @@ class Session:
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._not_understood = 0
-        self._resuming: asyncio.Task[None] | None = None
+        self._resuming: asyncio.Task[object] | None = None
         self._ended: Callable[[], None] = lambda: None
 
     # As a listener of the hub
@@ -72,18 +72,18 @@ class Session:
     async def release(self) -> None:
         """The browser has had its time to resume: live messages go through."""
         await self._after_resume()
-        self._resuming = asyncio.create_task(self._line.release())
+        self._resuming = asyncio.create_task(self._catch_up({}))
 
     async def take(self, text: str) -> None:
         """Act on one frame. Waits while too many of this connection's messages wait. Raises Garbled."""
         if not self._limits.frames.take():
-            self._refuse(Code.SLOW_DOWN, None)
+            self._refuse(Code.SLOW_DOWN, id_in(text))
             return
         try:
             frame = decode(text)
         except NotUnderstood as error:
-            self._count_garbled()
             self._refuse(Code.BAD_FRAME, error.id)
+            self._count_garbled()
             return
         await self._act(frame)
         await self._has_room.wait()
@@ -111,6 +111,8 @@ class Session:
         if not self._limits.messages.take():
             self._refuse(Code.SLOW_DOWN, frame.id)
             return
+        if self._line.answers_waiting >= MOST_PENDING:
+            await self._after_resume()
         self._wait_for_one()
         try:
             await self._conversation.post(
@@ -133,7 +135,7 @@ class Session:
         self._one_is_done()
         if isinstance(answer, Accepted):
             message = answer.message
-            self._outlet.offer(encode(Sent(message.id, message.thread, message.seq, message.at)))
+            self._line.offer_sent(Sent(message.id, message.thread, message.seq, message.at), is_new=answer.is_new)
         elif isinstance(answer, NotFound):
             self._refuse(Code.NOT_FOUND, id_)
         elif isinstance(answer, NotAllowed):
@@ -149,15 +151,21 @@ class Session:
 
     async def _resume(self, frame: Resume) -> None:
         await self._after_resume()
-        self._resuming = asyncio.create_task(self._catch_up(frame))
+        self._resuming = asyncio.create_task(self._catch_up_and_say(frame.threads))
 
-    async def _catch_up(self, frame: Resume) -> None:
-        try:
-            last = await self._line.resume(frame.threads)
+    async def _catch_up_and_say(self, threads: dict[UUID, int]) -> None:
+        last = await self._catch_up(threads)
+        if last is not None:
             await self._outlet.room()
             self._outlet.offer(encode(Resumed(last)))
+
+    async def _catch_up(self, threads: dict[UUID, int]) -> dict[UUID, int] | None:
+        """Resume. When the store fails, what came meanwhile is lost to this connection: it ends, and another asks again."""
+        try:
+            return await self._line.resume(threads)
         except StorageError:
-            self._refuse(Code.BUSY, None)
+            self._outlet.give_up()
+            return None
 
     async def _after_resume(self) -> None:
         """One resume at a time: the next waits, and so does what the browser sends behind it."""
@@ -183,6 +191,7 @@ class Session:
         while self._pending:
             self._has_room.clear()
             await self._has_room.wait()
+        self._line.let_go()
 
 
 _ACTIONS: dict[type, Callable[..., Awaitable[None]]] = {

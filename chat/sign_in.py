@@ -97,6 +97,8 @@ class SignIns:
         if key is None or target.account is None:
             raise SlowDown(wait) if wait else WrongCredentials
         self._failures.clear(self._who(attempt.email))
+        if not wait:
+            self._failures.forgive(attempt.remote)
         return await self._begin(target.account, key)
 
     async def _target(self, reader: Reader, email: str) -> _Target:
