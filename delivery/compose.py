@@ -15,6 +15,7 @@ from email.policy import SMTP
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from mjml import mjml2html
@@ -28,9 +29,7 @@ NARROW = SMTP.clone(max_line_length=76)  # of quoted-printable (RFC 2045, 6.7); 
 # Long ids in headers must not be folded: Python would fold inside them, and encode them. RFC 5322, 2.1.1 allows 998.
 UNFOLDED = SMTP.clone(max_line_length=900)
 LONGEST_NAME = 60
-# Letters (with their marks), and what stands between them in names. A dot only at the end of a word, so that no mail
-# client makes a link of a name.
-NAME = re.compile(r"(?:[^\W\d_]|[\u0300-\u036f'’ -]|\.(?= |$))+")
+NAME_SIGNS = " '’-."
 
 _text = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=False)  # noqa: S701 (plain text)
 _html = Environment(undefined=StrictUndefined, autoescape=True)
@@ -90,7 +89,13 @@ def _page(kind: str) -> Any:
 def greeted(first_name: str) -> str:
     """A first name as it can stand in a letter, or the empty text when it is not just a name."""
     name = " ".join(first_name.split())
-    return name if len(name) <= LONGEST_NAME and NAME.fullmatch(name) else ""
+    is_name = len(name) <= LONGEST_NAME and any(map(str.isalpha, name)) and all(map(_may_be_in_a_name, name))
+    # A dot within a word could make a mail client show a link.
+    return name if is_name and not re.search(r"\.[^ ]", name) else ""
+
+
+def _may_be_in_a_name(character: str) -> bool:
+    return character in NAME_SIGNS or category(character)[0] in "LM"  # a letter, or a mark on one
 
 
 def _write_headers(message: EmailMessage, envelope: Envelope, subject: str) -> None:

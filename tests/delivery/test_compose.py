@@ -166,13 +166,16 @@ def test_all_languages_have_the_same_words(kind: str) -> None:
     assert all(found == keys[0] for found in keys)
 
 
-@pytest.mark.parametrize("name", ["Léa", "Jean-Marie", "D’Arcy", "Anne Sophie", "J. P.", "Зоя", "Nguyễn", "李"])
+@pytest.mark.parametrize(
+    "name", ["Léa", "Jean-Marie", "D’Arcy", "Anne Sophie", "J. P.", "Зоя", "Nguyễn", "李", "रवि", "Le\u0301a"]
+)
 def test_a_name_is_greeted(name: str) -> None:
     assert greeted(name) == name
 
 
 @pytest.mark.parametrize("name", [
     "", "  ", "www.x.test", "https://x.test", "a@b.c", "<b>Léa</b>", "L" * 61, "{name}", "Léa\x00", "Léa\u202e", "Léa2", "!",
+    "-", "lea.test",
 ])  # fmt: skip
 def test_what_is_no_name_is_not_greeted(name: str) -> None:
     assert greeted(name) == ""

@@ -38,6 +38,14 @@ async def test_the_file_is_the_letter(folder: Path) -> None:
     assert (read["To"], read["Message-ID"]) == ("lea@ailo.test", f"<{ENVELOPE.message_id}>")
 
 
+async def test_a_letter_is_on_the_disk_before_it_counts_as_sent(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await MaildirPost(folder).send(compose(replace(ENVELOPE, message_id="first@ailo.example")), ENVELOPE.recipient)
+    synced: list[list[str]] = []
+    monkeypatch.setattr(os, "fsync", lambda _: synced.append([name[:4] for name in files(folder)]))
+    await MaildirPost(folder).send(compose(ENVELOPE), ENVELOPE.recipient)
+    assert synced == [["new/", "tmp/"], ["new/", "new/"]]
+
+
 async def test_a_repeat_makes_no_second_file(folder: Path) -> None:
     for _ in range(2):
         await MaildirPost(folder).send(compose(ENVELOPE), ENVELOPE.recipient)
