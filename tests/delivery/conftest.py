@@ -4,12 +4,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from delivery.outbox import Outbox
 from delivery.settings import DeliverySettings
 from storage.store import Store
 from tests.delivery.cast import Cast, Clock, opened_store, settings_of
 from tests.delivery.posts import RecordingPost
+
+# A busy machine is no fault of the code: time-outs are pytest's.
+hypothesis_settings.register_profile("ailo", deadline=None)
+hypothesis_settings.load_profile("ailo")
 
 
 @pytest.fixture

@@ -38,8 +38,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @asynccontextmanager
-async def posting(relay: Relay, seconds: float = 5) -> AsyncIterator[SmtpPost]:
-    post = SmtpPost(relay, SENDER, connect_seconds=seconds, seconds=seconds)
+async def posting(relay: Relay, *, seconds: float = 5, connect_seconds: float = 5) -> AsyncIterator[SmtpPost]:
+    post = SmtpPost(relay, SENDER, connect_seconds=connect_seconds, seconds=seconds)
     try:
         yield post
     finally:
@@ -118,7 +118,7 @@ async def test_a_connection_lost_in_a_letter_is_tried_later(stage: str) -> None:
 
 @pytest.mark.parametrize("stage", ["rcpt", "data"])
 async def test_a_relay_that_says_nothing_is_not_waited_for(stage: str) -> None:
-    async with running() as relay, posting(at(relay), seconds=0.2) as post:
+    async with running() as relay, posting(at(relay), seconds=0.5) as post:
         getattr(relay, stage).append(HANG)
         assert await send(post) == Later("sending: SMTPReadTimeoutError")
         assert await send(post) == Sent()
@@ -143,7 +143,7 @@ async def test_a_relay_that_comes_back_is_found() -> None:
 
 
 async def test_a_port_that_never_greets_serves_nobody() -> None:
-    async with running(greets=False) as relay, posting(at(relay), seconds=0.2) as post:
+    async with running(greets=False) as relay, posting(at(relay), connect_seconds=0.2) as post:
         assert await send(post) == Later("connecting: SMTPConnectTimeoutError", for_all=True)
 
 
