@@ -76,8 +76,9 @@ def load(path: Path) -> Keyring:
         roots = [(b64decode(entry["key"], validate=True), entry["id"]) for entry in content["keys"]]
         index_key = b64decode(content["index_key"], validate=True)
         is_sound = content["format"] == FORMAT and all(key_id(root).hex() == name for root, name in roots)
+        is_sound = is_sound and all(len(key) == KEY_BYTES for key in (index_key, *(root for root, _ in roots)))
         keys = [RootKey.derived_from(root) for root, _ in roots]
-        return _checked(is_sound and len(index_key) == KEY_BYTES, keys, index_key, is_example=bool(content["example"]))
+        return _checked(is_sound, keys, index_key, is_example=bool(content["example"]))
     except (KeyError, TypeError, ValueError, IndexError):
         raise KeyringRefused(f"The keyring {path} is damaged: bring back a copy of it from a safe place.") from None
 
