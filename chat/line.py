@@ -99,7 +99,9 @@ class Line:
                 await self._outlet.room()
                 self._offer_old(message)
                 seq = message.seq
-            if seq >= max(end, self._waiting.get(thread, 0)) or not found:
+            if not found:
+                seq = end
+            if seq >= max(end, self._waiting.get(thread, 0)):
                 self._waiting.pop(thread, None)
                 self._reached.pop(thread, None)
                 return end

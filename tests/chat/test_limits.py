@@ -1,0 +1,109 @@
+"""How much is let through, by a clock that is moved by hand."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat import limits
+from chat.limits import WINDOW_S, AccountLimits, Bucket, Failures
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_bucket_gives_its_burst_and_no_more() -> None:
+    bucket = Bucket(5, 20, Clock())
+    assert [bucket.take() for _ in range(21)] == [True] * 20 + [False]
+
+
+def test_a_bucket_fills_with_time() -> None:
+    clock = Clock()
+    bucket = Bucket(5, 20, clock)
+    while bucket.take():
+        pass
+    clock.now += 1
+    assert sum(bucket.take() for _ in range(20)) == 5
+
+
+def test_a_rate_of_zero_lifts_the_limit() -> None:
+    bucket = Bucket(0, 0, Clock())
+    assert all(bucket.take() for _ in range(1_000))
+
+
+@given(st.lists(st.floats(0, 3), max_size=100))
+def test_a_bucket_never_gives_more_than_its_rate(pauses: list[float]) -> None:
+    clock = Clock()
+    bucket, taken = Bucket(5, 20, clock), 0
+    for pause in pauses:
+        clock.now += pause
+        taken += bucket.take()
+    assert taken <= 20 + 5 * (clock.now - 1_000) + 1e-6
+
+
+def test_failures_below_the_limit_cost_nothing() -> None:
+    failures = Failures(Clock())
+    for _ in range(9):
+        failures.add("lea")
+    assert failures.wait("lea", 10) == 0
+
+
+def test_the_wait_ends_when_the_oldest_failure_that_counts_is_forgotten() -> None:
+    clock = Clock()
+    failures = Failures(clock)
+    for _ in range(10):
+        failures.add("lea")
+        clock.now += 1
+    assert failures.wait("lea", 10) == WINDOW_S - 10
+
+
+def test_failures_are_forgotten_after_the_window() -> None:
+    clock = Clock()
+    failures = Failures(clock)
+    for _ in range(10):
+        failures.add("lea")
+    clock.now += WINDOW_S
+    assert failures.wait("lea", 10) == 0
+
+
+def test_a_success_clears_what_was_counted() -> None:
+    failures = Failures(Clock())
+    failures.add("lea")
+    failures.clear("lea")
+    assert failures.wait("lea", 1) == 0
+
+
+def test_one_failure_may_be_taken_back() -> None:
+    failures = Failures(Clock())
+    failures.add("address")
+    failures.add("address")
+    failures.forgive("address")
+    failures.forgive("nobody")
+    assert (failures.wait("address", 1) > 0, failures.wait("address", 2)) == (True, 0)
+
+
+def test_what_is_counted_stays_bounded() -> None:
+    clock = Clock()
+    failures = Failures(clock)
+    for number in range(limits.MOST_KEPT):
+        failures.add(number)
+    clock.now += WINDOW_S
+    failures.add("one more")
+    assert len(failures._times) == 1
+
+
+def test_an_account_has_so_many_connections() -> None:
+    account = AccountLimits(5, Clock())
+    account.connections = AccountLimits.MOST_CONNECTIONS
+    assert not account.may_connect()
+
+
+def test_without_a_rate_no_limit_of_an_account_holds() -> None:
+    account = AccountLimits(0, Clock())
+    account.connections = 10_000
+    buckets = (account.messages, account.frames, account.pages)
+    assert account.may_connect()
+    assert all(bucket.take() for bucket in buckets for _ in range(1_000))
