@@ -30,11 +30,11 @@ class SealedMessage:
 
 
 async def add(tx: Transaction, message: SealedMessage) -> bool:
-    """Keep a message; False when the thread has one with this id already."""
+    """Keep a message; False, and nothing is kept, when the thread has one with this id, or this number, already."""
     return bool(
         await tx.run(
             "insert into messages (thread, seq, id, epoch, author, kind, at, body, link)"
-            " values (:thread, :seq, :id, :epoch, :author, :kind, :at, :body, :link) on conflict (id, thread) do nothing",
+            " values (:thread, :seq, :id, :epoch, :author, :kind, :at, :body, :link) on conflict do nothing",
             thread=message.thread.bytes,
             seq=message.seq,
             id=message.id.bytes,
@@ -60,7 +60,9 @@ async def before(reader: Reader, guard: Guard, thread: UUID, seq: int, limit: in
         "select * from messages where thread = :thread and seq < :seq and seq >= :least order by seq desc limit :limit",
         thread=thread.bytes, seq=seq, least=least - 1, limit=limit + 1,
     )  # fmt: skip
-    return _checked(guard, thread, rows[::-1], limit, least)
+    # A full answer begins with a row that is there for its link alone; a shorter one reaches down to the first of all.
+    first = rows[-1]["seq"] if len(rows) > limit else max(least - 1, 1)
+    return [message for message in _with_links(guard, thread, rows[::-1], first) if message.seq >= least][-limit:]
 
 
 async def after(reader: Reader, guard: Guard, thread: UUID, seq: int, limit: int, least: int = 1) -> list[SealedMessage]:
@@ -70,19 +72,13 @@ async def after(reader: Reader, guard: Guard, thread: UUID, seq: int, limit: int
         "select * from messages where thread = :thread and seq >= :start order by seq limit :limit",
         thread=thread.bytes, start=start, limit=limit + 1 if start else limit,
     )  # fmt: skip
-    return [message for message in _checked(guard, thread, rows, limit + 1, least) if message.seq > start]
+    return [message for message in _with_links(guard, thread, rows, max(start, 1)) if message.seq > start][:limit]
 
 
-def _checked(guard: Guard, thread: UUID, rows: Sequence[Row], limit: int, least: int) -> list[SealedMessage]:
-    """Check each row against the one before it; a row that is there for its link alone is left out."""
-    checked = list(_with_links(guard, thread, rows))
-    return [message for message in checked if message.seq >= least][-limit:]
-
-
-def _with_links(guard: Guard, thread: UUID, rows: Sequence[Row]) -> Iterator[SealedMessage]:
+def _with_links(guard: Guard, thread: UUID, rows: Sequence[Row], first: int) -> Iterator[SealedMessage]:
+    """Check each row against the one before it. Number ``first`` must be there: it stands for all that came before."""
     keys = {key.id: key.linking for key in guard.keyring.by_id.values()}
-    previous: bytes | None = None
-    expected = rows[0]["seq"] if rows else 0
+    previous, expected = None, first
     for row in rows:
         if row["seq"] == 1:
             previous = first_link(thread)

@@ -121,9 +121,7 @@ class House:
     async def leave(self, thread: UUID, one: Person) -> Change:
         """End somebody's part in a thread."""
         store = self.store
-        change = await store.database.write(
-            lambda tx: taking_part.leave(tx, store.guard, store.officer, thread, one.id, store.clock())
-        )
+        change = await store.database.write(lambda tx: taking_part.leave(tx, store.guard, thread, one.id, store.clock()))
         assert change is not None
         return change
 
@@ -161,7 +159,17 @@ class House:
 
     async def rows(self, thread: UUID) -> list[SealedMessage]:
         """Every message of a thread as stored, each link checked."""
-        return await self.store.database.read(lambda reader: messages.after(reader, self.store.guard, thread, 0, 10_000))
+        return await self.after(thread, 0, 10_000)
+
+    async def after(self, thread: UUID, seq: int, limit: int, least: int = 1) -> list[SealedMessage]:
+        """A page of what followed."""
+        guard = self.store.guard
+        return await self.store.database.read(lambda reader: messages.after(reader, guard, thread, seq, limit, least))
+
+    async def before(self, thread: UUID, seq: int, limit: int, least: int = 1) -> list[SealedMessage]:
+        """A page of what came before."""
+        guard = self.store.guard
+        return await self.store.database.read(lambda reader: messages.before(reader, guard, thread, seq, limit, least))
 
     async def texts(self, one: Person, thread: UUID) -> list[str | None]:
         """What somebody who just signed in can read of a thread: a text each, or None where it does not open."""

@@ -156,7 +156,7 @@ def test_a_failed_write_leaves_the_old_file(path: Path, monkeypatch: pytest.Monk
         raise OSError
 
     before = path.read_bytes()
-    monkeypatch.setattr(keyring.os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError):
         write_private(path, b"new", replace=True)
     assert path.read_bytes() == before
