@@ -4,8 +4,10 @@ Whoever has the root keyring can open these; for what only participants may read
 """
 
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from storage.database import Row
 from storage.errors import Damaged, WrongKey
 from storage.keyring import Keyring, RootKey
 from storage.primitives import (
@@ -22,9 +24,24 @@ from storage.primitives import (
 MAC_BYTES = 32
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
+class Guarded:
+    """A column that a root key keeps: a guarded value, or (``is_proof``) what authenticates the row.
+
+    ``parts`` are its place, or what it proves, from the row: by it the value is brought to another root key (``reguarding``).
+    ``key`` is the table's primary key.
+    """
+
+    table: str
+    key: tuple[str, ...]
+    column: str
+    parts: Callable[[Row], tuple[Part, ...]]
+    is_proof: bool = False
+
+
+@dataclass(repr=False, eq=False)
 class Guard:
-    """Guards, authenticates and looks up by the root keyring."""
+    """Guards, authenticates and looks up by the root keyring. One Guard is shared by all; ``turn_to`` reaches them all."""
 
     keyring: Keyring
 
@@ -55,6 +72,20 @@ class Guard:
     def address_index(self, address: str) -> bytes:
         """The blind index (32 bytes) by which an address is found. Equal for equal normalised addresses."""
         return keyed_hash(self.keyring.index_key, b"ailo.address.1", normalised_address(address).encode())
+
+    def turn_to(self, keyring: Keyring) -> None:
+        """Use another keyring from now on. Each value is made with the one that stood when it was begun."""
+        self.keyring = keyring
+
+    def renewed(self, column: Guarded, row: Row) -> bytes | None:
+        """The value of a row's column under the newest key; None when it is so already. Raises CannotOpen."""
+        value, parts = row[column.column], column.parts(row)
+        if value[1:9] == self.keyring.newest.id:
+            return None
+        if column.is_proof:
+            self.check(value, *parts)
+            return self.authenticate(*parts)
+        return self.guard(self.unguard(value, *parts), *parts)
 
     def _key(self, name: bytes) -> RootKey:
         try:

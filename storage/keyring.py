@@ -2,6 +2,8 @@
 
 The newest key encrypts, all of them decrypt. From each root key one key per purpose is derived; the root key itself
 encrypts nothing. The index key, by which addresses are looked up, stands beside them: it must not change when a root key does.
+
+The file is replaced as a whole, never changed in place: a crash leaves the old keyring or the new one.
 """
 
 import json
@@ -21,20 +23,22 @@ FORMAT = "ailo root keyring 1"
 
 @dataclass(frozen=True, repr=False)
 class RootKey:
-    """One root key, as the keys derived from it. ``id`` names the root key in every value."""
+    """One root key, as the keys derived from it. ``id`` names the root key in every value; ``made_at`` in s since 1970."""
 
     id: bytes
     guarding: bytes
     authentication: bytes
     linking: bytes
+    made_at: int = 0
 
     @classmethod
-    def derived_from(cls, root: bytes) -> "RootKey":
+    def derived_from(cls, root: bytes, made_at: int = 0) -> "RootKey":
         return cls(
             key_id(root),
             keyed_hash(root, b"ailo.guard.1"),
             keyed_hash(root, b"ailo.authentic.1"),
             keyed_hash(root, b"ailo.linking.1"),
+            made_at,
         )
 
 
@@ -58,7 +62,7 @@ def create(path: Path, *, is_example: bool = False) -> Keyring:
     }
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        write_private(path, json.dumps(content, indent=1).encode(), replace=False)
+        write_private(path, _encoded(content), replace=False)
     except FileExistsError:
         raise KeyringRefused(f"There is a keyring at {path} already; it was left as it is.") from None
     return load(path)
@@ -69,18 +73,51 @@ def _fresh_entry() -> dict[str, Any]:
     return {"id": key_id(root).hex(), "key": _text(root), "made_at": int(time.time())}
 
 
+def with_fresh_key(raw: bytes) -> bytes:
+    """What a sound keyring's file is to hold once a fresh key was added, which is the newest from then on."""
+    content = json.loads(raw)
+    return _encoded({**content, "keys": [*content["keys"], _fresh_entry()]})
+
+
+def without_key(raw: bytes, name: bytes) -> bytes:
+    """What a sound keyring's file is to hold without one of its older keys."""
+    content = json.loads(raw)
+    return _encoded({**content, "keys": [entry for entry in content["keys"] if entry["id"] != name.hex()]})
+
+
+def _encoded(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, indent=1).encode()
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a sound keyring's file. Raises KeyringRefused as ``load``."""
+    raw = _read_private(path)
+    parse(raw, path)
+    return raw
+
+
 def load(path: Path) -> Keyring:
     """Read the keyring. Raises KeyringRefused, saying what to do, when it is missing, readable by others or damaged."""
-    content = _parsed(_read_private(path), path)
+    return parse(_read_private(path), path)
+
+
+def parse(raw: bytes, path: Path) -> Keyring:
+    """The keyring that these bytes of a file hold. Raises KeyringRefused when they are none."""
+    content = _parsed(raw, path)
     try:
-        roots = [(b64decode(entry["key"], validate=True), entry["id"]) for entry in content["keys"]]
+        keys = [_root_key(entry) for entry in content["keys"]]
         index_key = b64decode(content["index_key"], validate=True)
-        is_sound = content["format"] == FORMAT and all(key_id(root).hex() == name for root, name in roots)
-        is_sound = is_sound and all(len(key) == KEY_BYTES for key in (index_key, *(root for root, _ in roots)))
-        keys = [RootKey.derived_from(root) for root, _ in roots]
+        is_sound = content["format"] == FORMAT and len(index_key) == KEY_BYTES
         return _checked(is_sound, keys, index_key, is_example=bool(content["example"]))
     except (KeyError, TypeError, ValueError, IndexError):
         raise KeyringRefused(f"The keyring {path} is damaged: bring back a copy of it from a safe place.") from None
+
+
+def _root_key(entry: dict[str, Any]) -> RootKey:
+    root = b64decode(entry["key"], validate=True)
+    if len(root) != KEY_BYTES or key_id(root).hex() != entry["id"]:
+        raise ValueError
+    return RootKey.derived_from(root, int(entry["made_at"]))
 
 
 def _checked(is_sound: bool, keys: list[RootKey], index_key: bytes, *, is_example: bool) -> Keyring:

@@ -48,6 +48,11 @@ class StorageSettings:
         return self.data / "ailo.sqlite"
 
     @property
+    def sealed_keyring(self) -> Path:
+        """The root keyring, sealed to the recovery officer: kept with the data and its backups."""
+        return self.data / "root.sealed"
+
+    @property
     def peppers(self) -> Path:
         """The session peppers: beside the keyring, never in a backup."""
         return self.keys.parent / "sessions.json"

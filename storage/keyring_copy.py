@@ -1,0 +1,67 @@
+"""The copy of the root keyring that the recovery officer alone can open: `root.sealed`, with the data and its backups.
+
+    version (1 byte, 0x01) · key id of the officer's public key (8) · ephemeral public key (32) · encrypted
+
+``encrypted`` is version · key id · nonce · ciphertext of the keyring file's bytes, under the key that the ephemeral key pair
+shares with the officer's, its associated data this purpose, the ephemeral and the officer's public key. The ephemeral
+private key is kept nowhere: the service itself cannot open what it wrote.
+
+Who seals it is not proven: whoever knows the officer's public key could plant another. A planted keyring does not open the
+data, and the service then refuses to start with it; so the worst that comes of it is that the copy is lost.
+"""
+
+from storage.epochs import ephemeral
+from storage.errors import Damaged, WrongKey
+from storage.keyring import read, write_private
+from storage.primitives import (
+    KEY_BYTES,
+    KEY_ID_BYTES,
+    VERSION,
+    canonical,
+    decrypt,
+    encrypt,
+    key_id,
+    public_key_of,
+    shared_key,
+)
+from storage.settings import StorageSettings
+
+_PUBLIC_KEY_AT = 1 + KEY_ID_BYTES
+_ENCRYPTED_AT = _PUBLIC_KEY_AT + KEY_BYTES
+
+
+def write(settings: StorageSettings, officer: bytes, content: bytes | None = None) -> None:
+    """Write the copy of the keyring's file, or of ``content``, in place of an older one. Without an officer there is none."""
+    if officer:
+        raw = read(settings.keys) if content is None else content
+        write_private(settings.sealed_keyring, seal(raw, officer), replace=True)
+
+
+def seal(content: bytes, officer: bytes) -> bytes:
+    """Seal the bytes of a keyring's file to the officer's public key."""
+    once = ephemeral()
+    encrypted = encrypt(shared_key(once.private_key, officer), content, _place(once.public_key, officer))
+    return VERSION + key_id(officer) + once.public_key + encrypted
+
+
+def unseal(sealed: bytes, private_key: bytes) -> bytes:
+    """Open the copy. Raises WrongKey when it is for another officer's key, Damaged when it is cut or altered."""
+    officer = public_key_of(private_key)
+    if officer_of(sealed) != key_id(officer):
+        raise WrongKey("the copy was sealed to another officer's key")
+    once = sealed[_PUBLIC_KEY_AT:_ENCRYPTED_AT]
+    try:
+        return decrypt(shared_key(private_key, once), sealed[_ENCRYPTED_AT:], _place(once, officer))
+    except WrongKey:  # the officer is right: then the ephemeral key, or the name of what it shares, was altered
+        raise Damaged("the copy was altered") from None
+
+
+def officer_of(sealed: bytes) -> bytes:
+    """The id of the officer's public key for which a copy was sealed. Raises Damaged when it is no such copy."""
+    if len(sealed) <= _ENCRYPTED_AT or sealed[:1] != VERSION:
+        raise Damaged("the copy is cut or of an unknown version")
+    return sealed[1:_PUBLIC_KEY_AT]
+
+
+def _place(once: bytes, officer: bytes) -> bytes:
+    return canonical(b"ailo.keyring.1", once, officer)
