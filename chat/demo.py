@@ -1,7 +1,85 @@
-"""`ailo demo`: a filled example."""
+"""`ailo demo`: serves a filled example, on this machine alone. A composition root: it alone shows the letters on a page."""
 
-from collections.abc import Mapping
+import socket
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import uvloop
+from aiohttp import web
+
+from chat import logs
+from chat.example.cast import Figure, figures
+from chat.example.place import make_ready
+from chat.mailbox_page import add_mailbox
+from chat.rooms import Rooms
+from chat.serve import Settings, read_settings, serve
+from delivery.mailbox import letters_in
+
+NOTIFY_AFTER = "10"  # seconds: one wants to see the e-mail come
 
 
 def main(environ: Mapping[str, str]) -> int:
-    return 1 if environ else 0
+    """Make the example if it is not there yet, and serve it until a signal; gives the exit code."""
+    settings = read_settings(_defaults(environ))
+    if settings is None:
+        return 1
+    if not settings.chat.is_loopback:
+        print("ailo: the example has known passwords and is served on 127.0.0.1 only: unset AILO_HOST.", file=sys.stderr)
+        return 1
+    logs.set_up()
+    # Invented people have no mailbox: their letters stay here, whatever relay is set.
+    return uvloop.run(_run(replace(settings, delivery=replace(settings.delivery, relay=None))))
+
+
+def _defaults(environ: Mapping[str, str]) -> dict[str, str]:
+    values = {**environ}
+    if not (values.get("AILO_NOTIFY_AFTER") or values.get("AILO_NOTIFY_AFTER_FILE")):
+        values["AILO_NOTIFY_AFTER"] = NOTIFY_AFTER
+    if values.get("AILO_PORT") == "0":
+        values["AILO_PORT"] = str(_free_port())
+    return values
+
+
+def _free_port() -> int:
+    """Chosen here and not when it is listened on: the address is told before."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+async def _run(settings: Settings) -> int:
+    if not settings.storage.database.exists():
+        print("Making the example…", flush=True)
+    try:
+        await make_ready(settings.storage)
+    except OSError as error:
+        print(f"ailo: the example cannot be kept in {settings.storage.data}: {error.strerror}.", file=sys.stderr)
+        return 1
+
+    async def tell(_: Rooms) -> None:
+        print(_how_to_sign_in(settings), flush=True)
+
+    return await serve(settings, extra=_add_mailbox, prepare=tell)
+
+
+def _add_mailbox(app: web.Application, settings: Settings) -> None:
+    add_mailbox(app, lambda: letters_in(settings.delivery.maildir))
+
+
+def _how_to_sign_in(settings: Settings) -> str:
+    origin, grace = settings.chat.origin, settings.storage.notify_after_ms // 1000
+    return "\n".join([
+        "",
+        f"The example of Ailo, with invented people:  {origin}/",
+        "",
+        *_rows(figures().values()),
+        "",
+        f"Write to somebody who is away: {grace} seconds later their e-mail is on  {origin}/mailbox",
+        "Two people at once: two browsers, or one private window.",
+        "",
+    ])  # fmt: skip
+
+
+def _rows(people: Iterable[Figure]) -> list[str]:
+    return [f"  {one.first_name:<14} {one.role:<14} {one.email:<28} {one.password}" for one in people]

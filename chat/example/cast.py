@@ -1,0 +1,57 @@
+"""Who there is in the example."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from storage.accounts import Role
+
+__all__ = ["Figure", "figures", "read_text", "typeset"]
+
+DOMAIN = "exemple.test"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Somebody invented. ``key`` is how the conversations call them."""
+
+    key: str
+    role: Role
+    first_name: str
+    last_name: str
+
+    @property
+    def email(self) -> str:
+        return f"{self.key}@{DOMAIN}"
+
+    @property
+    def password(self) -> str:
+        """Known to everybody: the example is served on its own machine alone."""
+        return f"bonjour-{self.key.partition('.')[0]}"
+
+
+@cache
+def figures() -> Mapping[str, Figure]:
+    """Everybody, by key."""
+    found = [
+        Figure(one["key"], Role(one["role"]), one["first_name"], one["last_name"]) for one in read_text("cast.toml")["person"]
+    ]
+    return {figure.key: figure for figure in found}
+
+
+def read_text(name: str) -> dict[str, Any]:
+    """Read one of the texts beside this module."""
+    return tomllib.loads((files("chat.example") / name).read_text("utf-8"))
+
+
+def typeset(text: str) -> str:
+    """Set plain French as its typography wants it: ’ and the spaces that no line may end on."""
+    text = text.replace("'", "’")
+    text = re.sub(r" (?=[;!?»])", "\u202f", text)
+    text = re.sub(r"(?<=«) ", "\u202f", text)
+    text = re.sub(r"(?<=\d) (?=h\b|%)", "\u202f", text)
+    return text.replace(" :", "\u00a0:")

@@ -1,0 +1,108 @@
+"""Fills an empty house with the example, through the real rules: each author signs in and seals what they say."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from chat.accounts import Person, add_account
+from chat.conversation import KIND_TEXT
+from chat.example.cast import Figure, figures
+from chat.example.conversations import Line, Script, scripts
+from chat.ids import new_id
+from chat.rooms import Rooms, open_rooms
+from chat.sign_in import Attempt, SignedIn
+from storage import notices
+from storage.accounts import Role
+from storage.database import Transaction
+from storage.errors import Stalled
+from storage.group_commit import Item, MarkRead, Post, Refusal
+from storage.sealing import Place, seal
+from storage.settings import StorageSettings
+from storage.store import wall_clock
+from storage.unlocked import OpenEpoch, Unlocked
+
+__all__ = ["fill"]
+
+
+class _Clock:
+    """Tells the time at which something of the past happened."""
+
+    def __init__(self) -> None:
+        self.now = wall_clock()
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@dataclass(frozen=True, repr=False)
+class _Seat:
+    """A participant, unlocked, in the epoch in which all is said."""
+
+    who: Unlocked
+    epoch: OpenEpoch
+
+
+async def fill(settings: StorageSettings) -> None:
+    """Fill a house that was just built. Raises StorageError when the store fails."""
+    clock = _Clock()
+    started = clock.now
+    async with open_rooms(settings, clock) as rooms:
+        everybody = {key: await _arrive(rooms, figure) for key, figure in figures().items()}
+        for script in scripts(datetime.fromtimestamp(started / 1000, UTC)):
+            clock.now = script.opened_at
+            seats = await _open(rooms, [everybody[key].who for key in script.people])
+            clock.now = started
+            await _play(rooms, script, dict(zip(script.people, seats, strict=True)))
+        for signed_in in everybody.values():
+            await rooms.sign_ins.sign_out(signed_in)
+
+
+async def _arrive(rooms: Rooms, figure: Figure) -> SignedIn:
+    person = Person(figure.role, figure.email, figure.first_name, figure.last_name, "fr", figure.password)
+    await add_account(rooms.store, rooms.sign_ins.pool, person)
+    granted = await rooms.sign_ins.sign_in(Attempt(figure.email, figure.password, "", "example"))
+    signed_in = await rooms.sign_ins.find(granted.cookie)
+    if signed_in is None:
+        raise Stalled("somebody of the example could not sign in")
+    return signed_in
+
+
+async def _open(rooms: Rooms, people: list[Unlocked]) -> list[_Seat]:
+    """The service opens the thread; who unlocks it first begins an epoch of their own, in which all is said."""
+    thread = await rooms.taking_part.open_thread(new_id(), [who.account for who in people])
+    for who in people:
+        await rooms.conversation.must_take_part(who, thread)
+    return [_Seat(who, who.latest[thread]) for who in people]
+
+
+async def _play(rooms: Rooms, script: Script, seats: dict[str, _Seat]) -> None:
+    """Say everything, in few large commits; then let each have read what they have."""
+    await _commit(rooms, (_post(seats[line.author], line) for line in script.lines))
+    last = len(script.lines)
+    await _commit(rooms, (_mark(seat, last - script.unread.get(key, 0)) for key, seat in seats.items()))
+    await rooms.store.database.write(lambda tx: _settle(tx, seats))
+
+
+def _post(seat: _Seat, line: Line) -> Post:
+    account, epoch = seat.who.account, seat.epoch
+    place = Place(epoch.roster.thread, epoch.roster.number, new_id(), account.id, KIND_TEXT)
+    body = seal(epoch.message_key, line.text, place)
+    waits = account.role is Role.MEMBER
+    return Post(place.thread, place.epoch, place.id, place.author, place.kind, body, epoch.others, waits, line.at)
+
+
+def _mark(seat: _Seat, seq: int) -> MarkRead:
+    return MarkRead(seat.epoch.roster.thread, seat.epoch.roster.number, seat.who.account.id, seq)
+
+
+async def _commit(rooms: Rooms, items: Iterable[Item]) -> None:
+    for outcome in await asyncio.gather(*(rooms.commits.commit(item) for item in items)):
+        if isinstance(outcome, Refusal):
+            raise Stalled(f"a message of the example was refused: {outcome.value}")
+
+
+async def _settle(tx: Transaction, seats: dict[str, _Seat]) -> None:
+    """What is unread here has been unread for long, and its e-mail has long gone out: only what comes from now on owes one."""
+    for seat in seats.values():
+        await notices.drop(tx, seat.who.account.id, seat.epoch.roster.thread)
