@@ -6,8 +6,9 @@ from enum import StrEnum
 from uuid import UUID
 
 from storage.database import Reader, Row, Transaction
-from storage.guarding import Guard
+from storage.guarding import Guard, Guarded
 from storage.keyholes import AccountKey
+from storage.primitives import Part
 
 
 class Role(StrEnum):
@@ -83,9 +84,9 @@ async def add(tx: Transaction, guard: Guard, new: NewAccount, now: int) -> bool:
         " :role, :status, :locale, :time_zone, :generation, :public_key, :proof, :now) on conflict (address_index) do nothing",
         id=id_.bytes,
         address_index=guard.address_index(new.email),
-        email=guard.guard(new.email.encode(), "accounts", "email", id_),
-        first_name=guard.guard(new.first_name.encode(), "accounts", "first_name", id_),
-        last_name=guard.guard(new.last_name.encode(), "accounts", "last_name", id_),
+        email=guard.guard(new.email.encode(), *_place("email", id_)),
+        first_name=guard.guard(new.first_name.encode(), *_place("first_name", id_)),
+        last_name=guard.guard(new.last_name.encode(), *_place("last_name", id_)),
         role=new.role.value,
         status=Status.ACTIVE.value,
         locale=new.locale,
@@ -109,7 +110,8 @@ async def _add_keyhole(tx: Transaction, new: NewAccount, now: int) -> None:
 
 
 def _proof(guard: Guard, id_: UUID, role: Role, status: Status, key: AccountKey) -> bytes:
-    return guard.authenticate("accounts", id_, role, status, key.generation, key.public_key)
+    facts = {"id": id_.bytes, "role": role, "status": status, "generation": key.generation, "public_key": key.public_key}
+    return guard.authenticate(*_proven(facts))
 
 
 async def by_address(reader: Reader, guard: Guard, address: str) -> Account | None:
@@ -132,7 +134,7 @@ async def named(reader: Reader, guard: Guard, accounts: Iterable[UUID]) -> dict[
 
 def _account(guard: Guard, row: Row) -> Account:
     id_ = UUID(bytes=row["id"])
-    guard.check(row["proof"], "accounts", id_, row["role"], row["status"], row["generation"], row["public_key"])
+    guard.check(row["proof"], *_proven(row))
     return Account(
         id_,
         Role(row["role"]),
@@ -141,18 +143,34 @@ def _account(guard: Guard, row: Row) -> Account:
         row["time_zone"],
         row["generation"],
         row["public_key"],
-        guard.unguard(row["first_name"], "accounts", "first_name", id_).decode(),
-        guard.unguard(row["last_name"], "accounts", "last_name", id_).decode(),
+        guard.unguard(row["first_name"], *_place("first_name", id_)).decode(),
+        guard.unguard(row["last_name"], *_place("last_name", id_)).decode(),
     )
 
 
 async def address_of(reader: Reader, guard: Guard, account: UUID) -> str | None:
     """The e-mail address of an account, for a letter."""
     row = await reader.row("select email from accounts where id = :id", id=account.bytes)
-    return guard.unguard(row["email"], "accounts", "email", account).decode() if row else None
+    return guard.unguard(row["email"], *_place("email", account)).decode() if row else None
 
 
 async def password_keyhole(reader: Reader, account: UUID) -> Keyhole | None:
     """The row of an account's password keyhole."""
     row = await reader.row("select * from keyholes where account = :account and kind = 'password'", account=account.bytes)
     return Keyhole(row["profile"], row["generation"], row["body"]) if row else None
+
+
+def _place(column: str, account: UUID) -> tuple[Part, ...]:
+    return ("accounts", column, account)
+
+
+def _proven(row: Row) -> tuple[Part, ...]:
+    return ("accounts", row["id"], row["role"], row["status"], row["generation"], row["public_key"])
+
+
+GUARDED = (
+    Guarded("accounts", ("id",), "email", lambda row: _place("email", UUID(bytes=row["id"]))),
+    Guarded("accounts", ("id",), "first_name", lambda row: _place("first_name", UUID(bytes=row["id"]))),
+    Guarded("accounts", ("id",), "last_name", lambda row: _place("last_name", UUID(bytes=row["id"]))),
+    Guarded("accounts", ("id",), "proof", _proven, is_proof=True),
+)

@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage import keyring
+from storage import keyring, keyring_copy
 from storage.database import Database, Reader
 from storage.epochs import THE_OFFICER
 from storage.errors import DatabaseRefused, KeyringRefused, WrongKey
-from storage.guarding import Guard
+from storage.guarding import Guard, Guarded
 from storage.keyholes import AccountKey
 from storage.keyring import sync_directory
 from storage.migrations import migrate
+from storage.primitives import Part
 from storage.settings import StorageSettings
 from storage.sqlite import open_sqlite
 
@@ -34,6 +35,7 @@ async def build(settings: StorageSettings, *, with_recovery: bool = True, is_exa
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.data.chmod(0o700)
     key = AccountKey.fresh(THE_OFFICER) if with_recovery else None
+    keyring_copy.write(settings, key.public_key if key else b"")
     await _furnish(settings.database, Guard(keys), key.public_key if key else b"")
     return Officer(key.private_key, key.public_key) if key else None
 
@@ -45,7 +47,7 @@ async def _furnish(path: Path, guard: Guard, officer_key: bytes) -> None:
     database = await open_sqlite(fresh)
     try:
         await migrate(database)
-        body = guard.guard(officer_key, "house", "body", "officer")
+        body = guard.guard(officer_key, *_place("officer"))
         await database.write(lambda tx: tx.run("insert into house (name, body) values ('officer', :body)", body=body))
     finally:
         await database.close()
@@ -64,6 +66,13 @@ async def officer(database: Database, guard: Guard) -> bytes:
     if body is None:
         raise DatabaseRefused("The database holds no house: `ailo init` did not finish. Restore a backup.")
     try:
-        return guard.unguard(body, "house", "body", "officer")
+        return guard.unguard(body, *_place("officer"))
     except WrongKey:
         raise KeyringRefused("The keyring is not that of this data: set AILO_KEYS to the keyring made with it.") from None
+
+
+def _place(name: str) -> tuple[Part, ...]:
+    return ("house", "body", name)
+
+
+GUARDED = (Guarded("house", ("name",), "body", lambda row: _place(row["name"])),)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from storage.errors import Damaged
-from storage.guarding import Guard
+from storage.guarding import Guard, Guarded
 from storage.primitives import (
     KEY_BYTES,
     argon2id,
@@ -158,17 +158,33 @@ class Cookie:
 def guard_session(guard: Guard, cookie: Cookie, pepper: bytes, key: AccountKey, expires_at: int) -> bytes:
     """Make a session's keyhole: the body of its row. ``expires_at`` in ms since 1970 is authenticated with it."""
     wrapped = _wrap(cookie.wrapping(pepper), key, "session")
-    return guard.guard(wrapped, *_session_place(cookie, key.account, key.generation, expires_at))
+    return guard.guard(wrapped, *_session_place(cookie.session, key.account, key.generation, expires_at))
 
 
 def open_session(guard: Guard, cookie: Cookie, pepper: bytes, body: bytes, opening: Opening, expires_at: int) -> AccountKey:
     """Reach an account's key through a session's row. Raises CannotOpen unless all of it is as the service wrote it."""
-    wrapped = guard.unguard(body, *_session_place(cookie, opening.account, opening.generation, expires_at))
+    wrapped = guard.unguard(body, *_session_place(cookie.session, opening.account, opening.generation, expires_at))
     return _unwrap(cookie.wrapping(pepper), wrapped, "session", opening)
 
 
-def _session_place(cookie: Cookie, account: UUID, generation: int, expires_at: int) -> tuple[str, str, bytes, UUID, int, int]:
-    return ("sessions", "body", cookie.session, account, generation, expires_at)
+def _session_place(session: bytes, account: UUID, generation: int, expires_at: int) -> tuple[str, str, bytes, UUID, int, int]:
+    return ("sessions", "body", session, account, generation, expires_at)
+
+
+GUARDED = (
+    Guarded(
+        "keyholes",
+        ("account", "kind"),
+        "body",
+        lambda row: _password_place(UUID(bytes=row["account"]), row["profile"], row["generation"]),
+    ),
+    Guarded(
+        "sessions",
+        ("id",),
+        "body",
+        lambda row: _session_place(row["id"], UUID(bytes=row["account"]), row["generation"], row["expires_at"]),
+    ),
+)
 
 
 def _wrap(wrapping: bytes, key: AccountKey, kind: str) -> bytes:

@@ -10,7 +10,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from storage.database import Reader, Row, Transaction
-from storage.guarding import Guard
+from storage.guarding import Guard, Guarded
+from storage.primitives import Part
 
 
 class State(StrEnum):
@@ -51,7 +52,7 @@ class Claimed:
 
     def facts(self, guard: Guard) -> Mapping[str, str]:
         """What its words are made of. Raises CannotOpen."""
-        facts: Mapping[str, str] = json.loads(guard.unguard(self.guarded_facts, "letters", "facts", self.id))
+        facts: Mapping[str, str] = json.loads(guard.unguard(self.guarded_facts, *_place(self.id)))
         return facts
 
 
@@ -63,7 +64,7 @@ async def write(tx: Transaction, guard: Guard, letter: Letter, now: int) -> None
         id=letter.id.bytes,
         account=letter.account.bytes,
         kind=letter.kind,
-        facts=guard.guard(json.dumps(dict(letter.facts)).encode(), "letters", "facts", letter.id),
+        facts=guard.guard(json.dumps(dict(letter.facts)).encode(), *_place(letter.id)),
         message_id=letter.message_id,
         due_at=letter.due_at,
         not_after=letter.not_after,
@@ -147,3 +148,10 @@ async def counts(reader: Reader) -> dict[str, int]:
     """How many letters stand in each state."""
     rows = await reader.rows("select state, count(*) as how_many from letters group by state")
     return {row["state"]: row["how_many"] for row in rows}
+
+
+def _place(letter: UUID) -> tuple[Part, ...]:
+    return ("letters", "facts", letter)
+
+
+GUARDED = (Guarded("letters", ("id",), "facts", lambda row: _place(UUID(bytes=row["id"]))),)

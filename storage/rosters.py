@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from storage.database import Reader, Transaction, Value
+from storage.database import Reader, Row, Transaction, Value
 from storage.epochs import EpochSecret, Roster, open_grant
 from storage.errors import Damaged
-from storage.guarding import Guard
+from storage.guarding import Guard, Guarded
 from storage.keyholes import AccountKey
+from storage.primitives import Part
 
 
 @dataclass(frozen=True, repr=False)
@@ -25,7 +26,7 @@ async def add(tx: Transaction, guard: Guard, roster: Roster, grants: dict[UUID, 
         thread=roster.thread.bytes,
         number=roster.number,
         roster=roster.encoded(),
-        proof=guard.authenticate("epochs", roster.encoded()),
+        proof=guard.authenticate(*_proven({"roster": roster.encoded()})),
     )
     await add_grants(tx, roster, roster.giver_key, grants)
 
@@ -54,7 +55,7 @@ async def find(reader: Reader, guard: Guard, thread: UUID, number: int) -> Roste
     row = await reader.row("select * from epochs where thread = :thread and number = :number", thread=thread.bytes, number=number)
     if row is None:
         raise Damaged("an epoch has no roster")
-    guard.check(row["proof"], "epochs", row["roster"])
+    guard.check(row["proof"], *_proven(row))
     roster = Roster.decoded(row["roster"])
     if (roster.thread, roster.number) != (thread, number):
         raise Damaged("a roster stands in the place of another")
@@ -76,3 +77,10 @@ async def secret_of(reader: Reader, key: AccountKey, roster: Roster) -> EpochSec
     if grant is None:
         raise Damaged("a participant has no grant")
     return open_grant(grant.body, key.private_key, grant.giver_key, key.account, roster)
+
+
+def _proven(row: Row) -> tuple[Part, ...]:
+    return ("epochs", row["roster"])
+
+
+GUARDED = (Guarded("epochs", ("thread", "number"), "proof", _proven, is_proof=True),)

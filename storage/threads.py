@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from storage.database import Reader, Row, Transaction
+from storage.database import Reader, Row, Transaction, Value
 from storage.errors import Damaged
-from storage.guarding import Guard
+from storage.guarding import Guard, Guarded
+from storage.primitives import Part
 
 PAGE = 50
 
@@ -64,16 +65,23 @@ async def save(tx: Transaction, guard: Guard, thread: Thread) -> None:
     )
 
 
-def _values(guard: Guard, thread: Thread) -> dict[str, bytes | int | None]:
-    return {
+def _values(guard: Guard, thread: Thread) -> dict[str, Value]:
+    values: dict[str, Value] = {
         "id": thread.id.bytes,
         "epoch": thread.epoch,
         "last_seq": thread.last_seq,
         "last_at": thread.last_at,
         "last_link": thread.last_link,
-        "head": guard.authenticate("threads", thread.id, thread.epoch, thread.last_seq, thread.last_link),
         "waiting_since": thread.waiting_since,
     }
+    return {**values, "head": guard.authenticate(*_proven(values))}
+
+
+def _proven(row: Row) -> tuple[Part, ...]:
+    return ("threads", row["id"], row["epoch"], row["last_seq"], row["last_link"])
+
+
+GUARDED = (Guarded("threads", ("id",), "head", _proven, is_proof=True),)
 
 
 async def find(reader: Reader, guard: Guard, thread: UUID) -> Thread | None:
@@ -97,7 +105,7 @@ def _thread(guard: Guard, row: Row) -> Thread:
 
 def _is_sound(guard: Guard, row: Row) -> bool:
     try:
-        guard.check(row["head"], "threads", row["id"], row["epoch"], row["last_seq"], row["last_link"])
+        guard.check(row["head"], *_proven(row))
     except Damaged:
         return False
     return True
