@@ -137,6 +137,7 @@ export class CorrespondencePage extends HTMLElement {
     if (account.id !== this.account.id) return location.replace(homeOf(account.role))
     this.hidden = false
     this.correspondence.connection.restart()
+    this.querySelector("conversation-view").focus()
   }
 
   async #leave() {

@@ -10,6 +10,7 @@ class ThreadSwitcher extends HTMLElement {
 
   show(threads, open) {
     this.hidden = threads.length < 2
+    if (this.hidden) return
     const state = JSON.stringify(threads.map((thread) => [thread.id, thread.unread, thread === open, thread.others.map(({ online }) => online)]))
     if (state === this.#shown) return
     this.#shown = state

@@ -14,6 +14,9 @@ import { Outbox } from "./outbox.js"
 const TYPING_LASTS = 6_000
 const TYPING_EVERY = 3_000
 
+const ROLES = ["member", "professional", "companion"]
+const byRole = (one, other) => ROLES.indexOf(one.role) - ROLES.indexOf(other.role)
+
 export class Thread extends EventTarget {
   participants = []
   lastSeq = 0
@@ -72,7 +75,7 @@ export class Thread extends EventTarget {
 
   /** Take what the list of threads says. A live frame may have overtaken it: marks and numbers never go back. */
   describe({ participants, last_seq, read_seq, unread, waiting_since, last }) {
-    this.participants = participants.map((participant) => this.#neverBack(participant))
+    this.participants = participants.map((participant) => this.#neverBack(participant)).sort(byRole)
     const isBehind = last_seq < this.lastSeq || read_seq < this.readSeq
     if (!isBehind) Object.assign(this, { lastSeq: last_seq, readSeq: read_seq, unread, waitingSince: waiting_since, last })
     if (this.history.isLoaded && this.lastSeq > this.history.last) this.history.catchUp()

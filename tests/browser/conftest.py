@@ -1,0 +1,249 @@
+"""A real server in a process of its own, real Chromium, and people who sign in. What a browser complains of fails the test."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
+
+from chat import control
+from chat.commands import AccountAdd, Command, ThreadLeave, ThreadOpen
+
+AILO = Path(sys.executable).parent / "ailo"
+PASSWORD = "une phrase pour entrer"
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+WIDE, PHONE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}, {"width": 320, "height": 640}
+
+expect.set_options(timeout=10_000)
+
+
+@dataclass
+class Person:
+    """Somebody with an account."""
+
+    email: str
+    role: str
+    first_name: str
+
+
+@dataclass
+class Pair:
+    """A member, a Professional and their conversation."""
+
+    member: Person
+    professional: Person
+    thread: str
+
+
+class Service:
+    """`ailo serve` on a free port, with its own data; what it is told goes through the `ailo` command."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self._log = folder / "log"
+        self._numbers = count(1)
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AILO_")},
+            "AILO_DATA": str(folder / "data"),
+            "AILO_KEYS": str(folder / "keys" / "root.json"),
+            "AILO_PORT": str(port),
+            "AILO_RATE": "off",
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def build(self) -> None:
+        subprocess.run([AILO, "init", "--json"], env=self._environment, capture_output=True, check=True, timeout=60)
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen([AILO, "serve"], env=self._environment, stdout=log, stderr=log)
+        for _ in range(400):
+            if self._is_ready():
+                return
+            assert self._process.poll() is None, self._log.read_text()
+            time.sleep(0.02)  # Until the process listens there is nothing to wait on.
+        pytest.fail(f"the server did not start:\n{self._log.read_text()}")
+
+    def kill(self) -> None:
+        """End it at once, as a lost machine would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process:
+            self._process.send_signal(how)
+            self._process.wait(20)
+            self._process = None
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/health/ready", timeout=1) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    async def add(self, role: str, first_name: str, *, last_name: str = "", locale: str = "fr") -> Person:
+        """Add somebody; the address is theirs alone."""
+        person = Person(f"{role}-{next(self._numbers)}@example.test", role, first_name)
+        await self._ask(AccountAdd(role, person.email, first_name, last_name, locale, PASSWORD))
+        return person
+
+    async def open(self, member: Person, professional: Person, *companions: Person) -> str:
+        """Open a conversation; gives its id."""
+        return await self._ask(ThreadOpen(member.email, [professional.email], [each.email for each in companions]))
+
+    async def leave(self, thread: str, person: Person) -> None:
+        await self._ask(ThreadLeave(thread, person.email))
+
+    async def pair(self) -> Pair:
+        """Open a conversation of two new people."""
+        member, professional = await asyncio.gather(self.add("member", "Léa"), self.add("professional", "Claire"))
+        return Pair(member, professional, await self.open(member, professional))
+
+    async def _ask(self, command: Command) -> str:
+        """Have the running server carry out a command, as the `ailo` command does."""
+        done = await control.ask(Path(self._environment["AILO_DATA"]), command)
+        assert done is not None
+        assert done.code == 0, done.line
+        return done.line
+
+
+@dataclass
+class Visitors:
+    """Opens browser contexts and pages, and keeps what their consoles complain of."""
+
+    browser: Browser
+    url: str
+    complaints: list[str] = field(default_factory=list)
+    contexts: list[BrowserContext] = field(default_factory=list)
+    tolerated: tuple[str, ...] = ()
+
+    async def context(self, **options: Any) -> BrowserContext:
+        context = await self.browser.new_context(base_url=self.url, **{"locale": "fr-FR", "viewport": WIDE, **options})
+        context.on("console", lambda said: self._note(said.type, said.text))
+        context.on("weberror", lambda fault: self._note("error", str(fault.error)))
+        self.contexts.append(context)
+        return context
+
+    async def page_of(self, person: Person, path: str = "/", **options: Any) -> Page:
+        """Open a page of somebody who is signed in already, in a browser of their own."""
+        context = await self.context(**options)
+        await sign_in_quietly(context, self.url, person)
+        return await self.another_page(context, path)
+
+    async def another_page(self, context: BrowserContext, path: str = "/") -> Page:
+        page = await context.new_page()
+        await page.goto(path)
+        await expect(page.locator("[data-state=ready], [data-state=none]")).to_have_count(1)
+        return page
+
+    def tolerate(self, *complaints: str) -> None:
+        """Pass over what a test provokes."""
+        self.tolerated += complaints
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self.complaints.append(text)
+
+    def found(self) -> list[str]:
+        return [text for text in self.complaints if not any(known in text for known in self.tolerated)]
+
+
+async def sign_in_quietly(context: BrowserContext, url: str, person: Person) -> None:
+    answer = await context.request.post(
+        "/api/session", data={"email": person.email, "password": PASSWORD}, headers={"Origin": url}
+    )
+    assert answer.ok, await answer.text()
+
+
+async def post(page: Page, thread: str, texts: list[str]) -> None:
+    """Post messages as whoever is signed in on this page, in order, past the page."""
+    url = page.url.split("/", 3)
+    for text in texts:
+        answer = await page.context.request.post(
+            f"/api/threads/{thread}/messages",
+            data={"id": str(uuid4()), "text": text},
+            headers={"Origin": "/".join(url[:3])},
+        )
+        assert answer.ok, await answer.text()
+
+
+async def write(page: Page, text: str) -> None:
+    """Write and send as people do."""
+    await page.fill("#composer", text)
+    await page.keyboard.press("Control+Enter")
+
+
+def bubble(page: Page, text: str) -> Locator:
+    return page.locator("message-row .message").filter(has_text=text)
+
+
+async def shoot(page: Page, name: str) -> None:
+    """Keep a picture of a page, to be looked at."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    await page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
+
+
+async def assert_accessible(page: Page) -> None:
+    forced = await page.evaluate("matchMedia('(forced-colors: active)').matches")
+    rules = {"color-contrast": {"enabled": not forced}}  # Forced colours are the system's, and axe does not see them.
+    found = await Axe().run(page, options={"rules": rules})
+    assert found.violations_count == 0, found.generate_report()
+
+
+async def assert_no_sideways_scroll(page: Page) -> None:
+    widths = await page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    assert widths[0] <= widths[1]
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The server of all browser tests; each test brings its own people."""
+    found = Service(tmp_path_factory.mktemp("ailo"))
+    found.build()
+    found.start()
+    yield found
+    found.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def pair(service: Service) -> Pair:
+    return await service.pair()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visitors(chromium: Browser, service: Service) -> AsyncIterator[Visitors]:
+    """Browsers of people; at the end none may have complained."""
+    found = Visitors(chromium, service.url)
+    yield found
+    await asyncio.gather(*(context.close() for context in found.contexts))
+    assert found.found() == []
