@@ -143,7 +143,10 @@ class GroupCommit:
             log.error("a group was not committed: %s", type(error).__name__)
             outcomes = [Stalled("the database did not take the group")] * len(group)
         for (_, done), outcome in zip(group, outcomes, strict=True):
-            done(outcome)
+            try:
+                done(outcome)
+            except Exception as error:  # noqa: BLE001 (a fault in telling one must not keep the others waiting for ever)
+                log.error("an outcome was not told: %s", type(error).__name__)
 
 
 class _Group:
@@ -202,7 +205,9 @@ class _Group:
 
     async def _repeated(self, post: Post) -> Outcome:
         first = await messages.by_id(self._tx, post.thread, post.id)
-        if first is None or first.author != post.author:
+        if first is None:
+            return Refusal.BROKEN  # a message stands where the thread's own row says that there is none
+        if first.author != post.author:
             return Refusal.TAKEN
         return Posted(first.seq, first.at, is_new=False)
 

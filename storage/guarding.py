@@ -62,7 +62,7 @@ class Guard:
 
     def check(self, proof: bytes, *parts: Part) -> None:
         """Raise Damaged unless ``authenticate`` made ``proof`` for just these parts, WrongKey when its key is not ours."""
-        if len(proof) != 1 + 8 + MAC_BYTES or proof[:1] != VERSION:
+        if not isinstance(proof, bytes) or len(proof) != 1 + 8 + MAC_BYTES or proof[:1] != VERSION:
             raise Damaged("a proof is cut or of an unknown version")
         key = self._key(proof[1:9])
         expected = keyed_hash(key.authentication, b"ailo.proof.1", canonical(b"ailo.proof.1", *parts))

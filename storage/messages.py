@@ -1,12 +1,16 @@
 """Messages as rows: sealed, numbered without a gap, each linked to the one before."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from storage.database import Reader, Row, Transaction
+from storage.errors import Damaged
 from storage.guarding import Guard
 from storage.sealing import Fact, Place, first_link, is_linked
+
+# The end of the year 9999, in ms since 1970: what no calendar shows.
+LAST_TIME = 253_402_300_800_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +86,38 @@ def _with_links(guard: Guard, thread: UUID, rows: Sequence[Row], first: int) -> 
     for row in rows:
         if row["seq"] == 1:
             previous = first_link(thread)
-        sound = row["seq"] == expected and (previous is None or is_linked(keys, previous, _fact(row), row["link"]))
-        yield _message(row, is_linked=sound)
+        message = _message(row, is_linked=True)
+        sound = row["seq"] == expected and (previous is None or _is_linked(keys, previous, message))
+        yield message if sound else replace(message, is_linked=False)
         previous, expected = row["link"], row["seq"] + 1
 
 
-def _fact(row: Row) -> Fact:
-    return Fact(row["seq"], row["at"], UUID(bytes=row["id"]), UUID(bytes=row["author"]), row["kind"], row["body"])
+def _is_linked(keys: dict[bytes, bytes], previous: bytes, message: SealedMessage) -> bool:
+    try:
+        fact = Fact(message.seq, message.at, message.id, message.author, message.kind, message.body)
+        return is_linked(keys, previous, fact, message.link)
+    except Damaged:
+        return False
 
 
 def _message(row: Row, *, is_linked: bool) -> SealedMessage:
     return SealedMessage(
-        UUID(bytes=row["thread"]), row["seq"], UUID(bytes=row["id"]), row["epoch"], UUID(bytes=row["author"]), row["kind"],
-        row["at"], row["body"], row["link"], is_linked,
+        UUID(bytes=row["thread"]), row["seq"], _id(row["id"]), row["epoch"], _id(row["author"]), str(row["kind"]),
+        _time(row["at"]), _bytes(row["body"]), _bytes(row["link"]), is_linked,
     )  # fmt: skip
+
+
+# Who writes the database may put anything into a column. What the service never writes there reads as nothing: it is no
+# link's, so that the message is shown as broken, and the rest of its thread can still be read.
+
+
+def _id(found: object) -> UUID:
+    return UUID(bytes=found) if isinstance(found, bytes) and len(found) == 16 else UUID(int=0)
+
+
+def _time(found: object) -> int:
+    return found if isinstance(found, int) and 0 <= found < LAST_TIME else 0
+
+
+def _bytes(found: object) -> bytes:
+    return found if isinstance(found, bytes) else b""

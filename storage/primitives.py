@@ -43,7 +43,8 @@ def canonical(purpose: bytes, *parts: Part) -> bytes:
     """Encode a purpose and its parts so that no two different lists give the same bytes.
 
     The purpose (which ends with its version) and each part stand as a 4-byte big-endian length and the bytes;
-    a UUID is its 16 bytes, an integer 8 big-endian bytes, a text its UTF-8.
+    a UUID is its 16 bytes, an integer 8 big-endian bytes, a text its UTF-8. Raises Damaged on anything else: parts come
+    from rows, and who writes the database may put anything there.
     """
     encoded = [struct.pack(">I", len(purpose)), purpose]
     for part in parts:
@@ -57,9 +58,11 @@ def _bytes_of(part: Part) -> bytes:
         return part
     if isinstance(part, UUID):
         return part.bytes
-    if isinstance(part, int):
-        return part.to_bytes(8, "big")
-    return part.encode()
+    if isinstance(part, str):
+        return part.encode()
+    if not isinstance(part, int) or not 0 <= part < 2**64:
+        raise Damaged("a row holds what the service never writes there")
+    return part.to_bytes(8, "big")
 
 
 def keyed_hash(key: bytes, person: bytes, message: bytes = b"", size: int = 32) -> bytes:
@@ -100,7 +103,7 @@ def decrypt(key: bytes, value: bytes, place: bytes) -> bytes:
 
 def key_name_of(value: bytes) -> bytes:
     """The id of the key under which a value was encrypted. Raises Damaged when it is no such value."""
-    if len(value) < HEADER_BYTES + TAG_BYTES or value[:1] != VERSION:
+    if not isinstance(value, bytes) or len(value) < HEADER_BYTES + TAG_BYTES or value[:1] != VERSION:
         raise Damaged("the value is cut or of an unknown version")
     return value[1 : 1 + KEY_ID_BYTES]
 

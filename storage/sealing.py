@@ -96,5 +96,5 @@ def link(key_name: bytes, key: bytes, previous: bytes, fact: Fact) -> bytes:
 
 def is_linked(linking_keys: dict[bytes, bytes], previous: bytes, fact: Fact, found: bytes) -> bool:
     """Whether ``found`` is the link that the service wrote for this message after that link."""
-    key = linking_keys.get(found[1:9])
+    key = linking_keys.get(found[1:9]) if isinstance(found, bytes) else None
     return key is not None and equal(found, link(found[1:9], key, previous, fact))

@@ -94,14 +94,14 @@ class SQLite:
     async def write(self, work: Callable[[Transaction], Awaitable[T]], /) -> T:
         try:
             return await self._writer.work("begin immediate", work)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise _stalled(error) from None
 
     async def read(self, work: Callable[[Reader], Awaitable[T]], /) -> T:
         reader = await self._idle.get()
         try:
             return await reader.work("begin", work)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise _stalled(error) from None
         finally:
             self._idle.put_nowait(reader)
@@ -111,6 +111,8 @@ class SQLite:
         source = await _connect(self.path, read_only=True)
         try:
             await source.execute("vacuum into :path", {"path": path})
+        except sqlite3.DatabaseError as error:
+            raise _stalled(error) from None
         finally:
             await source.close()
 
@@ -128,10 +130,10 @@ class SQLite:
             await connection.close()
 
 
-def _stalled(error: sqlite3.OperationalError) -> Exception:
-    """The disk, the memory or a lock failed us; whatever else SQLite says is a fault in our own SQL."""
-    name = error.sqlite_errorname
-    if name == "SQLITE_ERROR":
+def _stalled(error: sqlite3.DatabaseError) -> Exception:
+    """The disk, the memory, a lock or the file itself failed us; whatever else SQLite says is a fault in our own SQL."""
+    name = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
+    if name == "SQLITE_ERROR" or name.startswith(("SQLITE_CONSTRAINT", "SQLITE_MISMATCH")):
         return RuntimeError(f"SQLite does not take a statement: {error}")
     return Stalled(f"the database failed: {name}")
 
@@ -165,6 +167,7 @@ async def _connect(path: Path, *, read_only: bool) -> _Connection:
         path.touch(mode=0o600)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
         connection.row_factory = sqlite3.Row
+        connection.text_factory = lambda raw: raw.decode("utf-8", "replace")  # a planted text must not stop a whole query
         return connection
 
     connection = _Connection(connector, 64)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from storage.database import Reader, Row, Transaction, Value
-from storage.errors import Damaged
+from storage.errors import CannotOpen
 from storage.guarding import Guard, Guarded
 from storage.primitives import Part
 
@@ -106,7 +106,7 @@ def _thread(guard: Guard, row: Row) -> Thread:
 def _is_sound(guard: Guard, row: Row) -> bool:
     try:
         guard.check(row["head"], *_proven(row))
-    except Damaged:
+    except CannotOpen:
         return False
     return True
 

@@ -12,6 +12,7 @@ import pytest
 from storage import keyring
 from storage.errors import KeyringRefused
 from storage.keyring import create, load, write_private
+from storage.primitives import key_id
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -118,7 +119,7 @@ SHORT = b64encode(b"short").decode()
         put("keys", 0, "id", value="00" * 8),
         put("keys", 0, "key", value="?"),
         put("keys", 0, "key", value=b64encode(bytes(32)).decode()),
-        put("keys", 0, value={"id": keyring.key_id(b"short").hex(), "key": SHORT, "made_at": 0}),
+        put("keys", 0, value={"id": key_id(b"short").hex(), "key": SHORT, "made_at": 0}),
         put("index_key", value=SHORT),
         lambda content: content.pop("index_key"),
         lambda content: content.pop("example"),

@@ -129,6 +129,15 @@ async def test_an_altered_column_is_seen(house: House, thread: UUID, column: str
     assert 6 in broken(await house.after(thread, 5, 50))
 
 
+@pytest.mark.parametrize("column", ["at", "id", "author", "kind", "body", "link"])
+@pytest.mark.parametrize("value", ["'planted'", "-1", "1.5", "x'ff'", "cast(x'ff' as text)", "9000000000000000000"])
+async def test_whatever_is_planted_stops_no_page(house: House, thread: UUID, column: str, value: str) -> None:
+    await house.spoil(f"update messages set {column} = {value} where thread = :thread and seq = 6", thread=thread.bytes)
+    page = await house.before(thread, COUNT + 1, 50)
+    assert len(page) == COUNT
+    assert broken(page) == ([6, 7] if column == "link" else [6])
+
+
 @pytest.mark.parametrize("column", ["at", "id", "author", "kind", "body"])
 async def test_what_stands_after_an_altered_message_is_sound(house: House, thread: UUID, column: str) -> None:
     sql = f"update messages set {column} = {ALTERED[column]} where thread = :thread and seq = 6"

@@ -1,6 +1,7 @@
 """The five operations: what they give back, and all that they refuse."""
 
 import hashlib
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -71,10 +72,16 @@ def test_a_cut_moved_between_parts_changes_the_bytes(raw: bytes, at: int) -> Non
     assert canonical(b"p", raw[:at], raw[at:], b"") != canonical(b"p", raw[:at], b"", raw[at:]) or not raw[at:]
 
 
-@pytest.mark.parametrize("number", [-1, 2**64])
-def test_a_number_beyond_8_bytes_is_a_bug(number: int) -> None:
-    with pytest.raises(OverflowError):
-        canonical(b"p", number)
+@pytest.mark.parametrize("planted", [-1, 2**64, 1.5, None])
+def test_what_a_row_cannot_hold_is_damage(planted: Any) -> None:
+    with pytest.raises(Damaged):
+        canonical(b"p", planted)
+
+
+@pytest.mark.parametrize("planted", [None, 7, "text", b""])
+def test_what_is_no_value_is_damage(planted: Any) -> None:
+    with pytest.raises(Damaged):
+        decrypt(KEY, planted, PLACE)
 
 
 @given(st.binary(max_size=300), st.binary(max_size=30))
