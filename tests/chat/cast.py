@@ -59,10 +59,9 @@ class Cast:
     def __init__(self, rooms: Rooms) -> None:
         self.rooms = rooms
 
-    async def arrive(self, *names: str) -> "Cast":
-        for name in names or ROLES:
+    async def arrive(self) -> None:
+        for name in ROLES:
             await self.add(name)
-        return self
 
     async def add(self, name: str, locale: str = "fr") -> UUID:
         person = Person(ROLES.get(name, Role.MEMBER), address(name), name.title(), "Rossi", locale, PASSWORD)

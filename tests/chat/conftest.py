@@ -1,20 +1,44 @@
 """What the tests of the live side share."""
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from chat.rooms import Rooms
+from storage.store import wall_clock
 from tests.chat.cast import Cast, opened_rooms
+
+# A busy machine is no failure of the code.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A house in which the cast has accounts, made once and copied for each test."""
+
+    async def furnish(folder: Path) -> None:
+        async with opened_rooms(folder) as rooms:
+            await Cast(rooms).arrive()
+
+    folder = tmp_path_factory.mktemp("furnished")
+    asyncio.run(furnish(folder))
+    return folder
 
 
 @pytest.fixture
-async def rooms(tmp_path: Path) -> AsyncIterator[Rooms]:
-    async with opened_rooms(tmp_path) as rooms:
+async def rooms(furnished: Path, tmp_path: Path) -> AsyncIterator[Rooms]:
+    """Open rooms, by a clock on which no two events are at the same time."""
+    shutil.copytree(furnished, tmp_path, dirs_exist_ok=True)
+    async with opened_rooms(tmp_path, count(wall_clock()).__next__) as rooms:
         yield rooms
 
 
 @pytest.fixture
 async def cast(rooms: Rooms) -> Cast:
-    return await Cast(rooms).arrive()
+    return Cast(rooms)

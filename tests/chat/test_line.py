@@ -181,18 +181,7 @@ async def test_answers_are_given_when_a_resume_ends_early() -> None:
 
 
 async def test_a_failing_store_ends_the_resume() -> None:
-    def come(self, *steps: tuple[str, ...]) -> Iterator[None]:
-        """What comes in thread A while each page is being read."""
-        for step in steps:
-            for kind in step:
-                {"live": self.live, "own": self.own, "repeat": self.repeat_second}[kind](A)
-            yield
-
-    def repeat_second(self, thread: UUID) -> None:
-        """The thread's second message is sent once more by its author."""
-        self.repeat(self.held[thread][1])
-
-    async def page(*_: object) -> None:
+    async def page(_: UUID, __: int, ___: int) -> None:
         raise Stalled("…")
 
     line = Line(Outlet(), page)
