@@ -147,6 +147,7 @@ class DashboardPage extends CorrespondencePage {
     this.#conversation.hidden = true
     const name = this.account.first_name
     this.#say(t("Bonjour {name}", { name }), t("Votre compte ne donne accès à aucune conversation : seules les personnes qui se parlent peuvent les lire."))
+    setText(this.querySelector("#list-title"), t("Ailo"))
     this.sayTitle("")
   }
 }

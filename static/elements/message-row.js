@@ -50,15 +50,17 @@ export class MessageRow extends HTMLElement {
     this.#isBuilt = true
     this.classList.add("row", ...(isMine ? ["row--mine"] : []), ...(isArriving ? ["row--arriving"] : []))
     this.classList.toggle("row--letter", isLetter(this.message))
-    this.#author = build("p", { class: this.#isAuthorShown(isMine) ? "row__author quiet small" : "visually-hidden" })
-    this.#author.textContent = isMine ? t("Vous :") : t("{name} :", { name: this.#thread.nameOf(this.message.author) ?? t("Ailo") })
+    this.#author = this.#makeAuthor(isMine)
     this.#bubble = makeBubble(this.message, isMine)
     this.#state = build("p", { class: "state" })
     this.append(this.#author, this.#bubble, this.#state)
   }
 
-  #isAuthorShown(isMine) {
-    return !isMine && !isLetter(this.message) && this.#thread.others.length > 1
+  /** The name is seen where several people answer, and always heard. */
+  #makeAuthor(isMine) {
+    const name = isMine ? t("Vous") : (this.#thread.nameOf(this.message.author) ?? t("Ailo"))
+    const isShown = !isMine && !isLetter(this.message) && this.#thread.others.length > 1
+    return build("p", { class: isShown ? "row__author quiet small" : "visually-hidden", dir: "auto", text: name })
   }
 
   #showDay(isShown) {
@@ -98,7 +100,7 @@ export class MessageRow extends HTMLElement {
   #sayProgress() {
     if (isLetter(this.message)) return ""
     if (!this.#thread.isMine(this.message)) return this.message.kind === "email" ? t("reçu par e-mail") : ""
-    if (this.message.state) return t("envoi…")
+    if (this.message.state) return this.message.hasLeft ? t("envoi…") : t("en attente d’envoi")
     const readers = this.#thread.seenBy(this.message)
     if (!readers.length) return t("envoyé")
     return this.#thread.others.length > 1 ? t("vu par {names}", { names: sayNames(readers) }) : t("vu")

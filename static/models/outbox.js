@@ -2,7 +2,8 @@
   The messages of one thread that the service has not confirmed yet. They are kept, encrypted, until it has: a reload or a lost
   line loses none, and each is sent again under its own id, so that it arrives once. One at a time, so that they arrive in order.
 
-  State of a message: pending · failed (no answer: sent again by itself when the line is back) · refused (the service said why).
+  State of a message: pending (and hasLeft, once the line took it) · failed (no answer: sent again by itself when the line
+  is back) · refused (the service said why).
 */
 
 import { backoff } from "../helpers/delay.js"
@@ -50,7 +51,7 @@ export class Outbox extends EventTarget {
   /** Send again what is waiting; the line has come (back). */
   restart() {
     this.#inFlight = null
-    for (const message of this.waiting) if (message.state === "failed") this.#makePending(message)
+    for (const message of this.waiting) if (message.state !== "refused") this.#makePending(message)
     this.flush()
   }
 
@@ -97,14 +98,16 @@ export class Outbox extends EventTarget {
     const next = this.waiting.find(({ state }) => state !== "refused")
     if (!next || this.#inFlight) return
     const left = this.#send({ type: "send", id: next.id, thread: this.#thread, text: next.text })
-    if (left) this.#inFlight = next.id
+    if (!left) return
+    this.#inFlight = next.id
+    next.hasLeft = true
+    this.#changed()
   }
 
   // Internal
 
   #makePending(message) {
-    message.state = "pending"
-    delete message.said
+    Object.assign(message, { state: "pending", hasLeft: false, said: undefined })
     this.#startTimer(message.id)
     this.#changed()
   }

@@ -245,5 +245,6 @@ async def visitors(chromium: Browser, service: Service) -> AsyncIterator[Visitor
     """Browsers of people; at the end none may have complained."""
     found = Visitors(chromium, service.url)
     yield found
+    complaints = found.found()
     await asyncio.gather(*(context.close() for context in found.contexts))
-    assert found.found() == []
+    assert complaints == []
