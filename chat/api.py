@@ -9,15 +9,18 @@ import msgspec
 from aiohttp import web
 
 from chat import frames
-from chat.conversation import Conversation, NotAllowed, NotFound
-from chat.frames import Code, Credentials, NewMessage, encode, plain, profile
+from chat.conversation import Conversation
+from chat.errors import NotAllowed, NotFound
+from chat.frames import Code, Credentials, NewMessage, NewParticipant, encode, plain, profile
 from chat.hub import Hub
 from chat.ids import read_id
 from chat.sign_in import Attempt, SignedIn
+from chat.taking_part import TakingPart
 from chat.web import SIGNED_IN, Door, Refused
 from chat.words import PREFERENCE
 from storage.store import SESSION_MS
 from storage.threads import Order
+from storage.unlocked import Unlocked
 
 MOST_MESSAGES = 100
 USUAL_MESSAGES = 50
@@ -29,8 +32,9 @@ T = TypeVar("T")
 class Api:
     """The routes below `/api/`."""
 
-    def __init__(self, door: Door, conversation: Conversation, hub: Hub) -> None:
+    def __init__(self, door: Door, conversation: Conversation, taking_part: TakingPart, hub: Hub) -> None:
         self._door = door
+        self._taking_part = taking_part
         self._conversation = conversation
         self._hub = hub
 
@@ -44,6 +48,11 @@ class Api:
             ("GET", "/api/threads", self.threads),
             ("GET", "/api/threads/{thread}/messages", self.messages),
             ("POST", "/api/threads/{thread}/messages", self.post),
+            ("GET", "/api/colleagues", self.colleagues),
+            ("GET", "/api/threads/{thread}/access", self.access),
+            ("POST", "/api/threads/{thread}/participants", self.bring_in),
+            ("DELETE", "/api/threads/{thread}/participants/me", self.leave),
+            ("POST", "/api/threads/{thread}/hand-over", self.hand_over),
         ]
         app.add_routes([web.route(method, path, handler) for method, path, handler in routes])
 
@@ -111,6 +120,31 @@ class Api:
             raise Refused(429, Code.SLOW_DOWN, wait=1)
         accepted = await self._conversation.post_and_wait(who, thread, new.id, new.text)
         return _json(plain(accepted.message), status=201 if accepted.is_new else 200)
+
+    async def colleagues(self, request: web.Request) -> web.Response:
+        return _json({"colleagues": await self._taking_part.colleagues(request[SIGNED_IN].who)})
+
+    async def access(self, request: web.Request) -> web.Response:
+        return _json(await self._taking_part.access_list(request[SIGNED_IN].who, _id(request.match_info["thread"])))
+
+    async def bring_in(self, request: web.Request) -> web.Response:
+        who, thread, new = await self._newcomer(request)
+        await self._taking_part.bring_in(who, thread, new.account, whole=new.history == "whole")
+        return _json(await self._taking_part.access_list(who, thread), status=201)
+
+    async def hand_over(self, request: web.Request) -> web.Response:
+        who, thread, new = await self._newcomer(request)
+        await self._taking_part.hand_over(who, thread, new.account, whole=new.history == "whole")
+        return web.Response(status=204, headers={"Cache-Control": "no-store"})
+
+    async def _newcomer(self, request: web.Request) -> tuple[Unlocked, UUID, NewParticipant]:
+        who, thread = request[SIGNED_IN].who, _id(request.match_info["thread"])
+        await self._conversation.must_take_part(who, thread)
+        return who, thread, await _body(request, NewParticipant)
+
+    async def leave(self, request: web.Request) -> web.Response:
+        await self._taking_part.leave_self(request[SIGNED_IN].who, _id(request.match_info["thread"]))
+        return web.Response(status=204, headers={"Cache-Control": "no-store"})
 
 
 def _json(value: Any, status: int = 200) -> web.Response:

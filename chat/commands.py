@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from chat.accounts import CannotDo, Misuse, Person, add_account
-from chat.conversation import NotFound
+from chat.errors import NotFound
 from chat.ids import new_id, read_id
 from chat.rooms import Rooms
 from storage import accounts, backup
@@ -81,7 +81,7 @@ async def _open_thread(rooms: Rooms, command: ThreadOpen) -> Done:
     people += [await _person(rooms, email, Role.COMPANION) for email in command.companion]
     if len({person.id for person in people}) < len(people):
         raise Misuse("Somebody was named twice.")
-    return Done(0, str(await rooms.conversation.open_thread(new_id(), people)))
+    return Done(0, str(await rooms.taking_part.open_thread(new_id(), people)))
 
 
 async def _leave_thread(rooms: Rooms, command: ThreadLeave) -> Done:
@@ -89,7 +89,7 @@ async def _leave_thread(rooms: Rooms, command: ThreadLeave) -> Done:
     try:
         if thread is None or person is None:
             raise NotFound
-        await rooms.conversation.leave(thread, person.id)
+        await rooms.taking_part.leave(thread, person.id)
     except NotFound:
         raise CannotDo("There is no such thread in which that account takes part.") from None
     return Done(0)

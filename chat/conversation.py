@@ -1,45 +1,32 @@
-"""The rules of a conversation: post, read, type, resume, look back, open, leave. No sockets here.
-
-Whoever asks is looked up in the roster of the thread's latest epoch: no thread and no part in it are one and the same answer.
-"""
+"""The rules of a conversation: post, read, type, resume, look back. No sockets here."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
 from chat import frames
-from chat.frames import LONGEST_TEXT, Message, Participant, Participants, ReadMark, ThreadEntry, Types, moment
+from chat.access import Access
+from chat.errors import NotAllowed, NotFound, TooLong
+from chat.frames import LONGEST_TEXT, Message, ReadMark, ThreadEntry, Types, moment
 from chat.hub import Hub, Listener
-from storage import accounts, messages, taking_part, threads
-from storage.accounts import Account, Role
-from storage.database import Reader, Transaction
+from chat.taking_part import TakingPart
+from storage import messages, threads
+from storage.accounts import Role
+from storage.database import Reader
 from storage.errors import CannotOpen, Stalled
 from storage.group_commit import GroupCommit, Marked, MarkRead, Outcome, Post, Posted, Refusal
 from storage.messages import SealedMessage
 from storage.sealing import Place, seal, unseal
 from storage.store import Store
-from storage.taking_part import Change
-from storage.threads import Order, Thread
+from storage.threads import Order
 from storage.unlocked import OpenEpoch, Unlocked
 
 KIND_TEXT = "text"
 KIND_BROKEN = "broken"
 
 log = logging.getLogger("ailo.conversation")
-
-
-class NotFound(Exception):
-    """There is no such thread, or it is none of theirs: nobody is told which."""
-
-
-class TooLong(Exception):
-    """A text has more code points than a message holds."""
-
-
-class NotAllowed(Exception):
-    """What was asked makes no sense: an empty text, a number beyond the end, an id that is somebody else's."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +43,12 @@ Answer = Accepted | NotFound | NotAllowed | Stalled
 class Conversation:
     """What participants may do in their threads."""
 
-    def __init__(self, store: Store, commits: GroupCommit, hub: Hub) -> None:
+    def __init__(self, store: Store, commits: GroupCommit, hub: Hub, access: Access, taking_part: TakingPart) -> None:
         self._store = store
+        self._access = access
+        self._taking_part = taking_part
         self._commits = commits
         self._hub = hub
-        self._begun: dict[UUID, int] = {}
         self._retries: set[asyncio.Task[None]] = set()
 
     # Posting
@@ -76,7 +64,7 @@ class Conversation:
             raise NotAllowed
         if len(text) > LONGEST_TEXT:
             raise TooLong
-        epoch = await self._latest(who, thread)
+        epoch = await self._access.latest(who, thread)
         place = Place(thread, epoch.roster.number, id_, who.account.id, KIND_TEXT)
         body = seal(epoch.message_key, text, place)
         waits = who.account.role is Role.MEMBER
@@ -133,7 +121,7 @@ class Conversation:
 
     async def must_take_part(self, who: Unlocked, thread: UUID) -> None:
         """Raise NotFound unless somebody takes part in a thread."""
-        await self._latest(who, thread)
+        await self._access.latest(who, thread)
 
     async def _kept(self, who: Unlocked, thread: UUID, id_: UUID) -> Message:
         async def read(reader: Reader) -> Message:
@@ -149,7 +137,7 @@ class Conversation:
     async def mark_read(self, who: Unlocked, thread: UUID, seq: int, by: Listener | None = None) -> None:
         """Move one's read mark up to ``seq``, and tell the others. Raises NotFound, NotAllowed (beyond the end) or Stalled."""
         for _ in range(3):
-            epoch = await self._latest(who, thread)
+            epoch = await self._access.latest(who, thread)
             outcome = await self._commits.commit(MarkRead(thread, epoch.roster.number, who.account.id, seq))
             if outcome is not Refusal.MOVED:
                 break
@@ -163,35 +151,8 @@ class Conversation:
 
     async def type_in(self, who: Unlocked, thread: UUID) -> None:
         """Tell the others that one types. Nothing is kept of it. Raises NotFound."""
-        epoch = await self._latest(who, thread)
+        epoch = await self._access.latest(who, thread)
         self._hub.tell(epoch.others, frames.encode(Types(thread, who.account.id)))
-
-    async def _latest(self, who: Unlocked, thread: UUID) -> OpenEpoch:
-        """The thread's latest epoch, unlocked. Raises NotFound for whoever takes no part in it."""
-        known = who.latest.get(thread)
-        if known is not None and known.roster.number >= self._begun.get(thread, 0):
-            return known
-
-        async def read(reader: Reader) -> OpenEpoch | None:
-            found = await self._access(reader, who, thread)
-            return found[1] if found else None
-
-        epoch = await self._store.database.read(read)
-        if epoch is None:
-            raise NotFound
-        who.latest[thread] = epoch
-        return epoch
-
-    async def _access(self, reader: Reader, who: Unlocked, id_: UUID) -> tuple[Thread, OpenEpoch] | None:
-        thread = await threads.find(reader, self._store.guard, id_)
-        if thread is None:
-            return None
-        try:
-            epoch = await who.epoch(reader, self._store.guard, id_, thread.epoch)
-        except CannotOpen as error:
-            log.error("alert: thread %s cannot be opened by %s: %s", id_, who.account.id, error)
-            return None
-        return (thread, epoch) if epoch else None
 
     # Looking back
 
@@ -199,7 +160,7 @@ class Conversation:
         """The newest ``limit`` messages below ``seq`` (of all, without it), ascending. Raises NotFound."""
 
         async def read(reader: Reader) -> list[Message]:
-            stands, least = await self._readable(reader, who, thread)
+            stands, least = await self._access.readable(reader, who, thread)
             below = stands.last_seq + 1 if seq is None else seq
             rows = await messages.before(reader, self._store.guard, thread, below, limit, least)
             return [await self._opened(reader, who, row) for row in rows]
@@ -210,23 +171,11 @@ class Conversation:
         """At most ``limit`` messages above ``seq``, ascending, and the number of the thread's last. Raises NotFound."""
 
         async def read(reader: Reader) -> tuple[list[Message], int]:
-            stands, least = await self._readable(reader, who, thread)
+            stands, least = await self._access.readable(reader, who, thread)
             rows = await messages.after(reader, self._store.guard, thread, seq, limit, least)
             return [await self._opened(reader, who, row) for row in rows], stands.last_seq
 
         return await self._store.database.read(read)
-
-    async def _readable(self, reader: Reader, who: Unlocked, id_: UUID) -> tuple[Thread, int]:
-        """The thread, and the first number that this participant may read."""
-        found = await self._access(reader, who, id_)
-        if found is None:
-            raise NotFound
-        thread, epoch = found
-        seat = epoch.roster.seat_of(who.account.id)
-        if seat is None or seat.first_epoch == 1:
-            return thread, 1
-        first = await who.epoch(reader, self._store.guard, id_, seat.first_epoch)
-        return thread, first.roster.first_seq if first else epoch.roster.first_seq
 
     async def _opened(self, reader: Reader, who: Unlocked, row: SealedMessage) -> Message:
         """Unseal a message. One that was tampered with is shown as broken, without a word of it, and raises the alarm."""
@@ -246,7 +195,7 @@ class Conversation:
         """One page of somebody's threads. Raises NotFound when ``after`` is none of theirs."""
 
         async def read(reader: Reader) -> list[ThreadEntry]:
-            last = (await self._readable(reader, who, after))[0] if after else None
+            last = (await self._access.readable(reader, who, after))[0] if after else None
             page = await threads.list_of(reader, self._store.guard, who.account.id, order, last)
             found = [await self._entry(reader, who, thread.id) for thread in page]
             return [entry for entry in found if entry]
@@ -255,11 +204,11 @@ class Conversation:
 
     async def _entry(self, reader: Reader, who: Unlocked, id_: UUID) -> ThreadEntry | None:
         try:
-            thread, least = await self._readable(reader, who, id_)
+            thread, least = await self._access.readable(reader, who, id_)
         except NotFound:
             return None
         last = await messages.before(reader, self._store.guard, id_, thread.last_seq + 1, 1, max(least, thread.last_seq))
-        present = await self._participants(reader, id_, who.account.role)
+        present = await self._taking_part.participants(reader, id_, who.account.role)
         mine = next((one.read_seq for one in present if one.id == who.account.id), 0)
         return ThreadEntry(
             id=id_,
@@ -270,61 +219,3 @@ class Conversation:
             waiting_since=moment(thread.waiting_since) if thread.waiting_since is not None else None,
             last=frames.plain(await self._opened(reader, who, last[0])) if last else None,
         )
-
-    async def _participants(self, reader: Reader, id_: UUID, reader_role: Role) -> list[Participant]:
-        marks = await threads.marks(reader, id_)
-        people = await accounts.named(reader, self._store.guard, (mark.account for mark in marks))
-        return [self._seen(people[mark.account], mark.read_seq, reader_role) for mark in marks if mark.account in people]
-
-    def _seen(self, person: Account, read_seq: int, reader_role: Role) -> Participant:
-        initial = person.last_name[:1].upper() or None if reader_role.is_staff else None
-        online = self._hub.is_online(person.id)
-        return Participant(person.id, person.role.value, person.first_name, initial, read_seq, online)
-
-    async def correspondents(self, account: UUID) -> set[UUID]:
-        """Who shares a thread with this account."""
-        return await self._store.database.read(lambda reader: threads.correspondents(reader, account))
-
-    # Taking part
-
-    async def open_thread(self, id_: UUID, people: list[Account]) -> UUID:
-        """Open a thread for these people, or give the one that they have. The operator's doing: nobody is asked."""
-
-        async def write(tx: Transaction) -> Change | UUID:
-            known = await taking_part.thread_of(tx, (person.id for person in people))
-            store = self._store
-            return known or await taking_part.open_thread(tx, store.guard, store.officer, id_, people, store.clock())
-
-        change = await self._store.database.write(write)
-        if isinstance(change, UUID):
-            return change
-        await self._tell_of(change)
-        self._hub.introduce(change.roster.accounts())
-        return id_
-
-    async def leave(self, thread: UUID, account: UUID) -> None:
-        """End somebody's part in a thread. Raises NotFound when they take none."""
-        store = self._store
-        change = await store.database.write(
-            lambda tx: taking_part.leave(tx, store.guard, store.officer, thread, account, store.clock())
-        )
-        if change is None:
-            raise NotFound
-        self._begun[thread] = change.roster.number
-        for one in (*change.left, *change.roster.accounts()):
-            self._hub.separate(one, await self.correspondents(one))
-        await self._tell_of(change)
-
-    async def _tell_of(self, change: Change) -> None:
-        """Tell those who take part, and those who just left, who takes part now."""
-        self._begun[change.roster.thread] = change.roster.number
-        staying = change.roster.accounts()
-        people = await self._store.database.read(lambda reader: self._people(reader, (*staying, *change.left)))
-        for account in people.values():
-            present = await self._store.database.read(
-                lambda reader, role=account.role: self._participants(reader, change.roster.thread, role)  # type: ignore[misc]
-            )
-            self._hub.tell([account.id], frames.encode(Participants(change.roster.thread, present)))
-
-    async def _people(self, reader: Reader, ids: Iterable[UUID]) -> dict[UUID, Account]:
-        return await accounts.named(reader, self._store.guard, ids)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -163,6 +163,47 @@ class PlainMessage(msgspec.Struct, frozen=True):
     kind: str
     at: datetime
     text: str
+
+
+class Colleague(msgspec.Struct, frozen=True):
+    """Somebody of the staff who can be brought into a thread."""
+
+    id: UUID
+    role: str
+    first_name: str
+    initial: str | None
+
+
+class AccessSeat(msgspec.Struct, frozen=True):
+    """Somebody who can read a thread; ``brought_by`` is null where it was the service."""
+
+    id: UUID
+    role: str
+    first_name: str
+    since: datetime
+    brought_by: UUID | None
+    whole_history: bool
+
+
+class Recovery(msgspec.Struct, frozen=True):
+    """The recovery officer's key, by its fingerprint."""
+
+    fingerprint: str
+
+
+class AccessList(msgspec.Struct, frozen=True):
+    """Who can read a thread, and since when just these."""
+
+    participants: list[AccessSeat]
+    recovery: Recovery | None
+    since: datetime
+
+
+class NewParticipant(msgspec.Struct, frozen=True):
+    """Whom to bring in, or to hand over to."""
+
+    account: UUID
+    history: Literal["from_now", "whole"]
 
 
 class ThreadEntry(msgspec.Struct, frozen=True):

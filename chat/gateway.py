@@ -21,6 +21,7 @@ from chat.hub import Hub
 from chat.limits import AccountLimits
 from chat.session import SENTENCES, Garbled, Session
 from chat.sign_in import SignedIn
+from chat.taking_part import TakingPart
 
 HEARTBEAT_S = 30.0
 CLOSE_S = 5.0
@@ -173,6 +174,7 @@ class Gateway:
     """The WebSocket's route."""
 
     conversation: Conversation
+    taking_part: TakingPart
     hub: Hub
     signed_in: Callable[[web.Request], Awaitable[SignedIn | None]]
     is_signed_in: Callable[[SignedIn], Awaitable[bool]]
@@ -209,7 +211,7 @@ class Gateway:
         connection = Connection(socket)
         session = Session(signed_in.session_id, signed_in.who, self.conversation, limits, connection.queue)
         connection.queue.offer(encode(Hello(account)))
-        correspondents = await self.conversation.correspondents(account)
+        correspondents = await self.taking_part.correspondents(account)
         self.hub.join(account, session, correspondents)
         self.connections.add(connection)
         limits.connections += 1

@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from chat.access import Access
 from chat.conversation import Conversation
 from chat.hub import Hub
 from chat.sign_in import SignIns
+from chat.taking_part import TakingPart
 from storage.group_commit import GroupCommit
 from storage.settings import StorageSettings
 from storage.store import Clock, Store, open_store, wall_clock
@@ -20,6 +22,7 @@ class Rooms:
     commits: GroupCommit
     hub: Hub
     conversation: Conversation
+    taking_part: TakingPart
     sign_ins: SignIns
 
 
@@ -31,6 +34,9 @@ async def open_rooms(settings: StorageSettings, clock: Clock = wall_clock) -> As
         try:
             async with GroupCommit(store) as commits:
                 hub = Hub()
-                yield Rooms(store, commits, hub, Conversation(store, commits, hub), sign_ins)
+                access = Access(store)
+                taking_part = TakingPart(store, access, hub)
+                conversation = Conversation(store, commits, hub, access, taking_part)
+                yield Rooms(store, commits, hub, conversation, taking_part, sign_ins)
         finally:
             sign_ins.close()

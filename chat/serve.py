@@ -159,11 +159,11 @@ def _application(rooms: Rooms, settings: Settings) -> tuple[web.Application, Gat
         return signed_in.who.account.role.value if signed_in else None
 
     app.router.add_get("/ws", socket_route)
-    Api(door, rooms.conversation, rooms.hub).add_to(app)
+    Api(door, rooms.conversation, rooms.taking_part, rooms.hub).add_to(app)
     add_health(app, rooms.store)
     add_pages(app, role_of)
     return app, gateway
 
 
 def _gateway(rooms: Rooms, door: Door, sign_ins: SignIns) -> Gateway:
-    return Gateway(rooms.conversation, rooms.hub, door.signed_in, sign_ins.is_signed_in, door.limits_of, set())
+    return Gateway(rooms.conversation, rooms.taking_part, rooms.hub, door.signed_in, sign_ins.is_signed_in, door.limits_of, set())

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from chat import words
-from chat.conversation import Accepted, Answer, Conversation, NotAllowed, NotFound, TooLong
+from chat.conversation import Accepted, Answer, Conversation
+from chat.errors import NotAllowed, NotFound, TooLong
 from chat.frames import Code, Error, Message, NotUnderstood, Read, Resume, Resumed, Send, Sent, Typing, decode, encode, id_in
 from chat.limits import AccountLimits
 from chat.line import Line, Outlet

@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from chat import logs, words
-from chat.conversation import NotAllowed, NotFound, TooLong
+from chat.errors import NotAllowed, NotFound, TooLong
 from chat.frames import LARGEST_FRAME, Code
 from chat.limits import AccountLimits
 from chat.session import SENTENCES

@@ -126,6 +126,14 @@ async def by_id(reader: Reader, guard: Guard, account: UUID) -> Account | None:
     return _account(guard, row) if row else None
 
 
+async def staff(reader: Reader, guard: Guard) -> list[Account]:
+    """The Professionals and companions who may sign in."""
+    rows = await reader.rows(
+        "select * from accounts where role in ('professional', 'companion') and status = 'active' order by created_at, id"
+    )
+    return [_account(guard, row) for row in rows]
+
+
 async def named(reader: Reader, guard: Guard, accounts: Iterable[UUID]) -> dict[UUID, Account]:
     """Many accounts, each read once."""
     found = {id_: await by_id(reader, guard, id_) for id_ in set(accounts)}

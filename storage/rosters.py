@@ -50,6 +50,11 @@ async def add_grants(tx: Transaction, roster: Roster, giver_key: bytes, grants: 
     )
 
 
+async def drop_grants(tx: Transaction, thread: UUID, account: UUID) -> None:
+    """Forget every grant of a thread to an account."""
+    await tx.run("delete from grants where thread = :thread and account = :account", thread=thread.bytes, account=account.bytes)
+
+
 async def find(reader: Reader, guard: Guard, thread: UUID, number: int) -> Roster:
     """The roster of an epoch. Raises Damaged when it is missing or not as the service wrote it."""
     row = await reader.row("select * from epochs where thread = :thread and number = :number", thread=thread.bytes, number=number)

@@ -4,12 +4,13 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from storage import rosters
+from storage import chain, rosters
 from storage.accounts import Account
 from storage.database import Reader
 from storage.epochs import EpochSecret, MessageKey, Roster
 from storage.guarding import Guard
 from storage.keyholes import AccountKey
+from storage.threads import Thread
 
 MOST_EPOCHS = 1024
 
@@ -31,16 +32,31 @@ class Unlocked:
     account: Account
     key: AccountKey
     latest: dict[UUID, OpenEpoch] = field(default_factory=dict)
+    _verified: dict[UUID, int] = field(default_factory=dict)
     _epochs: "OrderedDict[tuple[UUID, int], OpenEpoch]" = field(default_factory=OrderedDict)
 
-    async def epoch(self, reader: Reader, guard: Guard, thread: UUID, number: int) -> OpenEpoch | None:
-        """Unlock an epoch; None when the account has no seat in it. Raises CannotOpen when something was tampered with."""
+    async def latest_epoch(self, reader: Reader, guard: Guard, thread: Thread) -> OpenEpoch | None:
+        """Unlock the latest epoch, its chain of rosters checked; None when the account has no seat in it.
+
+        Raises CannotOpen when something was tampered with.
+        """
+        found = self._epochs.get((thread.id, thread.epoch))
+        if found and self._verified.get(thread.id) == thread.epoch:
+            return found
+        rosters_ = await chain.verified(reader, guard, self.key, thread)
+        if rosters_ is None:
+            return None
+        opened = await self._open(reader, rosters_[-1])
+        self._verified[thread.id] = thread.epoch
+        return opened
+
+    async def epoch(self, reader: Reader, guard: Guard, thread: UUID, number: int) -> OpenEpoch:
+        """Unlock an epoch of a thread in which the account takes part. Raises CannotOpen when no grant opens."""
         if found := self._epochs.get((thread, number)):
             return found
-        roster = await rosters.find(reader, guard, thread, number)
-        seat = roster.seat_of(self.account.id)
-        if seat is None or seat.public_key != self.key.public_key:
-            return None
+        return await self._open(reader, await rosters.find(reader, guard, thread, number))
+
+    async def _open(self, reader: Reader, roster: Roster) -> OpenEpoch:
         secret = await rosters.secret_of(reader, self.key, roster)
         others = tuple(account for account in roster.accounts() if account != self.account.id)
         return self._keep(OpenEpoch(roster, secret, secret.message_key(), others))

@@ -99,7 +99,8 @@ class Line:
         expected = list(range(self.base + 1, self.base + len(self.sent_at) + 1))
         if self.acknowledged != expected or self.received != expected:
             raise SystemExit(
-                f"lost, doubled or out of order: {len(expected)} sent, {len(self.acknowledged)} acknowledged, {len(self.received)} received"
+                f"lost, doubled or out of order: {len(expected)} sent,"
+                f" {len(self.acknowledged)} acknowledged, {len(self.received)} received"
             )
 
 
@@ -261,7 +262,8 @@ def report(results: dict[str, object]) -> None:
     """Print the table."""
     uname = platform.uname()
     print(
-        f"{uname.system} {uname.release}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {os.cpu_count()} cores"
+        f"{uname.system} {uname.release}, Python {platform.python_version()},"
+        f" SQLite {sqlite3.sqlite_version}, {os.cpu_count()} cores"
     )
     for name, value in results.items():
         figures = ", ".join(f"{key} {figure}" for key, figure in value.items()) if isinstance(value, dict) else value

@@ -1,0 +1,83 @@
+"""Who may see which thread, and with which keys: everything else in a conversation begins here.
+
+Whoever asks is looked up in the roster of the thread's latest epoch: no thread and no part in it are one and the same answer.
+"""
+
+import logging
+from uuid import UUID
+
+from chat.errors import NotFound
+from storage import taking_part, threads
+from storage.database import Reader
+from storage.epochs import THE_SERVICE
+from storage.errors import CannotOpen
+from storage.store import Store
+from storage.taking_part import Change
+from storage.threads import Thread
+from storage.unlocked import OpenEpoch, Unlocked
+
+log = logging.getLogger("ailo.access")
+
+
+class Access:
+    """Looks people up in their threads."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._begun: dict[UUID, int] = {}
+
+    def note(self, change: Change) -> None:
+        """A thread has a new epoch: what connections remember of the one before is out of date."""
+        self._begun[change.roster.thread] = change.roster.number
+
+    async def latest(self, who: Unlocked, thread: UUID) -> OpenEpoch:
+        """The thread's latest epoch, unlocked, and never one of the service's own. Raises NotFound."""
+        known = who.latest.get(thread)
+        if known is not None and known.roster.number >= self._begun.get(thread, 0):
+            return known
+        epoch = await self._read_latest(who, thread)
+        if epoch.roster.giver == THE_SERVICE:
+            epoch = await self._begin_own(who, thread)
+        who.latest[thread] = epoch
+        return epoch
+
+    async def _read_latest(self, who: Unlocked, thread: UUID) -> OpenEpoch:
+        found = await self._store.database.read(lambda reader: self.find(reader, who, thread))
+        if found is None:
+            raise NotFound
+        return found[1]
+
+    async def _begin_own(self, who: Unlocked, thread: UUID) -> OpenEpoch:
+        """The first to unlock an epoch that the service made begins one whose secret the service's disk never saw."""
+        store = self._store
+        change = await store.database.write(lambda tx: taking_part.begin_own(tx, store.guard, who.key, thread, store.clock()))
+        if change:
+            self.note(change)
+        return await self._read_latest(who, thread)
+
+    async def find(self, reader: Reader, who: Unlocked, id_: UUID) -> tuple[Thread, OpenEpoch] | None:
+        """A thread with its latest epoch, unlocked; None for whoever takes no part in it.
+
+        A thread that was tampered with raises the alarm, and is as if there were none.
+        """
+        thread = await threads.find(reader, self._store.guard, id_)
+        if thread is None:
+            return None
+        try:
+            epoch = await who.latest_epoch(reader, self._store.guard, thread)
+        except CannotOpen as error:
+            log.error("alert: thread %s cannot be opened by %s: %s", id_, who.account.id, error)
+            return None
+        return (thread, epoch) if epoch else None
+
+    async def readable(self, reader: Reader, who: Unlocked, id_: UUID) -> tuple[Thread, int]:
+        """A thread, and the first number that this participant may read. Raises NotFound."""
+        found = await self.find(reader, who, id_)
+        if found is None:
+            raise NotFound
+        thread, epoch = found
+        seat = epoch.roster.seat_of(who.account.id)
+        if seat is None or seat.first_epoch == 1:
+            return thread, 1
+        first = await who.epoch(reader, self._store.guard, id_, seat.first_epoch)
+        return thread, first.roster.first_seq

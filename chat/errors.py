@@ -1,0 +1,23 @@
+"""What the rules of a conversation answer instead of doing something. Each becomes one code on the wire.
+
+ConversationError
+├── NotFound      no such thread, or no part in it: nobody is told which
+├── NotAllowed    it makes no sense: an empty text, a number beyond the end, an id that is somebody else's
+└── TooLong       a text with more code points than a message holds
+"""
+
+
+class ConversationError(Exception):
+    """A refusal to somebody who is signed in; not a fault."""
+
+
+class NotFound(ConversationError):
+    """There is no such thread, or it is none of theirs: nobody is told which."""
+
+
+class NotAllowed(ConversationError):
+    """What was asked makes no sense."""
+
+
+class TooLong(ConversationError):
+    """A text has more code points than a message holds."""

@@ -1,0 +1,161 @@
+"""Who takes part in a thread, and how that changes: opened, brought in, handed over, left; and told to everybody in it."""
+
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+from chat import frames
+from chat.access import Access
+from chat.errors import NotAllowed, NotFound
+from chat.frames import AccessList, AccessSeat, Participant, Participants, Recovery, moment
+from chat.hub import Hub
+from storage import accounts, taking_part, threads
+from storage.accounts import Account, Role, Status
+from storage.database import Reader, Transaction
+from storage.epochs import THE_SERVICE, Roster, Seat
+from storage.primitives import key_id
+from storage.store import Store
+from storage.taking_part import Change
+from storage.unlocked import Unlocked
+
+
+class TakingPart:
+    """The participants of threads."""
+
+    def __init__(self, store: Store, access: Access, hub: Hub) -> None:
+        self._store = store
+        self._access = access
+        self._hub = hub
+
+    # The operator's doing: nobody is asked
+
+    async def open_thread(self, id_: UUID, people: list[Account]) -> UUID:
+        """Open a thread for these people, or give the one that they have."""
+        store = self._store
+
+        async def write(tx: Transaction) -> Change | UUID:
+            known = await taking_part.thread_of(tx, (person.id for person in people))
+            return known or await taking_part.open_thread(tx, store.guard, store.officer, id_, people, store.clock())
+
+        change = await store.database.write(write)
+        if isinstance(change, UUID):
+            return change
+        await self._told(change)
+        return id_
+
+    async def leave(self, thread: UUID, account: UUID) -> None:
+        """End somebody's part in a thread. Raises NotFound when they take none."""
+        store = self._store
+        change = await store.database.write(lambda tx: taking_part.leave(tx, store.guard, thread, account, store.clock()))
+        await self._told(change)
+
+    # The participants' own doing
+
+    async def bring_in(self, who: Unlocked, thread: UUID, newcomer: UUID, *, whole: bool) -> None:
+        """Bring a colleague into a thread, from now on or with its ``whole`` history.
+
+        Raises NotFound when it is none of theirs or there is no such colleague, NotAllowed when they take part already.
+        """
+        await self._change_by_staff(who, thread, newcomer, taking_part.bring_in, whole=whole)
+
+    async def hand_over(self, who: Unlocked, thread: UUID, successor: UUID, *, whole: bool) -> None:
+        """Bring a colleague in and leave, at once. Raises as ``bring_in``."""
+        await self._change_by_staff(who, thread, successor, taking_part.hand_over, whole=whole)
+
+    async def leave_self(self, who: Unlocked, thread: UUID) -> None:
+        """Leave a thread. A member stays in theirs. Raises NotFound or NotAllowed."""
+        await self._access.latest(who, thread)
+        if not who.account.role.is_staff:
+            raise NotAllowed
+        await self.leave(thread, who.account.id)
+
+    async def _change_by_staff(
+        self, who: Unlocked, thread: UUID, other: UUID, do: Callable[..., Awaitable[Change | None]], *, whole: bool
+    ) -> None:
+        epoch, store = await self._access.latest(who, thread), self._store
+        if not who.account.role.is_staff:
+            raise NotFound
+        if epoch.roster.seat_of(other):
+            raise NotAllowed
+        colleague = await store.database.read(lambda reader: accounts.by_id(reader, store.guard, other))
+        if colleague is None or not colleague.role.is_staff or colleague.status is not Status.ACTIVE:
+            raise NotFound
+        await self._told(
+            await store.database.write(lambda tx: do(tx, store.guard, who.key, thread, colleague, store.clock(), whole=whole))
+        )
+
+    async def colleagues(self, who: Unlocked) -> list[frames.Colleague]:
+        """The staff that somebody of the staff can bring in. Raises NotFound for anybody else."""
+        if not who.account.role.is_staff:
+            raise NotFound
+        found = await self._store.database.read(lambda reader: accounts.staff(reader, self._store.guard))
+        return [
+            frames.Colleague(one.id, one.role.value, one.first_name, one.last_name[:1].upper() or None)
+            for one in found
+            if one.id != who.account.id
+        ]
+
+    # Who has access
+
+    async def access_list(self, who: Unlocked, thread: UUID) -> AccessList:
+        """Who has access to a thread, since when, by whom, and the recovery officer's fingerprint. Raises NotFound."""
+
+        async def read(reader: Reader) -> AccessList:
+            found = await self._access.find(reader, who, thread)
+            if found is None:
+                raise NotFound
+            roster = found[1].roster
+            people = await accounts.named(reader, self._store.guard, roster.accounts())
+            seats = [_seen(seat, people[seat.account]) for seat in roster.seats if seat.account in people]
+            return AccessList(seats, _recovery(roster), moment(roster.began_at))
+
+        return await self._store.database.read(read)
+
+    async def participants(self, reader: Reader, thread: UUID, reader_role: Role) -> list[Participant]:
+        """Who takes part in a thread, as somebody of this role sees them."""
+        marks = await threads.marks(reader, thread)
+        people = await accounts.named(reader, self._store.guard, (mark.account for mark in marks))
+        return [self._participant(people[mark.account], mark.read_seq, reader_role) for mark in marks if mark.account in people]
+
+    def _participant(self, person: Account, read_seq: int, reader_role: Role) -> Participant:
+        initial = person.last_name[:1].upper() or None if reader_role.is_staff else None
+        online = self._hub.is_online(person.id)
+        return Participant(person.id, person.role.value, person.first_name, initial, read_seq, online)
+
+    async def correspondents(self, account: UUID) -> set[UUID]:
+        """Who shares a thread with this account."""
+        return await self._store.database.read(lambda reader: threads.correspondents(reader, account))
+
+    # Telling
+
+    async def _told(self, change: Change | None) -> None:
+        """Tell those who take part, and those who just left, who takes part now. Raises NotFound when nothing changed."""
+        if change is None:
+            raise NotFound
+        self._access.note(change)
+        staying = change.roster.accounts()
+        for one in (*change.left, *staying):
+            self._hub.separate(one, await self.correspondents(one))
+        store = self._store
+        people = await store.database.read(lambda reader: accounts.named(reader, store.guard, (*staying, *change.left)))
+        for account in people.values():
+            present = await store.database.read(
+                lambda reader, role=account.role: self.participants(reader, change.roster.thread, role)  # type: ignore[misc]
+            )
+            self._hub.tell([account.id], frames.encode(Participants(change.roster.thread, present)))
+        if change.came:
+            self._hub.introduce(staying)
+
+
+def _seen(seat: Seat, person: Account) -> AccessSeat:
+    return AccessSeat(
+        id=person.id,
+        role=person.role.value,
+        first_name=person.first_name,
+        since=moment(seat.joined_at),
+        brought_by=None if seat.brought_by == THE_SERVICE else seat.brought_by,
+        whole_history=seat.first_epoch == 1,
+    )
+
+
+def _recovery(roster: Roster) -> Recovery | None:
+    return Recovery(key_id(roster.officer).hex()) if roster.officer else None
