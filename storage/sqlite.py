@@ -110,6 +110,7 @@ class SQLite:
         """By VACUUM INTO, from a connection of its own: unlike the backup call it leaves deleted content behind."""
         source = await _connect(self.path, read_only=True)
         try:
+            await source.execute_fetchall("pragma query_only = 0")  # it forbids writing the copy, too
             await source.execute("vacuum into :path", {"path": path})
         except sqlite3.DatabaseError as error:
             raise _stalled(error) from None

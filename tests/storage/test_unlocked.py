@@ -5,18 +5,23 @@ from uuid import UUID
 import pytest
 
 from storage import unlocked
-from storage.errors import Damaged
+from storage.errors import CannotOpen, Damaged
 from storage.unlocked import OpenEpoch, Unlocked
 from tests.cast import House, Person
 
 
-async def epoch(house: House, who: Unlocked, thread: UUID, number: int = 1) -> OpenEpoch | None:
+async def latest(house: House, who: Unlocked, thread: UUID) -> OpenEpoch | None:
+    stands = await house.thread(thread)
+    return await house.store.database.read(lambda reader: who.latest_epoch(reader, house.store.guard, stands))
+
+
+async def epoch(house: House, who: Unlocked, thread: UUID, number: int = 1) -> OpenEpoch:
     return await house.store.database.read(lambda reader: who.epoch(reader, house.store.guard, thread, number))
 
 
 async def test_a_participant_opens_the_epoch(house: House) -> None:
     thread = await house.open_thread(house.lea, house.claire)
-    found = await epoch(house, await house.unlocked(house.lea), thread)
+    found = await latest(house, await house.unlocked(house.lea), thread)
     assert found is not None
     assert found.secret.public_key == found.roster.public_key
     assert found.others == (house.claire.id,)
@@ -25,29 +30,33 @@ async def test_a_participant_opens_the_epoch(house: House) -> None:
 async def test_all_participants_hold_one_message_key(house: House) -> None:
     thread = await house.open_thread(house.lea, house.claire, house.sam)
     found = [await epoch(house, await house.unlocked(one), thread) for one in (house.lea, house.claire, house.sam)]
-    assert len({one.message_key.key for one in found if one}) == 1
-    assert None not in found
+    assert len({one.message_key.key for one in found}) == 1
 
 
 @pytest.mark.parametrize("outsider", ["karim", "thomas", "nora"])
 async def test_an_outsider_has_no_epoch(house: House, outsider: str) -> None:
     thread = await house.open_thread(house.lea, house.claire)
     one: Person = getattr(house, outsider)
-    assert await epoch(house, await house.unlocked(one), thread) is None
+    who = await house.unlocked(one)
+    assert await latest(house, who, thread) is None
+    with pytest.raises(CannotOpen):
+        await epoch(house, who, thread)
 
 
 async def test_a_former_participant_has_no_new_epoch(house: House) -> None:
     thread = await house.open_thread(house.lea, house.claire, house.sam)
     await house.leave(thread, house.sam)
     who = await house.unlocked(house.sam)
-    assert await epoch(house, who, thread, 1) is not None
-    assert await epoch(house, who, thread, 2) is None
+    assert await latest(house, who, thread) is None
+    with pytest.raises(CannotOpen):
+        await epoch(house, who, thread, 2)
 
 
 async def test_another_key_than_the_seats_opens_nothing(house: House) -> None:
     thread = await house.open_thread(house.lea, house.claire)
     who = Unlocked(await house.account(house.lea), house.karim.key)
-    assert await epoch(house, who, thread) is None
+    with pytest.raises(CannotOpen):
+        await epoch(house, who, thread)
 
 
 async def test_an_epoch_that_is_not_there_is_damage(house: House) -> None:
@@ -60,6 +69,17 @@ async def test_an_epoch_is_opened_once(house: House) -> None:
     thread = await house.open_thread(house.lea, house.claire)
     who = await house.unlocked(house.lea)
     assert await epoch(house, who, thread) is await epoch(house, who, thread)
+
+
+async def test_the_latest_epoch_follows_a_change(house: House) -> None:
+    thread = await house.open_thread(house.lea, house.claire, house.sam)
+    who = await house.unlocked(house.lea)
+    first = await latest(house, who, thread)
+    assert await latest(house, who, thread) is first
+    await house.leave(thread, house.sam)
+    second = await latest(house, who, thread)
+    assert second is not None
+    assert (second.roster.number, second.others) == (2, (house.claire.id,))
 
 
 async def test_no_more_epochs_are_kept_than_allowed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,6 +96,5 @@ async def test_nothing_secret_is_in_a_repr(house: House) -> None:
     thread = await house.open_thread(house.lea, house.claire)
     who = await house.unlocked(house.lea)
     found = await epoch(house, who, thread)
-    assert found is not None
     shown = repr([who, found, found.secret, found.message_key, who.key])
     assert not any(repr(secret) in shown for secret in (who.key.private_key, found.secret.secret, found.message_key.key))
