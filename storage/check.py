@@ -26,9 +26,9 @@ async def _check_thread(store: Store, reader: Reader, id_: UUID) -> list[str]:
     thread = await threads.find(reader, store.guard, id_)
     if thread is None:
         return []
-    found = [] if thread.is_sound else [f"thread {id_}: its row is not as the service wrote it"]
-    found += await _check_rosters(store, reader, thread)
-    return found + await _check_messages(store, reader, thread)
+    if not thread.is_sound:  # nor is what it says of its epochs
+        return [f"thread {id_}: its row is not as the service wrote it", *await _check_messages(store, reader, thread)]
+    return await _check_rosters(store, reader, thread) + await _check_messages(store, reader, thread)
 
 
 async def _check_rosters(store: Store, reader: Reader, thread: Thread) -> list[str]:
