@@ -25,10 +25,11 @@ class Peppers:
 
     def current(self, now: int) -> tuple[bytes, bytes]:
         """The id and the bytes of this week's pepper, which is on the disk before it is used."""
-        id_, (made_at, pepper) = max(self._by_id.items(), key=lambda item: item[1][0], default=(b"", (0, b"")))
-        if pepper and 0 <= now - made_at < WEEK_MS:
-            return id_, pepper
-        return self._add(now)
+        of_this_week = {made_at: id_ for id_, (made_at, _) in self._by_id.items() if 0 <= now - made_at < WEEK_MS}
+        if not of_this_week:
+            return self._add(now)
+        id_ = of_this_week[max(of_this_week)]
+        return id_, self._by_id[id_][1]
 
     def find(self, id_: bytes) -> bytes | None:
         """A pepper by its id, or None when it was forgotten."""
