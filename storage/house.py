@@ -6,7 +6,7 @@ from pathlib import Path
 from storage import keyring, keyring_copy
 from storage.database import Database, Reader
 from storage.epochs import THE_OFFICER
-from storage.errors import DatabaseRefused, KeyringRefused, WrongKey
+from storage.errors import Damaged, DatabaseRefused, KeyringRefused, WrongKey
 from storage.guarding import Guard, Guarded
 from storage.keyholes import AccountKey
 from storage.keyring import sync_directory
@@ -69,6 +69,8 @@ async def officer(database: Database, guard: Guard) -> bytes:
         return guard.unguard(body, *_place("officer"))
     except WrongKey:
         raise KeyringRefused("The keyring is not that of this data: set AILO_KEYS to the keyring made with it.") from None
+    except Damaged:
+        raise DatabaseRefused("The house's own row in the database was altered: restore a backup.") from None
 
 
 def _place(name: str) -> tuple[Part, ...]:
