@@ -1,0 +1,1 @@
+"""Whole ways through a running service, over real sockets."""
