@@ -1,10 +1,14 @@
-"""A backup: one point in time of the database, without deleted content, in a new folder. The keyring is never in it."""
+"""A backup: one point in time of the database, without deleted content, in a new folder. The keyring is never in it.
+
+What is in it beside the database is the keyring's copy that the recovery officer alone can open (``keyring_copy``).
+"""
 
 import errno
 import os
 from pathlib import Path
 
-from storage.keyring import sync_directory
+from storage import keyring_copy
+from storage.keyring import sync_directory, write_private
 from storage.store import Store
 
 
@@ -15,9 +19,19 @@ async def copy(store: Store, folder: Path) -> Path:
     """
     final = folder / store.settings.database.name
     fresh = _made_ready(final)
-    await store.database.copy_to(str(fresh))
+    async with store.keys_change:  # so that the copy of the keyring has every key of this database
+        await store.database.copy_to(str(fresh))
+        _copy_keyring(store, folder)
     _finish(fresh, final)
     return final
+
+
+def _copy_keyring(store: Store, folder: Path) -> None:
+    sealed = store.settings.sealed_keyring
+    if store.officer and not sealed.exists():  # a house from before there were such copies
+        keyring_copy.write(store.settings, store.officer)
+    if store.officer:
+        write_private(folder / sealed.name, sealed.read_bytes(), replace=True)
 
 
 def _made_ready(final: Path) -> Path:

@@ -80,6 +80,8 @@ class Guard:
     def renewed(self, column: Guarded, row: Row) -> bytes | None:
         """The value of a row's column under the newest key; None when it is so already. Raises CannotOpen."""
         value, parts = row[column.column], column.parts(row)
+        if not isinstance(value, bytes):
+            raise Damaged("a value is not of its type")
         if value[1:9] == self.keyring.newest.id:
             return None
         if column.is_proof:

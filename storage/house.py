@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage import keyring, keyring_copy
-from storage.database import Database, Reader
+from storage.database import Database, Reader, Transaction
 from storage.epochs import THE_OFFICER
 from storage.errors import Damaged, DatabaseRefused, KeyringRefused, WrongKey
 from storage.guarding import Guard, Guarded
@@ -47,8 +47,7 @@ async def _furnish(path: Path, guard: Guard, officer_key: bytes) -> None:
     database = await open_sqlite(fresh)
     try:
         await migrate(database)
-        body = guard.guard(officer_key, *_place("officer"))
-        await database.write(lambda tx: tx.run("insert into house (name, body) values ('officer', :body)", body=body))
+        await database.write(lambda tx: note(tx, guard, "officer", officer_key))
     finally:
         await database.close()
     fresh.rename(path)
@@ -57,20 +56,29 @@ async def _furnish(path: Path, guard: Guard, officer_key: bytes) -> None:
 
 async def officer(database: Database, guard: Guard) -> bytes:
     """The recovery officer's public key, or empty. Raises KeyringRefused when the keyring is not that of this house."""
-
-    async def read(reader: Reader) -> bytes | None:
-        row = await reader.row("select body from house where name = 'officer'")
-        return bytes(row["body"]) if row else None
-
-    body = await database.read(read)
-    if body is None:
-        raise DatabaseRefused("The database holds no house: `ailo init` did not finish. Restore a backup.")
     try:
-        return guard.unguard(body, *_place("officer"))
+        key = await database.read(lambda reader: noted(reader, guard, "officer"))
     except WrongKey:
         raise KeyringRefused("The keyring is not that of this data: set AILO_KEYS to the keyring made with it.") from None
     except Damaged:
         raise DatabaseRefused("The house's own row in the database was altered: restore a backup.") from None
+    if key is None:
+        raise DatabaseRefused("The database holds no house: `ailo init` did not finish. Restore a backup.")
+    return key
+
+
+async def note(tx: Transaction, guard: Guard, name: str, content: bytes) -> None:
+    """Keep something that the house knows of itself, in place of what it knew."""
+    await tx.run(
+        "insert into house (name, body) values (:name, :body) on conflict (name) do update set body = excluded.body",
+        name=name, body=guard.guard(content, *_place(name)),
+    )  # fmt: skip
+
+
+async def noted(reader: Reader, guard: Guard, name: str) -> bytes | None:
+    """What the house knows of itself. Raises CannotOpen."""
+    row = await reader.row("select body from house where name = :name", name=name)
+    return guard.unguard(row["body"], *_place(name)) if row else None
 
 
 def _place(name: str) -> tuple[Part, ...]:

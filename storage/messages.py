@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from storage.database import Reader, Row, Transaction
+from storage import seams
+from storage.database import Reader, Row, Transaction, Value
 from storage.errors import Damaged
-from storage.guarding import Guard
+from storage.guarding import Guard, Guarded
 from storage.sealing import Fact, Place, first_link, is_linked
+from storage.seams import Seam
 
 # The end of the year 9999, in ms since 1970: what no calendar shows.
 LAST_TIME = 253_402_300_800_000
@@ -32,6 +34,10 @@ class SealedMessage:
     def place(self) -> Place:
         return Place(self.thread, self.epoch, self.id, self.author, self.kind)
 
+    @property
+    def fact(self) -> Fact:
+        return Fact(self.seq, self.at, self.id, self.author, self.kind, self.body)
+
 
 async def add(tx: Transaction, message: SealedMessage) -> bool:
     """Keep a message; False, and nothing is kept, when the thread has one with this id, or this number, already."""
@@ -39,16 +45,31 @@ async def add(tx: Transaction, message: SealedMessage) -> bool:
         await tx.run(
             "insert into messages (thread, seq, id, epoch, author, kind, at, body, link)"
             " values (:thread, :seq, :id, :epoch, :author, :kind, :at, :body, :link) on conflict do nothing",
-            thread=message.thread.bytes,
-            seq=message.seq,
-            id=message.id.bytes,
-            epoch=message.epoch,
-            author=message.author.bytes,
-            kind=message.kind,
-            at=message.at,
-            body=message.body,
-            link=message.link,
+            **values(message),
         )
+    )
+
+
+def values(message: SealedMessage) -> dict[str, Value]:
+    """A message as its row."""
+    return {
+        "thread": message.thread.bytes,
+        "seq": message.seq,
+        "id": message.id.bytes,
+        "epoch": message.epoch,
+        "author": message.author.bytes,
+        "kind": message.kind,
+        "at": message.at,
+        "body": message.body,
+        "link": message.link,
+    }
+
+
+async def relink(tx: Transaction, relinked: Sequence[SealedMessage]) -> None:
+    """Write the bodies and links of messages that stand there already."""
+    await tx.run_many(
+        "update messages set body = :body, link = :link where thread = :thread and seq = :seq",
+        [{name: values(message)[name] for name in ("body", "link", "thread", "seq")} for message in relinked],
     )
 
 
@@ -66,7 +87,8 @@ async def before(reader: Reader, guard: Guard, thread: UUID, seq: int, limit: in
     )  # fmt: skip
     # A full answer begins with a row that is there for its link alone; a shorter one reaches down to the first of all.
     first = rows[-1]["seq"] if len(rows) > limit else max(least - 1, 1)
-    return [message for message in _with_links(guard, thread, rows[::-1], first) if message.seq >= least][-limit:]
+    seam = await seams.find(reader, guard, thread)
+    return [message for message in _with_links(guard, thread, rows[::-1], first, seam) if message.seq >= least][-limit:]
 
 
 async def after(reader: Reader, guard: Guard, thread: UUID, seq: int, limit: int, least: int = 1) -> list[SealedMessage]:
@@ -76,10 +98,11 @@ async def after(reader: Reader, guard: Guard, thread: UUID, seq: int, limit: int
         "select * from messages where thread = :thread and seq >= :start order by seq limit :limit",
         thread=thread.bytes, start=start, limit=limit + 1 if start else limit,
     )  # fmt: skip
-    return [message for message in _with_links(guard, thread, rows, max(start, 1)) if message.seq > start][:limit]
+    seam = await seams.find(reader, guard, thread)
+    return [message for message in _with_links(guard, thread, rows, max(start, 1), seam) if message.seq > start][:limit]
 
 
-def _with_links(guard: Guard, thread: UUID, rows: Sequence[Row], first: int) -> Iterator[SealedMessage]:
+def _with_links(guard: Guard, thread: UUID, rows: Sequence[Row], first: int, seam: Seam | None) -> Iterator[SealedMessage]:
     """Check each row against the one before it. Number ``first`` must be there: it stands for all that came before."""
     keys = {key.id: key.linking for key in guard.keyring.by_id.values()}
     previous, expected = None, first
@@ -90,12 +113,13 @@ def _with_links(guard: Guard, thread: UUID, rows: Sequence[Row], first: int) -> 
         sound = row["seq"] == expected and (previous is None or _is_linked(keys, previous, message))
         yield message if sound else replace(message, is_linked=False)
         previous, expected = row["link"], row["seq"] + 1
+        if seam and (row["seq"], row["link"]) == (seam.seq, seam.new_link):
+            previous = seam.old_link
 
 
 def _is_linked(keys: dict[bytes, bytes], previous: bytes, message: SealedMessage) -> bool:
     try:
-        fact = Fact(message.seq, message.at, message.id, message.author, message.kind, message.body)
-        return is_linked(keys, previous, fact, message.link)
+        return is_linked(keys, previous, message.fact, message.link)
     except Damaged:
         return False
 
@@ -121,3 +145,12 @@ def _time(found: object) -> int:
 
 def _bytes(found: object) -> bytes:
     return found if isinstance(found, bytes) else b""
+
+
+# What the service writes by itself is guarded over its seal. These bodies go along when a thread is linked anew.
+GUARDED_BODY = Guarded(
+    "messages",
+    ("thread", "seq"),
+    "body",
+    lambda row: ("messages", "body", row["thread"], row["epoch"], row["id"], row["author"], row["kind"]),
+)

@@ -1,9 +1,10 @@
 """The store: an open data directory with its database, keys and clock. Everything that lasts begins here."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from storage import house, keyring
 from storage.database import Database
@@ -27,7 +28,10 @@ def wall_clock() -> int:
 
 @dataclass(frozen=True, repr=False)
 class Store:
-    """An open data directory. ``clock`` gives ms since 1970; ``officer`` is the recovery officer's public key, or empty."""
+    """An open data directory. ``clock`` gives ms since 1970; ``officer`` is the recovery officer's public key, or empty.
+
+    Who changes the root keyring, or needs it to stand still, holds ``keys_change``.
+    """
 
     settings: StorageSettings
     database: Database
@@ -35,6 +39,7 @@ class Store:
     peppers: Peppers
     officer: bytes
     clock: Clock = wall_clock
+    keys_change: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def is_example(self) -> bool:
