@@ -6,6 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from storage.database import Reader, Row, Transaction
+from storage.errors import Damaged
 from storage.guarding import Guard, Guarded
 from storage.keyholes import AccountKey
 from storage.primitives import Part
@@ -115,9 +116,15 @@ def _proof(guard: Guard, id_: UUID, role: Role, status: Status, key: AccountKey)
 
 
 async def by_address(reader: Reader, guard: Guard, address: str) -> Account | None:
-    """The account with this e-mail address."""
-    row = await reader.row("select * from accounts where address_index = :it", it=guard.address_index(address))
-    return _account(guard, row) if row else None
+    """The account with this e-mail address. Raises CannotOpen when its row is not as the service wrote it."""
+    index = guard.address_index(address)
+    row = await reader.row("select * from accounts where address_index = :it", it=index)
+    if row is None:
+        return None
+    # The index is not authenticated by itself: who writes the database must not have one account found for another.
+    if guard.address_index(guard.unguard(row["email"], "accounts", "email", UUID(bytes=row["id"])).decode()) != index:
+        raise Damaged("an account stands under the address of another")
+    return _account(guard, row)
 
 
 async def by_id(reader: Reader, guard: Guard, account: UUID) -> Account | None:
