@@ -14,13 +14,26 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from chat import __version__, control, demo, serve
-from chat.commands import AccountAdd, Backup, Check, Command, Done, ThreadLeave, ThreadOpen, carry_out
-from chat.officer_sheet import sheet
+from chat.commands import (
+    AccountAdd,
+    Backup,
+    Check,
+    Command,
+    Done,
+    KeysDrop,
+    KeysRotate,
+    KeysStatus,
+    ThreadLeave,
+    ThreadOpen,
+    carry_out,
+)
+from chat.officer_sheet import Mistyped, fingerprint, read_key, sheet
 from chat.rooms import open_rooms
 from chat.words import LANGUAGES
-from storage import house
+from storage import house, keyring_copy
 from storage.accounts import Role
-from storage.errors import StorageError
+from storage.errors import StorageError, WrongKey
+from storage.primitives import public_key_of
 from storage.settings import Environment, StorageSettings
 
 MISUSE = 2
@@ -101,12 +114,45 @@ def _check(arguments: argparse.Namespace) -> int:
     return _carry_out(Check(), arguments)
 
 
+def _keys_rotate(arguments: argparse.Namespace) -> int:
+    return _carry_out(KeysRotate(), arguments)
+
+
+def _keys_status(arguments: argparse.Namespace) -> int:
+    return _carry_out(KeysStatus(), arguments)
+
+
+def _keys_drop(arguments: argparse.Namespace) -> int:
+    return _carry_out(KeysDrop(arguments.id), arguments)
+
+
+def _recover_keyring(arguments: argparse.Namespace) -> int:
+    try:
+        key = _officer_key()
+        keyring_copy.recover(arguments.sealed, key, arguments.out)
+    except Mistyped as error:
+        return _fail(str(error))
+    except WrongKey as error:
+        return _fail(f"{error} (the key typed has the fingerprint {fingerprint(public_key_of(key))}: compare it with the sheet).")
+    except FileExistsError:
+        return _fail("there is a file where the keyring was to be written; it was left as it is.")
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}.")
+    print(json.dumps({"result": str(arguments.out)}) if arguments.json else arguments.out)
+    return 0
+
+
+def _officer_key() -> bytes:
+    """From the sheet. On a terminal it is asked for, and not shown."""
+    return read_key(getpass.getpass("Recovery key and check: ") if sys.stdin.isatty() else sys.stdin.read())
+
+
 def _carry_out(command: Command, arguments: argparse.Namespace) -> int:
     done = asyncio.run(_done(_settings(), command))
     if done.code:
         return _fail(done.line, done.code)
     if done.line:
-        print(json.dumps({"result": done.line}) if arguments.json else done.line)
+        print(json.dumps(done.facts or {"result": done.line}) if arguments.json else done.line)
     return 0
 
 
@@ -159,6 +205,8 @@ def _parser() -> argparse.ArgumentParser:
     backup = _add(commands, "backup", "write a consistent copy of the data, without the keys", _backup)
     backup.add_argument("folder", metavar="DIR", type=Path)
     _add(commands, "check", "prove that the data is whole and as it was written", _check)
+    _fill_keys(_add(commands, "keys", "the root keyring").add_subparsers(metavar="ACTION", required=True))
+    _fill_recover(_add(commands, "recover", "with the recovery officer's key").add_subparsers(metavar="ACTION", required=True))
     return parser
 
 
@@ -188,6 +236,19 @@ def _fill_thread_open(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--member", required=True, metavar="EMAIL")
     parser.add_argument("--professional", required=True, action="append", metavar="EMAIL")
     parser.add_argument("--companion", default=[], action="append", metavar="EMAIL")
+
+
+def _fill_keys(actions: "argparse._SubParsersAction[Any]") -> None:
+    _add(actions, "rotate", "turn to a fresh root key, and bring everything to it", _keys_rotate)
+    _add(actions, "status", "what each root key still keeps", _keys_status)
+    drop = _add(actions, "drop", "remove an older root key that keeps nothing", _keys_drop)
+    drop.add_argument("id", metavar="ID")
+
+
+def _fill_recover(actions: "argparse._SubParsersAction[Any]") -> None:
+    keyring = _add(actions, "keyring", "open the sealed copy of the root keyring, on a machine that is offline", _recover_keyring)
+    keyring.add_argument("sealed", metavar="SEALED", type=Path)
+    keyring.add_argument("out", metavar="OUT", type=Path)
 
 
 if __name__ == "__main__":

@@ -2,16 +2,19 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from chat.accounts import CannotDo, Misuse, Person, add_account
 from chat.errors import NotFound
 from chat.ids import new_id, read_id
+from chat.key_status import facts, told
 from chat.rooms import Rooms
 from storage import accounts, backup
 from storage.accounts import Account, Role
 from storage.check import check_all
+from storage.errors import Refused
 
 
 class AccountAdd(msgspec.Struct, frozen=True, tag="account add"):
@@ -50,14 +53,32 @@ class Check(msgspec.Struct, frozen=True, tag="check"):
     """`ailo check`."""
 
 
-Command = AccountAdd | ThreadOpen | ThreadLeave | Backup | Check
+class KeysRotate(msgspec.Struct, frozen=True, tag="keys rotate"):
+    """`ailo keys rotate`."""
+
+
+class KeysStatus(msgspec.Struct, frozen=True, tag="keys status"):
+    """`ailo keys status`."""
+
+
+class KeysDrop(msgspec.Struct, frozen=True, tag="keys drop"):
+    """`ailo keys drop`; the key's id in hexadecimal."""
+
+    id: str
+
+
+Command = AccountAdd | ThreadOpen | ThreadLeave | Backup | Check | KeysRotate | KeysStatus | KeysDrop
 
 
 class Done(msgspec.Struct, frozen=True):
-    """How a command ended: its exit code, and a line for the terminal (an error unless the code is 0)."""
+    """How a command ended: its exit code, and a line for the terminal (an error unless the code is 0).
+
+    ``facts`` are what a script is told in its place; without them it gets the line.
+    """
 
     code: int
     line: str = ""
+    facts: dict[str, Any] | None = None
 
 
 async def carry_out(rooms: Rooms, command: Command) -> Done:
@@ -121,10 +142,46 @@ async def _check(rooms: Rooms, _: Check) -> Done:
     return Done(1 if found else 0, "\n".join(found) or "All is well.")
 
 
+async def _rotate(rooms: Rooms, _: KeysRotate) -> Done:
+    try:
+        is_turned = await rooms.rotation.turn()
+    except Refused as error:
+        return Done(1, str(error))
+    if not rooms.rotation.is_in_background:
+        await rooms.rotation.finish()
+    status = await rooms.rotation.status()
+    begun = (
+        "A fresh root key is in use: put a copy of the keyring in its safe place."
+        if is_turned
+        else "An earlier rotation was not finished: it goes on, and no key was added."
+    )
+    return Done(0, f"{begun}\n{told(status)}", {"added": is_turned, **facts(status)})
+
+
+async def _key_status(rooms: Rooms, _: KeysStatus) -> Done:
+    status = await rooms.rotation.status()
+    return Done(0, told(status), facts(status))
+
+
+async def _drop_key(rooms: Rooms, command: KeysDrop) -> Done:
+    try:
+        name = bytes.fromhex(command.id)
+    except ValueError:
+        raise Misuse("The id of a key is 16 hexadecimal digits: see `ailo keys status`.") from None
+    try:
+        await rooms.rotation.drop(name)
+    except Refused as error:
+        return Done(1, str(error))
+    return Done(0, "The key is no longer in the keyring.", {"dropped": name.hex()})
+
+
 _COMMANDS: dict[type, Callable[..., Awaitable[Done]]] = {
     AccountAdd: _add_account,
     ThreadOpen: _open_thread,
     ThreadLeave: _leave_thread,
     Backup: _back_up,
     Check: _check,
+    KeysRotate: _rotate,
+    KeysStatus: _key_status,
+    KeysDrop: _drop_key,
 }

@@ -1,10 +1,22 @@
-"""The recovery officer's sheet: printed once by `ailo init`, then kept offline. The key on it stands nowhere else."""
+"""The recovery officer's sheet: printed once by `ailo init`, then kept offline. The key on it stands nowhere else.
+
+The key is base32 (RFC 4648) of 32 bytes. Its check, four characters more, is told apart when the key is typed: without it
+a typing error would look like the key of another house.
+"""
 
 import json
-from base64 import b32encode
+from base64 import b32decode, b32encode
 
 from storage.house import Officer
-from storage.primitives import key_id
+from storage.primitives import KEY_BYTES, key_id, keyed_hash
+
+KEY_CHARACTERS = 52
+CHECK_CHARACTERS = 4
+_LOOK_ALIKE = str.maketrans("018", "OIB")  # base32 has none of these digits
+
+
+class Mistyped(Exception):
+    """What was typed is not a key as printed."""
 
 
 def sheet(officer: Officer | None, *, as_json: bool) -> str:
@@ -13,16 +25,53 @@ def sheet(officer: Officer | None, *, as_json: bool) -> str:
         return (
             json.dumps({"recovery": None}) if as_json else "Ailo is ready. There is no recovery key: what is forgotten is lost."
         )
-    key, print_ = grouped(b32encode(officer.private_key).decode().rstrip("=")), fingerprint(officer.public_key)
+    key, print_ = grouped(_base32(officer.private_key)), fingerprint(officer.public_key)
+    check = _check_of(officer.private_key)
     if as_json:
-        return json.dumps({"recovery": {"key": key, "fingerprint": print_}})
+        return json.dumps({"recovery": {"key": key, "check": check, "fingerprint": print_}})
     return (
         "Ailo is ready.\n\n"
         "RECOVERY KEY — print this, keep it offline, and clear this screen. It is shown only now.\n"
         "Whoever holds it, with the data and the root keyring, can read every conversation.\n\n"
         f"    key          {key}\n"
+        f"    check        {check}\n"
         f"    fingerprint  {print_}\n"
     )
+
+
+def read_key(typed: str) -> bytes:
+    """The private key as typed from a sheet: with or without the check after it, in either case, with any groups.
+
+    Raises Mistyped.
+    """
+    text = "".join(typed.split()).replace("-", "").upper().translate(_LOOK_ALIKE)
+    key, check = text[:KEY_CHARACTERS], text[KEY_CHARACTERS:]
+    if len(key) < KEY_CHARACTERS or len(check) not in {0, CHECK_CHARACTERS}:
+        raise Mistyped(
+            f"the key has {KEY_CHARACTERS} characters, and its check {CHECK_CHARACTERS}: some are missing or too many."
+        )
+    raw = _decoded(key)
+    if check and check != _check_of(raw):
+        raise Mistyped("the key and its check do not fit: a character is not as on the sheet.")
+    return raw
+
+
+def _decoded(key: str) -> bytes:
+    try:
+        raw = b32decode(key + "====")
+    except ValueError:
+        raise Mistyped("the key is made of the letters A to Z and the digits 2 to 7: another character was typed.") from None
+    if len(raw) != KEY_BYTES or _base32(raw) != key:
+        raise Mistyped("the key's last character is not as on the sheet.")
+    return raw
+
+
+def _check_of(private_key: bytes) -> str:
+    return _base32(keyed_hash(private_key, b"ailo.sheet.1"))[:CHECK_CHARACTERS]
+
+
+def _base32(raw: bytes) -> str:
+    return b32encode(raw).decode().rstrip("=")
 
 
 def fingerprint(public_key: bytes) -> str:

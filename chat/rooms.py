@@ -10,6 +10,7 @@ from chat.hub import Hub
 from chat.sign_in import SignIns
 from chat.taking_part import TakingPart
 from storage.group_commit import GroupCommit
+from storage.rotation import Rotation
 from storage.settings import StorageSettings
 from storage.store import Clock, Store, open_store, wall_clock
 
@@ -24,6 +25,7 @@ class Rooms:
     conversation: Conversation
     taking_part: TakingPart
     sign_ins: SignIns
+    rotation: Rotation
 
 
 @asynccontextmanager
@@ -37,6 +39,6 @@ async def open_rooms(settings: StorageSettings, clock: Clock = wall_clock) -> As
                 access = Access(store)
                 taking_part = TakingPart(store, access, hub)
                 conversation = Conversation(store, commits, hub, access, taking_part)
-                yield Rooms(store, commits, hub, conversation, taking_part, sign_ins)
+                yield Rooms(store, commits, hub, conversation, taking_part, sign_ins, Rotation(store))
         finally:
             sign_ins.close()

@@ -129,7 +129,7 @@ async def _serve_rooms(
     delivery = asyncio.create_task(deliver(rooms.store, settings.delivery, stop), name="delivery")
     delivery.add_done_callback(lambda _: stop.set())
     try:
-        async with control.listening(settings.storage.data, rooms):
+        async with rooms.rotation.in_background(), control.listening(settings.storage.data, rooms):
             site = web.SockSite(runner, listener, backlog=BACKLOG)
             await site.start()
             print(f"Ailo is at {settings.chat.origin}", flush=True)

@@ -10,9 +10,11 @@ Who seals it is not proven: whoever knows the officer's public key could plant a
 data, and the service then refuses to start with it; so the worst that comes of it is that the copy is lost.
 """
 
+from pathlib import Path
+
 from storage.epochs import ephemeral
 from storage.errors import Damaged, WrongKey
-from storage.keyring import read, write_private
+from storage.keyring import parse, read, write_private
 from storage.primitives import (
     KEY_BYTES,
     KEY_ID_BYTES,
@@ -65,3 +67,14 @@ def officer_of(sealed: bytes) -> bytes:
 
 def _place(once: bytes, officer: bytes) -> bytes:
     return canonical(b"ailo.keyring.1", once, officer)
+
+
+def recover(sealed: Path, private_key: bytes, out: Path) -> None:
+    """Open a copy and write the keyring's file, which must not be there yet.
+
+    Raises CannotOpen, KeyringRefused when what was sealed is no keyring, FileExistsError or another OSError.
+    """
+    content = unseal(sealed.read_bytes(), private_key)
+    parse(content, sealed)
+    out.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_private(out, content, replace=False)
