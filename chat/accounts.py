@@ -54,11 +54,11 @@ async def add_account(store: Store, pool: Executor, person: Person) -> UUID:
     """
     email = checked_address(person.email)
     first_name, last_name = checked_name(person.first_name, least=1), checked_name(person.last_name, least=0)
-    _check_password(person.password)
+    check_password(person.password)
     if person.locale not in LANGUAGES:
         raise Misuse(f"The locale must be one of: {', '.join(LANGUAGES)}.")
     key, profile = AccountKey.fresh(new_id()), profile_of(store)
-    make: Callable[[], bytes] = lambda: guard_password(store.guard, key, person.password, profile)  # noqa: E731
+    make: Callable[[], bytes] = lambda: guard_password(store.guard, key, person.password, profile, by_owner=False)  # noqa: E731
     keyhole = await asyncio.get_running_loop().run_in_executor(pool, make)
     new = NewAccount(key, person.role, email, first_name, last_name, person.locale, DEFAULT_ZONE, keyhole, profile)
     if not await store.database.write(lambda tx: accounts.add(tx, store.guard, new, store.clock())):
@@ -85,6 +85,7 @@ def checked_name(raw: str, *, least: int) -> str:
     return name
 
 
-def _check_password(password: str) -> None:
+def check_password(password: str) -> None:
+    """Raise Misuse unless this may be a password."""
     if not SHORTEST_PASSWORD <= len(password) <= 1_000:
         raise Misuse(f"A password has {SHORTEST_PASSWORD} to 1000 characters.")

@@ -234,6 +234,34 @@ class Credentials(msgspec.Struct, frozen=True):
     password: Annotated[str, msgspec.Meta(max_length=1_000)]
 
 
+class ChangePassword(msgspec.Struct, frozen=True):
+    """A change of one's own password."""
+
+    old: Annotated[str, msgspec.Meta(max_length=1_000)]
+    new: Annotated[str, msgspec.Meta(max_length=1_000)]
+    may_be_known: bool
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """The password once more, before something that matters."""
+
+    password: Annotated[str, msgspec.Meta(max_length=1_000)]
+
+
+class Recover(msgspec.Struct, frozen=True):
+    """A recovery code, and the password to set."""
+
+    email: Annotated[str, msgspec.Meta(max_length=400)]
+    code: Annotated[str, msgspec.Meta(max_length=100)]
+    password: Annotated[str, msgspec.Meta(max_length=1_000)]
+
+
+class NewNote(msgspec.Struct, frozen=True):
+    """A private note about a thread; empty to forget it."""
+
+    text: Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
+
+
 class NewMessage(msgspec.Struct, frozen=True):
     """A message to post by HTTP."""
 

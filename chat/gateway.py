@@ -117,6 +117,7 @@ class Connection:
     async def run(self, session: Session) -> None:
         """Serve the connection until either side ends it."""
         session.when_signed_out(lambda: self.end(Close.SIGNED_OUT))
+        session.when_restarted(lambda: self.end(Close.STOPPING))
         writer = asyncio.create_task(self._write())
         self._reader = asyncio.create_task(self._read(session))
         if self._code is not None:

@@ -28,6 +28,9 @@ class Listener(Protocol):
     def sign_out(self) -> None:
         """End it: its session is over."""
 
+    def restart(self) -> None:
+        """End it so that it comes back: the account has another key."""
+
 
 class Hub:
     """The connections of this process, by account."""
@@ -102,3 +105,14 @@ class Hub:
         for listener in list(self._listeners.get(account, ())):
             if listener.session_id == session_id:
                 listener.sign_out()
+
+    def end_others(self, account: UUID, session_id: bytes) -> None:
+        """End every connection of an account's other sessions."""
+        for listener in list(self._listeners.get(account, ())):
+            if listener.session_id != session_id:
+                listener.sign_out()
+
+    def restart(self, account: UUID) -> None:
+        """Have every connection of an account come back."""
+        for listener in list(self._listeners.get(account, ())):
+            listener.restart()

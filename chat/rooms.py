@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from chat.access import Access
 from chat.conversation import Conversation
 from chat.hub import Hub
+from chat.notes import Notes
+from chat.own_keys import OwnKeys
 from chat.sign_in import SignIns
 from chat.taking_part import TakingPart
 from storage.group_commit import GroupCommit
@@ -24,6 +26,8 @@ class Rooms:
     hub: Hub
     conversation: Conversation
     taking_part: TakingPart
+    own_keys: OwnKeys
+    notes: Notes
     sign_ins: SignIns
     rotation: Rotation
 
@@ -38,7 +42,10 @@ async def open_rooms(settings: StorageSettings, clock: Clock = wall_clock) -> As
                 hub = Hub()
                 access = Access(store)
                 taking_part = TakingPart(store, access, hub)
+                sign_ins.changed = access.note
+                own_keys = OwnKeys(store, sign_ins, access, hub)
+                notes = Notes(store, access)
                 conversation = Conversation(store, commits, hub, access, taking_part)
-                yield Rooms(store, commits, hub, conversation, taking_part, sign_ins, Rotation(store))
+                yield Rooms(store, commits, hub, conversation, taking_part, own_keys, notes, sign_ins, Rotation(store))
         finally:
             sign_ins.close()

@@ -12,6 +12,7 @@ import uvloop
 from aiohttp import web
 
 from chat import control, logs
+from chat.account_api import AccountApi
 from chat.api import Api
 from chat.gateway import Gateway
 from chat.health import add_health
@@ -159,7 +160,8 @@ def _application(rooms: Rooms, settings: Settings) -> tuple[web.Application, Gat
         return signed_in.who.account.role.value if signed_in else None
 
     app.router.add_get("/ws", socket_route)
-    Api(door, rooms.conversation, rooms.taking_part, rooms.hub).add_to(app)
+    AccountApi(door, rooms.own_keys, rooms.hub).add_to(app)
+    Api(door, rooms.conversation, rooms.taking_part, rooms.notes).add_to(app)
     add_health(app, rooms.store)
     add_pages(app, role_of)
     return app, gateway

@@ -49,6 +49,7 @@ class Session:
         self._not_understood = 0
         self._resuming: asyncio.Task[object] | None = None
         self._ended: Callable[[], None] = lambda: None
+        self._restarted: Callable[[], None] = lambda: None
 
     # As a listener of the hub
 
@@ -63,6 +64,14 @@ class Session:
     def sign_out(self) -> None:
         """Its session is over."""
         self._ended()
+
+    def restart(self) -> None:
+        """Its account has another key: it is to come back with that."""
+        self._restarted()
+
+    def when_restarted(self, do: Callable[[], None]) -> None:
+        """What is done when it is to come back."""
+        self._restarted = do
 
     def when_signed_out(self, do: Callable[[], None]) -> None:
         """What is done when the session is over."""

@@ -7,19 +7,21 @@ and gets the same answer. Failures are counted before the computation, so that m
 import asyncio
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from chat.accounts import profile_of
 from chat.limits import ACCOUNT_FAILURES, ADDRESS_FAILURES, Failures
-from storage import accounts, keyholes, sessions
-from storage.accounts import Account, Status
+from storage import accounts, keyholes, renewal, sessions
+from storage.accounts import Account, Keyhole, Status
 from storage.database import Reader
 from storage.errors import CannotOpen
 from storage.keyholes import AccountKey, Cookie, PasswordKeyhole, Stretched
 from storage.primitives import random_bytes
 from storage.sessions import Session
 from storage.store import SESSION_MS, Store
+from storage.taking_part import Change
 from storage.unlocked import Unlocked
 
 MOST_WAITING = 128
@@ -80,6 +82,7 @@ class SignIns:
         self._failures = Failures()
         self.pool = ThreadPoolExecutor(os.cpu_count() or 1, "argon2id")
         self.waiting = 0
+        self.changed: Callable[[Change], None] = lambda _: None
 
     def close(self) -> None:
         """Let the pool's threads go."""
@@ -89,7 +92,7 @@ class SignIns:
         """Prove a password and begin a session. Raises WrongCredentials or SlowDown."""
         target = await self._store.database.read(lambda reader: self._target(reader, attempt.email))
         is_known = target.account is not None and self._is_device_of(attempt.device, target.account)
-        wait = self._count(attempt)
+        wait = self.count(attempt)
         if wait and not is_known:
             raise SlowDown(wait)
         stretched = await self._stretch(attempt.password, target.keyhole)
@@ -99,7 +102,39 @@ class SignIns:
         self._failures.clear(self._who(attempt.email))
         if not wait:
             self._failures.forgive(attempt.remote)
-        return await self._begin(target.account, key)
+        return await self.begin(target.account, await self._renewed(target.account, key, target.keyhole, stretched))
+
+    async def _renewed(self, account: Account, key: AccountKey, keyhole: PasswordKeyhole, stretched: Stretched) -> AccountKey:
+        """The account's key; a new one when a renewal was asked for, after an intrusion."""
+        store = self._store
+        if not await store.database.read(lambda reader: accounts.is_renewal_due(reader, account.id)):
+            return key
+        new = AccountKey.fresh(account.id, account.generation + 1)
+        row = Keyhole(keyhole.profile, new.generation, keyholes.guard_again(store.guard, new, keyhole, stretched))
+        now = store.clock()
+        changes = await store.database.write(lambda tx: renewal.renew(tx, store.guard, account, key, new, row, now))
+        for change in changes:
+            self.changed(change)
+        return new
+
+    async def prove(self, account: Account, password: str) -> PasswordKeyhole:
+        """Prove that somebody who is signed in has the password. Raises WrongCredentials or SlowDown."""
+        row = await self._store.database.read(lambda reader: accounts.password_keyhole(reader, account.id))
+        if row is None:
+            raise WrongCredentials
+        if wait := self._failures.wait(account.id, ACCOUNT_FAILURES):
+            raise SlowDown(wait)
+        keyhole = keyholes.unguard_password(self._store.guard, row.body, account.id, row.profile, account.generation)
+        self._failures.add(account.id)
+        if not keyholes.fits(keyhole, await self._stretch(password, keyhole)):
+            raise WrongCredentials
+        self._failures.clear(account.id)
+        return keyhole
+
+    def forgive(self, attempt: Attempt) -> None:
+        """An attempt that was counted has succeeded."""
+        self._failures.clear(self._who(attempt.email))
+        self._failures.forgive(attempt.remote)
 
     async def _target(self, reader: Reader, email: str) -> _Target:
         guard = self._store.guard
@@ -112,7 +147,7 @@ class SignIns:
             pass  # a row that was tampered with opens nothing: it is as if there were none
         return _Target(None, keyholes.decoy(profile_of(self._store)))
 
-    def _count(self, attempt: Attempt) -> float:
+    def count(self, attempt: Attempt) -> float:
         """Count an attempt as failed until it succeeds; gives the seconds to wait, 0 when it may be tried."""
         who = self._who(attempt.email)
         wait = max(self._failures.wait(who, ACCOUNT_FAILURES), self._failures.wait(attempt.remote, ADDRESS_FAILURES))
@@ -145,7 +180,8 @@ class SignIns:
         except CannotOpen:
             return None
 
-    async def _begin(self, account: Account, key: AccountKey) -> Granted:
+    async def begin(self, account: Account, key: AccountKey) -> Granted:
+        """Begin a session for somebody who has proved who they are."""
         store, cookie = self._store, Cookie.fresh()
         now = store.clock()
         pepper_id, pepper = store.peppers.current(now)

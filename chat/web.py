@@ -14,15 +14,19 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from chat import logs, words
+from chat.accounts import CannotDo, Misuse
 from chat.errors import NotAllowed, NotFound, TooLong
 from chat.frames import LARGEST_FRAME, Code
 from chat.limits import AccountLimits
 from chat.session import SENTENCES
 from chat.settings import ChatSettings
 from chat.sign_in import SignedIn, SignIns, SlowDown, WrongCredentials
-from storage.errors import StorageError
+from storage.errors import StorageError, Superseded
 
 SIGNED_IN = web.RequestKey("signed_in", SignedIn)
+
+# What somebody who is signed out may ask for.
+SIGNING_IN = {("POST", "/api/session"), ("POST", "/api/session/recovery")}
 
 log = logging.getLogger("ailo.web")
 
@@ -78,7 +82,7 @@ class Door:
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Check who asks for anything below `/api/`, and from where whatever changes something."""
         if request.path.startswith("/api/"):
-            if not (request.path == "/api/session" and request.method == "POST"):
+            if (request.method, request.path) not in SIGNING_IN:
                 await self._admit_account(request)
             if request.method not in {"GET", "HEAD", "OPTIONS"}:
                 self.check_origin(request)
@@ -150,8 +154,10 @@ def _refused_for(error: Exception, request_id: str) -> Refused:
             return Refused(401, Code.WRONG_CREDENTIALS)
         case SlowDown():
             return Refused(429, Code.SLOW_DOWN, error.wait)
-        case NotAllowed() | TooLong() | msgspec.DecodeError():
+        case NotAllowed() | TooLong() | Misuse() | CannotDo() | msgspec.DecodeError():
             return Refused(400, Code.BAD_REQUEST)
+        case Superseded():
+            return Refused(401, Code.SIGNED_OUT)
         case StorageError():
             log.error("request %s: the store refused: %s", request_id, type(error).__name__)
             return Refused(503, Code.BUSY, wait=1)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from storage.database import Reader, Row, Transaction
 from storage.errors import Damaged
+from storage.errors import Damaged
 from storage.guarding import Guard, Guarded
 from storage.keyholes import AccountKey
 from storage.primitives import Part
@@ -98,16 +99,35 @@ async def add(tx: Transaction, guard: Guard, new: NewAccount, now: int) -> bool:
         now=now,
     )
     if added:
-        await _add_keyhole(tx, new, now)
+        keyhole = Keyhole(new.profile, new.key.generation, new.keyhole)
+        await keep_keyhole(tx, id_, "password", keyhole, now)
     return bool(added)
 
 
-async def _add_keyhole(tx: Transaction, new: NewAccount, now: int) -> None:
+async def keep_keyhole(tx: Transaction, account: UUID, kind: str, keyhole: Keyhole, now: int) -> None:
+    """Keep a keyhole of an account, in the place of the one of that kind."""
     await tx.run(
         "insert into keyholes (account, kind, profile, generation, body, made_at)"
-        " values (:account, 'password', :profile, :generation, :body, :now)",
-        account=new.key.account.bytes, profile=new.profile, generation=new.key.generation, body=new.keyhole, now=now,
+        " values (:account, :kind, :profile, :generation, :body, :now) on conflict (account, kind) do update set"
+        " profile = excluded.profile, generation = excluded.generation, body = excluded.body, made_at = excluded.made_at",
+        account=account.bytes, kind=kind, profile=keyhole.profile, generation=keyhole.generation, body=keyhole.body, now=now,
     )  # fmt: skip
+
+
+async def drop_keyhole(tx: Transaction, account: UUID, kind: str) -> None:
+    """Forget a keyhole."""
+    await tx.run("delete from keyholes where account = :account and kind = :kind", account=account.bytes, kind=kind)
+
+
+async def turn_to_key(tx: Transaction, guard: Guard, account: Account, key: AccountKey) -> None:
+    """Give an account another key pair. Its keyholes, sessions and grants must follow in the same transaction."""
+    await tx.run(
+        "update accounts set generation = :generation, public_key = :public_key, proof = :proof where id = :id",
+        id=account.id.bytes,
+        generation=key.generation,
+        public_key=key.public_key,
+        proof=_proof(guard, account.id, account.role, account.status, key),
+    )
 
 
 def _proof(guard: Guard, id_: UUID, role: Role, status: Status, key: AccountKey) -> bytes:
@@ -169,10 +189,33 @@ async def address_of(reader: Reader, guard: Guard, account: UUID) -> str | None:
     return guard.unguard(row["email"], *_place("email", account)).decode() if row else None
 
 
+async def keyhole(reader: Reader, account: UUID, kind: str) -> Keyhole | None:
+    """The row of an account's keyhole of this kind."""
+    row = await reader.row("select * from keyholes where account = :account and kind = :kind", account=account.bytes, kind=kind)
+    return Keyhole(row["profile"], row["generation"], row["body"]) if row else None
+
+
 async def password_keyhole(reader: Reader, account: UUID) -> Keyhole | None:
     """The row of an account's password keyhole."""
-    row = await reader.row("select * from keyholes where account = :account and kind = 'password'", account=account.bytes)
-    return Keyhole(row["profile"], row["generation"], row["body"]) if row else None
+    return await keyhole(reader, account, "password")
+
+
+async def ask_renewal(tx: Transaction, account: UUID, now: int) -> None:
+    """Have an account's key renewed at its owner's next sign-in."""
+    await tx.run(
+        "insert into renewals_due (account, since) values (:account, :now) on conflict (account) do nothing",
+        account=account.bytes, now=now,
+    )  # fmt: skip
+
+
+async def is_renewal_due(reader: Reader, account: UUID) -> bool:
+    """Whether an account's key is to be renewed."""
+    return await reader.row("select 1 from renewals_due where account = :account", account=account.bytes) is not None
+
+
+async def renewal_done(tx: Transaction, account: UUID) -> None:
+    """An account's key was renewed."""
+    await tx.run("delete from renewals_due where account = :account", account=account.bytes)
 
 
 def _place(column: str, account: UUID) -> tuple[Part, ...]:

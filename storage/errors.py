@@ -4,6 +4,7 @@ StorageError
 ├── Refused            the service must not start or go on like this; the text says what to do
 │   ├── KeyringRefused
 │   └── DatabaseRefused
+├── Superseded         the account's key was renewed meanwhile: sign in again
 ├── Stalled            the store is full or failing: the work was not done and may be tried again
 └── CannotOpen         a value does not open
     ├── WrongKey       encrypted under a key that is not the one given
@@ -31,6 +32,10 @@ class DatabaseRefused(Refused):
 
 class Stalled(StorageError):
     """The store could not take the work; nothing was kept, and the same work may be tried again."""
+
+
+class Superseded(StorageError):
+    """What was to be changed has been changed by somebody else meanwhile; nothing was kept."""
 
 
 class CannotOpen(StorageError):

@@ -6,6 +6,7 @@ guessing a password is possible. A keyhole opens an account only if what it hold
 """
 
 import unicodedata
+from base64 import b32decode, b32encode
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -80,12 +81,16 @@ class Stretched:
 
 @dataclass(frozen=True, repr=False)
 class PasswordKeyhole:
-    """A password keyhole as unguarded from its row: what is needed to try a password, and what it then opens."""
+    """A password keyhole as unguarded from its row: what is needed to try a password, and what it then opens.
+
+    ``by_owner`` is false while the password is the one that an operator set: somebody else knows it.
+    """
 
     salt: bytes
     verifier_hash: bytes
     wrapped: bytes
     profile: int
+    by_owner: bool = True
 
 
 def stretch(password: str, salt: bytes, profile: int) -> Stretched:
@@ -100,13 +105,18 @@ def decoy(profile: int) -> PasswordKeyhole:
     return PasswordKeyhole(random_bytes(SALT_BYTES), random_bytes(32), b"", profile)
 
 
-def guard_password(guard: Guard, key: AccountKey, password: str, profile: int) -> bytes:
+def guard_password(guard: Guard, key: AccountKey, password: str, profile: int, *, by_owner: bool = True) -> bytes:
     """Make the password keyhole of an account: the body of its row. Slow, as ``stretch``."""
     salt = random_bytes(SALT_BYTES)
-    stretched = stretch(password, salt, profile)
+    keyhole = PasswordKeyhole(salt, b"", b"", profile, by_owner)
+    return guard_again(guard, key, keyhole, stretch(password, salt, profile))
+
+
+def guard_again(guard: Guard, key: AccountKey, keyhole: PasswordKeyhole, stretched: Stretched) -> bytes:
+    """Make a password keyhole for another key, from a password that was just proved: the same salt and profile."""
     wrapped = _wrap(stretched.wrapping, key, "password")
-    body = salt + _verifier_hash(stretched) + wrapped
-    return guard.guard(body, *_password_place(key.account, profile, key.generation))
+    body = bytes([keyhole.by_owner]) + keyhole.salt + _verifier_hash(stretched) + wrapped
+    return guard.guard(body, *_password_place(key.account, keyhole.profile, key.generation))
 
 
 def unguard_password(guard: Guard, body: bytes, account: UUID, profile: int, generation: int) -> PasswordKeyhole:
@@ -114,7 +124,8 @@ def unguard_password(guard: Guard, body: bytes, account: UUID, profile: int, gen
     if profile not in PROFILES:
         raise Damaged("a keyhole names an unknown profile")
     raw = guard.unguard(body, *_password_place(account, profile, generation))
-    return PasswordKeyhole(raw[:SALT_BYTES], raw[SALT_BYTES : SALT_BYTES + 32], raw[SALT_BYTES + 32 :], profile)
+    salt, verifier_hash, wrapped = raw[1 : 1 + SALT_BYTES], raw[1 + SALT_BYTES : 33 + SALT_BYTES], raw[33 + SALT_BYTES :]
+    return PasswordKeyhole(salt, verifier_hash, wrapped, profile, by_owner=bool(raw[0]))
 
 
 def fits(keyhole: PasswordKeyhole, stretched: Stretched) -> bool:
@@ -128,7 +139,44 @@ def open_password(keyhole: PasswordKeyhole, stretched: Stretched, opening: Openi
 
 
 def _password_place(account: UUID, profile: int, generation: int) -> tuple[str, str, UUID, str, int, int]:
-    return ("keyholes", "body", account, "password", profile, generation)
+    return _keyhole_place(account, "password", profile, generation)
+
+
+def _keyhole_place(account: UUID, kind: str, profile: int, generation: int) -> tuple[str, str, UUID, str, int, int]:
+    return ("keyholes", "body", account, kind, profile, generation)
+
+
+# The recovery code: 128 random bits, as 26 letters and digits that people can read to each other. It needs no stretching.
+
+CODE_BYTES = 16
+
+
+def fresh_code() -> str:
+    """A recovery code, in groups of four."""
+    raw = b32encode(random_bytes(CODE_BYTES)).decode().rstrip("=")
+    return "-".join(raw[at : at + 4] for at in range(0, len(raw), 4))
+
+
+def _code_bytes(code: str) -> bytes:
+    """The code as typed: case, spaces and hyphens do not matter, and digits that base32 lacks are what they look like."""
+    plain = "".join(code.split()).replace("-", "").upper().translate(str.maketrans("018", "OIB"))
+    try:
+        return b32decode(plain + "=" * (-len(plain) % 8))
+    except ValueError:
+        return b""
+
+
+def guard_code(guard: Guard, key: AccountKey, code: str) -> bytes:
+    """Make the recovery keyhole of an account: the body of its row."""
+    raw = _code_bytes(code)
+    wrapped = _wrap(keyed_hash(raw, b"ailo.code-wrap.1"), key, "recovery")
+    return guard.guard(wrapped, *_keyhole_place(key.account, "recovery", 0, key.generation))
+
+
+def open_code(guard: Guard, body: bytes, code: str, opening: Opening) -> AccountKey:
+    """Reach an account's key with its recovery code. Raises CannotOpen when it is not this code."""
+    wrapped = guard.unguard(body, *_keyhole_place(opening.account, "recovery", 0, opening.generation))
+    return _unwrap(keyed_hash(_code_bytes(code), b"ailo.code-wrap.1"), wrapped, "recovery", opening)
 
 
 def _verifier_hash(stretched: Stretched) -> bytes:
@@ -176,7 +224,7 @@ GUARDED = (
         "keyholes",
         ("account", "kind"),
         "body",
-        lambda row: _password_place(UUID(bytes=row["account"]), row["profile"], row["generation"]),
+        lambda row: _keyhole_place(UUID(bytes=row["account"]), row["kind"], row["profile"], row["generation"]),
     ),
     Guarded(
         "sessions",

@@ -39,23 +39,23 @@ class Place:
 
 def seal(key: MessageKey, text: str, place: Place) -> bytes:
     """Encrypt a text for its place: version · key id · nonce · ciphertext of the padded text."""
-    return encrypt_named(key.key, key.id, _padded(text.encode()), place.encoded())
+    return encrypt_named(key.key, key.id, padded(text.encode()), place.encoded())
 
 
 def unseal(key: MessageKey, body: bytes, place: Place) -> str:
     """Read a message. Raises WrongKey when it is of another epoch, Damaged when it is not as it was written."""
     if key_name_of(body) != key.id:
         raise WrongKey("the message was sealed under another key")
-    return _unpadded(decrypt_named(key.key, body, place.encoded())).decode()
+    return unpadded(decrypt_named(key.key, body, place.encoded())).decode()
 
 
-def _padded(raw: bytes) -> bytes:
+def padded(raw: bytes) -> bytes:
     """ISO/IEC 7816-4: a byte 0x80, then zeros up to the next step."""
     size = (len(raw) // PADDING_STEP + 1) * PADDING_STEP
     return (raw + b"\x80").ljust(size, b"\0")
 
 
-def _unpadded(raw: bytes) -> bytes:
+def unpadded(raw: bytes) -> bytes:
     stripped = raw.rstrip(b"\0")
     if not stripped.endswith(b"\x80"):
         raise Damaged("a message has no padding")

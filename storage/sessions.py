@@ -40,6 +40,19 @@ async def end(tx: Transaction, session: bytes) -> bool:
     return bool(await tx.run("delete from sessions where id = :id", id=session))
 
 
+async def end_all(tx: Transaction, account: UUID, but: bytes = b"") -> None:
+    """Sign out every session of an account ``but`` one."""
+    await tx.run("delete from sessions where account = :account and id <> :but", account=account.bytes, but=but)
+
+
+async def turn_to_key(tx: Transaction, session: bytes, generation: int, pepper: bytes, body: bytes) -> None:
+    """Keep a session whose account has another key pair now, with the keyhole to it."""
+    await tx.run(
+        "update sessions set generation = :generation, pepper = :pepper, body = :body where id = :id",
+        generation=generation, pepper=pepper, body=body, id=session,
+    )  # fmt: skip
+
+
 async def find(reader: Reader, session: bytes, now: int) -> Session | None:
     """The session with this id, unless it has ended."""
     row = await reader.row("select * from sessions where id = :id and expires_at > :now", id=session, now=now)

@@ -1,0 +1,59 @@
+"""How the JSON routes read what they are asked and form what they answer."""
+
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+from aiohttp import web
+
+from chat.errors import NotAllowed, NotFound
+from chat.frames import LARGEST_SEQ, Code, encode
+from chat.ids import read_id
+from chat.web import Refused
+
+T = TypeVar("T")
+
+NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def json_answer(value: Any, status: int = 200) -> web.Response:
+    """A value as JSON."""
+    return web.Response(status=status, body=encode(value), content_type="application/json", headers=NO_STORE)
+
+
+def done() -> web.Response:
+    """Done, and nothing to say."""
+    return web.Response(status=204, headers=NO_STORE)
+
+
+async def body_of(request: web.Request, kind: type[T]) -> T:
+    """The body of a request. Raises Refused when it is not JSON, or not of this kind."""
+    if request.headers.get("Content-Type") and request.content_type != "application/json":
+        raise Refused(400, Code.BAD_REQUEST)
+    try:
+        return msgspec.json.decode(await request.read(), type=kind)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise Refused(400, Code.BAD_REQUEST) from None
+
+
+def thread_in(request: web.Request) -> UUID:
+    """The thread that the path names. Raises NotFound when it is no id."""
+    return id_of(request.match_info["thread"])
+
+
+def id_of(raw: str) -> UUID:
+    """An id. Raises NotFound when it is none: what is no id names nothing that exists."""
+    found = read_id(raw)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def number_in(request: web.Request, name: str, default: Any, *, least: int = 0, most: int = LARGEST_SEQ) -> Any:
+    """A whole number from the query. Raises NotAllowed when it is none, or out of bounds."""
+    raw = request.query.get(name)
+    if raw is None:
+        return default
+    if not (raw.isascii() and raw.isdigit() and len(raw) <= 16 and least <= int(raw) <= most):
+        raise NotAllowed
+    return int(raw)

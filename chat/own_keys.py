@@ -1,0 +1,163 @@
+"""What people do with their own way in: change the password, make and use a recovery code, renew the key.
+
+Where somebody else may know what opened the account, its key is renewed; else the new password only wraps it again.
+"""
+
+import asyncio
+from base64 import urlsafe_b64decode
+from dataclasses import dataclass
+
+from chat.access import Access
+from chat.accounts import check_password, profile_of
+from chat.hub import Hub
+from chat.ids import new_id
+from chat.sign_in import Attempt, Granted, SignedIn, SignIns, SlowDown, WrongCredentials
+from storage import accounts, keyholes, renewal, sessions
+from storage.accounts import Account, Keyhole, Status
+from storage.database import Reader, Transaction
+from storage.errors import CannotOpen
+from storage.keyholes import AccountKey, Cookie
+from storage.store import Store
+from storage.taking_part import Change
+
+
+@dataclass(frozen=True, repr=False)
+class NewPassword:
+    """A change of password: the old one, the new one, and whether somebody may know the old."""
+
+    old: str
+    new: str
+    may_be_known: bool
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How an account can be entered."""
+
+    has_recovery_code: bool
+    password_by_owner: bool
+
+
+class OwnKeys:
+    """The keyholes of accounts, as their owners change them."""
+
+    def __init__(self, store: Store, sign_ins: SignIns, access: Access, hub: Hub) -> None:
+        self._store = store
+        self._sign_ins = sign_ins
+        self._access = access
+        self._hub = hub
+
+    async def ways(self, account: Account) -> Ways:
+        """How an account can be entered now."""
+
+        async def read(reader: Reader) -> Ways:
+            row = await accounts.password_keyhole(reader, account.id)
+            code = await accounts.keyhole(reader, account.id, "recovery")
+            keyhole = self._password(account, row) if row else None
+            return Ways(code is not None, keyhole is not None and keyhole.by_owner)
+
+        return await self._store.database.read(read)
+
+    def _password(self, account: Account, row: Keyhole) -> keyholes.PasswordKeyhole:
+        return keyholes.unguard_password(self._store.guard, row.body, account.id, row.profile, account.generation)
+
+    # The password
+
+    async def change_password(self, who: SignedIn, change: NewPassword, cookie: str) -> None:
+        """Change one's password: other sessions end. Raises WrongCredentials, SlowDown or Misuse."""
+        check_password(change.new)
+        account, key = who.who.account, who.who.key
+        keyhole = await self._sign_ins.prove(account, change.old)
+        if change.may_be_known or not keyhole.by_owner:
+            await self._renew(who, change.new, cookie)
+            return
+        body = await self._guarded(key, change.new)
+        now = self._store.clock()
+
+        async def write(tx: Transaction) -> None:
+            await renewal.check_current(tx, self._store.guard, key)
+            await accounts.keep_keyhole(tx, account.id, "password", body, now)
+            await sessions.end_all(tx, account.id, but=who.session_id)
+
+        await self._store.database.write(write)
+        self._hub.end_others(account.id, who.session_id)
+
+    async def _renew(self, who: SignedIn, password: str, cookie: str) -> None:
+        store, account, old = self._store, who.who.account, who.who.key
+        new = AccountKey.fresh(account.id, account.generation + 1)
+        body, now = await self._guarded(new, password), store.clock()
+
+        async def write(tx: Transaction) -> list[Change]:
+            changes = await renewal.renew(tx, store.guard, account, old, new, body, now, but=who.session_id)
+            await self._keep_session(tx, who, new, cookie)
+            return changes
+
+        self._note(await store.database.write(write))
+        self._hub.end_others(account.id, who.session_id)
+        self._hub.restart(account.id)
+
+    async def _keep_session(self, tx: Transaction, who: SignedIn, new: AccountKey, cookie: str) -> None:
+        session = await sessions.find(tx, who.session_id, self._store.clock())
+        if session is None:
+            return
+        pepper_id, pepper = self._store.peppers.current(self._store.clock())
+        secret = Cookie(urlsafe_b64decode(cookie))
+        body = keyholes.guard_session(self._store.guard, secret, pepper, new, session.expires_at)
+        await sessions.turn_to_key(tx, session.id, new.generation, pepper_id, body)
+
+    async def _guarded(self, key: AccountKey, password: str) -> Keyhole:
+        profile, guard = profile_of(self._store), self._store.guard
+        loop = asyncio.get_running_loop()
+        body = await loop.run_in_executor(self._sign_ins.pool, keyholes.guard_password, guard, key, password, profile)
+        return Keyhole(profile, key.generation, body)
+
+    def _note(self, changes: list[Change]) -> None:
+        for change in changes:
+            self._access.note(change)
+
+    # The recovery code
+
+    async def make_code(self, who: SignedIn, password: str) -> str:
+        """Make a recovery code, in the place of any before; it is shown this once. Raises WrongCredentials or SlowDown."""
+        account, key, code = who.who.account, who.who.key, keyholes.fresh_code()
+        await self._sign_ins.prove(account, password)
+        row = Keyhole(0, key.generation, keyholes.guard_code(self._store.guard, key, code))
+        now = self._store.clock()
+
+        async def write(tx: Transaction) -> None:
+            await renewal.check_current(tx, self._store.guard, key)
+            await accounts.keep_keyhole(tx, account.id, "recovery", row, now)
+
+        await self._store.database.write(write)
+        return code
+
+    async def recover(self, attempt: Attempt, code: str) -> Granted:
+        """Enter with a recovery code and a new password (the attempt's): the key is renewed, and the code is spent.
+
+        Raises WrongCredentials, SlowDown or Misuse. An unknown address costs the same as a known one.
+        """
+        check_password(attempt.password)
+        if wait := self._sign_ins.count(attempt):
+            raise SlowDown(wait)
+        account, old = await self._store.database.read(lambda reader: self._by_code(reader, attempt.email, code))
+        new = AccountKey.fresh(account.id, account.generation + 1) if account else AccountKey.fresh(new_id())
+        body, store = await self._guarded(new, attempt.password), self._store
+        if account is None or old is None:
+            raise WrongCredentials
+        now, known, key = store.clock(), account, old
+        self._note(await store.database.write(lambda tx: renewal.renew(tx, store.guard, known, key, new, body, now)))
+        self._hub.end_others(account.id, b"")
+        self._sign_ins.forgive(attempt)
+        return await self._sign_ins.begin(account, new)
+
+    async def _by_code(self, reader: Reader, email: str, code: str) -> tuple[Account | None, AccountKey | None]:
+        guard = self._store.guard
+        try:
+            account = await accounts.by_address(reader, guard, email)
+            row = await accounts.keyhole(reader, account.id, "recovery") if account else None
+            if account is None or row is None or account.status is not Status.ACTIVE:
+                return None, None
+            opening = keyholes.Opening(account.id, account.generation, account.public_key)
+            return account, keyholes.open_code(guard, row.body, code, opening)
+        except CannotOpen:
+            return None, None

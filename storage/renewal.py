@@ -1,0 +1,79 @@
+"""Renewing an account's key: a new generation, in every place, in one transaction.
+
+It follows when somebody else may hold the old key. Each thread begins an epoch for the new key, brought in by the old one,
+as any key must be; what the account could read before is granted from the new key to itself, so that its history stays
+and the old key is needed no more. A crash leaves all of the old state or all of the new.
+"""
+
+import logging
+from dataclasses import replace
+from uuid import UUID
+
+from storage import accounts, chain, notes, rosters, sessions, threads
+from storage.accounts import Account, Keyhole
+from storage.database import Transaction
+from storage.epochs import Seat, grant
+from storage.errors import CannotOpen, Superseded
+from storage.guarding import Guard
+from storage.keyholes import AccountKey
+from storage.taking_part import Change, Changing
+
+log = logging.getLogger("ailo.storage")
+
+
+async def renew(
+    tx: Transaction,
+    guard: Guard,
+    account: Account,
+    old: AccountKey,
+    new: AccountKey,
+    password: Keyhole,
+    now: int,
+    *,
+    but: bytes = b"",
+) -> list[Change]:
+    """Turn an account to its new key, reached by the keyhole ``password``; its recovery code and its sessions ``but`` one end.
+
+    Gives the epochs begun. A thread that was tampered with keeps the old key's seat: nobody can read it any more, or less.
+    """
+    await check_current(tx, guard, old)
+    changes = [await _renew_in(tx, guard, id_, old, new, now) for id_ in await threads.ids_of(tx, account.id)]
+    await notes.turn_to_key(tx, old, new)
+    await accounts.turn_to_key(tx, guard, account, new)
+    await accounts.keep_keyhole(tx, account.id, "password", password, now)
+    await accounts.drop_keyhole(tx, account.id, "recovery")
+    await accounts.renewal_done(tx, account.id)
+    await sessions.end_all(tx, account.id, but)
+    return [change for change in changes if change]
+
+
+async def check_current(tx: Transaction, guard: Guard, key: AccountKey) -> None:
+    """Raise Superseded unless this is still the account's key: somebody may have renewed it at the same time elsewhere."""
+    account = await accounts.by_id(tx, guard, key.account)
+    if account is None or account.public_key != key.public_key:
+        raise Superseded("the account has another key by now")
+
+
+async def _renew_in(tx: Transaction, guard: Guard, id_: UUID, old: AccountKey, new: AccountKey, now: int) -> Change | None:
+    thread = await threads.find(tx, guard, id_)
+    try:
+        rosters_ = await chain.verified(tx, guard, old, thread) if thread else None
+        secrets = await chain.readable(tx, old, rosters_) if rosters_ else {}
+    except CannotOpen as error:
+        log.error("alert: thread %s cannot be opened while a key is renewed: %s", id_, error)
+        return None
+    if thread is None or rosters_ is None:
+        return None
+    for number, secret in secrets.items():
+        roster = rosters_[number - 1]
+        body = grant(secret, new.private_key, new.public_key, new.account, roster)
+        await rosters.add_grants(tx, roster, new.public_key, {new.account: body})
+    seats = tuple(_seat(seat, new) for seat in rosters_[-1].seats)
+    changing = await Changing(tx, guard, thread, rosters_[-1], now).begin(old, seats)
+    return Change(changing.roster)
+
+
+def _seat(seat: Seat, new: AccountKey) -> Seat:
+    if seat.account != new.account:
+        return seat
+    return replace(seat, generation=new.generation, public_key=new.public_key)
