@@ -1,6 +1,6 @@
 /* <access-list>: who can read a conversation, named one by one. */
 
-import { build, part } from "../helpers/build.js"
+import { build, part, setChildren } from "../helpers/build.js"
 import { sayName, sayRole } from "../helpers/people.js"
 import { t } from "../helpers/words.js"
 import { makeFace } from "./face.js"
@@ -9,7 +9,7 @@ class AccessList extends HTMLElement {
   /** Show the participants of a thread as `reader` sees them. */
   show(thread, reader) {
     const people = [...thread.others, ...thread.participants.filter(({ id }) => id === reader.id)]
-    part(this, "people").replaceChildren(...people.map((person) => this.#makePerson(person, thread.participants, reader)))
+    setChildren(part(this, "people"), people.map((person) => this.#makePerson(person, thread.participants, reader)))
   }
 
   // Internal

@@ -19,9 +19,16 @@ class AccountMenu extends HTMLElement {
     setText(part(this, "account-role"), account.role === "member" ? "" : sayRole(account.role))
   }
 
+  /** Signing out did not work: saying nothing would be worse. */
+  refuse(words) {
+    setText(part(this, "account-trouble"), words)
+    this.showPopover()
+  }
+
   // Internal
 
   #ask() {
+    setText(part(this, "account-trouble"), "")
     if (!this.hasUnsent()) return this.#leave()
     const dialog = part(this, "confirm")
     dialog.returnValue = ""

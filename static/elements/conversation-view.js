@@ -27,7 +27,7 @@ class ConversationView extends HTMLElement {
   set correspondence(correspondence) {
     this.#correspondence = correspondence
     this.querySelector("connection-state").connection = correspondence.connection
-    correspondence.connection.addEventListener("state", () => this.markRead())
+    correspondence.connection.addEventListener("state", ({ detail }) => detail === "live" && this.#noteLive())
   }
 
   // Actions
@@ -49,6 +49,12 @@ class ConversationView extends HTMLElement {
   }
 
   // Internal
+
+  #noteLive() {
+    if (!this.#thread) return
+    this.#log.load()
+    this.markRead()
+  }
 
   #retry(id) {
     this.#correspondence.connection.wake()

@@ -6,8 +6,9 @@
 
 import { part } from "../helpers/build.js"
 import { backoff, pause } from "../helpers/delay.js"
+import { t } from "../helpers/words.js"
 import { Correspondence } from "../models/correspondence.js"
-import { currentAccount, homeOf, onSignOutElsewhere, signOut } from "../models/session.js"
+import { currentAccount, homeOf, onSignInElsewhere, onSignOutElsewhere, signOut } from "../models/session.js"
 import "./account-menu.js"
 import "./session-panel.js"
 
@@ -52,12 +53,14 @@ export class CorrespondencePage extends HTMLElement {
     this.querySelector("account-menu").account = this.account
     this.querySelector("account-menu").hasUnsent = () => this.correspondence?.hasUnsent ?? false
     onSignOutElsewhere(this.account, () => this.#go())
+    onSignInElsewhere(this.account, () => this.hidden && this.#comeBack(this.account))
     await this.begin()
   }
 
   /** Begin to correspond; a role that has no conversations does something else. */
   async begin() {
-    this.correspondence = await Correspondence.of(this.account, this.order)
+    this.correspondence = await this.#insist(() => Correspondence.of(this.account, this.order))
+    if (!this.correspondence) return
     this.correspondence.addEventListener("change", () => this.#scheduleUpdate())
     this.correspondence.connection.addEventListener("state", ({ detail }) => detail === "ended" && this.#noteEnd())
     this.ready()
@@ -135,6 +138,7 @@ export class CorrespondencePage extends HTMLElement {
 
   #comeBack(account) {
     if (account.id !== this.account.id) return location.replace(homeOf(account.role))
+    this.#panel.close()
     this.hidden = false
     this.correspondence.connection.restart()
     this.querySelector("conversation-view").focus()
@@ -143,11 +147,10 @@ export class CorrespondencePage extends HTMLElement {
   async #leave() {
     try {
       await signOut(this.account)
+      this.#go()
     } catch {
-      part(this, "away").hidden = false // Still signed in: saying otherwise would be worse.
-      return
+      this.querySelector("account-menu").refuse(t("Vous n’êtes pas déconnecté·e : le service ne répond pas. Réessayez dans un instant."))
     }
-    this.#go()
   }
 
   /** Leave nothing behind, not even for the browser's way back. */

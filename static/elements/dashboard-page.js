@@ -4,7 +4,7 @@
   Those who serve without corresponding are told that they can read nothing.
 */
 
-import { build, part, setText } from "../helpers/build.js"
+import { build, part, setChildren, setText } from "../helpers/build.js"
 import { sayName, sayRole } from "../helpers/people.js"
 import { t } from "../helpers/words.js"
 import "./access-list.js"
@@ -122,11 +122,11 @@ class DashboardPage extends CorrespondencePage {
   }
 
   #showBar({ member, waitingSince }, name) {
-    part(this, "faces").replaceChildren(...(member ? [makeFace(member)] : []))
+    setChildren(part(this, "faces"), member ? [makeFace(member)] : [])
     setText(part(this, "name"), name)
     setText(part(this, "presence"), member?.online ? t("en ligne") : sayRole("member"))
     part(this, "wait").hidden = !waitingSince
-    if (waitingSince) part(this, "wait").replaceChildren(makeWait(waitingSince))
+    if (waitingSince) setChildren(part(this, "wait"), [makeWait(waitingSince)])
   }
 
   #showNothing(threads) {

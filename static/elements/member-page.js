@@ -1,6 +1,6 @@
 /* <member-page>: the conversations of a member, one at a time; the address after # says which. */
 
-import { build, part, setText } from "../helpers/build.js"
+import { build, part, setChildren, setText } from "../helpers/build.js"
 import { sayNames, sayRole } from "../helpers/people.js"
 import { t, tlist } from "../helpers/words.js"
 import "./access-list.js"
@@ -58,7 +58,7 @@ class MemberPage extends CorrespondencePage {
 
   #showHeader(thread) {
     const { others } = thread
-    part(this, "faces").replaceChildren(...others.slice(0, 3).map((person) => makeFace(person)))
+    setChildren(part(this, "faces"), others.slice(0, 3).map((person) => makeFace(person)))
     setText(part(this, "name"), sayNames(others))
     setText(part(this, "role"), sayPresence(others))
     part(this, "promise").hidden = false

@@ -34,7 +34,7 @@ class MessageLog extends HTMLElement {
     this.#rows = part(this, "rows")
     this.#scroll.addEventListener("scroll", () => this.#noteScroll(), { passive: true })
     part(this, "news").addEventListener("click", () => this.#goToEnd())
-    part(this, "reload").addEventListener("click", () => this.#load())
+    part(this, "reload").addEventListener("click", () => this.load())
     const resizing = new ResizeObserver(() => this.#isAtEnd && this.#scrollToEnd())
     resizing.observe(this.#scroll)
     resizing.observe(this.#rows)
@@ -49,7 +49,17 @@ class MessageLog extends HTMLElement {
     this.#listen(this.#leaving.signal)
     part(this, "empty").replaceChildren(empty)
     this.#reset()
-    this.#load()
+    this.load()
+  }
+
+  /** Load what is not there yet; asked for again when it failed, or when the line is back. */
+  async load() {
+    const { history } = this.#thread
+    part(this, "trouble").hidden = true
+    this.#showEdges()
+    await history.load()
+    this.#showEdges()
+    this.#fillHeight()
   }
 
   get isAtEnd() {
@@ -67,15 +77,6 @@ class MessageLog extends HTMLElement {
     outbox.addEventListener("change", () => this.#showOutbox(), { signal })
     this.#thread.addEventListener("typing", () => this.#showTyping(), { signal })
     this.#thread.addEventListener("marks", () => this.#byId.forEach((row) => row.update()), { signal })
-  }
-
-  async #load() {
-    const { history } = this.#thread
-    part(this, "trouble").hidden = true
-    part(this, "loading").hidden = history.isLoaded
-    await history.load()
-    this.#showEdges()
-    this.#fillHeight()
   }
 
   #noteFailure() {

@@ -8,7 +8,6 @@ class SessionPanel extends HTMLElement {
 
   connectedCallback() {
     this.#dialog.addEventListener("cancel", (event) => event.preventDefault())
-    this.addEventListener("signed-in", () => this.#dialog.close())
   }
 
   // Actions
@@ -16,6 +15,10 @@ class SessionPanel extends HTMLElement {
   show() {
     if (!this.#dialog.open) this.#dialog.showModal()
     this.querySelector("input[name=email]").focus()
+  }
+
+  close() {
+    this.#dialog.close()
   }
 
   // Internal

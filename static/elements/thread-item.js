@@ -15,7 +15,7 @@ export function makeItem(thread, { members, isOpen }) {
   const text = build("span", { class: "person__text" }, name, build("span", { class: "small person__last", dir: "auto", text: sayLast(thread) }))
   const side = build("span", { class: "person__side" }, makeTime(thread), makeCount(thread))
   const attributes = { class: thread.unread ? "person person--unread" : "person", href: `#${thread.id}`, "aria-current": isOpen ? "true" : null, data: { thread: thread.id } }
-  return build("li", {}, build("a", attributes, makeFace(person), text, side))
+  return build("li", { data: { key: thread.id } }, build("a", attributes, makeFace(person), text, side))
 }
 
 /** Make the pill that says since when somebody waits: honey, and clay when it has been too long. */

@@ -1,6 +1,6 @@
 /* <thread-list>: the conversations of a Professional or companion, by need. Tells `more` when its end comes into view. */
 
-import { part, setText } from "../helpers/build.js"
+import { part, setChildren, setText } from "../helpers/build.js"
 import { t } from "../helpers/words.js"
 import { queueOf } from "../models/queue.js"
 import { makeItem } from "./thread-item.js"
@@ -45,7 +45,7 @@ class ThreadList extends HTMLElement {
   #showSection(name, threads, { members, open }) {
     const section = part(this, name)
     section.hidden = !threads.length
-    section.querySelector("ul").replaceChildren(...threads.map((thread) => makeItem(thread, { members, isOpen: thread === open })))
+    setChildren(section.querySelector("ul"), threads.map((thread) => makeItem(thread, { members, isOpen: thread === open })))
   }
 
   #keepFocus(action) {

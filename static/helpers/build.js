@@ -20,6 +20,23 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text
 }
 
+/**
+ * Put children into an element. One that looks the same as the one of its data-key (or place) there leaves it alone: what is
+ * being clicked, focused or read out stays itself.
+ */
+export function setChildren(element, children) {
+  const present = new Map(Array.from(element.children, (child, index) => [child.dataset.key ?? index, child]))
+  const wanted = children.map((child, index) => sameOf(child, present.get(child.dataset.key ?? index)))
+  for (const child of present.values()) if (!wanted.includes(child)) child.remove()
+  let place = element.firstElementChild
+  for (const child of wanted) {
+    if (child === place) place = place.nextElementSibling
+    else element.insertBefore(child, place)
+  }
+}
+
+const sameOf = (child, known) => (known?.isEqualNode(child) ? known : child)
+
 function setAttribute(element, name, value) {
   if (value === true) element.setAttribute(name, "")
   else if (value !== false && value != null) element.setAttribute(name, value)

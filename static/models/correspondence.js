@@ -48,8 +48,7 @@ export class Correspondence extends EventTarget {
   }
 
   static async of(account, order) {
-    const key = await draftKey().catch(() => null)
-    return new Correspondence(account, await Safe.open(account.id, key), order)
+    return new Correspondence(account, await Safe.open(account.id, await draftKey()), order)
   }
 
   get unreadThreads() {

@@ -4,9 +4,15 @@ import { Refusal, get, post, remove } from "../helpers/api.js"
 
 const tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel("ailo") : null
 
-export const signIn = async (email, password) => (await post("/api/session", { email, password })).account
 export const currentAccount = async () => (await get("/api/account")).account
 export const draftKey = async () => (await get("/api/account/draft-key")).key
+
+/** Begin a session, and tell the other tabs of this browser, which share it. */
+export async function signIn(email, password) {
+  const { account } = await post("/api/session", { email, password })
+  tabs?.postMessage({ signedIn: account.id })
+  return account
+}
 
 /** End the session here and tell the other tabs of this browser. A session that is over already is no error. */
 export async function signOut(account) {
@@ -21,6 +27,11 @@ export async function signOut(account) {
 /** Call back when another tab of this browser signs the account out. */
 export function onSignOutElsewhere(account, callback) {
   tabs?.addEventListener("message", ({ data }) => data?.signedOut === account.id && callback())
+}
+
+/** Call back when another tab of this browser signs the account in. */
+export function onSignInElsewhere(account, callback) {
+  tabs?.addEventListener("message", ({ data }) => data?.signedIn === account.id && callback())
 }
 
 /** Name the page where a role is at home. */

@@ -78,6 +78,7 @@ export class Thread extends EventTarget {
     this.participants = participants.map((participant) => this.#neverBack(participant)).sort(byRole)
     const isBehind = last_seq < this.lastSeq || read_seq < this.readSeq
     if (!isBehind) Object.assign(this, { lastSeq: last_seq, readSeq: read_seq, unread, waitingSince: waiting_since, last })
+    if (read_seq < this.readSeq) this.#sendRead(this.readSeq) // The mark was lost with the line that carried it.
     if (this.history.isLoaded && this.lastSeq > this.history.last) this.history.catchUp()
     this.#tell("change")
     this.#tell("marks")
@@ -100,7 +101,7 @@ export class Thread extends EventTarget {
   /** The reader has seen everything there is; tell the service if it does not know. */
   markRead() {
     const seq = this.history.last
-    if (seq <= this.readSeq || !this.#send({ type: "read", thread: this.id, seq })) return
+    if (seq <= this.readSeq || !this.#sendRead(seq)) return
     this.noteRead(this.#reader.id, seq)
   }
 
@@ -131,6 +132,10 @@ export class Thread extends EventTarget {
   }
 
   // Internal
+
+  #sendRead(seq) {
+    return this.#send({ type: "read", thread: this.id, seq })
+  }
 
   #advance(message) {
     const isNext = message.seq === this.lastSeq + 1

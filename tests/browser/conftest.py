@@ -137,6 +137,7 @@ class Visitors:
     complaints: list[str] = field(default_factory=list)
     contexts: list[BrowserContext] = field(default_factory=list)
     tolerated: tuple[str, ...] = ()
+    sessions: dict[str, Any] = field(default_factory=dict)
 
     async def context(self, **options: Any) -> BrowserContext:
         context = await self.browser.new_context(base_url=self.url, **{"locale": "fr-FR", "viewport": WIDE, **options})
@@ -146,9 +147,11 @@ class Visitors:
         return context
 
     async def page_of(self, person: Person, path: str = "/", **options: Any) -> Page:
-        """Open a page of somebody who is signed in already, in a browser of their own."""
-        context = await self.context(**options)
-        await sign_in_quietly(context, self.url, person)
+        """Open a page of somebody who is signed in already, in a browser of its own; their session is one and the same."""
+        context = await self.context(storage_state=self.sessions.get(person.email), **options)
+        if person.email not in self.sessions:
+            await sign_in_quietly(context, self.url, person)
+            self.sessions[person.email] = await context.storage_state()
         return await self.another_page(context, path)
 
     async def another_page(self, context: BrowserContext, path: str = "/") -> Page:
@@ -170,6 +173,7 @@ class Visitors:
 
 
 async def sign_in_quietly(context: BrowserContext, url: str, person: Person) -> None:
+    """Sign in past the page: the cookie comes to all pages of this context."""
     answer = await context.request.post(
         "/api/session", data={"email": person.email, "password": PASSWORD}, headers={"Origin": url}
     )

@@ -1,11 +1,12 @@
 """Two people talk, each in a browser of their own."""
 
 import re
+from uuid import UUID
 
 import pytest
 from playwright.async_api import Page, WebSocketRoute, expect
 
-from tests.browser.conftest import Pair, Service, Visitors, bubble, post, shoot, sign_in_quietly, write
+from tests.browser.conftest import PASSWORD, Pair, Service, Visitors, bubble, post, shoot, sign_in_quietly, write
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -120,7 +121,7 @@ async def test_an_ended_session_begins_again_in_place(visitors: Visitors, pair: 
     await expect(member.locator("member-page")).to_be_hidden()
     await shoot(member, "member-session-ended-wide")
     await member.fill("input[name=email]", pair.member.email)
-    await member.fill("input[name=password]", "une phrase pour entrer")
+    await member.fill("input[name=password]", PASSWORD)
     await member.keyboard.press("Enter")
     await expect(member.locator("#composer")).to_be_focused()
     await expect(member.locator("#composer")).to_have_value("Une phrase commencée")
@@ -239,3 +240,38 @@ async def test_a_clock_wrong_by_a_day_changes_nothing(visitors: Visitors, pair: 
     professional = await visitors.another_page(context, f"/dashboard#{pair.thread}")
     await expect(professional.locator(".person .wait")).to_contain_text("1 min")
     await expect(professional.locator(".day time")).to_have_text("aujourd’hui")
+
+
+async def test_a_failed_sign_out_is_told(visitors: Visitors, pair: Pair) -> None:
+    visitors.tolerate("ERR_FAILED")
+    member = await visitors.page_of(pair.member)
+    await member.route("**/api/session", lambda route: route.abort())
+    await member.click("[popovertarget=account-menu]")
+    await member.get_by_role("button", name="Se déconnecter").click()
+    await expect(member.get_by_role("alert").get_by_text("Vous n’êtes pas déconnecté·e")).to_be_visible()
+
+
+async def test_signing_in_again_is_enough_for_all_tabs(visitors: Visitors, pair: Pair) -> None:
+    visitors.tolerate("401")
+    first = await visitors.page_of(pair.member)
+    second = await visitors.another_page(first.context)
+    await first.context.request.delete("/api/session", headers={"Origin": visitors.url})
+    await expect(first.get_by_text("Votre session est terminée")).to_be_visible()
+    await expect(second.get_by_text("Votre session est terminée")).to_be_visible()
+    await second.fill("input[name=email]", pair.member.email)
+    await second.fill("input[name=password]", PASSWORD)
+    await second.keyboard.press("Enter")
+    await expect(first.locator("member-page")).to_be_visible()
+    await expect(first.get_by_text("En direct")).to_be_visible()
+
+
+async def test_ids_of_messages_are_ordered_by_time(visitors: Visitors, pair: Pair) -> None:
+    member = await visitors.page_of(pair.member)
+    ids = await member.evaluate("""async () => {
+      const { uuid7 } = await import("/static/helpers/uuid.js")
+      const ids = []
+      for (let n = 0; n < 5; n += 1) { ids.push(uuid7()); await new Promise((done) => setTimeout(done, 3)) }
+      return ids
+    }""")
+    assert ids == sorted(ids)
+    assert {UUID(each).version for each in ids} == {7}
