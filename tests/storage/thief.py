@@ -18,7 +18,7 @@ from storage.guarding import Guard
 from storage.keyholes import Cookie, stretch
 from storage.keyring import Keyring, load
 from storage.primitives import KEY_BYTES, canonical, decrypt_named, shared_key
-from storage.sealing import Place, unpadded
+from storage.sealing import Place
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Thief:
     @property
     def messages(self) -> set[str]:
         """The texts that were read."""
-        return {unpadded(plain).decode() for plain in self.opened.get("message", set())}
+        return {plain.rstrip(b"\0")[:-1].decode() for plain in self.opened.get("message", set())}
 
     # What there is to open
 
