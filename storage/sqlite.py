@@ -53,6 +53,13 @@ class _Statements:
 class _Connection(aiosqlite.Connection):
     """An aiosqlite connection that runs a whole piece of work in one hop to its thread, rather than one hop a statement."""
 
+    async def open(self) -> None:
+        try:
+            await self
+        except BaseException:
+            await asyncio.to_thread(self._thread.join)  # its thread must not outlive the loop that it answers to
+            raise
+
     async def work(self, begin: str, work: Callable[[Any], Awaitable[T]]) -> T:
         return cast("T", await self._execute(self._work, begin, work))  # type: ignore[no-untyped-call]
 
@@ -122,6 +129,8 @@ class SQLite:
         try:
             found = await reader.execute_fetchall("pragma integrity_check")
             return [str(row[0]) for row in found if row[0] != "ok"]
+        except sqlite3.DatabaseError as error:
+            return [f"it cannot be read: {error.sqlite_errorname}"]
         finally:
             self._idle.put_nowait(reader)
 
@@ -172,7 +181,7 @@ async def _connect(path: Path, *, read_only: bool) -> _Connection:
         return connection
 
     connection = _Connection(connector, 64)
-    await connection
+    await connection.open()
     try:
         await _set_up(connection, read_only=read_only)
     except BaseException:
