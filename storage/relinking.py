@@ -38,7 +38,7 @@ class Outcome(Enum):
 
 
 async def relink_all(store: Store) -> AsyncIterator[None]:
-    """Link every thread anew that has links of an older key. Yields after each transaction."""
+    """Link every thread anew in which something is of an older key. Yields after each transaction."""
     before = b""
     while found := await store.database.read(lambda reader, before=before: _next(reader, store.guard, before)):  # type: ignore[misc]
         before, is_due = found
@@ -49,15 +49,19 @@ async def relink_all(store: Store) -> AsyncIterator[None]:
 
 
 async def _next(reader: Reader, guard: Guard, before: bytes) -> tuple[bytes, bool] | None:
-    """The thread after this one, and whether any of its links is of an older key. A thread is read at a time."""
+    """The thread after this one, and whether any of its links or bodies is of an older key. A thread is read at a time."""
     row = await reader.row("select thread from messages where thread > :before order by thread limit 1", before=before)
     if row is None:
         return None
-    older = await reader.row(
-        "select 1 from messages where thread = :thread and substr(link, 2, 8) <> :newest limit 1",
-        thread=row["thread"], newest=guard.keyring.newest.id,
+    newest = guard.keyring.newest.id
+    older = {f"key_{number}": name for number, name in enumerate(guard.keyring.by_id) if name != newest}
+    names = ", ".join(f":{name}" for name in older)
+    found = await reader.row(
+        "select 1 from messages where thread = :thread"  # noqa: S608 (made of the names above)
+        f" and (substr(link, 2, 8) <> :newest or substr(body, 2, 8) in ({names})) limit 1",
+        thread=row["thread"], newest=newest, **older,
     )  # fmt: skip
-    return row["thread"], older is not None
+    return row["thread"], found is not None
 
 
 async def relink_some(tx: Transaction, store: Store, id_: UUID) -> Outcome:
