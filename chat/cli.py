@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from chat import __version__, control, demo, serve
+from chat import __version__, control, demo, recovering, serve
 from chat.commands import (
     AccountAdd,
     Backup,
@@ -21,6 +21,7 @@ from chat.commands import (
     Command,
     Done,
     KeysDrop,
+    KeysRenew,
     KeysRotate,
     KeysStatus,
     ThreadLeave,
@@ -28,11 +29,14 @@ from chat.commands import (
     carry_out,
 )
 from chat.officer_sheet import Mistyped, fingerprint, read_key, sheet
+from chat.recovering import RecoverApply, RecoverRequest
 from chat.rooms import open_rooms
 from chat.words import LANGUAGES
 from storage import house, keyring_copy
 from storage.accounts import Role
 from storage.errors import StorageError, WrongKey
+from storage.keyring import write_private
+from storage.officer import read_request
 from storage.primitives import public_key_of
 from storage.settings import Environment, StorageSettings
 
@@ -142,6 +146,35 @@ def _recover_keyring(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _recover_request(arguments: argparse.Namespace) -> int:
+    password = _password(from_stdin=arguments.password_stdin) if arguments.account else ""
+    if password is None:
+        return _fail("give the first password with --password-stdin, or run this on a terminal to be asked.", MISUSE)
+    return _carry_out(RecoverRequest(str(arguments.file.absolute()), arguments.account, password), arguments)
+
+
+def _recover_answer(arguments: argparse.Namespace) -> int:
+    try:
+        raw = arguments.request.read_bytes()
+        print(recovering.told(read_request(raw)), file=sys.stderr)
+        answered, successor = recovering.answer(raw, _officer_key())
+        write_private(arguments.answer.absolute(), answered, replace=False)
+    except Mistyped as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}.")
+    print(sheet(successor, as_json=arguments.json) if successor else arguments.answer)
+    return 0
+
+
+def _recover_apply(arguments: argparse.Namespace) -> int:
+    return _carry_out(RecoverApply(str(arguments.file.absolute())), arguments)
+
+
+def _keys_renew(arguments: argparse.Namespace) -> int:
+    return _carry_out(KeysRenew(arguments.account), arguments)
+
+
 def _officer_key() -> bytes:
     """From the sheet. On a terminal it is asked for, and not shown."""
     return read_key(getpass.getpass("Recovery key and check: ") if sys.stdin.isatty() else sys.stdin.read())
@@ -241,6 +274,8 @@ def _fill_thread_open(parser: argparse.ArgumentParser) -> None:
 def _fill_keys(actions: "argparse._SubParsersAction[Any]") -> None:
     _add(actions, "rotate", "turn to a fresh root key, and bring everything to it", _keys_rotate)
     _add(actions, "status", "what each root key still keeps", _keys_status)
+    renew = _add(actions, "renew", "after an intrusion: sign out, and renew the keys at the next sign-in", _keys_renew)
+    renew.add_argument("--account", metavar="EMAIL", help="of this account alone")
     drop = _add(actions, "drop", "remove an older root key that keeps nothing", _keys_drop)
     drop.add_argument("id", metavar="ID")
 
@@ -249,6 +284,17 @@ def _fill_recover(actions: "argparse._SubParsersAction[Any]") -> None:
     keyring = _add(actions, "keyring", "open the sealed copy of the root keyring, on a machine that is offline", _recover_keyring)
     keyring.add_argument("sealed", metavar="SEALED", type=Path)
     keyring.add_argument("out", metavar="OUT", type=Path)
+    request = _add(actions, "request", "ask the recovery officer; writes the request file", _recover_request)
+    request.add_argument("file", metavar="FILE", type=Path)
+    what = request.add_mutually_exclusive_group(required=True)
+    what.add_argument("--account", metavar="EMAIL", help="give this account access again, with a first password")
+    what.add_argument("--new-officer", action="store_true", help="put another officer in the place of the present one")
+    request.add_argument("--password-stdin", action="store_true", help="read the first password from standard input")
+    answer = _add(actions, "answer", "answer a request, with the officer's key, on a machine that is offline", _recover_answer)
+    answer.add_argument("request", metavar="REQUEST", type=Path)
+    answer.add_argument("answer", metavar="ANSWER", type=Path)
+    apply = _add(actions, "apply", "carry out the officer's answer", _recover_apply)
+    apply.add_argument("file", metavar="ANSWER", type=Path)
 
 
 if __name__ == "__main__":

@@ -3,17 +3,21 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
+from chat import recovering
 from chat.accounts import CannotDo, Misuse, Person, add_account
 from chat.errors import NotFound
 from chat.ids import new_id, read_id
 from chat.key_status import facts, told
+from chat.recovering import RecoverApply, RecoverRequest
 from chat.rooms import Rooms
-from storage import accounts, backup
+from storage import accounts, backup, sessions
 from storage.accounts import Account, Role
 from storage.check import check_all
+from storage.database import Transaction
 from storage.errors import Refused
 
 
@@ -67,7 +71,27 @@ class KeysDrop(msgspec.Struct, frozen=True, tag="keys drop"):
     id: str
 
 
-Command = AccountAdd | ThreadOpen | ThreadLeave | Backup | Check | KeysRotate | KeysStatus | KeysDrop
+class KeysRenew(msgspec.Struct, frozen=True, tag="keys renew"):
+    """`ailo keys renew`: of one account, or of all."""
+
+    email: str | None
+
+
+Command = (
+    (
+)
+    AccountAdd
+    | ThreadOpen
+    | ThreadLeave
+    | Backup
+    | Check
+    | KeysRotate
+    | KeysStatus
+    | KeysDrop
+    | KeysRenew
+    | RecoverRequest
+    | RecoverApply
+)
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -175,6 +199,34 @@ async def _drop_key(rooms: Rooms, command: KeysDrop) -> Done:
     return Done(0, "The key is no longer in the keyring.", {"dropped": name.hex()})
 
 
+async def _renew_keys(rooms: Rooms, command: KeysRenew) -> Done:
+    """Sign everybody concerned out; their keys are renewed when they sign in again."""
+    store = rooms.store
+    one = await _find(rooms, command.email) if command.email else None
+    if command.email and one is None:
+        raise CannotDo("There is no account with this address.")
+
+    async def write(tx: Transaction) -> list[UUID]:
+        found = [one.id] if one else await accounts.all_ids(tx)
+        for account in found:
+            await accounts.ask_renewal(tx, account, store.clock())
+            await sessions.end_all(tx, account)
+        return found
+
+    found = await store.database.write(write)
+    for account in found:
+        rooms.hub.end_others(account, b"")
+    return Done(0, f"{len(found)} accounts were signed out; their keys are renewed when they sign in again.")
+
+
+async def _request_recovery(rooms: Rooms, command: RecoverRequest) -> Done:
+    return Done(0, await recovering.request(rooms, command))
+
+
+async def _apply_recovery(rooms: Rooms, command: RecoverApply) -> Done:
+    return Done(0, await recovering.apply(rooms, command))
+
+
 _COMMANDS: dict[type, Callable[..., Awaitable[Done]]] = {
     AccountAdd: _add_account,
     ThreadOpen: _open_thread,
@@ -184,4 +236,7 @@ _COMMANDS: dict[type, Callable[..., Awaitable[Done]]] = {
     KeysRotate: _rotate,
     KeysStatus: _key_status,
     KeysDrop: _drop_key,
+    KeysRenew: _renew_keys,
+    RecoverRequest: _request_recovery,
+    RecoverApply: _apply_recovery,
 }

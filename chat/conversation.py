@@ -12,13 +12,14 @@ from chat.errors import NotAllowed, NotFound, TooLong
 from chat.frames import LONGEST_TEXT, Message, ReadMark, ThreadEntry, Types, moment
 from chat.hub import Hub, Listener
 from chat.taking_part import TakingPart
-from storage import messages, threads
+from storage import messages, service_posts, threads
 from storage.accounts import Role
 from storage.database import Reader
 from storage.errors import CannotOpen, Stalled
 from storage.group_commit import GroupCommit, Marked, MarkRead, Outcome, Post, Posted, Refusal
 from storage.messages import SealedMessage
 from storage.sealing import Place, seal, unseal
+from storage.service_posts import ServicePost
 from storage.store import Store
 from storage.threads import Order
 from storage.unlocked import OpenEpoch, Unlocked
@@ -119,6 +120,20 @@ class Conversation:
             raise answer
         return answer if answer.is_new else Accepted(await self._kept(who, thread, id_), is_new=False)
 
+    async def post_from_service(self, post: ServicePost) -> Accepted:
+        """Post what the service has to say. Raises NotFound or Stalled."""
+        for _ in range(3):
+            item = await self._store.database.read(lambda reader: service_posts.prepared(reader, self._store.guard, post))
+            outcome = await self._commits.commit(item) if item else Refusal.ABSENT
+            if outcome is not Refusal.MOVED:
+                break
+        if item is None or not isinstance(outcome, Posted):
+            raise NotFound
+        message = Message(post.id, post.thread, outcome.seq, post.origin, post.kind, moment(outcome.at), post.text)
+        if outcome.is_new:
+            self._hub.tell_message(item.others, post.thread, outcome.seq, frames.encode(message), None)
+        return Accepted(message, outcome.is_new)
+
     async def must_take_part(self, who: Unlocked, thread: UUID) -> None:
         """Raise NotFound unless somebody takes part in a thread."""
         await self._access.latest(who, thread)
@@ -180,14 +195,19 @@ class Conversation:
     async def _opened(self, reader: Reader, who: Unlocked, row: SealedMessage) -> Message:
         """Unseal a message. One that was tampered with is shown as broken, without a word of it, and raises the alarm."""
         try:
-            epoch = await who.epoch(reader, self._store.guard, row.thread, row.epoch) if row.is_linked else None
-            text = unseal(epoch.message_key, row.body, row.place) if epoch else None
+            text = await self._text(reader, who, row) if row.is_linked else None
         except CannotOpen:
             text = None
         if text is None:
             log.error("alert: message %d of thread %s is not as it was written", row.seq, row.thread)
         kind = row.kind if text is not None else KIND_BROKEN
         return Message(row.id, row.thread, row.seq, row.author, kind, moment(row.at), text or "")
+
+    async def _text(self, reader: Reader, who: Unlocked, row: SealedMessage) -> str:
+        epoch = await who.epoch(reader, self._store.guard, row.thread, row.epoch)
+        if row.kind == KIND_TEXT:
+            return unseal(epoch.message_key, row.body, row.place)
+        return service_posts.unsealed(self._store.guard, epoch.secret, row)
 
     # The list
 

@@ -24,6 +24,7 @@ class Rooms:
     store: Store
     commits: GroupCommit
     hub: Hub
+    access: Access
     conversation: Conversation
     taking_part: TakingPart
     own_keys: OwnKeys
@@ -46,6 +47,6 @@ async def open_rooms(settings: StorageSettings, clock: Clock = wall_clock) -> As
                 own_keys = OwnKeys(store, sign_ins, access, hub)
                 notes = Notes(store, access)
                 conversation = Conversation(store, commits, hub, access, taking_part)
-                yield Rooms(store, commits, hub, conversation, taking_part, own_keys, notes, sign_ins, Rotation(store))
+                yield Rooms(store, commits, hub, access, conversation, taking_part, own_keys, notes, sign_ins, Rotation(store))
         finally:
             sign_ins.close()

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from storage.database import Reader, Row, Transaction
 from storage.errors import Damaged
-from storage.errors import Damaged
 from storage.guarding import Guard, Guarded
 from storage.keyholes import AccountKey
 from storage.primitives import Part
@@ -151,6 +150,11 @@ async def by_id(reader: Reader, guard: Guard, account: UUID) -> Account | None:
     """The account with this id. Raises CannotOpen when its row is not as the service wrote it."""
     row = await reader.row("select * from accounts where id = :id", id=account.bytes)
     return _account(guard, row) if row else None
+
+
+async def all_ids(reader: Reader) -> list[UUID]:
+    """Every account."""
+    return [UUID(bytes=row["id"]) for row in await reader.rows("select id from accounts order by id")]
 
 
 async def staff(reader: Reader, guard: Guard) -> list[Account]:

@@ -71,9 +71,10 @@ def may_bring_new_keys(before: Roster, after: Roster) -> bool:
 
 
 async def _check_giver(reader: Reader, key: AccountKey, roster: Roster) -> None:
-    """The reader's own grant must come from the roster's giver, or from the reader, who had checked it then (a renewal)."""
+    """The reader's own grant must come from the roster's giver; or from the reader, who had checked it then (a renewal); or
+    from the recovery officer, who checks the chain in the same way before giving anything back."""
     grant = await rosters.grant_of(reader, roster.thread, roster.number, key.account)
-    if grant is None or grant.giver_key not in {roster.giver_key, key.public_key}:
+    if grant is None or grant.giver_key not in {roster.giver_key, key.public_key, roster.officer}:
         raise Damaged("a roster has no grant from who it names as its giver")
     open_grant(grant.body, key.private_key, grant.giver_key, key.account, roster)
 

@@ -5,7 +5,6 @@ why; and a grant of the secret to each of them and to the recovery officer. Rost
 authenticated by the root key; a grant is bound to its roster. A change of participants begins a new epoch.
 """
 
-import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
@@ -20,6 +19,7 @@ from storage.primitives import (
     encrypt,
     key_id,
     keyed_hash,
+    parts_of,
     public_key_of,
     random_bytes,
     shared_key,
@@ -73,7 +73,7 @@ class Roster:
     def decoded(cls, raw: bytes) -> "Roster":
         """Read a roster back. Raises Damaged when the bytes are none."""
         try:
-            purpose, *parts = _parts_of(raw)
+            purpose, *parts = parts_of(raw)
             if purpose != b"ailo.roster.1" or len(parts) < 9 or (len(parts) - 9) % 6:
                 raise ValueError
             seats = tuple(_seat(parts[at : at + 6]) for at in range(9, len(parts), 6))
@@ -89,7 +89,7 @@ class Roster:
                 giver_key=parts[8],
                 seats=seats,
             )
-        except (ValueError, struct.error):
+        except ValueError:
             raise Damaged("a roster cannot be read") from None
 
     def hash(self) -> bytes:
@@ -103,16 +103,6 @@ class Roster:
     def accounts(self) -> tuple[UUID, ...]:
         """Who takes part."""
         return tuple(seat.account for seat in self.seats)
-
-
-def _parts_of(raw: bytes) -> Iterable[bytes]:
-    at = 0
-    while at < len(raw):
-        (size,) = struct.unpack_from(">I", raw, at)
-        at += 4 + size
-        if at > len(raw):
-            raise ValueError
-        yield raw[at - size : at]
 
 
 def _seat(parts: list[bytes]) -> Seat:

@@ -58,8 +58,11 @@ class Marked:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A sealed message to commit. ``others`` are the epoch's participants but the author; ``waits`` whether its author is
-    the member, who waits for an answer from then on. ``at`` is now, unless a history is brought in."""
+    """A sealed message to commit. ``others`` are the epoch's participants but the author.
+
+    ``waits`` says whether its author is the member, who waits for an answer from then on; None changes nothing in that.
+    ``at`` is now, unless a history is brought in.
+    """
 
     thread: UUID
     epoch: int
@@ -68,7 +71,7 @@ class Post:
     kind: str
     body: bytes
     others: tuple[UUID, ...]
-    waits: bool
+    waits: bool | None
     at: int | None = None
 
 
@@ -194,7 +197,7 @@ class _Group:
         message = SealedMessage(post.thread, seq, post.id, post.epoch, post.author, post.kind, at, post.body, linked)
         if not await messages.add(self._tx, message):
             return await self._repeated(post)
-        waiting_since = (thread.waiting_since or at) if post.waits else None
+        waiting_since = _waiting_since(thread, post, at)
         self._threads[thread.id] = replace(thread, last_seq=seq, last_at=at, last_link=linked, waiting_since=waiting_since)
         self._changed.add(thread.id)
         self._marks[thread.id, post.author] = seq
@@ -232,3 +235,9 @@ class _Group:
             if not has_unread:
                 self._owed.get(id_, set()).discard(account)
             await notices.settle(self._tx, account, id_, has_unread=has_unread, due_at=self._due_at)
+
+
+def _waiting_since(thread: Thread, post: Post, at: int) -> int | None:
+    if post.waits is None:
+        return thread.waiting_since
+    return (thread.waiting_since or at) if post.waits else None

@@ -24,6 +24,7 @@ __all__ = [
     "equal",
     "key_id",
     "keyed_hash",
+    "parts_of",
     "public_key_of",
     "random_bytes",
     "shared_key",
@@ -51,6 +52,18 @@ def canonical(purpose: bytes, *parts: Part) -> bytes:
         raw = _bytes_of(part)
         encoded += (struct.pack(">I", len(raw)), raw)
     return b"".join(encoded)
+
+
+def parts_of(raw: bytes) -> list[bytes]:
+    """The purpose and the parts of what ``canonical`` encoded. Raises ValueError when it is no such thing."""
+    parts, at = [], 0
+    while at < len(raw):
+        size = int.from_bytes(raw[at : at + 4], "big")
+        at += 4 + size
+        if at > len(raw):
+            raise ValueError("a part is cut")
+        parts.append(raw[at - size : at])
+    return parts
 
 
 def _bytes_of(part: Part) -> bytes:

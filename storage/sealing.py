@@ -11,13 +11,20 @@ from uuid import UUID
 from storage.epochs import MessageKey
 from storage.errors import Damaged, WrongKey
 from storage.primitives import (
+    KEY_BYTES,
     VERSION,
     canonical,
+    decrypt,
     decrypt_named,
+    encrypt,
     encrypt_named,
     equal,
     key_name_of,
     keyed_hash,
+    parts_of,
+    public_key_of,
+    random_bytes,
+    shared_key,
 )
 
 PADDING_STEP = 256
@@ -47,6 +54,33 @@ def unseal(key: MessageKey, body: bytes, place: Place) -> str:
     if key_name_of(body) != key.id:
         raise WrongKey("the message was sealed under another key")
     return unpadded(decrypt_named(key.key, body, place.encoded())).decode()
+
+
+def seal_to_epoch(epoch_key: bytes, text: str, place: Place) -> bytes:
+    """Encrypt for whoever holds the secret of the epoch with this public key: an ephemeral public key, then the value.
+
+    The ephemeral private key is forgotten at once: not even the service opens it again.
+    """
+    private_key = random_bytes(KEY_BYTES)
+    public_key = public_key_of(private_key)
+    inside = canonical(b"ailo.service.1", place.kind, place.author, text)
+    return public_key + encrypt(shared_key(private_key, epoch_key), padded(inside), _service_place(public_key, place))
+
+
+def unseal_from_service(epoch_private_key: bytes, sealed: bytes, place: Place) -> str:
+    """Read what ``seal_to_epoch`` made. Raises CannotOpen when it was not made for this epoch and place."""
+    public_key, value = sealed[:KEY_BYTES], sealed[KEY_BYTES:]
+    if len(public_key) != KEY_BYTES:
+        raise Damaged("a message of the service is cut")
+    inside = unpadded(decrypt(shared_key(epoch_private_key, public_key), value, _service_place(public_key, place)))
+    purpose, kind, origin, text = parts_of(inside)
+    if (purpose, kind, origin) != (b"ailo.service.1", place.kind.encode(), place.author.bytes):
+        raise Damaged("a message of the service is not what its row says")
+    return text.decode()
+
+
+def _service_place(public_key: bytes, place: Place) -> bytes:
+    return canonical(b"ailo.to-epoch.1", public_key, place.encoded())
 
 
 def padded(raw: bytes) -> bytes:

@@ -26,7 +26,7 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(repr=False)
 class Store:
     """An open data directory. ``clock`` gives ms since 1970; ``officer`` is the recovery officer's public key, or empty.
 
