@@ -118,7 +118,8 @@ class DashboardPage extends CorrespondencePage {
     const name = thread.member ? sayName(thread.member, members) : ""
     this.#showBar(thread, name)
     this.querySelectorAll("access-list").forEach((list) => list.show(thread, this.account))
-    this.#conversation.show(thread, { placeholder: t("Répondre à {name}…", { name }), empty: makeEmpty(name) })
+    const placeholder = t("Répondre à {name}…", { name: thread.member?.first_name ?? "" })
+    this.#conversation.show(thread, { placeholder, empty: makeEmpty(name) })
   }
 
   #showBar({ member, waitingSince }, name) {

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import (
     NARROW,
@@ -30,6 +30,9 @@ LOOKS: dict[str, dict[str, Any]] = {
     "320": {"viewport": NARROW},
     "forced-colours": {"viewport": WIDE, "forced_colors": "active"},
 }
+
+# The narrowest is the phone's again, and the system's own colours are not seen by axe.
+LOOKED_AT_ONLY = ("320", "forced-colours")
 
 TALK = [
     "Bonjour Claire, je me permets de vous écrire après une réunion difficile.",
@@ -63,7 +66,8 @@ async def talk(service: Service, visitors: Visitors, pair: Pair) -> Pair:
 async def check(page: Page, name: str) -> None:
     await assert_no_sideways_scroll(page)
     await shoot(page, name)
-    await assert_accessible(page)
+    if not name.endswith(LOOKED_AT_ONLY):
+        await assert_accessible(page)
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -144,6 +148,24 @@ async def test_an_unknown_page_is_kind(visitors: Visitors) -> None:
     await page.goto("/nulle-part")
     await expect(page.get_by_role("heading")).to_have_text("Cette page n’existe pas")
     await check(page, "not-found-wide")
+
+
+async def test_what_the_service_wrote_is_shown_as_that(visitors: Visitors, talk: Pair) -> None:
+    context = (await visitors.page_of(talk.member)).context
+
+    async def relabel(route: Route) -> None:
+        answer = await (await route.fetch()).json()
+        for message, kind in zip(answer["messages"], ["welcome", "lesson", "email"], strict=False):
+            message["kind"] = kind
+        answer["messages"][1]["text"] = "Le oui automatique\n\nCette semaine, repérez une seule fois où vous dites oui."
+        await route.fulfill(json=answer)
+
+    page = await context.new_page()
+    await page.route("**/messages?*", relabel)
+    await page.goto("/member")
+    await expect(page.get_by_text("Un mot d’accueil, envoyé par Ailo")).to_be_attached()
+    await expect(page.locator(".letter__title")).to_have_text("Le oui automatique")
+    await check(page, "member-letters-wide")
 
 
 async def test_written_text_stays_text(visitors: Visitors, pair: Pair) -> None:
