@@ -84,7 +84,8 @@ class Thief:
                 continue
             owner = owners[place[2].bytes if place[0] == "keyholes" else place[3].bytes]  # type: ignore[union-attr]
             inner = self._unguarded(value, place)
-            kind, at = ("password", 48) if place[0] == "keyholes" else ("session", 0)
+            kind = str(place[3]) if place[0] == "keyholes" else "session"
+            at = 1 + 16 + 32 if kind == "password" else 0
             where = canonical(b"ailo.keyhole.1", kind, _id(owner["id"]), owner["generation"], owner["public_key"])
             if inner:
                 yield Lock("keyhole", inner[at:], where)
@@ -147,9 +148,9 @@ class Thief:
     def _stretched(self) -> Iterator[bytes]:
         """Guess each password on each keyhole whose guard is off."""
         for value, place in self._guarded():
-            if place[0] == "keyholes" and (body := self._unguarded(value, place)):
+            if "password" in place and (body := self._unguarded(value, place)):
                 for password in self.passwords:
-                    guess = stretch(password, body[:16], int(str(place[4])))
+                    guess = stretch(password, body[1:17], int(str(place[4])))
                     yield from (guess.verifier, guess.wrapping)
 
 

@@ -1,0 +1,106 @@
+"""The house: made once, whole or not at all, and refused with another's keyring."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from storage import house
+from storage.errors import DatabaseRefused, KeyringRefused
+from storage.guarding import Guard
+from storage.keyring import create, load
+from storage.migrations import migrate
+from storage.primitives import public_key_of
+from storage.settings import StorageSettings
+from storage.sqlite import open_sqlite
+from tests.cast import settings_in
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> StorageSettings:
+    return settings_in(tmp_path / "made" / "with" / "parents")
+
+
+async def officer_of(settings: StorageSettings, guard: Guard | None = None) -> bytes:
+    database = await open_sqlite(settings.database)
+    try:
+        return await house.officer(database, guard or Guard(load(settings.keys)))
+    finally:
+        await database.close()
+
+
+async def test_the_officers_key_is_given_once(settings: StorageSettings) -> None:
+    officer = await house.build(settings)
+    assert officer is not None
+    assert officer.public_key == public_key_of(officer.private_key)
+    assert await officer_of(settings) == officer.public_key
+    assert all(officer.private_key not in path.read_bytes() for path in settings.data.parent.rglob("*") if path.is_file())
+
+
+async def test_without_recovery_there_is_no_officer(settings: StorageSettings) -> None:
+    assert await house.build(settings, with_recovery=False) is None
+    assert await officer_of(settings) == b""
+
+
+async def test_only_its_owner_may_enter_whatever_the_umask(settings: StorageSettings) -> None:
+    before = os.umask(0)
+    try:
+        await house.build(settings)
+    finally:
+        os.umask(before)
+    assert settings.data.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in (*settings.data.iterdir(), settings.keys)} == {0o600}
+
+
+async def test_a_house_that_stands_is_left_as_it_is(settings: StorageSettings) -> None:
+    await house.build(settings)
+    before = settings.database.read_bytes(), settings.keys.read_bytes()
+    with pytest.raises(DatabaseRefused, match="nothing was changed"):
+        await house.build(settings)
+    assert (settings.database.read_bytes(), settings.keys.read_bytes()) == before
+
+
+async def test_a_keyring_that_is_there_is_left_as_it_is(settings: StorageSettings) -> None:
+    create(settings.keys)
+    with pytest.raises(KeyringRefused, match="left as it is"):
+        await house.build(settings)
+    assert not settings.database.exists()
+
+
+async def test_a_foreign_keyring_is_refused(settings: StorageSettings, tmp_path: Path) -> None:
+    await house.build(settings)
+    with pytest.raises(KeyringRefused, match="set AILO_KEYS"):
+        await officer_of(settings, Guard(create(tmp_path / "foreign.json")))
+
+
+async def test_an_altered_row_of_the_house_is_refused(settings: StorageSettings) -> None:
+    await house.build(settings)
+    database = await open_sqlite(settings.database)
+    await database.write(lambda tx: tx.run("update house set body = zeroblob(65) where name = 'officer'"))
+    await database.write(lambda tx: tx.run("update house set body = x'01' || substr(body, 2)"))
+    await database.close()
+    with pytest.raises((DatabaseRefused, KeyringRefused)):
+        await officer_of(settings)
+
+
+async def test_a_database_without_a_house_is_refused(settings: StorageSettings) -> None:
+    create(settings.keys)
+    settings.data.mkdir()
+    database = await open_sqlite(settings.database)
+    await migrate(database)
+    await database.close()
+    with pytest.raises(DatabaseRefused, match="did not finish"):
+        await officer_of(settings)
+
+
+async def test_what_a_killed_init_left_is_no_house(settings: StorageSettings) -> None:
+    settings.data.mkdir(parents=True)
+    settings.database.with_suffix(".new").write_bytes(b"half")
+    assert await house.build(settings) is not None
+    assert not settings.database.with_suffix(".new").exists()
+
+
+async def test_the_officers_key_is_not_in_a_repr(settings: StorageSettings) -> None:
+    officer = await house.build(settings)
+    assert officer is not None
+    assert repr(officer.private_key) not in repr(officer)
