@@ -78,8 +78,6 @@ class KeysRenew(msgspec.Struct, frozen=True, tag="keys renew"):
 
 
 Command = (
-    (
-)
     AccountAdd
     | ThreadOpen
     | ThreadLeave
