@@ -6,7 +6,7 @@ from uuid import UUID
 
 from storage import messages, rosters, threads
 from storage.database import Reader
-from storage.errors import CannotOpen
+from storage.errors import CannotOpen, Stalled
 from storage.messages import SealedMessage
 from storage.store import Store
 from storage.threads import Thread
@@ -17,8 +17,11 @@ PAGE = 1000
 async def check_all(store: Store) -> list[str]:
     """Everything that is wrong with a store; empty when all is well. Each thread is checked at one point in time."""
     found = [f"database: {line}" for line in await store.database.check()]
-    for id_ in await store.database.read(threads.all_ids):
-        found += await store.database.read(lambda reader, id_=id_: _check_thread(store, reader, id_))  # type: ignore[misc]
+    try:
+        for id_ in await store.database.read(threads.all_ids):
+            found += await store.database.read(lambda reader, id_=id_: _check_thread(store, reader, id_))  # type: ignore[misc]
+    except Stalled as error:
+        found.append(str(error))
     return found
 
 
