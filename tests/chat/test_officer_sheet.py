@@ -3,7 +3,11 @@
 import json
 from base64 import b32decode
 
-from chat.officer_sheet import fingerprint, grouped, sheet
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat.officer_sheet import Mistyped, fingerprint, grouped, read_key, sheet
 from storage.house import Officer
 
 OFFICER = Officer(bytes(range(32)), bytes(range(32, 64)))
@@ -31,3 +35,45 @@ def test_a_fingerprint_is_sixteen_digits() -> None:
 
 def test_what_is_short_is_one_group() -> None:
     assert (grouped("abc"), grouped("abcde")) == ("abc", "abcd-e")
+
+
+def printed(private_key: bytes) -> tuple[str, str]:
+    """The key and its check, as on a sheet."""
+    recovery = json.loads(sheet(Officer(private_key, bytes(32)), as_json=True))["recovery"]
+    return recovery["key"], recovery["check"]
+
+
+keys = st.binary(min_size=32, max_size=32)
+
+
+@given(keys)
+def test_a_key_is_read_as_printed(private_key: bytes) -> None:
+    key, check = printed(private_key)
+    assert read_key(key) == read_key(f"{key}-{check}") == read_key(f"{key} {check}\n") == private_key
+
+
+@given(keys)
+def test_a_key_is_read_however_it_is_typed(private_key: bytes) -> None:
+    key, check = printed(private_key)
+    typed = f" {key.lower().replace('-', ' ')}\n{check.lower()}".replace("o", "0").replace("i", "1").replace("b", "8")
+    assert read_key(typed) == private_key
+
+
+@given(keys, st.integers(0, 51), st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"))
+def test_one_wrong_character_is_a_typing_error(private_key: bytes, at: int, other: str) -> None:
+    key, check = printed(private_key)
+    plain = key.replace("-", "")
+    typed = plain[:at] + other + plain[at + 1 :]
+    if typed != plain:
+        with pytest.raises(Mistyped):
+            read_key(typed + check)
+
+
+@pytest.mark.parametrize("typed", ["", "ABCD", "A" * 51, "A" * 53, "A" * 57, "9" * 52, "é" * 52, "=" * 52, "A" * 51 + "B"])
+def test_what_is_no_key_is_a_typing_error(typed: str) -> None:
+    with pytest.raises(Mistyped):
+        read_key(typed)
+
+
+def test_the_check_stands_on_the_sheet() -> None:
+    assert f"check        {printed(OFFICER.private_key)[1]}\n" in sheet(OFFICER, as_json=False)
