@@ -227,6 +227,12 @@ GUARDED = (
         lambda row: _keyhole_place(UUID(bytes=row["account"]), row["kind"], row["profile"], row["generation"]),
     ),
     Guarded(
+        "recoveries",
+        ("request",),
+        "keyhole",
+        lambda row: _password_place(UUID(bytes=row["account"]), row["profile"], row["generation"]),
+    ),
+    Guarded(
         "sessions",
         ("id",),
         "body",
