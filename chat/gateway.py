@@ -51,6 +51,7 @@ class Queue:
         self._frames: deque[bytes] = deque()
         self._bytes = 0
         self._overflow = overflow
+        self._is_shut = False
         self._has_some = asyncio.Event()
         self._is_short = asyncio.Event()
         self._is_short.set()
@@ -62,6 +63,8 @@ class Queue:
 
     def offer(self, frame: bytes) -> None:
         """Queue a frame."""
+        if self._is_shut:
+            return
         if len(self._frames) >= MOST_QUEUED or self._bytes + len(frame) > MOST_QUEUED_BYTES:
             self.give_up()
             return
@@ -79,6 +82,11 @@ class Queue:
     def give_up(self) -> None:
         """Ask for the connection's end."""
         self._overflow()
+
+    def shut(self) -> None:
+        """Drop what still waits, and take no more: the close frame comes next."""
+        self._is_shut = True
+        self._frames.clear()
 
     async def next(self) -> bytes:
         """The next frame to write."""
@@ -129,12 +137,12 @@ class Connection:
             release.cancel()
             await asyncio.wait([self._reader, release])
             await self._finish(session, writer)
+            await self._close()
         finally:
             writer.cancel()
             release.cancel()
             self._reader.cancel()
             await asyncio.wait([writer, release, self._reader])
-        await self._close()
 
     async def _release(self, session: Session) -> None:
         await asyncio.sleep(HELD_S)
@@ -163,7 +171,12 @@ class Connection:
             drained.cancel()
 
     async def _close(self) -> None:
-        """Say why, and give a browser that was too slow the time to hear it."""
+        """Say why, and give a browser that was too slow the time to hear it.
+
+        The writer, which may be waiting for the socket to drain, is left alone until then: to cancel it there would cancel
+        the close frame's own waiting, for aiohttp lets both wait for one future.
+        """
+        self.queue.shut()
         if self._code is not None and not self._socket.closed:
             with suppress(TimeoutError, ConnectionError):
                 async with asyncio.timeout(HEAR_S if self._code == Close.TOO_SLOW else CLOSE_S):

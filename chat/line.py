@@ -13,6 +13,7 @@ from uuid import UUID
 from chat.frames import Message, Sent, encode
 
 PAGE = 100
+PATIENCE_S = 1.0
 
 Pages = Callable[[UUID, int, int], Awaitable[tuple[list[Message], int] | None]]
 
@@ -68,7 +69,11 @@ class Line:
         else:
             self._outlet.offer(encode(sent))
 
-    async def resume(self, after: Mapping[UUID, int]) -> dict[UUID, int]:
+    async def release(self) -> None:
+        """Send what was held. The browser did not ask for it: like all that is live, it must be kept up with."""
+        await self.resume({}, PATIENCE_S)
+
+    async def resume(self, after: Mapping[UUID, int], patience: float | None = None) -> dict[UUID, int]:
         """Send what followed ``after`` each number; gives the last number of each thread that may be seen."""
         async with self._one_at_a_time:
             starts = {**(self._held or {}), **after}
@@ -76,7 +81,7 @@ class Line:
             self._waiting = dict.fromkeys(starts, 0)
             self._reached = dict(starts)
             try:
-                last = {thread: await self._catch_up(thread, seq) for thread, seq in starts.items()}
+                last = {thread: await self._catch_up(thread, seq, patience) for thread, seq in starts.items()}
             finally:
                 self.let_go()
         return {thread: seq for thread, seq in last.items() if seq is not None and thread in after}
@@ -88,7 +93,7 @@ class Line:
         for frame, _ in answers.values():
             self._outlet.offer(frame)
 
-    async def _catch_up(self, thread: UUID, seq: int) -> int | None:
+    async def _catch_up(self, thread: UUID, seq: int, patience: float | None) -> int | None:
         """Read on until nothing is left that came meanwhile; in that same instant live messages go through again."""
         while True:
             page = await self._pages(thread, seq, PAGE)
@@ -96,7 +101,7 @@ class Line:
                 return None
             found, end = page
             for message in found:
-                await self._outlet.room()
+                await self._room(patience)
                 self._offer_old(message)
                 seq = message.seq
             if not found:
@@ -105,6 +110,14 @@ class Line:
                 self._waiting.pop(thread, None)
                 self._reached.pop(thread, None)
                 return end
+
+    async def _room(self, patience: float | None) -> None:
+        try:
+            async with asyncio.timeout(patience):
+                await self._outlet.room()
+        except TimeoutError:
+            self._outlet.give_up()
+            await self._outlet.room()
 
     def _offer_old(self, message: Message) -> None:
         """A message of the resume; one that this connection has just posted itself is told by its answer alone."""

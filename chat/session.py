@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 from uuid import UUID
 
 from chat import words
@@ -13,6 +14,8 @@ from chat.limits import AccountLimits
 from chat.line import Line, Outlet
 from storage.errors import StorageError
 from storage.unlocked import Unlocked
+
+T = TypeVar("T")
 
 MOST_PENDING = 64
 MOST_NOT_UNDERSTOOD = 10
@@ -82,7 +85,7 @@ class Session:
     async def release(self) -> None:
         """The browser has had its time to resume: live messages go through."""
         await self._after_resume()
-        self._resuming = asyncio.create_task(self._catch_up({}))
+        self._resuming = asyncio.create_task(self._unless_it_fails(self._line.release()))
 
     async def take(self, text: str) -> None:
         """Act on one frame. Waits while too many of this connection's messages wait. Raises Garbled."""
@@ -164,15 +167,15 @@ class Session:
         self._resuming = asyncio.create_task(self._catch_up_and_say(frame.threads))
 
     async def _catch_up_and_say(self, threads: dict[UUID, int]) -> None:
-        last = await self._catch_up(threads)
+        last = await self._unless_it_fails(self._line.resume(threads))
         if last is not None:
             await self._outlet.room()
             self._outlet.offer(encode(Resumed(last)))
 
-    async def _catch_up(self, threads: dict[UUID, int]) -> dict[UUID, int] | None:
-        """Resume. When the store fails, what came meanwhile is lost to this connection: it ends, and another asks again."""
+    async def _unless_it_fails(self, catching_up: Awaitable[T]) -> T | None:
+        """When the store fails, what came meanwhile is lost to this connection: it ends, and another asks again."""
         try:
-            return await self._line.resume(threads)
+            return await catching_up
         except StorageError:
             self._outlet.give_up()
             return None

@@ -122,6 +122,13 @@ class Outlet:
         self.gave_up = True
         self._arrived.set()
 
+    async def until_given_up(self) -> None:
+        """Wait until the connection was asked to end."""
+        while not self.gave_up:
+            self._arrived.clear()
+            async with asyncio.timeout(10):
+                await self._arrived.wait()
+
     async def until(self, kind: str, count: int = 1) -> list[Json]:
         """Wait for this many frames of a type."""
         while len(self.of(kind)) < count:

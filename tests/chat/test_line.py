@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chat import line
 from chat.frames import Message, Sent, encode
 from chat.ids import new_id
 from chat.line import PAGE, Line
@@ -125,6 +126,17 @@ async def test_a_resume_waits_for_a_short_queue() -> None:
     assert threads.told(A) == [1, 2, 3]
 
 
+async def test_who_asked_for_nothing_must_keep_up_with_what_was_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "PATIENCE_S", 0.0)
+    threads = Threads()
+    threads.outlet.short.clear()
+    threads.live(A)
+    release = asyncio.create_task(threads.line.release())
+    await threads.outlet.until_given_up()
+    release.cancel()
+    assert threads.told(A) == []
+
+
 async def test_an_answer_is_given_at_once_when_nothing_waits() -> None:
     threads = Threads()
     threads.own(A)
@@ -184,9 +196,9 @@ async def test_a_failing_store_ends_the_resume() -> None:
     async def page(_: UUID, __: int, ___: int) -> None:
         raise Stalled("…")
 
-    line = Line(Outlet(), page)
+    failing = Line(Outlet(), page)
     with pytest.raises(Stalled):
-        await line.resume({A: 0})
+        await failing.resume({A: 0})
 
 
 EVENTS = st.lists(
