@@ -164,7 +164,8 @@ class Visit:
         return await self._stack.enter_async_context(sign_in(self.service.origin, self.address(name), PASSWORD))
 
     async def wire(self, who: str | Client, **options: Any) -> Wire:
-        """A live connection of somebody."""
+        """A live connection of somebody who always listens."""
+        options = {"max_queue": None, "close_timeout": 1, **options}
         client = await self.client(who) if isinstance(who, str) else who
         return await self._stack.enter_async_context(client.connect(**options))
 
