@@ -80,7 +80,8 @@ async def apply(rooms: Rooms, command: RecoverApply) -> str:
         raise CannotDo(f"The answer cannot be read: {error.strerror}.") from None
     if answer.officer != store.officer:
         store.officer = answer.officer
-        await asyncio.to_thread(keyring_copy.write, store.settings, store.officer)
+        async with store.keys_change:
+            await asyncio.to_thread(keyring_copy.write, store.settings, store.officer)
     for change in changes:
         rooms.access.note(change)
         for account in change.roster.accounts():

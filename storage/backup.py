@@ -27,10 +27,9 @@ async def copy(store: Store, folder: Path) -> Path:
 
 
 def _copy_keyring(store: Store, folder: Path) -> None:
-    sealed = store.settings.sealed_keyring
-    if store.officer and not sealed.exists():  # a house from before there were such copies
-        keyring_copy.write(store.settings, store.officer)
     if store.officer:
+        keyring_copy.mend(store.settings, store.officer)
+        sealed = store.settings.sealed_keyring
         write_private(folder / sealed.name, sealed.read_bytes(), replace=True)
 
 

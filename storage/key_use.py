@@ -38,7 +38,8 @@ async def count(store: Store) -> KeyUse:
 
 async def _count(reader: Reader, use: KeyUse, column: Guarded) -> None:
     rows = await reader.rows(
-        f"select substr({column.column}, 2, 8) as name, count(*) as how_many from {column.table} group by 1"  # noqa: S608
+        f"select substr({column.column}, 2, 8) as name, count(*) as how_many from {column.table}"  # noqa: S608
+        f" where {column.column} is not null group by 1"
     )
     for row in rows:
         use.add(row["name"], f"{column.table}.{column.column}", row["how_many"])

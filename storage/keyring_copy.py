@@ -39,6 +39,16 @@ def write(settings: StorageSettings, officer: bytes, content: bytes | None = Non
         write_private(settings.sealed_keyring, seal(raw, officer), replace=True)
 
 
+def mend(settings: StorageSettings, officer: bytes) -> None:
+    """Write the copy anew when it is missing or sealed to another officer, as after a crash while the officer was replaced."""
+    try:
+        is_ours = officer_of(settings.sealed_keyring.read_bytes()) == key_id(officer)
+    except (FileNotFoundError, Damaged):
+        is_ours = False
+    if not is_ours:
+        write(settings, officer)
+
+
 def seal(content: bytes, officer: bytes) -> bytes:
     """Seal the bytes of a keyring's file to the officer's public key."""
     once = ephemeral()

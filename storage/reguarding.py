@@ -74,15 +74,17 @@ async def reguard_all(store: Store) -> AsyncIterator[None]:
 
 
 def _is_older(guard: Guard, column: Guarded, row: Row) -> bool:
+    """Null is nothing to be kept; what is no bytes is taken along to be found out."""
     value = row[column.column]
-    return not (isinstance(value, bytes) and value[1:9] == guard.keyring.newest.id)
+    return value is not None and not (isinstance(value, bytes) and value[1:9] == guard.keyring.newest.id)
 
 
 async def _reguard(tx: Transaction, guard: Guard, table: _Table, after: tuple[Value, ...] | None) -> Sequence[Row]:
     """The batch after this key, read again in the transaction that writes it."""
     rows = await table.batch(tx, after)
     for row in rows:
-        if renewed := {column.column: value for column in table.columns if (value := _renewed(guard, column, row))}:
+        older = [column for column in table.columns if _is_older(guard, column, row)]
+        if renewed := {column.column: value for column in older if (value := _renewed(guard, column, row))}:
             await table.save(tx, row, renewed)
     return rows
 

@@ -147,6 +147,8 @@ class Rotation:
     @asynccontextmanager
     async def in_background(self) -> AsyncIterator[None]:
         """While this lasts, each turn is followed by its work, and one that was interrupted goes on."""
+        async with self._store.keys_change:
+            keyring_copy.mend(self._store.settings, self._store.officer)
         task = asyncio.create_task(self._run(), name="rotation")
         self.is_in_background = True
         try:

@@ -94,6 +94,16 @@ async def test_a_backup_makes_the_copy_that_is_missing(house: House, tmp_path: P
     assert unseal(sealed, house.officer.private_key) == house.store.settings.keys.read_bytes()
 
 
+@pytest.mark.parametrize("left", [None, b"", seal(b"{}", public_key_of(OTHER))], ids=["none", "cut", "of another officer"])
+async def test_a_copy_that_is_not_ours_is_written_anew_at_start(house: House, left: bytes | None) -> None:
+    path = house.store.settings.sealed_keyring
+    path.unlink()
+    if left is not None:
+        path.write_bytes(left)
+    async with Rotation(house.store).in_background():
+        assert unseal(path.read_bytes(), house.officer.private_key) == house.store.settings.keys.read_bytes()
+
+
 async def test_a_backup_without_an_officer_has_no_copy(house: House, tmp_path: Path) -> None:
     object.__setattr__(house.store, "officer", b"")
     await backup.copy(house.store, tmp_path / "backup")

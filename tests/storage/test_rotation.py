@@ -163,6 +163,12 @@ async def test_what_is_no_value_at_all_stops_nothing(house: House, planted: byte
     assert status.unknown.total() == (planted is not None)
 
 
+async def test_what_is_null_is_nothing_to_bring_along(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    await house.spoil("insert into recoveries (request, asked_at) values (x'01', 0)")
+    status = await (await rotated(house)).status()
+    assert (status.keys[0].uses.total(), status.unknown.total(), caplog.text) == (0, 0, "")
+
+
 # Dropping
 
 
