@@ -1,5 +1,6 @@
 """Account keys, and the keyholes of password and session: who gets through, and what does not fit."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from uuid import uuid4
 
@@ -18,8 +19,11 @@ from storage.keyholes import (
     PasswordKeyhole,
     decoy,
     fits,
+    fresh_code,
+    guard_code,
     guard_password,
     guard_session,
+    open_code,
     open_password,
     open_session,
     stretch,
@@ -121,6 +125,40 @@ def test_a_keyhole_must_hold_the_accounts_own_key() -> None:
 def test_the_real_profile_is_dear_and_the_examples_cheap() -> None:
     assert (PROFILES[PROFILE].passes, PROFILES[PROFILE].memory) == (3, 128 << 20)
     assert PROFILES[EXAMPLE_PROFILE].memory < PROFILES[PROFILE].memory
+
+
+def test_a_keyhole_knows_whose_password_it_is() -> None:
+    body = guard_password(GUARD, LEA, PASSWORD, EXAMPLE_PROFILE, by_owner=False)
+    assert not unguard_password(GUARD, body, LEA.account, EXAMPLE_PROFILE, 1).by_owner
+    assert keyhole_of(LEA).by_owner
+
+
+# Recovery codes
+
+
+def test_the_recovery_code_opens_the_account() -> None:
+    code = fresh_code()
+    assert open_code(GUARD, guard_code(GUARD, LEA, code), code, opening_of(LEA)) == LEA
+
+
+@pytest.mark.parametrize("change", [str.lower, lambda code: code.replace("-", " "), lambda code: f" {code}\n"])
+def test_a_recovery_code_opens_however_it_is_typed(change: Callable[[str], str]) -> None:
+    code = fresh_code()
+    assert open_code(GUARD, guard_code(GUARD, LEA, code), change(code), opening_of(LEA)) == LEA
+
+
+@pytest.mark.parametrize("typed", ["", "-", "é", "AAAA-AAAA-AAAA-AAAA-AAAA-AAAA-AA", "A", "not a code"])
+def test_another_recovery_code_opens_nothing(typed: str) -> None:
+    with pytest.raises(CannotOpen):
+        open_code(GUARD, guard_code(GUARD, LEA, fresh_code()), typed, opening_of(LEA))
+
+
+def test_a_recovery_keyhole_opens_no_other_account() -> None:
+    code = fresh_code()
+    body = guard_code(GUARD, LEA, code)
+    for other in (opening_of(KARIM), replace(opening_of(LEA), generation=2)):
+        with pytest.raises(Damaged):
+            open_code(GUARD, body, code, other)
 
 
 # Sessions
