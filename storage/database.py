@@ -23,12 +23,23 @@ class Reader(Protocol):
         """All rows."""
         ...
 
+    async def rows_in(self, sql: str, values: Sequence[Value], /) -> Sequence[Row]:
+        """All rows for many values at once: ``:values`` in the SQL stands for their list, and is its only parameter."""
+        ...
+
 
 class Transaction(Reader, Protocol):
     """A reader that also writes, all or nothing."""
 
     async def run(self, sql: str, /, **values: Value) -> int:
         """Run one statement; how many rows it changed."""
+        ...
+
+    async def run_rows(self, sql: str, rows: Sequence[Sequence[Value]], /) -> int:
+        """Run one statement for many rows at once: ``:rows`` in the SQL stands for them, and is its only parameter.
+
+        Gives how many rows it changed. It is for where a statement a row would cost too much: see docs/speed.md.
+        """
         ...
 
     async def run_many(self, sql: str, values: Sequence[Mapping[str, Value]], /) -> None:

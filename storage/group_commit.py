@@ -139,80 +139,91 @@ class GroupCommit:
                 await self._commit(group)
 
     async def _commit(self, group: list[tuple[Item, Callable[[Outcome], None]]]) -> None:
-        outcomes: list[Outcome]
-        try:
-            outcomes = list(await self._store.database.write(lambda tx: _Group(self._store, tx).run([item for item, _ in group])))
-        except Exception as error:  # noqa: BLE001 (whatever it is, each sender must be told; it is logged)
-            log.error("a group was not committed: %s", type(error).__name__)
-            outcomes = [Stalled("the database did not take the group")] * len(group)
+        outcomes = await self._outcomes([item for item, _ in group])
         for (_, done), outcome in zip(group, outcomes, strict=True):
             try:
                 done(outcome)
             except Exception as error:  # noqa: BLE001 (a fault in telling one must not keep the others waiting for ever)
                 log.error("an outcome was not told: %s", type(error).__name__)
 
+    async def _outcomes(self, items: list[Item]) -> list[Outcome]:
+        """What came of each item. One that a planted row stands in the way of does not stop the rest of its group."""
+        try:
+            return await self._store.database.write(lambda tx: _Group(self._store, tx).run(items))
+        except _Collision:
+            if len(items) == 1:
+                return [Refusal.BROKEN]
+            return [outcome for item in items for outcome in await self._outcomes([item])]
+        except Exception as error:  # noqa: BLE001 (whatever it is, each sender must be told; it is logged)
+            log.error("a group was not committed: %s", type(error).__name__)
+            return [Stalled("the database did not take the group")] * len(items)
+
+
+class _Collision(Exception):
+    """A message stands where its thread's own row says that there is none."""
+
 
 class _Group:
-    """One group in its transaction. Each thread is read once and written once, however many of its messages come."""
+    """One group in its transaction, in a handful of statements however many its items: each statement costs a change of
+    threads in the interpreter, which under load is dearer than the statement."""
 
     def __init__(self, store: Store, tx: Transaction) -> None:
         self._store = store
         self._tx = tx
         self._now = store.clock()
         self._due_at = self._now + store.settings.notify_after_ms
-        self._threads: dict[UUID, Thread | None] = {}
-        self._changed: set[UUID] = set()
+        self._threads: dict[UUID, Thread] = {}
+        self._known: dict[tuple[UUID, UUID], SealedMessage] = {}
+        self._new: list[SealedMessage] = []
         self._marks: dict[tuple[UUID, UUID], int] = {}
         self._owed: dict[UUID, set[UUID]] = {}
 
     async def run(self, items: list[Item]) -> list[Outcome]:
+        self._threads = await threads.find_all(self._tx, self._store.guard, {item.thread for item in items})
+        self._known = await messages.known(self._tx, [item.id for item in items if isinstance(item, Post)])
         outcomes = [await self._one(item) for item in items]
-        for id_ in self._changed:
-            if thread := self._threads[id_]:
-                await threads.save(self._tx, self._store.guard, thread)
+        if not await messages.add_all(self._tx, self._new):
+            raise _Collision
+        changed = {message.thread for message in self._new}
+        await threads.save_all(self._tx, self._store.guard, (self._threads[id_] for id_ in changed))
         await self._settle()
-        for id_, accounts in self._owed.items():
-            await notices.owe(self._tx, id_, accounts, self._due_at)
+        await notices.owe_all(self._tx, self._owed, self._due_at)
         return outcomes
 
     async def _one(self, item: Item) -> Outcome:
-        thread = await self._thread(item.thread)
+        thread = self._threads.get(item.thread)
         if thread is None:
             return Refusal.ABSENT
         if not thread.is_sound:
             return Refusal.BROKEN
         if thread.epoch != item.epoch:
             return Refusal.MOVED
-        return await (self._post(thread, item) if isinstance(item, Post) else self._mark(thread, item))
+        return self._post(thread, item) if isinstance(item, Post) else await self._mark(thread, item)
 
-    async def _thread(self, id_: UUID) -> Thread | None:
-        if id_ not in self._threads:
-            self._threads[id_] = await threads.find(self._tx, self._store.guard, id_)
-        return self._threads[id_]
-
-    async def _post(self, thread: Thread, post: Post) -> Outcome:
-        seq, at = thread.last_seq + 1, max(post.at or self._now, thread.last_at)
-        key = self._store.guard.keyring.newest
-        linked = link(key.id, key.linking, thread.last_link, Fact(seq, at, post.id, post.author, post.kind, post.body))
-        message = SealedMessage(post.thread, seq, post.id, post.epoch, post.author, post.kind, at, post.body, linked)
-        if not await messages.add(self._tx, message):
-            return await self._repeated(post)
-        waiting_since = _waiting_since(thread, post, at)
-        self._threads[thread.id] = replace(thread, last_seq=seq, last_at=at, last_link=linked, waiting_since=waiting_since)
-        self._changed.add(thread.id)
-        self._marks[thread.id, post.author] = seq
+    def _post(self, thread: Thread, post: Post) -> Outcome:
+        if first := self._known.get((thread.id, post.id)):
+            return Posted(first.seq, first.at, is_new=False) if first.author == post.author else Refusal.TAKEN
+        message = self._linked(thread, post)
+        self._threads[thread.id] = replace(
+            thread,
+            last_seq=message.seq,
+            last_at=message.at,
+            last_link=message.link,
+            waiting_since=_waiting_since(thread, post, message.at),
+        )
+        self._new.append(message)
+        self._known[thread.id, post.id] = message
+        self._marks[thread.id, post.author] = message.seq
         owed = self._owed.setdefault(thread.id, set())
         owed.discard(post.author)
         owed.update(post.others)
-        return Posted(seq, at, is_new=True)
+        return Posted(message.seq, message.at, is_new=True)
 
-    async def _repeated(self, post: Post) -> Outcome:
-        first = await messages.by_id(self._tx, post.thread, post.id)
-        if first is None:
-            return Refusal.BROKEN  # a message stands where the thread's own row says that there is none
-        if first.author != post.author:
-            return Refusal.TAKEN
-        return Posted(first.seq, first.at, is_new=False)
+    def _linked(self, thread: Thread, post: Post) -> SealedMessage:
+        seq, at = thread.last_seq + 1, max(post.at or self._now, thread.last_at)
+        key = self._store.guard.keyring.newest
+        linked = link(key.id, key.linking, thread.last_link, Fact(seq, at, post.id, post.author, post.kind, post.body))
+        return SealedMessage(thread.id, seq, post.id, post.epoch, post.author, post.kind, at, post.body, linked)
 
     async def _mark(self, thread: Thread, mark: MarkRead) -> Outcome:
         if mark.seq > thread.last_seq:
@@ -228,13 +239,14 @@ class _Group:
         return Marked(mark.seq, has_moved=True)
 
     async def _settle(self) -> None:
-        for (id_, account), seq in self._marks.items():
-            await threads.mark(self._tx, id_, account, seq)
-            thread = self._threads[id_]
-            has_unread = thread is not None and thread.last_seq > seq
-            if not has_unread:
-                self._owed.get(id_, set()).discard(account)
-            await notices.settle(self._tx, account, id_, has_unread=has_unread, due_at=self._due_at)
+        """Move the marks. Who has read all is owed nothing; for who has read a part, a notice that was told begins anew."""
+        await threads.mark_all(self._tx, self._marks)
+        read = [(id_, account) for (id_, account), seq in self._marks.items() if seq == self._threads[id_].last_seq]
+        for id_, account in read:
+            self._owed.get(id_, set()).discard(account)
+        await notices.drop_all(self._tx, read)
+        for id_, account in self._marks.keys() - set(read):
+            await notices.settle(self._tx, account, id_, has_unread=True, due_at=self._due_at)
 
 
 def _waiting_since(thread: Thread, post: Post, at: int) -> int | None:

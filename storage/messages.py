@@ -1,6 +1,6 @@
 """Messages as rows: sealed, numbered without a gap, each linked to the one before."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -13,6 +13,9 @@ from storage.seams import Seam
 
 # The end of the year 9999, in ms since 1970: what no calendar shows.
 LAST_TIME = 253_402_300_800_000
+
+
+COLUMNS = ("thread", "seq", "id", "epoch", "author", "kind", "at", "body", "link")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,20 @@ async def relink(tx: Transaction, relinked: Sequence[SealedMessage]) -> None:
         "update messages set body = :body, link = :link where thread = :thread and seq = :seq",
         [{name: values(message)[name] for name in ("body", "link", "thread", "seq")} for message in relinked],
     )
+
+
+async def add_all(tx: Transaction, new: Sequence[SealedMessage]) -> bool:
+    """Keep many messages in one statement; False when one of them stands in the way of another, and the caller must undo."""
+    rows = [tuple(values(message)[name] for name in COLUMNS) for message in new]
+    sql = f"insert into messages ({', '.join(COLUMNS)}) values :rows on conflict do nothing"  # noqa: S608 (our own columns)
+    return await tx.run_rows(sql, rows) == len(rows)
+
+
+async def known(reader: Reader, ids: Iterable[UUID]) -> dict[tuple[UUID, UUID], SealedMessage]:
+    """Those of many ids that there are already, by thread and id (their links are not checked)."""
+    rows = await reader.rows_in("select * from messages where id in :values", [id_.bytes for id_ in ids])
+    found = [_message(row, is_linked=True) for row in rows]
+    return {(message.thread, message.id): message for message in found}
 
 
 async def by_id(reader: Reader, thread: UUID, id_: UUID) -> SealedMessage | None:

@@ -4,11 +4,11 @@ A notice is made with the message that owes it and due when the grace time ends.
 stays for a day, so that no other letter follows until the person has read or the day has passed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from storage.database import Reader, Transaction, Value
+from storage.database import Reader, Transaction
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,17 @@ async def owe(tx: Transaction, thread: UUID, accounts: Iterable[UUID], due_at: i
 
     A notice that was told stays quiet, unless its reader has read what it told of since.
     """
-    values: list[dict[str, Value]] = [
-        {"account": account.bytes, "thread": thread.bytes, "due_at": due_at} for account in accounts
-    ]
-    await tx.run_many(
-        "insert into pending_notices (account, thread, due_at) values (:account, :thread, :due_at)"
+    await owe_all(tx, {thread: set(accounts)}, due_at)
+
+
+async def owe_all(tx: Transaction, owed: Mapping[UUID, Iterable[UUID]], due_at: int) -> None:
+    """As ``owe``, for the accounts of many threads at once."""
+    await tx.run_rows(
+        "insert into pending_notices (account, thread, due_at) values :rows"
         " on conflict (account, thread) do update set due_at = excluded.due_at, told_seq = null"
         " where pending_notices.told_seq <= (select p.read_seq from participants p"
         " where p.account = excluded.account and p.thread = excluded.thread)",
-        values,
+        [(account.bytes, thread.bytes, due_at) for thread, accounts in owed.items() for account in accounts],
     )
 
 
@@ -63,6 +65,14 @@ async def drop(tx: Transaction, account: UUID, thread: UUID) -> None:
         "delete from pending_notices where account = :account and thread = :thread",
         account=account.bytes,
         thread=thread.bytes,
+    )
+
+
+async def drop_all(tx: Transaction, read: Iterable[tuple[UUID, UUID]]) -> None:
+    """As ``drop``, for many threads and accounts at once."""
+    await tx.run_rows(
+        "delete from pending_notices where (thread, account) in (values :rows)",
+        [(thread.bytes, account.bytes) for thread, account in read],
     )
 
 

@@ -6,6 +6,7 @@ X25519 (RFC 7748) through crypto_box, Argon2id (RFC 9106), and the system's rand
 
 import hmac
 import struct
+from hashlib import blake2b
 from uuid import UUID
 
 from nacl import bindings
@@ -80,7 +81,8 @@ def _bytes_of(part: Part) -> bytes:
 
 def keyed_hash(key: bytes, person: bytes, message: bytes = b"", size: int = 32) -> bytes:
     """BLAKE2b of ``message`` under ``key`` (0 to 64 bytes) with ``person`` (at most 16 bytes): one person per purpose."""
-    return bindings.crypto_generichash_blake2b_salt_personal(message, digest_size=size, key=key, person=person)
+    # The standard library's: the same function (RFC 7693) at a fifth of the cost of libsodium's through PyNaCl.
+    return blake2b(message, digest_size=size, key=key, person=person).digest()
 
 
 def key_id(key: bytes) -> bytes:

@@ -7,7 +7,7 @@ and every checkpoint happens on one connection, and readers have ``wal_autocheck
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -20,6 +20,7 @@ from storage.errors import DatabaseRefused, Stalled
 T = TypeVar("T")
 
 READERS = 2
+LARGEST_CHUNK = 128
 CHECKPOINT_PAGES = 20_000
 # What must hold on every connection, and is asserted after it was asked for: builds of SQLite have other defaults.
 SETTINGS: dict[str, object] = {
@@ -46,8 +47,33 @@ class _Statements:
     async def run(self, sql: str, /, **values: Value) -> int:
         return self._connection.execute(sql, values).rowcount
 
+    async def rows_in(self, sql: str, values: Sequence[Value], /) -> Sequence[Row]:
+        found: list[Row] = []
+        for chunk in _chunks(values):
+            places = f"({', '.join('?' * len(chunk))})"
+            found += self._connection.execute(sql.replace(":values", places), chunk).fetchall()
+        return found
+
+    async def run_rows(self, sql: str, rows: Sequence[Sequence[Value]], /) -> int:
+        changed = 0
+        for chunk in _chunks(rows):
+            places = ", ".join([f"({', '.join('?' * len(chunk[0]))})"] * len(chunk))
+            values = [value for row in chunk for value in row]
+            changed += self._connection.execute(sql.replace(":rows", places), values).rowcount
+        return changed
+
     async def run_many(self, sql: str, values: Sequence[Mapping[str, Value]], /) -> None:
         self._connection.executemany(sql, values)
+
+
+def _chunks(things: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Powers of two, the largest first: few different statements, which SQLite then has prepared already."""
+    start, size = 0, LARGEST_CHUNK
+    while start < len(things):
+        while size > len(things) - start:
+            size //= 2
+        yield things[start : start + size]
+        start += size
 
 
 class _Connection(aiosqlite.Connection):

@@ -1,6 +1,6 @@
 """Threads: where each stands, who takes part, and the order of somebody's list."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -82,6 +82,24 @@ def _proven(row: Row) -> tuple[Part, ...]:
 
 
 GUARDED = (Guarded("threads", ("id",), "head", _proven, is_proof=True),)
+
+
+async def save_all(tx: Transaction, guard: Guard, changed: Iterable[Thread]) -> None:
+    """Write where many threads stand now, in one statement."""
+    columns = ("id", "epoch", "last_seq", "last_at", "last_link", "head", "waiting_since")
+    rows = [(*(values[name] for name in columns), thread.opened_at) for thread in changed for values in [_values(guard, thread)]]
+    await tx.run_rows(
+        "insert into threads (id, epoch, last_seq, last_at, last_link, head, waiting_since, opened_at) values :rows"
+        " on conflict (id) do update set epoch = excluded.epoch, last_seq = excluded.last_seq, last_at = excluded.last_at,"
+        " last_link = excluded.last_link, head = excluded.head, waiting_since = excluded.waiting_since",
+        rows,
+    )
+
+
+async def find_all(reader: Reader, guard: Guard, ids: Iterable[UUID]) -> dict[UUID, Thread]:
+    """Where many threads stand; those that there are."""
+    rows = await reader.rows_in("select * from threads where id in :values", [id_.bytes for id_ in ids])
+    return {thread.id: thread for thread in (_thread(guard, row) for row in rows)}
 
 
 async def find(reader: Reader, guard: Guard, thread: UUID) -> Thread | None:
@@ -187,6 +205,15 @@ async def read_seq(reader: Reader, thread: UUID, account: UUID) -> int | None:
         account=account.bytes,
     )
     return row["read_seq"] if row else None
+
+
+async def mark_all(tx: Transaction, seqs: Mapping[tuple[UUID, UUID], int]) -> None:
+    """Move many read marks, by thread and account, forward."""
+    await tx.run_rows(
+        "update participants set read_seq = v.column3 from (values :rows) as v"
+        " where participants.thread = v.column1 and participants.account = v.column2 and participants.read_seq < v.column3",
+        [(thread.bytes, account.bytes, seq) for (thread, account), seq in seqs.items()],
+    )
 
 
 async def mark(tx: Transaction, thread: UUID, account: UUID, seq: int) -> bool:
