@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -23,6 +23,8 @@ from playwright.async_api import Browser, BrowserContext, Locator, Page, async_p
 
 from chat import control
 from chat.commands import AccountAdd, Command, ThreadLeave, ThreadOpen
+from storage import house
+from storage.settings import Environment, StorageSettings
 
 AILO = Path(sys.executable).parent / "ailo"
 PASSWORD = "une phrase pour entrer"
@@ -69,8 +71,9 @@ class Service:
         }
         self._process: subprocess.Popen[bytes] | None = None
 
-    def build(self) -> None:
-        subprocess.run([AILO, "init", "--json"], env=self._environment, capture_output=True, check=True, timeout=60)
+    async def build(self) -> None:
+        """Make an empty house, marked as an example: its passwords cost nothing to check."""
+        await house.build(StorageSettings.from_environment(Environment(self._environment)), is_example=True)
 
     def start(self) -> None:
         with self._log.open("ab") as log:
@@ -218,11 +221,11 @@ async def assert_no_sideways_scroll(page: Page) -> None:
     assert widths[0] <= widths[1]
 
 
-@pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
     """The server of all browser tests; each test brings its own people."""
     found = Service(tmp_path_factory.mktemp("ailo"))
-    found.build()
+    await found.build()
     found.start()
     yield found
     found.stop()
