@@ -4,8 +4,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.cast import House, StoppedClock, open_house
+
+# A machine under load is slow, which is no fault of what is tested; pytest's own time-out stands.
+settings.register_profile("ailo", deadline=None)
+settings.load_profile("ailo")
 
 
 @pytest.fixture
