@@ -70,17 +70,18 @@ def _themes(chance: random.Random, themes: list[dict[str, Any]]) -> Iterator[dic
 
 
 class _Decks:
-    """Decks of cards: nothing comes twice before all of its deck has come."""
+    """Decks of cards: one that was drawn comes again only after at least half of its deck."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
-        self._left: dict[object, list[str]] = {}
+        self._decks: dict[object, list[str]] = {}
 
     def draw(self, deck: object, cards: Sequence[str]) -> str:
-        left = self._left.setdefault(deck, [])
-        if not left:
-            left += self._chance.sample(cards, len(cards))
-        return left.pop()
+        """Draw the card on top, and put it back into the lower half."""
+        left = self._decks.setdefault(deck, self._chance.sample(cards, len(cards)))
+        card = left.pop(0)
+        left.insert(self._chance.randint((len(left) + 1) // 2, len(left)), card)
+        return card
 
 
 def _workdays(after: date, until: date) -> list[date]:
