@@ -31,6 +31,7 @@ HELD_S = 0.2
 MOST_QUEUED = 2_000
 MOST_QUEUED_BYTES = 1 << 20
 SHORT_QUEUE = 200
+SMALL = 16 * 1024
 
 log = logging.getLogger("ailo.gateway")
 
@@ -45,9 +46,13 @@ class Close(IntEnum):
 
 
 class Queue:
-    """The frames that wait for one socket. Overflowing, it asks for the connection's end."""
+    """The frames that wait for one socket. Overflowing, it asks for the connection's end.
 
-    def __init__(self, overflow: Callable[[], None]) -> None:
+    While nothing waits, a frame goes straight to the socket if ``write_now`` takes it.
+    """
+
+    def __init__(self, overflow: Callable[[], None], write_now: Callable[[bytes], bool] = lambda _: False) -> None:
+        self._write_now = write_now
         self._frames: deque[bytes] = deque()
         self._bytes = 0
         self._overflow = overflow
@@ -63,7 +68,7 @@ class Queue:
 
     def offer(self, frame: bytes) -> None:
         """Queue a frame."""
-        if self._is_shut:
+        if self._is_shut or (not self._frames and self._write_now(frame)):
             return
         if len(self._frames) >= MOST_QUEUED or self._bytes + len(frame) > MOST_QUEUED_BYTES:
             self.give_up()
@@ -108,9 +113,10 @@ class Queue:
 class Connection:
     """One WebSocket of a signed-in account, from `hello` to its close code."""
 
-    def __init__(self, socket: web.WebSocketResponse) -> None:
+    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
         self._socket = socket
-        self.queue = Queue(lambda: self.end(Close.TOO_SLOW))
+        self._transport = transport
+        self.queue = Queue(lambda: self.end(Close.TOO_SLOW), self._write_now)
         self._reader: asyncio.Task[None] | None = None
         self._code: int | None = None
         self.ended = asyncio.Event()
@@ -161,6 +167,21 @@ class Connection:
                 await self._socket.send_frame(await self.queue.next(), WSMsgType.TEXT)
         except (ConnectionError, RuntimeError):  # the socket went away under us
             return
+
+    def _write_now(self, frame: bytes) -> bool:
+        """Write a small frame without the writer's task, which costs more than the frame, while the browser keeps up."""
+        if self._transport is None or len(frame) > SMALL or self._transport.get_write_buffer_size() > SMALL:
+            return False
+        # The library's call waits only for a full buffer to drain, which this one is not: it ends at its first step.
+        writing = self._socket.send_frame(frame, WSMsgType.TEXT)
+        try:
+            writing.send(None)
+        except StopIteration:
+            return True
+        except (ConnectionError, RuntimeError):  # the socket went away under us: the reader will see it
+            return True
+        writing.close()
+        return True
 
     async def _finish(self, session: Session, writer: asyncio.Task[None]) -> None:
         """What was taken is answered and written, unless the connection is too slow, signed out, or gone."""
@@ -222,7 +243,7 @@ class Gateway:
         self, request: web.Request, socket: web.WebSocketResponse, signed_in: SignedIn, limits: AccountLimits
     ) -> None:
         account = signed_in.who.account.id
-        connection = Connection(socket)
+        connection = Connection(socket, request.transport)
         session = Session(signed_in.session_id, signed_in.who, self.conversation, limits, connection.queue)
         connection.queue.offer(encode(Hello(account)))
         correspondents = await self.taking_part.correspondents(account)

@@ -70,10 +70,14 @@ async def drop(tx: Transaction, account: UUID, thread: UUID) -> None:
 
 async def drop_all(tx: Transaction, read: Iterable[tuple[UUID, UUID]]) -> None:
     """As ``drop``, for many threads and accounts at once."""
-    await tx.run_rows(
-        "delete from pending_notices where (thread, account) in (values :rows)",
-        [(thread.bytes, account.bytes) for thread, account in read],
+    # Marked first: no database looks a list of pairs up by its index in a delete.
+    marked = await tx.run_rows(
+        "update pending_notices set due_at = -1 from (values :rows) as v"
+        " where pending_notices.account = v.column1 and pending_notices.thread = v.column2",
+        [(account.bytes, thread.bytes) for thread, account in read],
     )
+    if marked:
+        await tx.run("delete from pending_notices where due_at = -1")
 
 
 async def first_due(reader: Reader, now: int) -> Due | None:
