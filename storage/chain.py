@@ -1,23 +1,43 @@
 """The chain of a thread's rosters, checked by somebody who takes part, with their own key.
 
-The root key alone must not be enough to let anybody in. So a reader believes a roster only if it follows from the one
-before, and if each public key that it adds was brought in by somebody who was there: that shows in the reader's own grant,
-which only the holder of the giver's private key could have made for them, and which is bound to that roster.
+The root key alone must not be enough to let anybody in, nor to begin an epoch whose secret somebody else knows. So a reader
+believes a roster only if it follows from the one before by one of the steps below, and if the reader's own grant, which only
+the holder of the giver's private key (or the reader) can have made, and which is bound to that roster, comes from who should
+have given it.
 
-What the service may do by itself (giver THE_SERVICE): begin a new thread, and begin an epoch whose keys are a subset of
-those before.
+1. The service (giver THE_SERVICE, a key of the moment) begins a new thread, or an epoch whose keys are a subset of those
+   before. Its grants prove nothing: nobody writes under such an epoch, but begins one of their own on top.
+2. A participant, or the recovery officer, begins any other epoch: the reader's grant must come from the very key that they
+   had in the roster before. New seats are theirs; the seats of others stay as they were.
+3. A key changes at the hands of its account (a renewal) or of the officer, the officer's own at the officer's.
+
+Whoever let the reader's present key in vouches for everything before it: the reader's grants of those epochs must come from
+them; after a renewal from the reader, who had checked them. Else one who was taken out and brought back by a stranger would
+find the own history in a stranger's thread.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
+from typing import Protocol
 
 from storage import rosters
 from storage.database import Reader
-from storage.epochs import THE_SERVICE, EpochSecret, Roster, open_grant
+from storage.epochs import THE_OFFICER, THE_SERVICE, EpochSecret, Roster, Seat, open_grant
 from storage.errors import CannotOpen, Damaged
 from storage.guarding import Guard
 from storage.keyholes import AccountKey
 from storage.threads import Thread
+
+
+class Given(Protocol):
+    """A grant: from whose key pair it comes, and the encrypted secret."""
+
+    @property
+    def giver_key(self) -> bytes: ...
+
+    @property
+    def body(self) -> bytes: ...
 
 
 async def verified(reader: Reader, guard: Guard, key: AccountKey, thread: Thread) -> list[Roster] | None:
@@ -28,26 +48,79 @@ async def verified(reader: Reader, guard: Guard, key: AccountKey, thread: Thread
     """
     if not thread.is_sound:
         raise Damaged("a thread is not as the service wrote it")
-    chain = [await rosters.find(reader, guard, thread.id, number) for number in range(1, thread.epoch + 1)]
-    seat = chain[-1].seat_of(key.account)
-    if seat is None or seat.public_key != key.public_key:
+    chain = await rosters.find_all(reader, guard, thread.id, thread.epoch)
+    if not _is_in(chain[-1], key):
         return None
-    if chain[0].previous or chain[0].number != 1:
-        raise Damaged("a thread's first roster follows from another")
-    for before, after in pairwise(chain):
-        await _check_step(reader, key, before, after)
+    check(chain, await rosters.grants_to(reader, thread.id, key.account), key)
     return chain
 
 
-async def _check_step(reader: Reader, key: AccountKey, before: Roster, after: Roster) -> None:
-    if after.previous != before.hash():
-        raise Damaged("a roster does not follow from the one before")
-    if not brings_new_keys(before, after):
-        return
-    if not may_bring_new_keys(before, after):
-        raise Damaged("a key was brought in by somebody who was not there")
-    if after.seat_of(key.account):
-        await _check_giver(reader, key, after)
+def check(chain: Sequence[Roster], grants: Mapping[int, Given], key: AccountKey) -> None:
+    """Raise CannotOpen unless somebody with this key in the latest roster (the officer, too) has reason to believe in all."""
+    check_steps(chain)
+    entry = _entry(chain, key)
+    voucher = _voucher(chain, entry, key)
+    for number in range(_first_readable(chain, key), len(chain) + 1):
+        roster, grant = chain[number - 1], grants.get(number)
+        if grant is None or grant.giver_key != (voucher if number <= entry else roster.giver_key):
+            raise Damaged("a participant has no grant from who should have given it")
+        # The others are opened when something in them is read; what let a key in is proven here and now.
+        if number >= max(entry, 2) and brings_new_keys(chain[number - 2], roster):
+            open_grant(grant.body, key.private_key, grant.giver_key, key.account, roster)
+
+
+def _is_in(roster: Roster, key: AccountKey) -> bool:
+    return (key.account, key.public_key) in keys_of(roster)
+
+
+def _entry(chain: Sequence[Roster], key: AccountKey) -> int:
+    """The number of the epoch since which this key has been there without a break."""
+    entry = len(chain)
+    while entry > 1 and _is_in(chain[entry - 2], key):
+        entry -= 1
+    return entry
+
+
+def _voucher(chain: Sequence[Roster], entry: int, key: AccountKey) -> bytes:
+    roster = chain[entry - 1]
+    is_own_renewal = entry > 1 and roster.giver == key.account
+    return key.public_key if is_own_renewal else roster.giver_key
+
+
+def _first_readable(chain: Sequence[Roster], key: AccountKey) -> int:
+    seat = chain[-1].seat_of(key.account)
+    return seat.first_epoch if seat else 1
+
+
+# What may follow what: checked without any key
+
+
+def check_steps(chain: Sequence[Roster]) -> None:
+    """Raise Damaged unless each roster follows from the one before by a step that is allowed."""
+    first = chain[0]
+    if first.previous or first.number != 1 or first.giver != THE_SERVICE:
+        raise Damaged("a thread's first roster follows from another")
+    for before, after in pairwise(chain):
+        if after.previous != before.hash() or after.number != before.number + 1 or after.thread != before.thread:
+            raise Damaged("a roster does not follow from the one before")
+        if not is_allowed(before, after):
+            raise Damaged("a roster changes what its giver may not change")
+
+
+def is_allowed(before: Roster, after: Roster) -> bool:
+    """Whether a roster changes only what its giver may change."""
+    if len(set(after.accounts())) != len(after.seats) or not may_bring_new_keys(before, after):
+        return False
+    return all(_may_sit(before.seat_of(seat.account), seat, after) for seat in after.seats)
+
+
+def _may_sit(earlier: Seat | None, seat: Seat, after: Roster) -> bool:
+    if earlier is None:
+        return seat.brought_by == after.giver and 1 <= seat.first_epoch <= after.number
+    if seat.public_key != earlier.public_key:
+        is_owners = after.giver in {seat.account, THE_OFFICER}
+        return is_owners and replace(seat, generation=earlier.generation, public_key=earlier.public_key) == earlier
+    return seat == earlier
 
 
 def brings_new_keys(before: Roster, after: Roster) -> bool:
@@ -58,25 +131,16 @@ def brings_new_keys(before: Roster, after: Roster) -> bool:
 def keys_of(roster: Roster) -> set[tuple[object, bytes]]:
     """Whose keys may read an epoch."""
     seats: set[tuple[object, bytes]] = {(seat.account, seat.public_key) for seat in roster.seats}
-    return seats | ({("officer", roster.officer)} if roster.officer else set())
+    return seats | ({(THE_OFFICER, roster.officer)} if roster.officer else set())
 
 
 def may_bring_new_keys(before: Roster, after: Roster) -> bool:
-    """Whether the giver of a roster was in the one before. Only the officer makes place for another officer."""
+    """Whether the giver of a roster may give it. Only the officer makes place for another officer."""
     if after.giver == THE_SERVICE:
-        return False
-    if after.officer != before.officer:
-        return bool(before.officer) and after.giver_key == before.officer
-    return after.giver_key in {public_key for _, public_key in keys_of(before)}
-
-
-async def _check_giver(reader: Reader, key: AccountKey, roster: Roster) -> None:
-    """The reader's own grant must come from the roster's giver; or from the reader, who had checked it then (a renewal); or
-    from the recovery officer, who checks the chain in the same way before giving anything back."""
-    grant = await rosters.grant_of(reader, roster.thread, roster.number, key.account)
-    if grant is None or grant.giver_key not in {roster.giver_key, key.public_key, roster.officer}:
-        raise Damaged("a roster has no grant from who it names as its giver")
-    open_grant(grant.body, key.private_key, grant.giver_key, key.account, roster)
+        return not brings_new_keys(before, after)
+    if after.officer and after.officer != before.officer:
+        return bool(before.officer) and (after.giver, after.giver_key) == (THE_OFFICER, before.officer)
+    return (after.giver, after.giver_key) in keys_of(before)
 
 
 async def readable(reader: Reader, key: AccountKey, chain: Sequence[Roster]) -> dict[int, EpochSecret]:

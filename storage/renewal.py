@@ -1,8 +1,9 @@
 """Renewing an account's key: a new generation, in every place, in one transaction.
 
 It follows when somebody else may hold the old key. Each thread begins an epoch for the new key, brought in by the old one,
-as any key must be; what the account could read before is granted from the new key to itself, so that its history stays
-and the old key is needed no more. A crash leaves all of the old state or all of the new.
+as any key must be, and at once another, given by the new key alone; what the account could read before is granted from the
+new key to itself, so that its history stays and the old key is needed no more. A crash leaves all of the old state or all
+of the new.
 """
 
 import logging
@@ -12,7 +13,7 @@ from uuid import UUID
 from storage import accounts, chain, notes, rosters, sessions, threads
 from storage.accounts import Account, Keyhole
 from storage.database import Transaction
-from storage.epochs import Seat, grant
+from storage.epochs import Roster, Seat, grant
 from storage.errors import CannotOpen, Superseded
 from storage.guarding import Guard
 from storage.keyholes import AccountKey
@@ -68,9 +69,21 @@ async def _renew_in(tx: Transaction, guard: Guard, id_: UUID, old: AccountKey, n
         roster = rosters_[number - 1]
         body = grant(secret, new.private_key, new.public_key, new.account, roster)
         await rosters.add_grants(tx, roster, new.public_key, {new.account: body})
-    seats = tuple(_seat(seat, new) for seat in rosters_[-1].seats)
-    changing = await Changing(tx, guard, thread, rosters_[-1], now).begin(old, seats)
-    return Change(changing.roster)
+    return Change(await _begin(Changing(tx, guard, thread, rosters_[-1], now), old, new))
+
+
+async def _begin(changing: Changing, old: AccountKey, new: AccountKey) -> Roster:
+    """Two epochs: the old key lets the new one in; then the new one gives.
+
+    Both ends of a grant can open it, so whoever holds the old key can open the first of the two; nothing is ever written in
+    it. And the new key's own grant of it comes from the new key: else a holder of the old one could put another in its place.
+    """
+    seats = tuple(_seat(seat, new) for seat in changing.roster.seats)
+    let_in = await changing.begin(old, seats)
+    secret = await rosters.secret_of(changing.tx, new, let_in.roster)
+    own = grant(secret, new.private_key, new.public_key, new.account, let_in.roster)
+    await rosters.add_grants(changing.tx, let_in.roster, new.public_key, {new.account: own})
+    return (await let_in.begin(new, seats)).roster
 
 
 def _seat(seat: Seat, new: AccountKey) -> Seat:

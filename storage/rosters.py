@@ -60,6 +60,21 @@ async def find(reader: Reader, guard: Guard, thread: UUID, number: int) -> Roste
     row = await reader.row("select * from epochs where thread = :thread and number = :number", thread=thread.bytes, number=number)
     if row is None:
         raise Damaged("an epoch has no roster")
+    return _roster(guard, row, thread, number)
+
+
+async def find_all(reader: Reader, guard: Guard, thread: UUID, last: int) -> list[Roster]:
+    """The rosters of epochs 1 to ``last``. Raises Damaged as ``find``."""
+    rows = await reader.rows(
+        "select * from epochs where thread = :thread and number between 1 and :last order by number",
+        thread=thread.bytes, last=last,
+    )  # fmt: skip
+    if not rows or len(rows) != last:
+        raise Damaged("an epoch has no roster")
+    return [_roster(guard, row, thread, number) for number, row in enumerate(rows, 1)]
+
+
+def _roster(guard: Guard, row: Row, thread: UUID, number: int) -> Roster:
     guard.check(row["proof"], *_proven(row))
     roster = Roster.decoded(row["roster"])
     if (roster.thread, roster.number) != (thread, number):
@@ -74,6 +89,15 @@ async def grant_of(reader: Reader, thread: UUID, number: int, account: UUID) -> 
         thread=thread.bytes, epoch=number, account=account.bytes,
     )  # fmt: skip
     return Grant(row["giver_key"], row["body"]) if row else None
+
+
+async def grants_to(reader: Reader, thread: UUID, account: UUID) -> dict[int, Grant]:
+    """All grants of a thread to an account, by the epoch's number."""
+    rows = await reader.rows(
+        "select epoch, giver_key, body from grants where thread = :thread and account = :account",
+        thread=thread.bytes, account=account.bytes,
+    )  # fmt: skip
+    return {row["epoch"]: Grant(row["giver_key"], row["body"]) for row in rows}
 
 
 async def secret_of(reader: Reader, key: AccountKey, roster: Roster) -> EpochSecret:

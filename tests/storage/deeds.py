@@ -1,0 +1,130 @@
+"""What the people of the house do with their threads and keys, each in its own transaction; and an intruder's own."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from storage import accounts, renewal, rosters, taking_part, threads
+from storage.accounts import Keyhole
+from storage.database import Reader, Transaction
+from storage.epochs import THE_OFFICER, EpochSecret, Roster, grants_of
+from storage.errors import CannotOpen
+from storage.keyholes import EXAMPLE_PROFILE, AccountKey, Opening, fresh_code, guard_code, guard_password, open_code
+from storage.taking_part import Change
+from storage.unlocked import OpenEpoch
+from tests.cast import House, Person
+
+
+async def begin_own(house: House, one: Person, thread: UUID) -> Change | None:
+    store = house.store
+    return await store.database.write(lambda tx: taking_part.begin_own(tx, store.guard, one.key, thread, store.clock()))
+
+
+async def bring_in(house: House, by: Person, thread: UUID, newcomer: Person, *, whole: bool = False) -> Change | None:
+    account, store = await house.account(newcomer), house.store
+    return await store.database.write(
+        lambda tx: taking_part.bring_in(tx, store.guard, by.key, thread, account, store.clock(), whole=whole)
+    )
+
+
+async def hand_over(house: House, by: Person, thread: UUID, successor: Person, *, whole: bool = False) -> Change | None:
+    account, store = await house.account(successor), house.store
+    return await store.database.write(
+        lambda tx: taking_part.hand_over(tx, store.guard, by.key, thread, account, store.clock(), whole=whole)
+    )
+
+
+def with_new_key(one: Person, password: str | None = None) -> Person:
+    """The same person with a key of the next generation."""
+    return replace(one, key=AccountKey.fresh(one.id, one.key.generation + 1), password=password or f"{one.password} 2")
+
+
+def keyhole_of(house: House, one: Person) -> Keyhole:
+    body = guard_password(house.store.guard, one.key, one.password, EXAMPLE_PROFILE)
+    return Keyhole(EXAMPLE_PROFILE, one.key.generation, body)
+
+
+async def renew(house: House, one: Person, into: Person | None = None) -> Person:
+    """Renew somebody's key; gives them with the new one, which the house knows from then on."""
+    new, account, store = into or with_new_key(one), await house.account(one), house.store
+    row = keyhole_of(house, new)
+    await store.database.write(lambda tx: renewal.renew(tx, store.guard, account, one.key, new.key, row, store.clock()))
+    known = next(name for name, value in vars(house).items() if value is one)
+    setattr(house, known, new)
+    return new
+
+
+async def make_code(house: House, one: Person) -> str:
+    """A recovery code, in the place of any before."""
+    code = fresh_code()
+    row = Keyhole(0, one.key.generation, guard_code(house.store.guard, one.key, code))
+    await house.store.database.write(lambda tx: accounts.keep_keyhole(tx, one.id, "recovery", row, house.store.clock()))
+    return code
+
+
+async def key_by_code(house: House, one: Person, code: str) -> AccountKey | None:
+    """What a code reaches now."""
+    account = await house.account(one)
+    row = await house.store.database.read(lambda reader: accounts.keyhole(reader, one.id, "recovery"))
+    opening = Opening(account.id, account.generation, account.public_key)
+    try:
+        return open_code(house.store.guard, row.body, code, opening) if row else None
+    except CannotOpen:
+        return None
+
+
+async def rosters_of(house: House, thread: UUID) -> list[Roster]:
+    last = (await house.thread(thread)).epoch
+    return await house.store.database.read(lambda reader: rosters.find_all(reader, house.store.guard, thread, last))
+
+
+async def latest(house: House, one: Person, thread: UUID) -> OpenEpoch | None:
+    """The latest epoch as somebody unlocks it who just signed in."""
+    who, stands = await house.unlocked(one), await house.thread(thread)
+    return await house.store.database.read(lambda reader: who.latest_epoch(reader, house.store.guard, stands))
+
+
+async def officers_texts(house: House, thread: UUID) -> list[str | None]:
+    """What the officer reads of a thread."""
+    officer = AccountKey(THE_OFFICER, 1, house.officer.private_key, house.officer.public_key)
+    return await house.texts(replace(house.nora, key=officer), thread)
+
+
+@dataclass
+class Intruder:
+    """Somebody with the root key who writes the database; ``stranger`` is whom they would like to let in."""
+
+    house: House
+    stranger: Person
+
+    async def plant(
+        self, thread: UUID, roster: Roster, giver_private_key: bytes, receivers: Iterable[tuple[UUID, bytes]] | None = None
+    ) -> EpochSecret:
+        """Put an epoch on top, its proof and the thread's head true, its grants from this private key. Its secret is known."""
+        store, secret = self.house.store, EpochSecret.fresh()
+        roster = replace(roster, public_key=secret.public_key)
+
+        async def write(tx: Transaction) -> None:
+            stands = await threads.find(tx, store.guard, thread)
+            assert stands is not None
+            await threads.save(tx, store.guard, replace(stands, epoch=roster.number))
+            await rosters.add(tx, store.guard, roster, grants_of(secret, roster, giver_private_key, receivers))
+
+        await store.database.write(write)
+        return secret
+
+    async def next(self, thread: UUID) -> Roster:
+        """A roster that follows from the latest one and changes nothing."""
+        last = (await rosters_of(self.house, thread))[-1]
+        return replace(last, number=last.number + 1, previous=last.hash())
+
+    async def with_grant_named(self, thread: UUID, number: int, giver_key: bytes) -> None:
+        """Have the grants of an epoch say that they come from this key."""
+        await self.house.spoil(
+            "update grants set giver_key = :giver where thread = :thread and epoch = :epoch",
+            giver=giver_key, thread=thread.bytes, epoch=number,
+        )  # fmt: skip
+
+
+async def all_rows(reader: Reader, table: str) -> list[dict[str, object]]:
+    return [dict(row) for row in await reader.rows(f"select * from {table}")]

@@ -1,0 +1,390 @@
+"""The chain of rosters: with the root key and the pen in hand, still nobody lets a key in, nor begins an epoch to listen in.
+
+Claire and Léa (and Sam) write to each other; Karim is the stranger with whom the intruder is in league.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+import pytest
+
+from storage import chain, rosters, taking_part
+from storage.epochs import THE_OFFICER, THE_SERVICE, Roster, Seat, ephemeral, grant
+from storage.errors import CannotOpen
+from storage.keyholes import AccountKey
+from tests.cast import House, Person
+from tests.storage.deeds import Intruder, begin_own, bring_in, hand_over, latest, renew, rosters_of
+
+
+@dataclass
+class Scene:
+    """A thread that Léa took over from the service; the intruder's own key pair; and a thread beside it."""
+
+    house: House
+    thread: UUID
+    beside: UUID
+    intruder: Intruder
+    key: AccountKey
+
+    @property
+    def seat(self) -> Seat:
+        """The stranger's, as the intruder would like it."""
+        stranger = self.intruder.stranger
+        return Seat(stranger.id, 1, stranger.key.public_key, 1, 0, self.house.claire.id)
+
+    async def believed_by(self, *people: Person) -> list[bool]:
+        return [await is_believed(self.house, one, self.thread) for one in people]
+
+
+async def is_believed(house: House, one: Person, thread: UUID) -> bool:
+    try:
+        return await latest(house, one, thread) is not None
+    except CannotOpen:
+        return False
+
+
+@pytest.fixture
+async def scene(house: House) -> Scene:
+    thread, beside = await house.open_thread(house.lea, house.claire, house.sam), await house.open_thread(house.lea, house.claire)
+    await begin_own(house, house.lea, thread)
+    await house.post(house.lea, thread, "un")
+    await house.post(house.lea, beside, "à côté")
+    return Scene(house, thread, beside, Intruder(house, house.karim), ephemeral())
+
+
+Plant = Callable[[Scene], Awaitable[None]]
+PLANTS: dict[str, Plant] = {}
+
+
+def plant(function: Plant) -> Plant:
+    PLANTS[function.__name__.replace("_", " ").strip()] = function
+    return function
+
+
+@plant
+async def a_seat_by_the_service(scene: Scene) -> None:
+    roster = await scene.intruder.next(scene.thread)
+    seats = (*roster.seats, scene.seat)
+    forged = replace(roster, giver=THE_SERVICE, giver_key=scene.key.public_key, seats=seats)
+    await scene.intruder.plant(scene.thread, forged, scene.key.private_key)
+
+
+@plant
+async def a_seat_by_a_participants_name_and_a_strange_key(scene: Scene) -> None:
+    roster = await scene.intruder.next(scene.thread)
+    seats = (*roster.seats, scene.seat)
+    forged = replace(roster, giver=scene.house.claire.id, giver_key=scene.key.public_key, seats=seats)
+    await scene.intruder.plant(scene.thread, forged, scene.key.private_key)
+
+
+async def named_after_claire(scene: Scene, roster: Roster) -> None:
+    """The roster and the grants name Claire's own key; but the grants were made with the intruder's."""
+    claire = scene.house.claire
+    forged = replace(roster, giver=claire.id, giver_key=claire.key.public_key)
+    await scene.intruder.plant(scene.thread, forged, scene.key.private_key)
+
+
+@plant
+async def a_seat_by_a_participants_key_forged(scene: Scene) -> None:
+    roster = await scene.intruder.next(scene.thread)
+    await named_after_claire(scene, replace(roster, seats=(*roster.seats, scene.seat)))
+
+
+@plant
+async def a_seat_then_a_harmless_epoch(scene: Scene) -> None:
+    await a_seat_by_a_participants_key_forged(scene)
+    roster = await scene.intruder.next(scene.thread)
+    forged = replace(roster, giver=THE_SERVICE, giver_key=scene.key.public_key)
+    await scene.intruder.plant(scene.thread, forged, scene.key.private_key)
+
+
+@plant
+async def a_seat_then_an_epoch_that_the_stranger_gives(scene: Scene) -> None:
+    await a_seat_by_a_participants_key_forged(scene)
+    roster, stranger = await scene.intruder.next(scene.thread), scene.intruder.stranger
+    forged = replace(roster, giver=stranger.id, giver_key=stranger.key.public_key)
+    await scene.intruder.plant(scene.thread, forged, stranger.key.private_key)
+
+
+@plant
+async def the_same_seats_with_a_secret_that_is_known(scene: Scene) -> None:
+    """Nobody comes in, but all would write under a secret of the intruder's choice."""
+    roster = await scene.intruder.next(scene.thread)
+    forged = replace(roster, giver=scene.house.claire.id, giver_key=scene.key.public_key)
+    await scene.intruder.plant(scene.thread, forged, scene.key.private_key)
+
+
+@plant
+async def the_same_seats_given_in_claires_name(scene: Scene) -> None:
+    """As before, the roster now names Claire's true key, and only the grants the intruder's."""
+    roster = await scene.intruder.next(scene.thread)
+    await named_after_claire(scene, roster)
+    await scene.intruder.with_grant_named(scene.thread, roster.number, scene.key.public_key)
+
+
+@plant
+async def another_officer_by_the_service(scene: Scene) -> None:
+    roster = await scene.intruder.next(scene.thread)
+    forged = replace(roster, giver=THE_SERVICE, giver_key=scene.key.public_key, officer=scene.key.public_key)
+    await scene.intruder.plant(scene.thread, forged, scene.key.private_key)
+
+
+@plant
+async def another_officer_by_a_participant(scene: Scene) -> None:
+    roster = await scene.intruder.next(scene.thread)
+    await named_after_claire(scene, replace(roster, officer=scene.key.public_key))
+
+
+@plant
+async def another_officer_in_the_officers_name(scene: Scene) -> None:
+    """The grants come from the very key that the forged roster makes the officer's."""
+    roster = await scene.intruder.next(scene.thread)
+    forged = replace(roster, giver=THE_OFFICER, giver_key=roster.officer, officer=scene.key.public_key)
+    await scene.intruder.plant(scene.thread, forged, scene.key.private_key)
+    await scene.intruder.with_grant_named(scene.thread, roster.number, scene.key.public_key)
+
+
+@plant
+async def an_officer_taken_out_and_another_put_in(scene: Scene) -> None:
+    roster = await scene.intruder.next(scene.thread)
+    bare = replace(roster, giver=THE_SERVICE, giver_key=scene.key.public_key, officer=b"")
+    await scene.intruder.plant(scene.thread, bare, scene.key.private_key)
+    await another_officer_by_the_service(scene)
+
+
+@plant
+async def a_seats_key_changed_by_another(scene: Scene) -> None:
+    """Claire, in league with the intruder, gives Sam's seat to the stranger's key."""
+    roster, claire, stranger = await scene.intruder.next(scene.thread), scene.house.claire, scene.intruder.stranger
+    seats = tuple(
+        replace(seat, public_key=stranger.key.public_key) if seat.account == scene.house.sam.id else seat for seat in roster.seats
+    )
+    forged = replace(roster, giver=claire.id, giver_key=claire.key.public_key, seats=seats)
+    await scene.intruder.plant(scene.thread, forged, claire.key.private_key)
+
+
+@plant
+async def a_seat_set_back_to_the_beginning(scene: Scene) -> None:
+    """Whom the service would have read the whole history: the page would say so, too."""
+    roster = await scene.intruder.next(scene.thread)
+    seats = tuple(replace(seat, brought_by=scene.intruder.stranger.id) for seat in roster.seats)
+    forged = replace(roster, giver=THE_SERVICE, giver_key=scene.key.public_key, seats=seats)
+    await scene.intruder.plant(scene.thread, forged, scene.key.private_key)
+
+
+@plant
+async def two_seats_of_one_account(scene: Scene) -> None:
+    roster = await scene.intruder.next(scene.thread)
+    forged = replace(roster, giver=THE_SERVICE, giver_key=scene.key.public_key, seats=(*roster.seats, roster.seats[0]))
+    await scene.intruder.plant(scene.thread, forged, scene.key.private_key)
+
+
+@plant
+async def a_first_roster_that_follows_from_another(scene: Scene) -> None:
+    """A thread of the intruder's own making, in the place of the true one, which nobody would take over."""
+    await scene.house.spoil("delete from grants where thread = :thread", thread=scene.thread.bytes)
+    (first, *_) = await rosters_of(scene.house, scene.thread)
+    await scene.house.spoil("delete from epochs where thread = :thread", thread=scene.thread.bytes)
+    forged = replace(first, giver=scene.house.claire.id, giver_key=scene.key.public_key)
+    await scene.intruder.plant(scene.thread, forged, scene.key.private_key)
+
+
+@plant
+async def grants_of_the_epoch_before_played_back(scene: Scene) -> None:
+    roster = await scene.intruder.next(scene.thread)
+    await named_after_claire(scene, roster)
+    await scene.house.spoil(
+        "update grants set (giver_key, body) = (select old.giver_key, old.body from grants old where old.thread = :thread"
+        " and old.epoch = :epoch - 1 and old.account = grants.account) where thread = :thread and epoch = :epoch",
+        thread=scene.thread.bytes, epoch=roster.number,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLANTS)
+async def test_what_was_planted_is_refused_by_all(scene: Scene, name: str) -> None:
+    await PLANTS[name](scene)
+    house = scene.house
+    assert await scene.believed_by(house.lea, house.claire, house.sam) == [False] * 3
+
+
+@pytest.mark.parametrize("name", PLANTS)
+async def test_other_threads_are_believed_as_before(scene: Scene, name: str) -> None:
+    await PLANTS[name](scene)
+    assert await latest(scene.house, scene.house.lea, scene.beside)
+    assert await scene.house.texts(scene.house.lea, scene.beside) == ["à côté"]
+
+
+@pytest.mark.parametrize("name", PLANTS)
+async def test_nothing_is_begun_on_top_of_what_was_planted(scene: Scene, name: str) -> None:
+    await PLANTS[name](scene)
+    house = scene.house
+    with pytest.raises(CannotOpen):
+        await begin_own(house, house.lea, scene.thread)
+    with pytest.raises(CannotOpen):
+        await bring_in(house, house.claire, scene.thread, house.thomas, whole=True)
+
+
+async def taken_out_and_put_back(scene: Scene, one: Person) -> None:
+    """The service takes somebody out; the stranger comes in Claire's name, unseen by them; and the stranger puts them back."""
+    intruder, stranger = scene.intruder, scene.intruder.stranger
+    roster = await intruder.next(scene.thread)
+    theirs = next(seat for seat in roster.seats if seat.account == one.id)
+    others = tuple(seat for seat in roster.seats if seat != theirs)
+    bare = replace(roster, giver=THE_SERVICE, giver_key=scene.key.public_key, seats=others)
+    secrets = [await intruder.plant(scene.thread, bare, scene.key.private_key)]
+    roster, claire = await intruder.next(scene.thread), scene.house.claire
+    joined = replace(roster, giver=claire.id, giver_key=claire.key.public_key, seats=(*others, scene.seat))
+    secrets.append(await intruder.plant(scene.thread, joined, scene.key.private_key))
+    roster = await intruder.next(scene.thread)
+    seats = (*roster.seats, replace(theirs, brought_by=stranger.id))
+    back = replace(roster, giver=stranger.id, giver_key=stranger.key.public_key, seats=seats)
+    await intruder.plant(scene.thread, back, stranger.key.private_key)
+    chain_, store = await rosters_of(scene.house, scene.thread), scene.house.store
+    for secret, between in zip(secrets, chain_[-3:-1], strict=True):
+        body = grant(secret, stranger.key.private_key, one.key.public_key, one.id, between)
+        await store.database.write(lambda tx, r=between, b=body: rosters.add_grants(tx, r, stranger.key.public_key, {one.id: b}))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("has_renewed", [False, True])
+async def test_who_was_put_back_by_a_stranger_refuses(scene: Scene, has_renewed: bool) -> None:
+    """Léa cannot check what was done while she was out: but the stranger cannot give her the history that she had."""
+    if has_renewed:
+        await renew(scene.house, scene.house.lea)
+    await taken_out_and_put_back(scene, scene.house.lea)
+    assert await scene.believed_by(scene.house.lea, scene.house.claire, scene.house.sam) == [False] * 3
+
+
+async def test_an_old_history_named_after_a_stranger_does_not_open(scene: Scene) -> None:
+    """The intruder goes on, and has Léa's old grants say that the stranger gave them."""
+    await taken_out_and_put_back(scene, scene.house.lea)
+    for number in (1, 2):
+        await scene.intruder.with_grant_named(scene.thread, number, scene.intruder.stranger.key.public_key)
+    assert await scene.house.texts(scene.house.lea, scene.thread) == [None]
+
+
+async def test_an_old_roster_in_a_later_place_is_seen(scene: Scene) -> None:
+    await begin_own(scene.house, scene.house.lea, scene.thread)
+    await scene.house.leave(scene.thread, scene.house.sam)
+    await scene.house.spoil(
+        "update epochs set (roster, proof) = (select roster, proof from epochs where thread = :thread and number = 1)"
+        " where thread = :thread and number = 3",
+        thread=scene.thread.bytes,
+    )
+    assert await scene.believed_by(scene.house.lea, scene.house.claire) == [False] * 2
+
+
+async def test_a_former_participants_seats_are_not_used_again(scene: Scene) -> None:
+    """Sam's seat of before, true in every bit, put on top by the service once Sam has left."""
+    seats = (await rosters_of(scene.house, scene.thread))[-1].seats
+    await scene.house.leave(scene.thread, scene.house.sam)
+    roster = await scene.intruder.next(scene.thread)
+    forged = replace(roster, giver=THE_SERVICE, giver_key=scene.key.public_key, seats=seats)
+    await scene.intruder.plant(scene.thread, forged, scene.key.private_key)
+    assert await scene.believed_by(scene.house.lea, scene.house.claire) == [False] * 2
+
+
+async def test_a_roster_of_another_thread_is_seen(scene: Scene) -> None:
+    """The same people, and all of it proven."""
+    await begin_own(scene.house, scene.house.lea, scene.beside)
+    await scene.house.spoil(
+        "update epochs set (roster, proof) = (select roster, proof from epochs where thread = :beside and number = 2)"
+        " where thread = :thread and number = 2",
+        thread=scene.thread.bytes, beside=scene.beside.bytes,
+    )  # fmt: skip
+    assert await scene.believed_by(scene.house.lea, scene.house.claire) == [False] * 2
+
+
+async def test_an_epoch_of_the_services_own_is_never_written_in(scene: Scene) -> None:
+    """It may begin one whose keys are no new ones, and would know its secret: the first to come begins another on top."""
+    roster = await scene.intruder.next(scene.thread)
+    own = replace(roster, giver=THE_SERVICE, giver_key=scene.key.public_key)
+    known = await scene.intruder.plant(scene.thread, own, scene.key.private_key)
+    await begin_own(scene.house, scene.house.lea, scene.thread)
+    opened = await latest(scene.house, scene.house.claire, scene.thread)
+    assert opened is not None
+    assert (opened.roster.giver, opened.secret == known) == (scene.house.lea.id, False)
+
+
+# What is allowed is believed by all who are there
+
+
+async def test_every_legal_change_is_believed_by_all(house: House) -> None:
+    thread = await house.open_thread(house.lea, house.claire)
+    await begin_own(house, house.claire, thread)
+    assert await bring_in(house, house.claire, thread, house.sam)
+    assert await bring_in(house, house.sam, thread, house.thomas, whole=True)
+    await house.leave(thread, house.sam)
+    await begin_own(house, house.lea, thread)
+    assert await hand_over(house, house.claire, thread, house.sam, whole=True)
+    await begin_own(house, house.thomas, thread)
+    for one in (house.lea, house.sam, house.thomas):
+        assert await is_believed(house, one, thread), one.first_name
+    assert await latest(house, house.claire, thread) is None
+
+
+@pytest.mark.parametrize("order", ["lea claire sam", "sam lea claire", "claire claire lea", "lea sam lea"])
+async def test_renewals_in_any_order_are_believed_by_all(scene: Scene, order: str) -> None:
+    house = scene.house
+    for name in order.split():
+        await renew(house, getattr(house, name))
+        assert await scene.believed_by(house.lea, house.claire, house.sam) == [True] * 3
+    assert await house.texts(house.sam, scene.thread) == ["un"]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+async def test_who_comes_back_is_believed_by_all_and_believes(scene: Scene, whole: bool) -> None:
+    """Between, a colleague came, whom Sam could not see coming; and another before, whom Sam saw."""
+    house = scene.house
+    await bring_in(house, house.claire, scene.thread, house.thomas)
+    await house.leave(scene.thread, house.sam)
+    await bring_in(house, house.claire, scene.thread, house.karim)
+    assert await bring_in(house, house.claire, scene.thread, house.sam, whole=whole)
+    await house.post(house.sam, scene.thread, "deux")
+    assert await scene.believed_by(house.lea, house.claire, house.sam, house.thomas) == [True] * 4
+    assert await house.texts(house.sam, scene.thread) == (["un", "deux"] if whole else [None, "deux"])
+
+
+async def test_who_comes_back_after_a_renewal_believes(scene: Scene) -> None:
+    house = scene.house
+    await renew(house, house.sam)
+    await house.leave(scene.thread, house.sam)
+    await bring_in(house, house.claire, scene.thread, house.sam, whole=True)
+    assert await scene.believed_by(house.sam, house.lea) == [True] * 2
+    await renew(house, house.sam)
+    assert await scene.believed_by(house.sam, house.lea) == [True] * 2
+
+
+async def test_a_newcomer_believes_what_came_before_them(scene: Scene) -> None:
+    house = scene.house
+    await renew(house, house.lea)
+    await bring_in(house, house.lea, scene.thread, house.thomas, whole=True)
+    await renew(house, house.lea)
+    assert await scene.believed_by(house.thomas, house.claire) == [True] * 2
+    assert await house.texts(house.thomas, scene.thread) == ["un"]
+
+
+async def test_without_an_officer_rosters_are_believed(house: House) -> None:
+    store, people = house.store, [await house.account(one) for one in (house.lea, house.claire)]
+    thread = UUID(int=77)
+    await store.database.write(lambda tx: taking_part.open_thread(tx, store.guard, b"", thread, people, store.clock()))
+    await begin_own(house, house.lea, thread)
+    assert await bring_in(house, house.claire, thread, house.sam)
+    assert await is_believed(house, house.sam, thread)
+
+
+async def test_a_thread_whose_row_was_altered_is_refused(scene: Scene) -> None:
+    await scene.house.spoil("update threads set last_seq = 0 where id = :id", id=scene.thread.bytes)
+    assert await scene.believed_by(scene.house.lea, scene.house.claire) == [False] * 2
+
+
+async def test_a_missing_epoch_is_seen(scene: Scene) -> None:
+    await scene.house.spoil("delete from grants where thread = :id and epoch = 1", id=scene.thread.bytes)
+    await scene.house.spoil("delete from epochs where thread = :id and number = 1", id=scene.thread.bytes)
+    assert await scene.believed_by(scene.house.lea, scene.house.claire) == [False] * 2
+
+
+async def test_only_who_has_a_seat_reaches_the_secrets(scene: Scene) -> None:
+    chain_ = await rosters_of(scene.house, scene.thread)
+    with pytest.raises(CannotOpen):
+        await scene.house.store.database.read(lambda reader: chain.readable(reader, scene.house.karim.key, chain_))
