@@ -9,7 +9,6 @@ from uuid import UUID
 from chat.errors import NotFound
 from storage import taking_part, threads
 from storage.database import Reader
-from storage.epochs import THE_SERVICE
 from storage.errors import CannotOpen
 from storage.store import Store
 from storage.taking_part import Change
@@ -31,12 +30,12 @@ class Access:
         self._begun[change.roster.thread] = change.roster.number
 
     async def latest(self, who: Unlocked, thread: UUID) -> OpenEpoch:
-        """The thread's latest epoch, unlocked, and never one of the service's own. Raises NotFound."""
+        """The thread's latest epoch, unlocked, and never one that no participant gave. Raises NotFound."""
         known = who.latest.get(thread)
         if known is not None and known.roster.number >= self._begun.get(thread, 0):
             return known
         epoch = await self._read_latest(who, thread)
-        if epoch.roster.giver == THE_SERVICE:
+        if not epoch.roster.is_of_a_participant:
             epoch = await self._begin_own(who, thread)
         who.latest[thread] = epoch
         return epoch
@@ -48,7 +47,7 @@ class Access:
         return found[1]
 
     async def _begin_own(self, who: Unlocked, thread: UUID) -> OpenEpoch:
-        """The first to unlock an epoch that the service made begins one whose secret the service's disk never saw."""
+        """The first to unlock an epoch that the service made begins one whose secret the service never saw."""
         store = self._store
         change = await store.database.write(lambda tx: taking_part.begin_own(tx, store.guard, who.key, thread, store.clock()))
         if change:

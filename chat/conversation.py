@@ -15,7 +15,7 @@ from chat.taking_part import TakingPart
 from storage import messages, service_posts, threads
 from storage.accounts import Role
 from storage.database import Reader
-from storage.errors import CannotOpen, Stalled
+from storage.errors import CannotOpen, Damaged, Stalled
 from storage.group_commit import GroupCommit, Marked, MarkRead, Outcome, Post, Posted, Refusal
 from storage.messages import SealedMessage
 from storage.sealing import Place, seal, unseal
@@ -206,6 +206,9 @@ class Conversation:
     async def _text(self, reader: Reader, who: Unlocked, row: SealedMessage) -> str:
         epoch = await who.epoch(reader, self._store.guard, row.thread, row.epoch)
         if row.kind == KIND_TEXT:
+            # Nobody writes in an epoch that no participant gave: the service made its secret, and could have made the text.
+            if not epoch.roster.is_of_a_participant:
+                raise Damaged("a message stands in an epoch in which nobody writes")
             return unseal(epoch.message_key, row.body, row.place)
         return service_posts.unsealed(self._store.guard, epoch.secret, row)
 

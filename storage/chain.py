@@ -6,7 +6,8 @@ the holder of the giver's private key (or the reader) can have made, and which i
 have given it.
 
 1. The service (giver THE_SERVICE, a key of the moment) begins a new thread, or an epoch whose keys are a subset of those
-   before. Its grants prove nothing: nobody writes under such an epoch, but begins one of their own on top.
+   before. Its grants prove nothing: nobody writes under such an epoch, but begins one of their own on top. So it is after
+   the officer, whose key may have been replaced because somebody else has it.
 2. A participant, or the recovery officer, begins any other epoch: the reader's grant must come from the very key that they
    had in the roster before. New seats are theirs; the seats of others stay as they were.
 3. A key changes at the hands of its account (a renewal) or of the officer, the officer's own at the officer's.
@@ -58,6 +59,8 @@ async def verified(reader: Reader, guard: Guard, key: AccountKey, thread: Thread
 def check(chain: Sequence[Roster], grants: Mapping[int, Given], key: AccountKey) -> None:
     """Raise CannotOpen unless somebody with this key in the latest roster (the officer, too) has reason to believe in all."""
     check_steps(chain)
+    if not _is_in(chain[-1], key):
+        raise Damaged("the key is not in the latest roster")
     entry = _entry(chain, key)
     voucher = _voucher(chain, entry, key)
     for number in range(_first_readable(chain, key), len(chain) + 1):
@@ -83,7 +86,7 @@ def _entry(chain: Sequence[Roster], key: AccountKey) -> int:
 
 def _voucher(chain: Sequence[Roster], entry: int, key: AccountKey) -> bytes:
     roster = chain[entry - 1]
-    is_own_renewal = entry > 1 and roster.giver == key.account
+    is_own_renewal = entry > 1 and roster.giver == key.account != THE_OFFICER
     return key.public_key if is_own_renewal else roster.giver_key
 
 

@@ -96,6 +96,11 @@ class Roster:
         """What the next roster and each grant are bound to, 32 bytes."""
         return keyed_hash(b"", b"ailo.roster.1", self.encoded())
 
+    @property
+    def is_of_a_participant(self) -> bool:
+        """Whether a participant gave it. In any other epoch the service alone writes, sealed to its public key."""
+        return self.giver not in {THE_SERVICE, THE_OFFICER}
+
     def seat_of(self, account: UUID) -> Seat | None:
         """The account's seat, or None when it may not read this epoch."""
         return next((seat for seat in self.seats if seat.account == account), None)

@@ -72,9 +72,9 @@ async def open_thread(tx: Transaction, guard: Guard, officer: bytes, id_: UUID, 
 
 
 async def begin_own(tx: Transaction, guard: Guard, key: AccountKey, id_: UUID, now: int) -> Change | None:
-    """Begin an epoch of a participant's own after one that the service made. None when there is nothing (more) to do."""
+    """Begin an epoch of a participant's own after one that the service or the officer made. None when there is nothing to do."""
     changing = await _by_participant(tx, guard, key, id_, now)
-    if changing is None or changing.roster.giver != THE_SERVICE:
+    if changing is None or changing.roster.is_of_a_participant:
         return None
     return Change((await changing.begin(key, changing.roster.seats)).roster)
 
