@@ -21,6 +21,7 @@ class Browser:
         self.frames: list[object] = []
         self.messages: list[int] = []
         self.is_signed_out = False
+        self.is_restarted = False
         self.told = asyncio.Event()
 
     def offer(self, frame: bytes) -> None:
@@ -32,6 +33,9 @@ class Browser:
 
     def sign_out(self) -> None:
         self.is_signed_out = True
+
+    def restart(self) -> None:
+        self.is_restarted = True
 
 
 def presence(account: UUID, *, online: bool) -> dict[str, object]:

@@ -1,0 +1,134 @@
+"""The forms of errors, for whatever is raised below, and the order of checks. The routes as a whole are in `tests/flows`."""
+
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import aiohttp
+import msgspec
+import pytest
+from aiohttp import web
+
+from chat.errors import NotAllowed, NotFound, TooLong
+from chat.frames import Code
+from chat.health import add_health
+from chat.rooms import Rooms
+from chat.settings import ChatSettings
+from chat.sign_in import SlowDown, WrongCredentials
+from chat.web import Door, Refused, application
+from storage.errors import Stalled
+from tests.chat.cast import Json
+
+CANARY = "canari-77c0"
+SETTINGS = ChatSettings("127.0.0.1", 0, "http://127.0.0.1:8080", 5.0)
+
+
+@asynccontextmanager
+async def served(app: web.Application) -> AsyncIterator[str]:
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+async def get(address: str) -> tuple[int, dict[str, str], Json]:
+    async with aiohttp.ClientSession() as http, http.get(address) as response:
+        return (
+            response.status,
+            {name.lower(): value for name, value in response.headers.items()},
+            json.loads(await response.read()),
+        )
+
+
+def failing(error: Exception) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def fail(_: web.Request) -> web.Response:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (Refused(403, Code.FOREIGN_ORIGIN), 403, "foreign_origin"),
+        (NotFound(), 404, "not_found"),
+        (NotAllowed(), 400, "bad_request"),
+        (TooLong(), 400, "bad_request"),
+        (msgspec.DecodeError(CANARY), 400, "bad_request"),
+        (WrongCredentials(), 401, "wrong_credentials"),
+        (SlowDown(12.3), 429, "slow_down"),
+        (Stalled(CANARY), 503, "busy"),
+        (ValueError(CANARY), 500, "failed"),
+        (web.HTTPNotFound(), 404, "not_found"),
+        (web.HTTPMethodNotAllowed("GET", ["POST"]), 405, "wrong_method"),
+        (web.HTTPRequestEntityTooLarge(1, 2), 400, "bad_request"),
+    ],
+)
+async def test_whatever_is_raised_has_its_answer(
+    rooms: Rooms, caplog: pytest.LogCaptureFixture, error: Exception, status: int, code: str
+) -> None:
+    app = application(Door(SETTINGS, rooms.sign_ins))
+    app.router.add_get("/health/x", failing(error))
+    with caplog.at_level(logging.INFO):
+        async with served(app) as origin:
+            found = await get(f"{origin}/health/x")
+    assert (found[0], found[2]["error"]["code"]) == (status, code)
+    assert found[1]["cache-control"] == "no-store"
+    assert found[1]["x-request-id"] not in json.dumps(found[2])
+    assert CANARY not in caplog.text + json.dumps(found[2])
+
+
+async def test_who_must_wait_is_told_how_long(rooms: Rooms) -> None:
+    app = application(Door(SETTINGS, rooms.sign_ins))
+    app.router.add_get("/health/x", failing(SlowDown(12.3)))
+    async with served(app) as origin:
+        assert (await get(f"{origin}/health/x"))[1]["retry-after"] == "13"
+
+
+async def test_a_fault_is_logged_with_the_requests_id(rooms: Rooms, caplog: pytest.LogCaptureFixture) -> None:
+    app = application(Door(SETTINGS, rooms.sign_ins))
+    app.router.add_get("/health/x", failing(ValueError(CANARY)))
+    async with served(app) as origin:
+        headers = (await get(f"{origin}/health/x"))[1]
+    assert headers["x-request-id"] in caplog.text
+    assert "ValueError at " in caplog.text
+
+
+async def test_a_cookie_is_named_for_its_safety(rooms: Rooms) -> None:
+    secure = ChatSettings("127.0.0.1", 0, "https://ailo.example", 5.0)
+    assert Door(SETTINGS, rooms.sign_ins).cookie == "ailo"
+    assert Door(secure, rooms.sign_ins).cookie == "__Host-ailo"
+
+
+async def test_who_is_signed_out_is_told_first(rooms: Rooms) -> None:
+    door = Door(SETTINGS, rooms.sign_ins)
+    app = application(door)
+    async with served(app) as origin:
+        status, _, body = await get(f"{origin}/api/account")
+    assert (status, body["error"]["code"]) == (401, "signed_out")
+
+
+# Health
+
+
+async def test_a_sound_service_is_live_and_ready(rooms: Rooms) -> None:
+    app = application(Door(SETTINGS, rooms.sign_ins))
+    add_health(app, rooms.store)
+    async with served(app) as origin:
+        assert [(await get(f"{origin}/health/{one}"))[0] for one in ("live", "ready")] == [200, 200]
+
+
+async def test_a_store_that_fails_is_live_but_not_ready(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> None:
+        raise Stalled(CANARY)
+
+    app = application(Door(SETTINGS, rooms.sign_ins))
+    add_health(app, rooms.store)
+    monkeypatch.setattr(rooms.store.database, "write", fail)
+    async with served(app) as origin:
+        status, _, body = await get(f"{origin}/health/ready")
+        assert (await get(f"{origin}/health/live"))[0] == 200
+    assert (status, body) == (503, {"status": "down", "part": "database"})
