@@ -15,13 +15,14 @@ from chat.taking_part import TakingPart
 from storage import messages, service_posts, threads
 from storage.accounts import Role
 from storage.database import Reader
+from storage.epochs import THE_SERVICE
 from storage.errors import CannotOpen, Damaged, Stalled
 from storage.group_commit import GroupCommit, Marked, MarkRead, Outcome, Post, Posted, Refusal
 from storage.messages import SealedMessage
 from storage.sealing import Place, seal, unseal
 from storage.service_posts import ServicePost
 from storage.store import Store
-from storage.threads import Order
+from storage.threads import Order, Thread
 from storage.unlocked import OpenEpoch, Unlocked
 
 KIND_TEXT = "text"
@@ -178,7 +179,8 @@ class Conversation:
             stands, least = await self._access.readable(reader, who, thread)
             below = stands.last_seq + 1 if seq is None else seq
             rows = await messages.before(reader, self._store.guard, thread, below, limit, least)
-            return [await self._opened(reader, who, row) for row in rows]
+            found = [await self._opened(reader, who, row) for row in rows]
+            return [*found, _lost(stands)][-limit:] if below > stands.last_seq and _is_cut_off(stands, rows) else found
 
         return await self._store.database.read(read)
 
@@ -242,3 +244,14 @@ class Conversation:
             waiting_since=moment(thread.waiting_since) if thread.waiting_since is not None else None,
             last=frames.plain(await self._opened(reader, who, last[0])) if last else None,
         )
+
+
+def _is_cut_off(thread: Thread, rows: list[SealedMessage]) -> bool:
+    """Whether the newest messages are not the last that were acknowledged: somebody removed the end."""
+    return thread.last_seq > 0 and (not rows or rows[-1].link != thread.last_link)
+
+
+def _lost(thread: Thread) -> Message:
+    """What is shown in the place of a last message that is gone."""
+    log.error("alert: message %d of thread %s, its last, is not there as it was written", thread.last_seq, thread.id)
+    return Message(thread.id, thread.id, thread.last_seq, THE_SERVICE, KIND_BROKEN, moment(thread.last_at), "")

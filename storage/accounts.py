@@ -1,15 +1,18 @@
 """Accounts: who can sign in, in what role, with which public key; and the password keyhole of each."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
 from storage.database import Reader, Row, Transaction
-from storage.errors import Damaged
+from storage.errors import CannotOpen, Damaged
 from storage.guarding import Guard, Guarded
 from storage.keyholes import AccountKey
 from storage.primitives import Part
+
+log = logging.getLogger("ailo.storage")
 
 
 class Role(StrEnum):
@@ -166,9 +169,17 @@ async def staff(reader: Reader, guard: Guard) -> list[Account]:
 
 
 async def named(reader: Reader, guard: Guard, accounts: Iterable[UUID]) -> dict[UUID, Account]:
-    """Many accounts, each read once."""
-    found = {id_: await by_id(reader, guard, id_) for id_ in set(accounts)}
-    return {id_: account for id_, account in found.items() if account}
+    """Many accounts, each read once. One that was tampered with raises the alarm and is left out: it stops nobody else."""
+    found: dict[UUID, Account] = {}
+    for id_ in set(accounts):
+        try:
+            account = await by_id(reader, guard, id_)
+        except CannotOpen as error:
+            log.error("alert: account %s cannot be read: %s", id_, error)
+            continue
+        if account:
+            found[id_] = account
+    return found
 
 
 def _account(guard: Guard, row: Row) -> Account:

@@ -222,7 +222,8 @@ class _Group:
     def _linked(self, thread: Thread, post: Post) -> SealedMessage:
         seq, at = thread.last_seq + 1, max(post.at or self._now, thread.last_at)
         key = self._store.guard.keyring.newest
-        linked = link(key.id, key.linking, thread.last_link, Fact(seq, at, post.id, post.author, post.kind, post.body))
+        fact = Fact(seq, at, post.id, post.author, post.kind, post.epoch, post.body)
+        linked = link(key.id, key.linking, thread.last_link, fact)
         return SealedMessage(thread.id, seq, post.id, post.epoch, post.author, post.kind, at, post.body, linked)
 
     async def _mark(self, thread: Thread, mark: MarkRead) -> Outcome:

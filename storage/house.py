@@ -9,7 +9,7 @@ from storage.epochs import THE_OFFICER
 from storage.errors import Damaged, DatabaseRefused, KeyringRefused, WrongKey
 from storage.guarding import Guard, Guarded
 from storage.keyholes import AccountKey
-from storage.keyring import sync_directory
+from storage.keyring import Keyring, sync_directory
 from storage.migrations import migrate
 from storage.primitives import Part
 from storage.settings import StorageSettings
@@ -31,19 +31,41 @@ async def build(settings: StorageSettings, *, with_recovery: bool = True, is_exa
     """
     if settings.database.exists():
         raise DatabaseRefused(f"There is an Ailo in {settings.data} already; nothing was changed.")
-    keys = keyring.create(settings.keys, is_example=is_example)
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    settings.data.chmod(0o700)
+    keys = _keys_for(settings, is_example=is_example)
     key = AccountKey.fresh(THE_OFFICER) if with_recovery else None
     keyring_copy.write(settings, key.public_key if key else b"")
     await _furnish(settings.database, Guard(keys), key.public_key if key else b"")
     return Officer(key.private_key, key.public_key) if key else None
 
 
+def _keys_for(settings: StorageSettings, *, is_example: bool) -> Keyring:
+    """A fresh keyring; the one that is there only where an earlier ``build`` was cut short before anything was kept.
+
+    The unfinished database marks that: it is there before the keyring, and gets its name after it.
+    """
+    unfinished = _unfinished(settings.database)
+    was_begun = unfinished.exists()
+    if not was_begun and settings.keys.exists():
+        raise KeyringRefused(f"There is a keyring at {settings.keys} already; nothing was changed.")
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.data.chmod(0o700)
+    unfinished.touch(mode=0o600)
+    sync_directory(settings.data)
+    if was_begun and settings.keys.exists():
+        return keyring.load(settings.keys)
+    return keyring.create(settings.keys, is_example=is_example)
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_suffix(".new")
+
+
 async def _furnish(path: Path, guard: Guard, officer_key: bytes) -> None:
     """Build beside the final name: a house is there whole or not at all."""
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
+    fresh = _unfinished(path)
+    for part in ("", "-wal", "-shm"):
+        fresh.with_name(fresh.name + part).unlink(missing_ok=True)
+    fresh.touch(mode=0o600)
     database = await open_sqlite(fresh)
     try:
         await migrate(database)

@@ -39,7 +39,7 @@ class SealedMessage:
 
     @property
     def fact(self) -> Fact:
-        return Fact(self.seq, self.at, self.id, self.author, self.kind, self.body)
+        return Fact(self.seq, self.at, self.id, self.author, self.kind, self.epoch, self.body)
 
 
 async def add(tx: Transaction, message: SealedMessage) -> bool:

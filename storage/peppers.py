@@ -48,6 +48,8 @@ class Peppers:
 def _read(path: Path) -> dict[bytes, tuple[int, bytes]]:
     if not path.exists():
         return {}
+    if path.stat().st_mode & 0o077:
+        raise KeyringRefused(f"The session peppers {path} can be read by other users: run `chmod 600 {path}`.")
     try:
         content = json.loads(path.read_bytes())
         return {bytes.fromhex(name): (int(made_at), b64decode(raw)) for name, (made_at, raw) in content.items()}

@@ -105,6 +105,7 @@ class Fact:
     id: UUID
     author: UUID
     kind: str
+    epoch: int
     body: bytes
 
 
@@ -123,6 +124,7 @@ def link(key_name: bytes, key: bytes, previous: bytes, fact: Fact) -> bytes:
         fact.id,
         fact.author,
         fact.kind,
+        fact.epoch,
         keyed_hash(b"", b"ailo.body.1", fact.body),
     )
     return VERSION + key_name + keyed_hash(key, b"ailo.link.1", covered)

@@ -183,7 +183,7 @@ async def test_an_end_cut_off_in_the_threads_row_too_is_seen(scene: Scene) -> No
 async def test_a_link_under_the_forgers_own_key_is_none(scene: Scene) -> None:
     (last,) = await scene.house.after(scene.thread, 4, 1)
     for name in (last.link[1:9], b"forger01"):
-        made = link(name, bytes(32), last.link, Fact(6, last.at, last.id, last.author, last.kind, last.body))
+        made = link(name, bytes(32), last.link, Fact(6, last.at, last.id, last.author, last.kind, last.epoch, last.body))
         await scene.forge("delete from messages where thread = :mine and seq = 6") if name == b"forger01" else None
         await scene.forge(
             "insert into messages select thread, 6, zeroblob(16), epoch, author, kind, at, body, :link from messages"

@@ -13,6 +13,7 @@ from storage.migrations import migrate
 from storage.primitives import public_key_of
 from storage.settings import StorageSettings
 from storage.sqlite import open_sqlite
+from storage.store import open_store
 from tests.cast import settings_in
 
 
@@ -104,3 +105,21 @@ async def test_the_officers_key_is_not_in_a_repr(settings: StorageSettings) -> N
     officer = await house.build(settings)
     assert officer is not None
     assert repr(officer.private_key) not in repr(officer)
+
+
+async def test_a_build_cut_short_is_begun_again(tmp_path: Path) -> None:
+    settings = StorageSettings(tmp_path / "data", tmp_path / "keys" / "root.json")
+    await house.build(settings, is_example=True)
+    settings.database.rename(settings.database.with_suffix(".new"))
+    assert await house.build(settings, is_example=True)
+    async with open_store(settings) as store:
+        assert store.officer
+
+
+async def test_a_keyring_without_a_house_is_left_alone(tmp_path: Path) -> None:
+    settings = StorageSettings(tmp_path / "data", tmp_path / "keys" / "root.json")
+    create(settings.keys)
+    before = settings.keys.read_bytes()
+    with pytest.raises(KeyringRefused):
+        await house.build(settings)
+    assert (settings.keys.read_bytes(), settings.data.exists()) == (before, False)

@@ -61,6 +61,14 @@ def test_a_clock_set_back_makes_one_pepper_not_many(path: Path) -> None:
     "content", ["{", "[]", "7", '{"zz": [1, "AA=="]}', '{"00": 7}', '{"00": [null, "AA=="]}', '{"00": ["x"]}']
 )
 def test_damaged_peppers_say_what_to_do(path: Path, content: str) -> None:
+    path.touch(mode=0o600)
     path.write_text(content)
     with pytest.raises(KeyringRefused, match="remove the file"):
         Peppers(path, KEPT)
+
+
+def test_peppers_that_others_can_read_are_refused(tmp_path: Path) -> None:
+    Peppers(tmp_path / "sessions.json", 0).current(0)
+    (tmp_path / "sessions.json").chmod(0o644)
+    with pytest.raises(KeyringRefused, match="chmod 600"):
+        Peppers(tmp_path / "sessions.json", 0)

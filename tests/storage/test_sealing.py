@@ -15,7 +15,7 @@ from storage.sealing import PADDING_STEP, Fact, Place, first_link, is_linked, li
 
 KEY, OTHER_KEY = EpochSecret(bytes([1]) * 32).message_key(), EpochSecret(bytes([2]) * 32).message_key()
 PLACE = Place(UUID(int=10), 1, UUID(int=11), UUID(int=12), "text")
-FACT = Fact(3, 1_795_424_400_000, UUID(int=11), UUID(int=12), "text", b"body")
+FACT = Fact(3, 1_795_424_400_000, UUID(int=11), UUID(int=12), "text", 1, b"body")
 LINKING, NAME = bytes([5]) * 32, b"rootkey1"
 PREVIOUS = first_link(UUID(int=10))
 
