@@ -6,6 +6,7 @@ Where somebody else may know what opened the account, its key is renewed; else t
 import asyncio
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass
+from uuid import UUID
 
 from chat.access import Access
 from chat.accounts import check_password, profile_of
@@ -15,7 +16,7 @@ from chat.sign_in import Attempt, Granted, SignedIn, SignIns, SlowDown, WrongCre
 from storage import accounts, keyholes, renewal, sessions
 from storage.accounts import Account, Keyhole, Status
 from storage.database import Reader, Transaction
-from storage.errors import CannotOpen
+from storage.errors import CannotOpen, Superseded
 from storage.keyholes import AccountKey, Cookie
 from storage.store import Store
 from storage.taking_part import Change
@@ -92,8 +93,7 @@ class OwnKeys:
             await self._keep_session(tx, who, new, cookie)
             return changes
 
-        self._note(await store.database.write(write))
-        self._hub.end_others(account.id, who.session_id)
+        self.renewed(account.id, await store.database.write(write), but=who.session_id)
         self._hub.restart(account.id)
 
     async def _keep_session(self, tx: Transaction, who: SignedIn, new: AccountKey, cookie: str) -> None:
@@ -111,9 +111,11 @@ class OwnKeys:
         body = await loop.run_in_executor(self._sign_ins.pool, keyholes.guard_password, guard, key, password, profile)
         return Keyhole(profile, key.generation, body)
 
-    def _note(self, changes: list[Change]) -> None:
+    def renewed(self, account: UUID, changes: list[Change], but: bytes = b"") -> None:
+        """An account has another key: what is remembered of its threads is out of date, and all its sessions ``but`` one end."""
         for change in changes:
             self._access.note(change)
+        self._hub.end_others(account, but)
 
     # The recovery code
 
@@ -145,8 +147,11 @@ class OwnKeys:
         if account is None or old is None:
             raise WrongCredentials
         now, known, key = store.clock(), account, old
-        self._note(await store.database.write(lambda tx: renewal.renew(tx, store.guard, known, key, new, body, now)))
-        self._hub.end_others(account.id, b"")
+        try:
+            changes = await store.database.write(lambda tx: renewal.renew(tx, store.guard, known, key, new, body, now))
+        except Superseded:  # the code was used at the same moment elsewhere: it is spent
+            raise WrongCredentials from None
+        self.renewed(account.id, changes)
         self._sign_ins.forgive(attempt)
         return await self._sign_ins.begin(account, new)
 

@@ -43,8 +43,8 @@ async def open_rooms(settings: StorageSettings, clock: Clock = wall_clock) -> As
                 hub = Hub()
                 access = Access(store)
                 taking_part = TakingPart(store, access, hub)
-                sign_ins.changed = access.note
                 own_keys = OwnKeys(store, sign_ins, access, hub)
+                sign_ins.renewed = own_keys.renewed
                 notes = Notes(store, access)
                 conversation = Conversation(store, commits, hub, access, taking_part)
                 yield Rooms(store, commits, hub, access, conversation, taking_part, own_keys, notes, sign_ins, Rotation(store))

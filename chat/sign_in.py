@@ -10,13 +10,14 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from uuid import UUID
 
 from chat.accounts import profile_of
 from chat.limits import ACCOUNT_FAILURES, ADDRESS_FAILURES, Failures
 from storage import accounts, keyholes, renewal, sessions
 from storage.accounts import Account, Keyhole, Status
 from storage.database import Reader
-from storage.errors import CannotOpen
+from storage.errors import CannotOpen, Superseded
 from storage.keyholes import AccountKey, Cookie, PasswordKeyhole, Stretched
 from storage.primitives import random_bytes
 from storage.sessions import Session
@@ -82,7 +83,7 @@ class SignIns:
         self._failures = Failures()
         self.pool = ThreadPoolExecutor(os.cpu_count() or 1, "argon2id")
         self.waiting = 0
-        self.changed: Callable[[Change], None] = lambda _: None
+        self.renewed: Callable[[UUID, list[Change]], None] = lambda *_: None
 
     def close(self) -> None:
         """Let the pool's threads go."""
@@ -102,7 +103,11 @@ class SignIns:
         self._failures.clear(self._who(attempt.email))
         if not wait:
             self._failures.forgive(attempt.remote)
-        return await self.begin(target.account, await self._renewed(target.account, key, target.keyhole, stretched))
+        try:
+            key = await self._renewed(target.account, key, target.keyhole, stretched)
+        except Superseded:  # by another sign-in at the same moment, with the same password: its key is the one now
+            return await self.sign_in(attempt)
+        return await self.begin(target.account, key)
 
     async def _renewed(self, account: Account, key: AccountKey, keyhole: PasswordKeyhole, stretched: Stretched) -> AccountKey:
         """The account's key; a new one when a renewal was asked for, after an intrusion."""
@@ -113,15 +118,16 @@ class SignIns:
         row = Keyhole(keyhole.profile, new.generation, keyholes.guard_again(store.guard, new, keyhole, stretched))
         now = store.clock()
         changes = await store.database.write(lambda tx: renewal.renew(tx, store.guard, account, key, new, row, now))
-        for change in changes:
-            self.changed(change)
+        self.renewed(account.id, changes)
         return new
 
     async def prove(self, account: Account, password: str) -> PasswordKeyhole:
-        """Prove that somebody who is signed in has the password. Raises WrongCredentials or SlowDown."""
+        """Prove that somebody who is signed in has the password. Raises WrongCredentials, SlowDown or Superseded."""
         row = await self._store.database.read(lambda reader: accounts.password_keyhole(reader, account.id))
         if row is None:
             raise WrongCredentials
+        if row.generation != account.generation:
+            raise Superseded("the account has another key by now")
         if wait := self._failures.wait(account.id, ACCOUNT_FAILURES):
             raise SlowDown(wait)
         keyhole = keyholes.unguard_password(self._store.guard, row.body, account.id, row.profile, account.generation)

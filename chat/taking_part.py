@@ -34,7 +34,9 @@ class TakingPart:
 
         async def write(tx: Transaction) -> Change | UUID:
             known = await taking_part.thread_of(tx, (person.id for person in people))
-            return known or await taking_part.open_thread(tx, store.guard, store.officer, id_, people, store.clock())
+            present = await accounts.named(tx, store.guard, (person.id for person in people))  # with the keys that they have now
+            seated = [present[person.id] for person in people]
+            return known or await taking_part.open_thread(tx, store.guard, store.officer, id_, seated, store.clock())
 
         change = await store.database.write(write)
         if isinstance(change, UUID):
@@ -76,12 +78,14 @@ class TakingPart:
             raise NotFound
         if epoch.roster.seat_of(other):
             raise NotAllowed
-        colleague = await store.database.read(lambda reader: accounts.by_id(reader, store.guard, other))
-        if colleague is None or not colleague.role.is_staff or colleague.status is not Status.ACTIVE:
-            raise NotFound
-        await self._told(
-            await store.database.write(lambda tx: do(tx, store.guard, who.key, thread, colleague, store.clock(), whole=whole))
-        )
+
+        async def write(tx: Transaction) -> Change | None:
+            colleague = await accounts.by_id(tx, store.guard, other)  # with the key that they have now
+            if colleague is None or not colleague.role.is_staff or colleague.status is not Status.ACTIVE:
+                raise NotFound
+            return await do(tx, store.guard, who.key, thread, colleague, store.clock(), whole=whole)
+
+        await self._told(await store.database.write(write))
 
     async def colleagues(self, who: Unlocked) -> list[frames.Colleague]:
         """The staff that somebody of the staff can bring in. Raises NotFound for anybody else."""

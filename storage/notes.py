@@ -3,12 +3,16 @@
 The key derives from the author's private key: neither the service nor another participant can read it.
 """
 
+import logging
 from uuid import UUID
 
 from storage.database import Reader, Row, Transaction
+from storage.errors import CannotOpen
 from storage.keyholes import AccountKey
 from storage.primitives import canonical, decrypt, encrypt, keyed_hash
 from storage.sealing import padded, unpadded
+
+log = logging.getLogger("ailo.storage")
 
 
 async def write(tx: Transaction, key: AccountKey, thread: UUID, text: str, now: int) -> None:
@@ -35,9 +39,14 @@ async def read(reader: Reader, key: AccountKey, thread: UUID) -> str:
 
 
 async def turn_to_key(tx: Transaction, old: AccountKey, new: AccountKey) -> None:
-    """Seal every note of an account to its new key. Raises CannotOpen."""
+    """Seal every note of an account to its new key. One that does not open raises the alarm and stays as it is."""
     for row in await tx.rows("select * from notes where account = :account", account=old.account.bytes):
-        await write(tx, new, UUID(bytes=row["thread"]), _opened(old, row), row["written_at"])
+        try:
+            text = _opened(old, row)
+        except (CannotOpen, ValueError) as error:
+            log.error("alert: a note of %s cannot be opened while a key is renewed: %s", old.account, type(error).__name__)
+            continue
+        await write(tx, new, UUID(bytes=row["thread"]), text, row["written_at"])
 
 
 def _sealed(key: AccountKey, thread: UUID, text: str) -> bytes:
