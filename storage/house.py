@@ -46,7 +46,7 @@ def _keys_for(settings: StorageSettings, *, is_example: bool) -> Keyring:
     unfinished = _unfinished(settings.database)
     was_begun = unfinished.exists()
     if not was_begun and settings.keys.exists():
-        raise KeyringRefused(f"There is a keyring at {settings.keys} already; nothing was changed.")
+        raise KeyringRefused(f"There is a keyring at {settings.keys} already; it was left as it is.")
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.data.chmod(0o700)
     unfinished.touch(mode=0o600)
