@@ -10,6 +10,7 @@ from storage.database import Reader, Transaction
 from storage.epochs import THE_OFFICER, EpochSecret, Roster, grants_of
 from storage.errors import CannotOpen
 from storage.keyholes import EXAMPLE_PROFILE, AccountKey, Opening, fresh_code, guard_code, guard_password, open_code
+from storage.sealing import unseal
 from storage.taking_part import Change
 from storage.unlocked import OpenEpoch
 from tests.cast import House, Person
@@ -84,10 +85,16 @@ async def latest(house: House, one: Person, thread: UUID) -> OpenEpoch | None:
     return await house.store.database.read(lambda reader: who.latest_epoch(reader, house.store.guard, stands))
 
 
-async def officers_texts(house: House, thread: UUID) -> list[str | None]:
-    """What the officer reads of a thread."""
-    officer = AccountKey(THE_OFFICER, 1, house.officer.private_key, house.officer.public_key)
-    return await house.texts(replace(house.nora, key=officer), thread)
+async def officers_texts(house: House, thread: UUID) -> list[str]:
+    """What the officer reads of a thread, every message of every epoch."""
+    key = AccountKey(THE_OFFICER, 0, house.officer.private_key, house.officer.public_key)
+    rows, chain = await house.rows(thread), {roster.number: roster for roster in await rosters_of(house, thread)}
+
+    async def read(reader: Reader) -> list[str]:
+        secrets = [await rosters.secret_of(reader, key, chain[row.epoch]) for row in rows]
+        return [unseal(secret.message_key(), row.body, row.place) for secret, row in zip(secrets, rows, strict=True)]
+
+    return await house.store.database.read(read)
 
 
 @dataclass
