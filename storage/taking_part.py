@@ -143,7 +143,10 @@ async def _give_history(changing: Changing, key: AccountKey, newcomer: Account) 
 
 
 async def _left(changing: Changing, account: UUID) -> Changing:
-    """The leaver's grants go with them: a copy made later opens nothing with their password."""
+    """The leaver's grants go with them: their password opens no copy made later, but for epochs that they themselves began.
+
+    (Who gives a grant can open it, and the others need theirs.)
+    """
     thread = changing.thread.id
     await threads.part(changing.tx, thread, account)
     await notices.drop(changing.tx, account, thread)

@@ -6,9 +6,10 @@
 import json
 import shutil
 import sqlite3
-from base64 import b64decode
+from base64 import b32decode, b64decode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
@@ -17,23 +18,23 @@ from storage.errors import CannotOpen
 from storage.guarding import Guard
 from storage.keyholes import Cookie, stretch
 from storage.keyring import Keyring, load
-from storage.primitives import KEY_BYTES, canonical, decrypt_named, shared_key
+from storage.primitives import KEY_BYTES, canonical, decrypt_named, keyed_hash, shared_key
 from storage.sealing import Place
 
 
 @dataclass(frozen=True)
 class Lock:
-    """A value that takes a key and its place to open; ``giver`` is the other end's public key, for grants."""
+    """A value that takes a key and its place to open; ``ends`` are the public keys of a grant's giver and receiver."""
 
     what: str
     value: bytes
     place: bytes
-    giver: bytes = b""
+    ends: tuple[bytes, ...] = ()
 
 
 @dataclass
 class Thief:
-    """What was stolen, and what it gave. ``opened`` holds plaintexts by kind: message, grant, keyhole, guarded."""
+    """What was stolen, and what it gave. ``opened`` holds plaintexts by kind: message, grant, keyhole, note, guarded."""
 
     data: Path
     keyring: Keyring | None = None
@@ -41,6 +42,7 @@ class Thief:
     loot: set[bytes] = field(default_factory=set)
     cookies: list[bytes] = field(default_factory=list)
     passwords: list[str] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
     opened: dict[str, set[bytes]] = field(default_factory=dict)
 
     def try_everything(self) -> "Thief":
@@ -69,9 +71,13 @@ class Thief:
             place = Place(_id(row["thread"]), row["epoch"], _id(row["id"]), _id(row["author"]), row["kind"])
             yield Lock("message", row["body"], place.encoded())
         for row in self.rows("grants"):
-            roster = Roster.decoded(rosters[row["thread"], row["epoch"]])
-            bound_to = canonical(b"ailo.grant.1", roster.hash(), _id(row["account"]), roster.number)
-            yield Lock("grant", row["body"], bound_to, row["giver_key"])
+            roster, receiver = Roster.decoded(rosters[row["thread"], row["epoch"]]), _id(row["account"])
+            bound_to = canonical(b"ailo.grant.1", roster.hash(), receiver, roster.number)
+            seat = roster.seat_of(receiver)
+            yield Lock("grant", row["body"], bound_to, (row["giver_key"], seat.public_key if seat else roster.officer))
+        for row in self.rows("notes"):
+            where = canonical(b"ailo.note.1", _id(row["account"]), _id(row["thread"]), row["generation"])
+            yield Lock("note", row["body"], where)
         yield from self._keyholes()
         for value, parts in self._guarded():
             yield Lock("guarded", value, canonical(b"ailo.guarded.1", *parts))
@@ -126,6 +132,7 @@ class Thief:
                 yield from (key.guarding, key.authentication, key.linking)
         for secret in self.cookies:
             yield from (secret, Cookie(secret).session, *(Cookie(secret).wrapping(pepper) for pepper in [b"", *self.peppers]))
+        yield from (keyed_hash(b32decode(code.replace("-", "") + "======"), b"ailo.code-wrap.1") for code in self.codes)
         yield from self._stretched()
 
     def _shown(self) -> Iterator[bytes]:
@@ -168,8 +175,10 @@ def _opened(lock: Lock, keys: Iterable[bytes]) -> Iterator[bytes]:
     """What any of these keys makes of a lock: as the key itself, as a private key, as an epoch's secret."""
     for key in keys:
         candidates = [key, EpochSecret(key).message_key().key] if lock.what == "message" else [key]
-        if lock.giver:
-            candidates = [_shared(key, lock.giver)]
+        if lock.what == "note":
+            candidates.append(keyed_hash(key, b"ailo.notes.1"))
+        if lock.ends:
+            candidates = [_shared(key, end) for end in lock.ends]
         for candidate in candidates:
             try:
                 yield decrypt_named(candidate, lock.value, lock.place)
@@ -177,6 +186,7 @@ def _opened(lock: Lock, keys: Iterable[bytes]) -> Iterator[bytes]:
                 continue
 
 
+@lru_cache(100_000)
 def _shared(private_key: bytes, giver: bytes) -> bytes:
     try:
         return shared_key(private_key, giver)
