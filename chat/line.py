@@ -34,6 +34,8 @@ class Outlet(Protocol):
 class Line:
     """One connection's line of messages.
 
+    A resume may find in the store what is not told live yet: it is remembered how far it came, and that is not told again.
+
     It begins held: what comes live before the first ``resume`` waits, so that a browser that asks for it at once sees the
     old before the new. One that asks for nothing has it released by a resume of nothing.
     """
@@ -43,6 +45,7 @@ class Line:
         self._pages = pages
         self._waiting: dict[UUID, int] = {}
         self._reached: dict[UUID, int] = {}
+        self._passed: dict[UUID, int] = {}
         self._held: dict[UUID, int] | None = {}
         self._answers: dict[tuple[UUID, int], tuple[bytes, bool]] = {}
         self._one_at_a_time = asyncio.Lock()
@@ -58,7 +61,8 @@ class Line:
             self._held.setdefault(thread, seq - 1)
         elif thread in self._waiting:
             self._waiting[thread] = seq
-        else:
+        elif seq > self._passed.get(thread, 0):
+            self._passed.pop(thread, None)
             self._outlet.offer(frame)
 
     def offer_sent(self, sent: Sent, *, is_new: bool) -> None:
@@ -109,6 +113,7 @@ class Line:
             if seq >= max(end, self._waiting.get(thread, 0)):
                 self._waiting.pop(thread, None)
                 self._reached.pop(thread, None)
+                self._passed[thread] = seq
                 return end
 
     async def _room(self, patience: float | None) -> None:

@@ -28,6 +28,7 @@ class Threads:
         self.held: dict[UUID, list[Message]] = {A: [], B: []}
         self.outlet = Outlet()
         self.line = Line(self.outlet, self.page)
+        self.untold: list[Message] = []
         self.meanwhile: Iterator[None] = iter(())
         for thread, count in {A: counts.get("a", 0), B: counts.get("b", 0)}.items():
             for _ in range(count):
@@ -39,12 +40,23 @@ class Threads:
         return message
 
     def live(self, thread: UUID) -> None:
-        """Somebody else's message is committed."""
-        message = self.add(thread)
-        self.line.offer_message(thread, message.seq, encode(message))
+        """Somebody else's message is committed, and told."""
+        self.commit(thread)
+        self.tell(thread)
+
+    def commit(self, thread: UUID) -> None:
+        """Somebody else's message is committed, but not told yet."""
+        self.untold.append(self.add(thread))
+
+    def tell(self, _: UUID) -> None:
+        """All that was committed is told, in order."""
+        for message in self.untold:
+            self.line.offer_message(message.thread, message.seq, encode(message))
+        self.untold.clear()
 
     def own(self, thread: UUID) -> None:
-        """This connection's own message is committed."""
+        """This connection's own message is committed, and answered."""
+        self.tell(thread)
         self.repeat(self.add(thread), is_new=True)
 
     def repeat(self, message: Message, *, is_new: bool = False) -> None:
@@ -54,7 +66,7 @@ class Threads:
         """What comes in thread A while each page is being read."""
         for step in steps:
             for kind in step:
-                {"live": self.live, "own": self.own, "repeat": self.repeat_second}[kind](A)
+                getattr(self, kind)(A)
             yield
 
     def repeat_second(self, thread: UUID) -> None:
@@ -166,6 +178,15 @@ async def test_a_message_that_comes_while_nothing_is_found_is_not_lost() -> None
     assert threads.told(A) == [3]
 
 
+async def test_a_message_that_was_resumed_before_it_was_told_comes_once() -> None:
+    threads = Threads(a=2)
+    threads.commit(A)
+    await threads.line.resume({A: 0})
+    threads.tell(A)
+    threads.live(A)
+    assert threads.told(A) == [1, 2, 3, 4]
+
+
 async def test_a_message_that_comes_while_beyond_the_end_is_not_lost() -> None:
     threads = Threads(a=2)
     threads.meanwhile = threads.come(("live",))
@@ -175,7 +196,7 @@ async def test_a_message_that_comes_while_beyond_the_end_is_not_lost() -> None:
 
 async def test_a_repeated_message_is_both_resumed_and_answered() -> None:
     threads = Threads(a=3)
-    threads.meanwhile = threads.come(("repeat",))
+    threads.meanwhile = threads.come(("repeat_second",))
     await threads.line.resume({A: 0})
     assert threads.kinds() == [("message", 1), ("message", 2), ("sent", 2), ("message", 3)]
 
@@ -202,7 +223,8 @@ async def test_a_failing_store_ends_the_resume() -> None:
 
 
 EVENTS = st.lists(
-    st.tuples(st.sampled_from(["live", "own", "resume", "run"]), st.sampled_from([A, B]), st.integers(0, 400)), max_size=40
+    st.tuples(st.sampled_from(["live", "commit", "tell", "own", "resume", "run"]), st.sampled_from([A, B]), st.integers(0, 400)),
+    max_size=40,
 )
 
 
@@ -220,13 +242,12 @@ def test_whatever_happens_numbers_only_rise_and_none_is_missing(
         for kind, thread, steps in events:
             if kind == "resume" and has_asked is None:
                 has_asked = asyncio.create_task(threads.line.resume(start))
-            elif kind == "live":
-                threads.live(thread)
-            elif kind == "own":
-                threads.own(thread)
+            elif kind in {"live", "commit", "tell", "own"}:
+                getattr(threads, kind)(thread)
             for _ in range(steps // 20 if kind == "run" else 0):
                 await asyncio.sleep(0)
         await (has_asked or asyncio.create_task(threads.line.resume(start)))
+        threads.tell(A)
         await threads.line.resume({})
         check(threads, A, start[A])
         check(threads, B, start[B])

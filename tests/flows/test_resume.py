@@ -168,7 +168,9 @@ async def deaf(client: Client) -> AsyncIterator[websockets.asyncio.client.Client
         ping_interval=None,
         max_queue=None,
     ) as connection:
-        await connection.recv()
+        await connection.send('{"type":"resume","threads":{}}')
+        while b"resumed" not in await connection.recv(decode=False):
+            pass
         connection.transport.pause_reading()
         yield connection
 
