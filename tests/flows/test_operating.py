@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import io
 import json
 import os
 import select
@@ -9,12 +10,13 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from chat import __version__
+from chat import __version__, cli
 from chat.client import Json
 from chat.ids import new_id
 from tests.flows.service import PASSWORD, ROOT, Service, Visit, running, settled
@@ -34,7 +36,21 @@ def ailo(folder: Path, *arguments: str, stdin: str = PASSWORD, **settings: str) 
 
 
 async def typed(folder: Path, *arguments: str) -> Done:
-    return await asyncio.to_thread(ailo, folder, *arguments)
+    """The same within this process, which is faster."""
+    return await asyncio.to_thread(_run, folder, arguments)
+
+
+def _run(folder: Path, arguments: tuple[str, ...]) -> Done:
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "stdin", io.StringIO(PASSWORD))
+        for name, value in Service(folder).environment.items():
+            patch.setenv(name, value)
+        try:
+            code = cli.run(arguments)
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return Done(arguments, code, out.getvalue(), err.getvalue())
 
 
 def test_the_version_is_told(tmp_path: Path) -> None:
@@ -63,7 +79,7 @@ def test_the_version_is_told(tmp_path: Path) -> None:
 )
 async def test_a_misuse_is_one_line_that_repeats_nothing(tmp_path: Path, arguments: list[str]) -> None:
     await Service(tmp_path).build()
-    done = await asyncio.to_thread(ailo, tmp_path, *arguments)
+    done = await typed(tmp_path, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("ailo: ")
