@@ -3,10 +3,12 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import uvloop
@@ -28,6 +30,7 @@ from storage.errors import KeyringRefused, StorageError
 from storage.settings import Environment, StorageSettings
 
 BACKLOG = 1024
+GOODBYE_S = 1.0
 
 log = logging.getLogger("ailo.serve")
 
@@ -130,6 +133,7 @@ async def _serve_rooms(
     await runner.setup()
     delivery = asyncio.create_task(deliver(rooms.store, settings.delivery, stop), name="delivery")
     delivery.add_done_callback(lambda _: stop.set())
+    watch = asyncio.create_task(_end_when_failing(rooms, gateway), name="watch over the disk")
     try:
         async with rooms.rotation.in_background(), control.listening(settings.storage.data, rooms):
             _spare_the_collector()
@@ -143,6 +147,7 @@ async def _serve_rooms(
         stop.set()
         await runner.cleanup()
         await asyncio.wait([delivery])
+        watch.cancel()
     if error := delivery.exception():
         log.error("delivery ended: %s at %s", type(error).__name__, logs.place(error.__traceback__))
     return 1 if error else 0
@@ -154,6 +159,19 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+
+
+async def _end_when_failing(rooms: Rooms, gateway: Gateway) -> None:
+    """When the disk has failed under a write, the process ends, for its supervisor to start it again and read what is there.
+
+    Like a kill, but for the answers: closing the database in an orderly way would write and sync once more.
+    """
+    reason = await rooms.store.database.failure()
+    log.critical("the disk failed under a write (%s): nothing more is taken, and the service ends", reason)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(GOODBYE_S):
+            await gateway.stop()
+    os._exit(1)
 
 
 def _application(rooms: Rooms, settings: Settings) -> tuple[web.Application, Gateway]:

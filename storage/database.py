@@ -69,6 +69,17 @@ class Database(Protocol):
         """What the database itself finds wrong with its files; empty when all is well."""
         ...
 
+    async def probe(self) -> None:
+        """Have something that changes nothing committed, as far as the disk. Raises Stalled."""
+        ...
+
+    async def failure(self) -> str:
+        """Wait until the disk has failed under a write in a way after which no other may be trusted; says how.
+
+        From then on every write is refused. The process is to end, and to read at its next start what really is there.
+        """
+        ...
+
     async def close(self) -> None:
         """Finish what runs, and let go of the files."""
         ...

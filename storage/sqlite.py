@@ -32,6 +32,13 @@ SETTINGS: dict[str, object] = {
 }
 
 
+# What was not written for want of room, or refused by a quota, was never promised: it can be tried again.
+# After any other failure of the disk under the writer nothing more is: what a sync failed to bring to the disk, the system may
+# have dropped, and the next sync would succeed without it (PostgreSQL learned this in 2018).
+WANT_OF_ROOM = {"SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE"}
+BEYOND_TRUST = ("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB")
+
+
 class _Statements:
     """A transaction on a connection's own thread. Its methods never suspend: see ``_finish``."""
 
@@ -102,6 +109,29 @@ class _Connection(aiosqlite.Connection):
         return result
 
 
+class _Writer(_Connection):
+    """The connection that writes, until the disk fails it.
+
+    Told and asked on its own thread, so that nothing that waits there already is written after a failure.
+    """
+
+    failure = ""
+
+    def _work(self, begin: str, work: Callable[[Any], Awaitable[T]]) -> T:
+        if self.failure:
+            raise Stalled(f"the database failed: {self.failure}")
+        try:
+            return super()._work(begin, work)
+        except sqlite3.DatabaseError as error:
+            name = _name(error)
+            if name.startswith(BEYOND_TRUST) and name not in WANT_OF_ROOM:
+                self.failure = name
+            raise
+
+
+C = TypeVar("C", bound=_Connection)
+
+
 def _finish(work: Awaitable[T]) -> T:
     """Run a coroutine that never suspends to its end, here and now."""
     coroutine = cast("Coroutine[object, None, T]", work)
@@ -116,10 +146,11 @@ def _finish(work: Awaitable[T]) -> T:
 class SQLite:
     """The database of one data directory. Made by ``open_sqlite``."""
 
-    def __init__(self, path: Path, writer: _Connection, readers: list[_Connection]) -> None:
+    def __init__(self, path: Path, writer: _Writer, readers: list[_Connection]) -> None:
         self.path = path
         self._writer = writer
         self._all = [writer, *readers]
+        self._has_failed = asyncio.Event()
         self._idle: asyncio.LifoQueue[_Connection] = asyncio.LifoQueue()
         for reader in readers:
             self._idle.put_nowait(reader)
@@ -128,7 +159,16 @@ class SQLite:
         try:
             return await self._writer.work("begin immediate", work)
         except sqlite3.DatabaseError as error:
+            if self._writer.failure:
+                self._has_failed.set()
             raise _stalled(error) from None
+
+    async def failure(self) -> str:
+        await self._has_failed.wait()
+        return self._writer.failure
+
+    async def probe(self) -> None:
+        await self.write(_write_nothing_new)
 
     async def read(self, work: Callable[[Reader], Awaitable[T]], /) -> T:
         reader = await self._idle.get()
@@ -141,7 +181,7 @@ class SQLite:
 
     async def copy_to(self, path: str, /) -> None:
         """By VACUUM INTO, from a connection of its own: unlike the backup call it leaves deleted content behind."""
-        source = await _connect(self.path, read_only=True)
+        source = await _connect(self.path, _Connection)
         try:
             await source.execute_fetchall("pragma query_only = 0")  # it forbids writing the copy, too
             await source.execute("vacuum into :path", {"path": path})
@@ -168,19 +208,28 @@ class SQLite:
 
 def _stalled(error: sqlite3.DatabaseError) -> Exception:
     """The disk, the memory, a lock or the file itself failed us; whatever else SQLite says is a fault in our own SQL."""
-    name = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
+    name = _name(error)
     if name == "SQLITE_ERROR" or name.startswith(("SQLITE_CONSTRAINT", "SQLITE_MISMATCH")):
         return RuntimeError(f"SQLite does not take a statement: {error}")
     return Stalled(f"the database failed: {name}")
+
+
+def _name(error: sqlite3.DatabaseError) -> str:
+    return str(getattr(error, "sqlite_errorname", "SQLITE_ERROR"))
+
+
+async def _write_nothing_new(tx: Transaction) -> None:
+    row = await tx.row("pragma user_version")
+    await tx.run(f"pragma user_version = {int(row['user_version']) if row else 0}")  # written even when it is the same
 
 
 async def open_sqlite(path: Path) -> SQLite:
     """Open (or make) the database file. Raises DatabaseRefused when it is damaged or the settings do not hold."""
     opened: list[_Connection] = []
     try:
-        opened.append(await _connect(path, read_only=False))
+        opened.append(writer := await _connect(path, _Writer))
         for _ in range(READERS):
-            opened.append(await _connect(path, read_only=True))  # noqa: PERF401 (what was opened must be closed on failure)
+            opened.append(await _connect(path, _Connection))  # noqa: PERF401 (what was opened must be closed on failure)
     except sqlite3.DatabaseError as error:
         await _close_all(opened)
         raise DatabaseRefused(
@@ -189,7 +238,7 @@ async def open_sqlite(path: Path) -> SQLite:
     except DatabaseRefused:
         await _close_all(opened)
         raise
-    return SQLite(path, opened[0], opened[1:])
+    return SQLite(path, writer, opened[1:])
 
 
 async def _close_all(opened: list[_Connection]) -> None:
@@ -198,7 +247,7 @@ async def _close_all(opened: list[_Connection]) -> None:
             await connection.close()
 
 
-async def _connect(path: Path, *, read_only: bool) -> _Connection:
+async def _connect(path: Path, kind: type[C]) -> C:
     def connector() -> sqlite3.Connection:
         path.touch(mode=0o600)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
@@ -206,10 +255,10 @@ async def _connect(path: Path, *, read_only: bool) -> _Connection:
         connection.text_factory = lambda raw: raw.decode("utf-8", "replace")  # a planted text must not stop a whole query
         return connection
 
-    connection = _Connection(connector, 64)
+    connection = kind(connector, 64)
     await connection.open()
     try:
-        await _set_up(connection, read_only=read_only)
+        await _set_up(connection, read_only=not issubclass(kind, _Writer))
     except BaseException:
         await _close_all([connection])
         raise

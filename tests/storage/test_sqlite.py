@@ -63,10 +63,10 @@ async def test_a_setting_that_does_not_hold_is_refused(tmp_path: Path, monkeypat
 async def test_a_reader_that_does_not_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = sqlite._connect
 
-    async def connect(path: Path, *, read_only: bool) -> object:
-        if read_only:
+    async def connect(path: Path, kind: type[sqlite._Connection]) -> object:
+        if kind is not sqlite._Writer:
             monkeypatch.setitem(sqlite.SETTINGS, "page_size", 12345)
-        return await real(path, read_only=read_only)
+        return await real(path, kind)
 
     monkeypatch.setattr(sqlite, "_connect", connect)
     with pytest.raises(DatabaseRefused):
@@ -160,6 +160,57 @@ async def test_a_lock_that_does_not_end_stalls(database: SQLite) -> None:
     other.execute("rollback")
     other.close()
     await note(database, "one")
+
+
+def failing(writer: sqlite._Writer, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Have the next commit end with this error of SQLite's."""
+
+    def work(*_: object) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorname = name
+        raise error
+
+    monkeypatch.setattr(sqlite._Connection, "_work", work)
+
+
+@pytest.mark.parametrize("name", ["SQLITE_IOERR_FSYNC", "SQLITE_IOERR_READ", "SQLITE_CORRUPT", "SQLITE_NOTADB"])
+async def test_after_a_failure_of_the_disk_nothing_more_is_written(
+    database: SQLite, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    failure = asyncio.create_task(database.failure())
+    with monkeypatch.context() as patch:
+        failing(database._writer, patch, name)
+        with pytest.raises(Stalled, match=name):
+            await note(database, "one")
+    assert await failure == name
+    with pytest.raises(Stalled, match=name):
+        await note(database, "two")
+    assert await database.read(notes) == []
+
+
+@pytest.mark.parametrize("name", ["SQLITE_FULL", "SQLITE_BUSY", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE"])
+async def test_want_of_room_is_forgiven(database: SQLite, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    with monkeypatch.context() as patch:
+        failing(database._writer, patch, name)
+        with pytest.raises(Stalled, match=name):
+            await note(database, "one")
+    await note(database, "one")
+    assert await database.read(notes) == ["one"]
+
+
+async def test_a_reader_that_fails_leaves_the_writer_alone(database: SQLite, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        failing(database._writer, patch, "SQLITE_CORRUPT")
+        with pytest.raises(Stalled):
+            await database.read(notes)
+    await note(database, "one")
+
+
+async def test_a_probe_reaches_the_disk(database: SQLite) -> None:
+    wal = database.path.with_name("ailo.sqlite-wal")
+    before = wal.stat().st_size
+    await database.probe()
+    assert wal.stat().st_size > before
 
 
 async def test_no_error_repeats_a_value(database: SQLite) -> None:
