@@ -6,8 +6,9 @@ catches up by `resume`; nothing is kept for it beyond its queue.
 
 import asyncio
 import logging
+import struct
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
@@ -45,18 +46,26 @@ class Close(IntEnum):
     SIGNED_OUT = 4401
 
 
+def text_head(size: int) -> bytes:
+    """The head of an unmasked, unfragmented text frame (RFC 6455 section 5.2)."""
+    if size < 126:
+        return bytes((0x81, size))
+    return struct.pack(">BBH", 0x81, 126, size) if size < 1 << 16 else struct.pack(">BBQ", 0x81, 127, size)
+
+
 class Queue:
     """The frames that wait for one socket. Overflowing, it asks for the connection's end.
 
-    While nothing waits, a frame goes straight to the socket if ``write_now`` takes it.
+    What is offered in one turn of the loop leaves together: ``write_now`` is given all of it, if the browser keeps up.
     """
 
-    def __init__(self, overflow: Callable[[], None], write_now: Callable[[bytes], bool] = lambda _: False) -> None:
-        self._write_now = write_now
+    def __init__(self, overflow: Callable[[], None], write_now: Callable[[Iterable[bytes]], bool] = lambda _: False) -> None:
         self._frames: deque[bytes] = deque()
         self._bytes = 0
         self._overflow = overflow
+        self._write_now = write_now
         self._is_shut = False
+        self._is_turning = False
         self._has_some = asyncio.Event()
         self._is_short = asyncio.Event()
         self._is_short.set()
@@ -68,17 +77,30 @@ class Queue:
 
     def offer(self, frame: bytes) -> None:
         """Queue a frame."""
-        if self._is_shut or (not self._frames and self._write_now(frame)):
+        if self._is_shut:
             return
         if len(self._frames) >= MOST_QUEUED or self._bytes + len(frame) > MOST_QUEUED_BYTES:
             self.give_up()
             return
+        if not self._frames:
+            self._is_empty.clear()
+            self._is_turning = True
+            asyncio.get_running_loop().call_soon(self._turn)
         self._frames.append(frame)
         self._bytes += len(frame)
-        self._has_some.set()
-        self._is_empty.clear()
         if len(self._frames) > SHORT_QUEUE or self._bytes > MOST_QUEUED_BYTES // 4:
             self._is_short.clear()
+
+    def _turn(self) -> None:
+        """At the end of the turn in which the queue began to fill: all at once, or else the writer's task takes over."""
+        self._is_turning = False
+        if not self._frames or not self._write_now(self._frames):
+            self._has_some.set()
+            return
+        self._frames.clear()
+        self._bytes = 0
+        self._is_short.set()
+        self._is_empty.set()
 
     async def room(self) -> None:
         """Wait until the queue is short again."""
@@ -95,9 +117,10 @@ class Queue:
 
     async def next(self) -> bytes:
         """The next frame to write."""
-        while not self._frames:
+        while not self._frames or self._is_turning:
             self._has_some.clear()
-            self._is_empty.set()
+            if not self._frames:
+                self._is_empty.set()
             await self._has_some.wait()
         frame = self._frames.popleft()
         self._bytes -= len(frame)
@@ -168,19 +191,15 @@ class Connection:
         except (ConnectionError, RuntimeError):  # the socket went away under us
             return
 
-    def _write_now(self, frame: bytes) -> bool:
-        """Write a small frame without the writer's task, which costs more than the frame, while the browser keeps up."""
-        if self._transport is None or len(frame) > SMALL or self._transport.get_write_buffer_size() > SMALL:
+    def _write_now(self, frames: Iterable[bytes]) -> bool:
+        """Write frames in one call to the system, past the library's writer, which would make one for each.
+
+        Only while little waits in the socket's buffer: then there is no draining to wait for.
+        """
+        if self._transport is None or self._transport.get_write_buffer_size() > SMALL:
             return False
-        # The library's call waits only for a full buffer to drain, which this one is not: it ends at its first step.
-        writing = self._socket.send_frame(frame, WSMsgType.TEXT)
-        try:
-            writing.send(None)
-        except StopIteration:
-            return True
-        except (ConnectionError, RuntimeError):  # the socket went away under us: the reader will see it
-            return True
-        writing.close()
+        if not self._transport.is_closing():
+            self._transport.write(b"".join(part for frame in frames for part in (text_head(len(frame)), frame)))
         return True
 
     async def _finish(self, session: Session, writer: asyncio.Task[None]) -> None:
@@ -245,12 +264,11 @@ class Gateway:
         account = signed_in.who.account.id
         connection = Connection(socket, request.transport)
         session = Session(signed_in.session_id, signed_in.who, self.conversation, limits, connection.queue)
-        connection.queue.offer(encode(Hello(account)))
-        correspondents = await self.taking_part.correspondents(account)
-        self.hub.join(account, session, correspondents)
         self.connections.add(connection)
         limits.connections += 1
         try:
+            connection.queue.offer(encode(Hello(account)))
+            self.hub.join(account, session, await self.taking_part.correspondents(account))
             # Once more, now that the hub can reach it: the session may have ended while this connection began.
             if not await self.is_signed_in(signed_in):
                 connection.end(Close.SIGNED_OUT)

@@ -6,6 +6,7 @@ X25519 (RFC 7748) through crypto_box, Argon2id (RFC 9106), and the system's rand
 
 import hmac
 import struct
+import threading
 from hashlib import blake2b
 from uuid import UUID
 
@@ -90,6 +91,29 @@ def key_id(key: bytes) -> bytes:
     return keyed_hash(key, b"ailo.key-id.1", size=KEY_ID_BYTES)
 
 
+class _Nonces(threading.local):
+    """Random nonces, fetched from the system many at a time: a call for each would cost more than the encryption.
+
+    Each thread has its own. (A process that forks would need to begin anew; this one does not fork.)
+    """
+
+    AT_ONCE = 256
+
+    def __init__(self) -> None:
+        self._fetched = b""
+        self._at = 0
+
+    def next(self) -> bytes:
+        """A nonce that was never given before."""
+        if self._at == len(self._fetched):
+            self._fetched, self._at = random_bytes(NONCE_BYTES * self.AT_ONCE), 0
+        self._at += NONCE_BYTES
+        return self._fetched[self._at - NONCE_BYTES : self._at]
+
+
+_nonces = _Nonces()
+
+
 def encrypt(key: bytes, plaintext: bytes, place: bytes) -> bytes:
     """Encrypt for one place only: version · key id · nonce · ciphertext, with ``place`` as the associated data.
 
@@ -100,7 +124,7 @@ def encrypt(key: bytes, plaintext: bytes, place: bytes) -> bytes:
 
 def encrypt_named(key: bytes, name: bytes, plaintext: bytes, place: bytes) -> bytes:
     """As ``encrypt``, for a caller that keeps the key's id beside the key (the way of a message)."""
-    nonce = random_bytes(NONCE_BYTES)
+    nonce = _nonces.next()
     sealed = bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(plaintext, place, nonce, key)
     return VERSION + name + nonce + sealed
 

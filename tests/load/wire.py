@@ -30,6 +30,7 @@ class Wire(asyncio.Protocol):
         self.took = took
         self._buffer = b""
         self._is_open = False
+        self._leaving: list[bytes] = []
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.closed: int | None = None
 
@@ -42,8 +43,14 @@ class Wire(asyncio.Protocol):
         )
 
     def send(self, payload: bytes) -> None:
-        """Send one text frame."""
-        self.transport.write(text_frame(payload))
+        """Send one text frame; those of one turn of the loop leave together."""
+        if not self._leaving:
+            asyncio.get_running_loop().call_soon(self._leave)
+        self._leaving.append(text_frame(payload))
+
+    def _leave(self) -> None:
+        self.transport.write(b"".join(self._leaving))
+        self._leaving.clear()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
