@@ -41,7 +41,8 @@ async def server(rooms: Rooms) -> AsyncIterator[TestServer]:
     door = Door(ChatSettings("127.0.0.1", 8080, ORIGIN, 0), rooms.sign_ins)
     app = application(door)
     AccountApi(door, rooms.own_keys, rooms.hub).add_to(app)
-    async with TestServer(app) as server:
+    server = TestServer(app)
+    async with server:
         yield server
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from base64 import b32encode
+from collections.abc import Callable
 from dataclasses import replace
 from uuid import UUID
 
@@ -242,7 +243,7 @@ async def test_after_a_code_only_the_new_password_signs_in(rooms: Rooms, owned: 
         await sign_in(rooms, OWN)
 
 
-WAYS_TO_TYPE = {
+WAYS_TO_TYPE: dict[str, Callable[[str], str]] = {
     "as shown": lambda code: code,
     "in small letters": str.lower,
     "without hyphens": lambda code: code.replace("-", ""),

@@ -1,13 +1,14 @@
 """Renewing an account's key: all of it in one transaction; the old key is worth nothing for what comes after."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
 
 from storage import accounts, notes, renewal, rosters, sessions
-from storage.database import Row, Transaction, Value
+from storage.accounts import Account, Keyhole
+from storage.database import Transaction
 from storage.epochs import THE_OFFICER, open_grant
 from storage.errors import CannotOpen, Superseded
 from storage.keyholes import AccountKey, Cookie
@@ -185,26 +186,17 @@ class Counted:
     def __init__(self, tx: Transaction, last: int) -> None:
         self._tx, self._left = tx, last
 
-    def _step(self) -> None:
+    def __getattr__(self, name: str) -> Any:
         self._left -= 1
         if self._left < 0:
             raise Killed
+        return getattr(self._tx, name)
 
-    async def row(self, sql: str, /, **values: Value) -> Row | None:
-        self._step()
-        return await self._tx.row(sql, **values)
 
-    async def rows(self, sql: str, /, **values: Value) -> Sequence[Row]:
-        self._step()
-        return await self._tx.rows(sql, **values)
-
-    async def run(self, sql: str, /, **values: Value) -> int:
-        self._step()
-        return await self._tx.run(sql, **values)
-
-    async def run_many(self, sql: str, values: Sequence[Mapping[str, Value]], /) -> None:
-        self._step()
-        await self._tx.run_many(sql, values)
+async def renew_until(tx: Transaction, last: int, house: House, account: Account, new: Person, row: Keyhole) -> None:
+    """Renew Léa's key, killed once it has done so many statements."""
+    counted = cast("Transaction", Counted(tx, last))
+    await renewal.renew(counted, house.store.guard, account, house.lea.key, new.key, row, 0)
 
 
 async def state(house: House) -> dict[str, list[dict[str, object]]]:
@@ -216,12 +208,10 @@ async def test_killed_at_any_statement_all_is_as_before(house: House, thread: UU
     await make_code(house, house.lea)
     await house.store.database.write(lambda tx: notes.write(tx, house.lea.key, thread, "à moi", 0))
     before, account, new = await state(house), await house.account(house.lea), with_new_key(house.lea)
-    row, store, killed = keyhole_of(house, new), house.store, 0
+    row, killed = keyhole_of(house, new), 0
     while True:
         try:
-            await store.database.write(
-                lambda tx, n=killed: renewal.renew(Counted(tx, n), store.guard, account, house.lea.key, new.key, row, 0)  # type: ignore[misc]
-            )
+            await house.store.database.write(lambda tx, n=killed: renew_until(tx, n, house, account, new, row))  # type: ignore[misc]
             break
         except Killed:
             killed += 1
