@@ -9,12 +9,14 @@ from uuid import UUID
 
 import pytest
 
-from storage import chain, rosters, taking_part
+from storage import chain, officer, recovery, rosters, taking_part
+from storage.database import Transaction
 from storage.epochs import THE_OFFICER, THE_SERVICE, Roster, Seat, ephemeral, grant
-from storage.errors import CannotOpen
+from storage.errors import CannotOpen, Refused
 from storage.keyholes import AccountKey
+from storage.recovery import NewKey
 from tests.cast import House, Person
-from tests.storage.deeds import Intruder, begin_own, bring_in, hand_over, latest, renew, rosters_of
+from tests.storage.deeds import Intruder, begin_own, bring_in, hand_over, keyhole_of, latest, renew, rosters_of, with_new_key
 
 
 @dataclass
@@ -388,3 +390,59 @@ async def test_only_who_has_a_seat_reaches_the_secrets(scene: Scene) -> None:
     chain_ = await rosters_of(scene.house, scene.thread)
     with pytest.raises(CannotOpen):
         await scene.house.store.database.read(lambda reader: chain.readable(reader, scene.house.karim.key, chain_))
+
+
+# The recovery officer, offline, checks the same
+
+
+async def asked(house: House, one: Person | None) -> bytes:
+    """A request to give somebody another key; or, for None, to put another officer in place."""
+    account, store = await house.account(one) if one else None, house.store
+    new = NewKey((fresh := with_new_key(one)).key, keyhole_of(house, fresh)) if one else None
+    return await store.database.write(lambda tx: recovery.ask(tx, store, account, "lea@ailo.test", new))
+
+
+async def answered(house: House, one: Person | None, private_key: bytes, successor: bytes | None = None) -> None:
+    """Have the officer answer a request, and apply it."""
+    answer, store = officer.answer(await asked(house, one), private_key, successor), house.store
+
+    async def write(tx: Transaction) -> None:
+        await recovery.apply(tx, store, answer)
+
+    await store.database.write(write)
+
+
+@pytest.mark.parametrize("name", PLANTS)
+async def test_the_officer_answers_nothing_where_something_was_planted(scene: Scene, name: str) -> None:
+    """Else the intruder would have the officer give the stranger what was said before."""
+    await PLANTS[name](scene)
+    raw = await asked(scene.house, scene.house.lea)
+    with pytest.raises(Refused):
+        officer.answer(raw, scene.house.officer.private_key)
+
+
+async def test_another_officers_key_answers_nothing(scene: Scene) -> None:
+    raw = await asked(scene.house, scene.house.lea)
+    with pytest.raises(Refused):
+        officer.answer(raw, scene.key.private_key)
+
+
+async def test_a_successor_of_the_officer_is_believed_and_believes(scene: Scene) -> None:
+    house, successor = scene.house, AccountKey.fresh(THE_OFFICER)
+    await answered(house, None, house.officer.private_key, successor.public_key)
+    assert await scene.believed_by(house.lea, house.claire, house.sam) == [True] * 3
+    with pytest.raises(Refused):
+        officer.answer(await asked(house, house.lea), house.officer.private_key)
+    next_ = AccountKey.fresh(THE_OFFICER)
+    await answered(house, None, successor.private_key, next_.public_key)
+    assert officer.answer(await asked(house, house.lea), next_.private_key).threads
+    assert await scene.believed_by(house.lea, house.claire, house.sam) == [True] * 3
+
+
+async def test_after_the_officer_one_writes_in_an_epoch_of_ones_own(scene: Scene) -> None:
+    """The key that the officer had before may be in other hands: it opens the epoch that let the next one in."""
+    house = scene.house
+    await answered(house, None, house.officer.private_key, AccountKey.fresh(THE_OFFICER).public_key)
+    change = await begin_own(house, house.claire, scene.thread)
+    assert change is not None
+    assert change.roster.is_of_a_participant
