@@ -57,7 +57,7 @@ class AccountApi:
 
     def _attempt(self, request: web.Request, email: str, password: str) -> Attempt:
         device = request.cookies.get(self._door.device_cookie, "")
-        return Attempt(email, password, device, request.remote or "")
+        return Attempt(email, password, device, self._door.remote_of(request))
 
     async def _welcome(self, granted: Granted, before: SignedIn | None) -> web.Response:
         """Set the cookies of the new session; the one that this browser had before ends."""

@@ -11,12 +11,16 @@ LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 @dataclass(frozen=True)
 class ChatSettings:
-    """Where the service listens, under which public address, and how much an account may send."""
+    """Where the service listens, under which public address, and how much an account may send.
+
+    ``proxies`` is how many of our own stand in front: so many of the last addresses in `X-Forwarded-For` are to be believed.
+    """
 
     host: str
     port: int
     origin: str
     rate: float
+    proxies: int = 0
 
     @classmethod
     def from_environment(cls, environment: Environment) -> "ChatSettings":
@@ -24,7 +28,7 @@ class ChatSettings:
         port = environment.whole("AILO_PORT", 8080, most=65_535)
         origin = _origin(environment) or f"http://127.0.0.1:{port}"
         rate = 0.0 if environment.text("AILO_RATE") == "off" else float(environment.whole("AILO_RATE", 5, least=1))
-        return cls(host, port, origin, rate)
+        return cls(host, port, origin, rate, environment.whole("AILO_PROXIES", 0, most=10))
 
     @property
     def is_secure(self) -> bool:

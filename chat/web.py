@@ -73,6 +73,12 @@ class Door:
             self._limits[account] = AccountLimits(self.settings.rate)
         return self._limits[account]
 
+    def remote_of(self, request: web.Request) -> str:
+        """The address that a request comes from, as far as it can be believed."""
+        heard = [one.strip() for line in request.headers.getall("X-Forwarded-For", []) for one in line.split(",")]
+        trusted = self.settings.proxies
+        return heard[-trusted] if trusted and len(heard) >= trusted else request.remote or ""
+
     def check_origin(self, request: web.Request) -> None:
         """Raise Refused unless the request comes from the service's own pages."""
         if request.headers.get("Origin") not in self._origins:
@@ -167,7 +173,14 @@ def _refused_for(error: Exception, request_id: str) -> Refused:
 
 def application(door: Door) -> web.Application:
     """An application with the door in front."""
-    return web.Application(middlewares=[door.answer, door.admit], client_max_size=LARGEST_FRAME)
+    app = web.Application(middlewares=[door.answer, door.admit], client_max_size=LARGEST_FRAME)
+    app.on_response_prepare.append(_sign)
+    return app
+
+
+async def _sign(_: web.Request, response: web.StreamResponse) -> None:
+    """The library would tell its version and Python's to everybody."""
+    response.headers["Server"] = "Ailo"
 
 
 RoleOf = Callable[[web.Request], Awaitable[str | None]]

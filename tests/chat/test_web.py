@@ -132,3 +132,28 @@ async def test_a_store_that_fails_is_live_but_not_ready(rooms: Rooms, monkeypatc
         status, _, body = await get(f"{origin}/health/ready")
         assert (await get(f"{origin}/health/live"))[0] == 200
     assert (status, body) == (503, {"status": "down", "part": "database"})
+
+
+@pytest.mark.parametrize(
+    ("proxies", "heard", "believed"),
+    [(0, "203.0.113.9", "127.0.0.1"), (1, "198.51.100.1, 203.0.113.9", "203.0.113.9"), (2, "203.0.113.9", "127.0.0.1")],
+)
+async def test_a_forwarded_address_is_believed_from_own_proxies(rooms: Rooms, proxies: int, heard: str, believed: str) -> None:
+    door = Door(ChatSettings("127.0.0.1", 0, "http://127.0.0.1:8080", 5.0, proxies), rooms.sign_ins)
+
+    async def remote(request: web.Request) -> web.Response:
+        return web.json_response({"remote": door.remote_of(request)})
+
+    app = web.Application()
+    app.router.add_get("/", remote)
+    async with served(app) as address, aiohttp.ClientSession() as http:
+        async with http.get(address, headers={"X-Forwarded-For": heard}) as response:
+            assert (await response.json())["remote"] == believed
+
+
+async def test_answers_do_not_tell_the_versions_of_libraries(rooms: Rooms) -> None:
+    app = application(Door(SETTINGS, rooms.sign_ins))
+    add_health(app, rooms.store)
+    async with served(app) as address:
+        _, headers, _ = await get(f"{address}/health/live")
+    assert headers["server"] == "Ailo"
