@@ -146,9 +146,12 @@ async def test_a_forwarded_address_is_believed_from_own_proxies(rooms: Rooms, pr
 
     app = web.Application()
     app.router.add_get("/", remote)
-    async with served(app) as address, aiohttp.ClientSession() as http:
-        async with http.get(address, headers={"X-Forwarded-For": heard}) as response:
-            assert (await response.json())["remote"] == believed
+    async with (
+        served(app) as address,
+        aiohttp.ClientSession() as http,
+        http.get(address, headers={"X-Forwarded-For": heard}) as response,
+    ):
+        assert (await response.json())["remote"] == believed
 
 
 async def test_answers_do_not_tell_the_versions_of_libraries(rooms: Rooms) -> None:
