@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 from uuid import UUID
 
-from storage import messages, rosters, threads
+from storage import chain, messages, rosters, threads
 from storage.database import Reader
+from storage.epochs import THE_SERVICE, Roster
 from storage.errors import CannotOpen, Stalled
 from storage.messages import SealedMessage
 from storage.store import Store
@@ -35,16 +36,20 @@ async def _check_thread(store: Store, reader: Reader, id_: UUID) -> list[str]:
 
 
 async def _check_rosters(store: Store, reader: Reader, thread: Thread) -> list[str]:
-    found, previous = [], b""
+    found: list[str] = []
+    before: Roster | None = None
     for number in range(1, thread.epoch + 1):
         try:
             roster = await rosters.find(reader, store.guard, thread.id, number)
         except CannotOpen as error:
             found.append(f"thread {thread.id}: epoch {number}: {error}")
+            before = None
             continue
-        if roster.previous != previous:
+        if roster.previous != (before.hash() if before else b""):
             found.append(f"thread {thread.id}: epoch {number} does not follow from the one before")
-        previous = roster.hash()
+        elif not (chain.is_allowed(before, roster) if before else roster.giver == THE_SERVICE):
+            found.append(f"thread {thread.id}: epoch {number} changes what its giver may not change")
+        before = roster
     return found
 
 

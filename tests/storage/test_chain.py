@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from storage import chain, officer, recovery, rosters, taking_part
+from storage import chain, check, officer, recovery, rosters, taking_part
 from storage.database import Transaction
 from storage.epochs import THE_OFFICER, THE_SERVICE, Roster, Seat, ephemeral, grant
 from storage.errors import CannotOpen, Refused
@@ -225,6 +225,28 @@ async def test_nothing_is_begun_on_top_of_what_was_planted(scene: Scene, name: s
         await begin_own(house, house.lea, scene.thread)
     with pytest.raises(CannotOpen):
         await bring_in(house, house.claire, scene.thread, house.thomas, whole=True)
+
+
+# What shows without any participant's key: that a giver changes what they may not. A forged grant shows to its receiver alone.
+SEEN_BY_THE_CHECK = [
+    "a seat by the service",
+    "a seat by a participants name and a strange key",
+    "the same seats with a secret that is known",
+    "another officer by the service",
+    "another officer by a participant",
+    "an officer taken out and another put in",
+    "a seats key changed by another",
+    "a seat set back to the beginning",
+    "two seats of one account",
+    "a first roster that follows from another",
+]
+
+
+@pytest.mark.parametrize("name", SEEN_BY_THE_CHECK)
+async def test_the_check_of_the_files_finds_what_was_planted(scene: Scene, name: str) -> None:
+    assert await check.check_all(scene.house.store) == []
+    await PLANTS[name](scene)
+    assert [line for line in await check.check_all(scene.house.store) if f"thread {scene.thread}: epoch" in line]
 
 
 async def taken_out_and_put_back(scene: Scene, one: Person) -> None:
