@@ -32,7 +32,7 @@ class Unlocked:
     account: Account
     key: AccountKey
     latest: dict[UUID, OpenEpoch] = field(default_factory=dict)
-    _verified: dict[UUID, int] = field(default_factory=dict)
+    _chains: dict[UUID, list[Roster]] = field(default_factory=dict)
     _epochs: "OrderedDict[tuple[UUID, int], OpenEpoch]" = field(default_factory=OrderedDict)
 
     async def latest_epoch(self, reader: Reader, guard: Guard, thread: Thread) -> OpenEpoch | None:
@@ -41,20 +41,21 @@ class Unlocked:
         Raises CannotOpen when something was tampered with.
         """
         found = self._epochs.get((thread.id, thread.epoch))
-        if found and self._verified.get(thread.id) == thread.epoch:
+        if found and len(self._chains.get(thread.id, ())) == thread.epoch:
             return found
         rosters_ = await chain.verified(reader, guard, self.key, thread)
         if rosters_ is None:
             return None
         opened = await self._open(reader, rosters_[-1])
-        self._verified[thread.id] = thread.epoch
+        self._chains[thread.id] = rosters_
         return opened
 
     async def epoch(self, reader: Reader, guard: Guard, thread: UUID, number: int) -> OpenEpoch:
         """Unlock an epoch of a thread in which the account takes part. Raises CannotOpen when no grant opens."""
         if found := self._epochs.get((thread, number)):
             return found
-        return await self._open(reader, await rosters.find(reader, guard, thread, number))
+        checked = self._chains.get(thread, [])[number - 1 : number]  # as it was when it was believed, whatever stands there now
+        return await self._open(reader, checked[0] if checked else await rosters.find(reader, guard, thread, number))
 
     async def _open(self, reader: Reader, roster: Roster) -> OpenEpoch:
         secret = await rosters.secret_of(reader, self.key, roster)

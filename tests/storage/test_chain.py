@@ -11,7 +11,7 @@ import pytest
 
 from storage import chain, check, officer, recovery, rosters, taking_part
 from storage.database import Transaction
-from storage.epochs import THE_OFFICER, THE_SERVICE, Roster, Seat, ephemeral, grant
+from storage.epochs import THE_OFFICER, THE_SERVICE, EpochSecret, Roster, Seat, ephemeral, grant
 from storage.errors import CannotOpen, Refused
 from storage.keyholes import AccountKey
 from storage.recovery import NewKey
@@ -285,6 +285,25 @@ async def test_an_old_history_named_after_a_stranger_does_not_open(scene: Scene)
     for number in (1, 2):
         await scene.intruder.with_grant_named(scene.thread, number, scene.intruder.stranger.key.public_key)
     assert await scene.house.texts(scene.house.lea, scene.thread) == [None]
+
+
+async def test_an_epoch_exchanged_behind_a_believed_one_does_not_open(scene: Scene) -> None:
+    """Léa's connection has checked the chain; then the intruder puts another first epoch there, whose secret they know."""
+    house, lea, store = scene.house, scene.house.lea, scene.house.store
+    who, stands = await house.unlocked(lea), await house.thread(scene.thread)
+    await store.database.read(lambda reader: who.latest_epoch(reader, store.guard, stands))
+    secret = EpochSecret.fresh()
+    forged = replace((await rosters_of(house, scene.thread))[0], public_key=secret.public_key, giver_key=scene.key.public_key)
+    body = grant(secret, scene.key.private_key, lea.key.public_key, lea.id, forged)
+
+    async def exchange(tx: Transaction) -> None:
+        await tx.run("delete from grants where thread = :thread and epoch = 1", thread=scene.thread.bytes)
+        await tx.run("delete from epochs where thread = :thread and number = 1", thread=scene.thread.bytes)
+        await rosters.add(tx, store.guard, forged, {lea.id: body})
+
+    await store.database.write(exchange)
+    with pytest.raises(CannotOpen):
+        await store.database.read(lambda reader: who.epoch(reader, store.guard, scene.thread, 1))
 
 
 async def test_an_old_roster_in_a_later_place_is_seen(scene: Scene) -> None:
