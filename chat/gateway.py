@@ -1,4 +1,4 @@
-"""One connection: a reader, a writer, a bounded queue between the hub and the socket, and the close codes.
+"""One connection: a reader, the way out, and the close codes.
 
 The only module that knows WebSockets on the server's side. A connection that does not keep up is closed with 1013 and
 catches up by `resume`; nothing is kept for it beyond its queue.
@@ -7,8 +7,7 @@ catches up by `resume`; nothing is kept for it beyond its queue.
 import asyncio
 import logging
 import struct
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
@@ -18,8 +17,10 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from chat import words
 from chat.conversation import Conversation
 from chat.frames import LARGEST_FRAME, PROTOCOL, Code, Error, Hello, encode
+from chat.gate import Gate
 from chat.hub import Hub
 from chat.limits import AccountLimits
+from chat.outgoing import Outgoing
 from chat.session import SENTENCES, Garbled, Session
 from chat.sign_in import SignedIn
 from chat.taking_part import TakingPart
@@ -29,9 +30,6 @@ CLOSE_S = 5.0
 HEAR_S = 30.0
 STOP_S = 7.0
 HELD_S = 0.2
-MOST_QUEUED = 2_000
-MOST_QUEUED_BYTES = 1 << 20
-SHORT_QUEUE = 200
 SMALL = 16 * 1024
 
 log = logging.getLogger("ailo.gateway")
@@ -53,96 +51,18 @@ def text_head(size: int) -> bytes:
     return struct.pack(">BBH", 0x81, 126, size) if size < 1 << 16 else struct.pack(">BBQ", 0x81, 127, size)
 
 
-class Queue:
-    """The frames that wait for one socket. Overflowing, it asks for the connection's end.
-
-    What is offered in one turn of the loop leaves together: ``write_now`` is given all of it, if the browser keeps up.
-    """
-
-    def __init__(self, overflow: Callable[[], None], write_now: Callable[[Iterable[bytes]], bool] = lambda _: False) -> None:
-        self._frames: deque[bytes] = deque()
-        self._bytes = 0
-        self._overflow = overflow
-        self._write_now = write_now
-        self._is_shut = False
-        self._is_turning = False
-        self._has_some = asyncio.Event()
-        self._is_short = asyncio.Event()
-        self._is_short.set()
-        self._is_empty = asyncio.Event()
-        self._is_empty.set()
-
-    def __len__(self) -> int:
-        return len(self._frames)
-
-    def offer(self, frame: bytes) -> None:
-        """Queue a frame."""
-        if self._is_shut:
-            return
-        if len(self._frames) >= MOST_QUEUED or self._bytes + len(frame) > MOST_QUEUED_BYTES:
-            self.give_up()
-            return
-        if not self._frames:
-            self._is_empty.clear()
-            self._is_turning = True
-            asyncio.get_running_loop().call_soon(self._turn)
-        self._frames.append(frame)
-        self._bytes += len(frame)
-        if len(self._frames) > SHORT_QUEUE or self._bytes > MOST_QUEUED_BYTES // 4:
-            self._is_short.clear()
-
-    def _turn(self) -> None:
-        """At the end of the turn in which the queue began to fill: all at once, or else the writer's task takes over."""
-        self._is_turning = False
-        if not self._frames or not self._write_now(self._frames):
-            self._has_some.set()
-            return
-        self._frames.clear()
-        self._bytes = 0
-        self._is_short.set()
-        self._is_empty.set()
-
-    async def room(self) -> None:
-        """Wait until the queue is short again."""
-        await self._is_short.wait()
-
-    def give_up(self) -> None:
-        """Ask for the connection's end."""
-        self._overflow()
-
-    def shut(self) -> None:
-        """Drop what still waits, and take no more: the close frame comes next."""
-        self._is_shut = True
-        self._frames.clear()
-
-    async def next(self) -> bytes:
-        """The next frame to write."""
-        while not self._frames or self._is_turning:
-            self._has_some.clear()
-            if not self._frames:
-                self._is_empty.set()
-            await self._has_some.wait()
-        frame = self._frames.popleft()
-        self._bytes -= len(frame)
-        if len(self._frames) < SHORT_QUEUE // 2 and self._bytes < MOST_QUEUED_BYTES // 8:
-            self._is_short.set()
-        return frame
-
-    async def emptied(self) -> None:
-        """Wait until all has been written."""
-        await self._is_empty.wait()
-
-
 class Connection:
     """One WebSocket of a signed-in account, from `hello` to its close code."""
 
     def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
         self._socket = socket
         self._transport = transport
-        self.queue = Queue(lambda: self.end(Close.TOO_SLOW), self._write_now)
+        self.queue = Outgoing(self._write_now, self._write, lambda: self.end(Close.TOO_SLOW))
         self._reader: asyncio.Task[None] | None = None
+        self._releasing: asyncio.Task[None] | None = None
         self._code: int | None = None
-        self.ended = asyncio.Event()
+        self.ended = Gate()
+        self.ended.shut()
 
     def end(self, code: int) -> None:
         """Ask for the end of the connection, once; the reader's task then closes it."""
@@ -155,27 +75,28 @@ class Connection:
         """Serve the connection until either side ends it."""
         session.when_signed_out(lambda: self.end(Close.SIGNED_OUT))
         session.when_restarted(lambda: self.end(Close.STOPPING))
-        writer = asyncio.create_task(self._write())
         self._reader = asyncio.create_task(self._read(session))
         if self._code is not None:
             self._reader.cancel()
-        release = asyncio.create_task(self._release(session))
+        release = asyncio.get_running_loop().call_later(HELD_S, self._release, session)
         try:
-            await asyncio.wait([self._reader, writer], return_when=asyncio.FIRST_COMPLETED)
-            self._reader.cancel()
+            await asyncio.wait([self._reader])
             release.cancel()
-            await asyncio.wait([self._reader, release])
-            await self._finish(session, writer)
+            await self._finish(session)
             await self._close()
         finally:
-            writer.cancel()
             release.cancel()
-            self._reader.cancel()
-            await asyncio.wait([writer, release, self._reader])
+            self.queue.stop()
+            await self._stop_tasks()
 
-    async def _release(self, session: Session) -> None:
-        await asyncio.sleep(HELD_S)
-        await session.release()
+    def _release(self, session: Session) -> None:
+        self._releasing = asyncio.create_task(session.release())
+
+    async def _stop_tasks(self) -> None:
+        tasks = [task for task in (self._reader, self._releasing) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
     async def _read(self, session: Session) -> None:
         try:
@@ -184,14 +105,7 @@ class Connection:
         except Garbled:
             self._code = Close.GARBLED
 
-    async def _write(self) -> None:
-        try:
-            while True:
-                await self._socket.send_frame(await self.queue.next(), WSMsgType.TEXT)
-        except (ConnectionError, RuntimeError):  # the socket went away under us
-            return
-
-    def _write_now(self, frames: Iterable[bytes]) -> bool:
+    def _write_now(self, frames: Sequence[bytes]) -> bool:
         """Write frames in one call to the system, past the library's writer, which would make one for each.
 
         Only while little waits in the socket's buffer: then there is no draining to wait for.
@@ -199,16 +113,19 @@ class Connection:
         if self._transport is None or self._transport.get_write_buffer_size() > SMALL:
             return False
         if not self._transport.is_closing():
-            self._transport.write(b"".join(part for frame in frames for part in (text_head(len(frame)), frame)))
+            self._transport.write(b"".join([part for frame in frames for part in (text_head(len(frame)), frame)]))
         return True
 
-    async def _finish(self, session: Session, writer: asyncio.Task[None]) -> None:
+    async def _write(self, frame: bytes) -> None:
+        await self._socket.send_frame(frame, WSMsgType.TEXT)
+
+    async def _finish(self, session: Session) -> None:
         """What was taken is answered and written, unless the connection is too slow, signed out, or gone."""
         await session.finish()
         if self._code not in {Close.TOO_SLOW, Close.SIGNED_OUT}:
-            drained = asyncio.create_task(self.queue.emptied())
-            await asyncio.wait([drained, writer], timeout=CLOSE_S, return_when=asyncio.FIRST_COMPLETED)
-            drained.cancel()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await self.queue.emptied()
 
     async def _close(self) -> None:
         """Say why, and give a browser that was too slow the time to hear it.
@@ -276,7 +193,7 @@ class Gateway:
         finally:
             limits.connections -= 1
             self.connections.discard(connection)
-            connection.ended.set()
+            connection.ended.open()
             self.hub.leave(account, session)
             if request.transport:
                 request.transport.abort()
@@ -288,4 +205,4 @@ class Gateway:
             connection.end(Close.STOPPING)
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
-                await asyncio.gather(*(connection.ended.wait() for connection in connections))
+                await asyncio.gather(*(connection.ended.passed() for connection in connections))

@@ -10,6 +10,7 @@ from chat import words
 from chat.conversation import Accepted, Answer, Conversation
 from chat.errors import NotAllowed, NotFound, TooLong
 from chat.frames import Code, Error, Message, NotUnderstood, Read, Resume, Resumed, Send, Sent, Typing, decode, encode, id_in
+from chat.gate import Gate
 from chat.limits import AccountLimits
 from chat.line import Line, Outlet
 from storage.errors import StorageError
@@ -47,8 +48,7 @@ class Session:
         self._outlet = outlet
         self._line = Line(outlet, self._page)
         self._pending = 0
-        self._has_room = asyncio.Event()
-        self._has_room.set()
+        self._has_room = Gate()
         self._not_understood = 0
         self._resuming: asyncio.Task[object] | None = None
         self._ended: Callable[[], None] = lambda: None
@@ -99,7 +99,7 @@ class Session:
             self._count_garbled()
             return
         await self._act(frame)
-        await self._has_room.wait()
+        await self._has_room.passed()
 
     def _count_garbled(self) -> None:
         self._not_understood += 1
@@ -138,11 +138,11 @@ class Session:
     def _wait_for_one(self) -> None:
         self._pending += 1
         if self._pending >= MOST_PENDING:
-            self._has_room.clear()
+            self._has_room.shut()
 
     def _one_is_done(self) -> None:
         self._pending -= 1
-        self._has_room.set()
+        self._has_room.open()
 
     def _answer(self, id_: UUID, answer: Answer) -> None:
         self._one_is_done()
@@ -202,8 +202,8 @@ class Session:
             self._resuming.cancel()
             await asyncio.wait([self._resuming])
         while self._pending:
-            self._has_room.clear()
-            await self._has_room.wait()
+            self._has_room.shut()
+            await self._has_room.passed()
         self._line.let_go()
 
 
