@@ -8,7 +8,7 @@ A group is one transaction: the messages, where their threads stand, the marks, 
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 from uuid import UUID
@@ -204,12 +204,15 @@ class _Group:
         if first := self._known.get((thread.id, post.id)):
             return Posted(first.seq, first.at, is_new=False) if first.author == post.author else Refusal.TAKEN
         message = self._linked(thread, post)
-        self._threads[thread.id] = replace(
-            thread,
-            last_seq=message.seq,
-            last_at=message.at,
-            last_link=message.link,
-            waiting_since=_waiting_since(thread, post, message.at),
+        # Not by dataclasses.replace: it costs as much as the link, and this is done for every message.
+        self._threads[thread.id] = Thread(
+            thread.id,
+            thread.epoch,
+            message.seq,
+            message.at,
+            message.link,
+            _waiting_since(thread, post, message.at),
+            thread.opened_at,
         )
         self._new.append(message)
         self._known[thread.id, post.id] = message

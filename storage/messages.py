@@ -78,7 +78,10 @@ async def relink(tx: Transaction, relinked: Sequence[SealedMessage]) -> None:
 
 async def add_all(tx: Transaction, new: Sequence[SealedMessage]) -> bool:
     """Keep many messages in one statement; False when one of them stands in the way of another, and the caller must undo."""
-    rows = [tuple(values(message)[name] for name in COLUMNS) for message in new]
+    rows = [
+        (one.thread.bytes, one.seq, one.id.bytes, one.epoch, one.author.bytes, one.kind, one.at, one.body, one.link)
+        for one in new
+    ]
     sql = f"insert into messages ({', '.join(COLUMNS)}) values :rows on conflict do nothing"  # noqa: S608 (our own columns)
     return await tx.run_rows(sql, rows) == len(rows)
 
