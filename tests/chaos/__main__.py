@@ -1,0 +1,49 @@
+"""`./dev chaos`: people write to one another while the service is killed, stopped, cut off and refused the disk.
+
+At the end every acknowledged message must be there once, in one order, for both sides. The seed decides which faults come in
+which order (not the instant at which they strike). `--kills N` (200), `--seed N`, `--pairs N`, `--tmpfs`: on a small file
+system of its own, which is then filled for real.
+"""
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.nemesis import small_disk, take_down
+from tests.chaos.run import Run
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./dev chaos", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--others", type=int, default=None, help="of each other fault (default: a twentieth of the kills)")
+    parser.add_argument("--pairs", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    parser.add_argument("--tmpfs", action="store_true")
+    arguments = parser.parse_args()
+    print(f"seed {arguments.seed}", flush=True)
+    others = max(1, arguments.kills // 20) if arguments.others is None else arguments.others
+    with tempfile.TemporaryDirectory(prefix="ailo-chaos-") as name:
+        folder = Path(name)
+        has_disk = arguments.tmpfs and small_disk(folder, 512)
+        if arguments.tmpfs and not has_disk:
+            print("skipped: a small disk of its own, which only who may mount can have", flush=True)
+        run = Run(folder, folder if has_disk else None, arguments.seed, arguments.kills, arguments.pairs, others, _tell)
+        try:
+            report = asyncio.run(run.carry_out())
+        finally:
+            if has_disk:
+                take_down(folder)
+    print("\n".join(report.lines()))
+    return bool(report.faults)
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
