@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from chat import __version__, control, demo, recovering, serve
+from chat import __version__, control, demo, recovering, serve, terminal
 from chat.commands import (
     AccountAdd,
     Backup,
@@ -84,6 +84,19 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 def _demo(arguments: argparse.Namespace) -> int:
     return demo.main(os.environ)
+
+
+def _chat(arguments: argparse.Namespace) -> int:
+    password = getpass.getpass("Password: ") if sys.stdin.isatty() else _first_line()
+    return asyncio.run(terminal.chat(arguments.origin.rstrip("/"), arguments.email, password, arguments.conversation))
+
+
+def _first_line() -> str:
+    """The first line of standard input, and not a byte more: the rest is what is to be said."""
+    line = bytearray()
+    while (one := os.read(0, 1)) not in {b"", b"\n"}:
+        line += one
+    return line.decode(errors="replace").removesuffix("\r")
 
 
 def _account_add(arguments: argparse.Namespace) -> int:
@@ -237,6 +250,12 @@ def _parser() -> argparse.ArgumentParser:
     leave.add_argument("email", metavar="EMAIL")
     backup = _add(commands, "backup", "write a consistent copy of the data, without the keys", _backup)
     backup.add_argument("folder", metavar="DIR", type=Path)
+    talk = _add(commands, "chat", "talk in the terminal; the password is asked for, or the first line of standard input", _chat)
+    talk.add_argument("--email", required=True)
+    talk.add_argument(
+        "--origin", default=f"http://127.0.0.1:{os.environ.get('AILO_PORT') or 8080}", help="address of the service"
+    )
+    talk.add_argument("--conversation", type=int, default=1, metavar="N", help="the Nth of your list, the newest first")
     _add(commands, "check", "prove that the data is whole and as it was written", _check)
     _fill_keys(_add(commands, "keys", "the root keyring").add_subparsers(metavar="ACTION", required=True))
     _fill_recover(_add(commands, "recover", "with the recovery officer's key").add_subparsers(metavar="ACTION", required=True))

@@ -13,12 +13,16 @@ from uuid import UUID
 
 import aiohttp
 import websockets.asyncio.client
+import websockets.exceptions
 from websockets.typing import Origin, Subprotocol
 
 from chat.frames import PROTOCOL, Code
 from chat.ids import new_id
 
 Json = dict[str, Any]
+
+# What a connection may end with, for callers that know nothing of the library.
+CUT = (websockets.exceptions.WebSocketException, OSError)
 
 
 class ClientRefused(Exception):
