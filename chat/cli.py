@@ -28,7 +28,7 @@ from chat.commands import (
     ThreadOpen,
     carry_out,
 )
-from chat.officer_sheet import Mistyped, fingerprint, read_key, sheet
+from chat.officer_sheet import Mistyped, fingerprint, page, read_key, sheet
 from chat.recovering import RecoverApply, RecoverRequest
 from chat.rooms import open_rooms
 from chat.words import LANGUAGES
@@ -73,7 +73,11 @@ def _fail(line: str, code: int = FAILURE) -> int:
 
 def _init(arguments: argparse.Namespace) -> int:
     settings = _settings()
+    if arguments.sheet and (arguments.without_recovery or arguments.sheet.exists()):
+        return _fail("--sheet names a new file, and goes with a recovery officer's key.", MISUSE)
     officer = asyncio.run(house.build(settings, with_recovery=not arguments.without_recovery))
+    if officer and arguments.sheet:
+        write_private(arguments.sheet.absolute(), page(officer).encode(), replace=False)
     print(sheet(officer, as_json=arguments.json), flush=True)
     return 0
 
@@ -241,6 +245,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "demo", "serve a filled example on this machine alone", _demo)
     init = _add(commands, "init", "make the keyring and an empty data directory; prints the recovery sheet once", _init)
     init.add_argument("--without-recovery", action="store_true", help="make no recovery officer's key")
+    init.add_argument("--sheet", type=Path, metavar="FILE", help="write the sheet as a page to print, too")
     account = _add(commands, "account", "accounts").add_subparsers(metavar="ACTION", required=True)
     _fill_account_add(_add(account, "add", "add an account; prints its id", _account_add))
     thread = _add(commands, "thread", "conversations").add_subparsers(metavar="ACTION", required=True)

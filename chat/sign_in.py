@@ -16,7 +16,7 @@ from chat.accounts import profile_of
 from chat.limits import ACCOUNT_FAILURES, ADDRESS_FAILURES, Failures
 from storage import accounts, keyholes, renewal, sessions
 from storage.accounts import Account, Keyhole, Status
-from storage.database import Reader
+from storage.database import Reader, Transaction
 from storage.errors import CannotOpen, Superseded
 from storage.keyholes import AccountKey, Cookie, PasswordKeyhole, Stretched
 from storage.primitives import random_bytes
@@ -105,9 +105,9 @@ class SignIns:
             self._failures.forgive(attempt.remote)
         try:
             key = await self._renewed(target.account, key, target.keyhole, stretched)
-        except Superseded:  # by another sign-in at the same moment, with the same password: its key is the one now
+            return await self.begin(target.account, key, stretched)
+        except Superseded:  # the key was renewed or the password changed at the same moment: once more, with what is true now
             return await self.sign_in(attempt)
-        return await self.begin(target.account, key)
 
     async def _renewed(self, account: Account, key: AccountKey, keyhole: PasswordKeyhole, stretched: Stretched) -> AccountKey:
         """The account's key; a new one when a renewal was asked for, after an intrusion."""
@@ -186,15 +186,32 @@ class SignIns:
         except CannotOpen:
             return None
 
-    async def begin(self, account: Account, key: AccountKey) -> Granted:
-        """Begin a session for somebody who has proved who they are."""
+    async def begin(self, account: Account, key: AccountKey, proved: Stretched | None = None) -> Granted:
+        """Begin a session for somebody who has proved who they are.
+
+        Raises Superseded when what they ``proved`` is the password no more: a change ends all sessions, this one too.
+        """
         store, cookie = self._store, Cookie.fresh()
         now = store.clock()
         pepper_id, pepper = store.peppers.current(now)
         body = keyholes.guard_session(store.guard, cookie, pepper, key, now + SESSION_MS)
         session = Session(cookie.session, account.id, key.generation, pepper_id, body, now, now + SESSION_MS)
-        await store.database.write(lambda tx: sessions.begin(tx, session))
+
+        async def write(tx: Transaction) -> None:
+            if proved is not None:
+                await self._check_still_proved(tx, key, proved)
+            await sessions.begin(tx, session)
+
+        await store.database.write(write)
         return Granted(account, urlsafe_b64encode(cookie.secret).decode(), self._device_cookie(account))
+
+    async def _check_still_proved(self, tx: Transaction, key: AccountKey, proved: Stretched) -> None:
+        row = await accounts.password_keyhole(tx, key.account)
+        if row is None or row.generation != key.generation:
+            raise Superseded("the account has another key by now")
+        keyhole = keyholes.unguard_password(self._store.guard, row.body, key.account, row.profile, row.generation)
+        if not keyholes.fits(keyhole, proved):
+            raise Superseded("the account has another password by now")
 
     # Sessions
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.officer_sheet import Mistyped, fingerprint, grouped, read_key, sheet
+from chat.officer_sheet import Mistyped, fingerprint, grouped, page, read_key, sheet
 from storage.house import Officer
 
 OFFICER = Officer(bytes(range(32)), bytes(range(32, 64)))
@@ -77,3 +77,11 @@ def test_what_is_no_key_is_a_typing_error(typed: str) -> None:
 
 def test_the_check_stands_on_the_sheet() -> None:
     assert f"check        {printed(OFFICER.private_key)[1]}\n" in sheet(OFFICER, as_json=False)
+
+
+def test_the_page_to_print_holds_all_and_asks_for_nothing() -> None:
+    key, check = printed(OFFICER.private_key)
+    printed_page = page(OFFICER)
+    assert all(one in printed_page for one in (key, check, fingerprint(OFFICER.public_key)))
+    assert "http" not in printed_page
+    assert "<script" not in printed_page

@@ -390,3 +390,21 @@ async def test_the_old_key_is_of_no_use_on_a_connection_that_is_still_there(room
     await change(rooms, OWN, NEXT, may_be_known=True)
     with pytest.raises(NotFound):
         await cast.say(me.who, owned, "deux")
+
+
+async def test_a_sign_in_that_a_change_overtakes_gets_no_session(
+    rooms: Rooms, owned: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old password is being computed while its owner changes it: it opens nothing any more."""
+    me, cookie = await sign_in(rooms, OWN)
+    stretch = rooms.sign_ins._stretch
+
+    async def overtaken(password: str, keyhole: keyholes.PasswordKeyhole) -> keyholes.Stretched:
+        stretched = await stretch(password, keyhole)
+        monkeypatch.setattr(rooms.sign_ins, "_stretch", stretch)
+        await rooms.own_keys.change_password(me, NewPassword(OWN, NEXT, may_be_known=False), cookie)
+        return stretched
+
+    monkeypatch.setattr(rooms.sign_ins, "_stretch", overtaken)
+    with pytest.raises(WrongCredentials):
+        await rooms.sign_ins.sign_in(replace(LEA, password=OWN))
