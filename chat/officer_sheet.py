@@ -42,15 +42,24 @@ def sheet(officer: Officer | None, *, as_json: bool) -> str:
 PAGE = """<!doctype html>
 <html lang="fr"><meta charset="utf-8"><title>Ailo — clé de secours</title>
 <style>
-@page {{ margin: 2cm }} body {{ font: 12pt/1.5 Georgia, serif; max-width: 17cm; margin: 2rem auto; padding: 0 1rem; color: #23211e }}
-h1 {{ font-size: 20pt }} dt {{ margin-top: 1rem; color: #6b655c }} dd {{ margin: 0; font: 14pt/1.6 monospace; overflow-wrap: anywhere }}
+@page {{ margin: 2cm }}
+body {{ font: 12pt/1.5 Georgia, serif; max-width: 17cm; margin: 2rem auto; padding: 0 1rem; color: #23211e }}
+h1 {{ font-size: 20pt }}
+dt {{ margin-top: 1rem; color: #6b655c }}
+dd {{ margin: 0; font: 14pt/1.6 monospace; overflow-wrap: anywhere }}
 </style>
 <h1>Ailo — clé de secours · recovery key</h1>
-<p>Imprimez cette page, rangez-la hors ligne, puis supprimez le fichier : cette clé n’est gardée nulle part ailleurs. Avec les données et le
-trousseau, elle ouvre toutes les conversations. Elle ne se tape que sur une machine hors ligne (<code>ailo recover answer</code>).</p>
-<p lang="en">Print this page, keep it offline, then delete the file: this key is kept nowhere else. With the data and the root keyring it opens every
-conversation. Type it on an offline machine only (<code>ailo recover answer</code>).</p>
-<dl><dt>Clé · key</dt><dd>{key}</dd><dt>Contrôle · check</dt><dd>{check}</dd><dt>Empreinte · fingerprint</dt><dd>{fingerprint}</dd></dl>
+<p>Imprimez cette page, rangez-la hors ligne, puis supprimez le fichier : cette clé n’est gardée nulle part ailleurs.
+Avec les données et le trousseau, elle ouvre toutes les conversations.
+Elle ne se tape que sur une machine hors ligne (<code>ailo recover answer</code>).</p>
+<p lang="en">Print this page, keep it offline, then delete the file: this key is kept nowhere else.
+With the data and the root keyring it opens every conversation.
+Type it on an offline machine only (<code>ailo recover answer</code>).</p>
+<dl>
+<dt>Clé · key</dt><dd>{key}</dd>
+<dt>Contrôle · check</dt><dd>{check}</dd>
+<dt>Empreinte · fingerprint</dt><dd>{fingerprint}</dd>
+</dl>
 """
 
 
