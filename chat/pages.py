@@ -25,6 +25,7 @@ from chat.words import LANGUAGES, PREFERENCE, Words, choose, static_folder
 __all__ = ["add_pages"]
 
 PAGES: Final = {"/sign-in": "sign-in.html", "/member": "member.html", "/dashboard": "dashboard.html"}
+STYLES: Final = "/styles.css"
 NOT_FOUND: Final = "not-found.html"
 IMPORT: Final = re.compile(r'^import (?:.* from )?"(\.[^"]+)"$', re.MULTILINE)
 FOLDERS: Final = ("elements", "models", "helpers", "styles", "images")
@@ -115,7 +116,9 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.assets = {**self._read_files(), **self._read_words()}
+        files = self._read_files()
+        modules = "".join(asset.body.decode() for path, asset in files.items() if path.endswith(".js"))
+        self.assets = {**files, STYLES: self._join_styles(files), **self._read_words(modules)}
         self.pages = {
             (path, language): self._render(template, language)
             for path, template in {**PAGES, NOT_FOUND: NOT_FOUND}.items()
@@ -145,9 +148,16 @@ class Shelf:
             found[f"/{name}"] = Asset(file.read_bytes(), _kind_of(file))
         return found
 
-    def _read_words(self) -> dict[str, Asset]:
+    def _read_words(self, modules: str) -> dict[str, Asset]:
+        """Give the modules the sentences that stand in them; the pages bring their own, said already."""
         kind = "application/json; charset=utf-8"
-        return {f"/words/{code}.json": Asset(_to_json(Words.of(code).for_pages()), kind) for code in LANGUAGES}
+        return {f"/words/{code}.json": Asset(_to_json(Words.of(code).for_pages(modules)), kind) for code in LANGUAGES}
+
+    def _join_styles(self, files: Mapping[str, Asset]) -> Asset:
+        """Join all sheets into one, which compresses far better; the layers come first, they set the order of the others."""
+        paths = [path for path in files if path.startswith("/static/styles/")]
+        paths.sort(key=lambda path: (not path.endswith("/layers.css"), path))
+        return Asset(b"".join(files[path].body for path in paths), "text/css; charset=utf-8")
 
     def _render(self, template: str, language: str) -> Asset:
         words = Words.of(language)
@@ -158,14 +168,9 @@ class Shelf:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        pages.globals.update(_=words.translate, language=language, modules=self._modules_behind, styles=self._styles())
+        pages.globals.update(_=words.translate, language=language, modules=self._modules_behind, styles=STYLES)
         body = pages.get_template(template).render().encode()
         return Asset(body, "text/html; charset=utf-8", varies="Accept-Encoding, Accept-Language, Cookie")
-
-    def _styles(self) -> list[str]:
-        """Name the style sheets; the layers come first, they set the order of all others."""
-        paths = [path for path in self.assets if path.startswith("/static/styles/")]
-        return sorted(paths, key=lambda path: (not path.endswith("/layers.css"), path))
 
     def _modules_behind(self, path: str) -> list[str]:
         """Name every module that one leads to, itself first, so that a page can ask for all of them at once."""

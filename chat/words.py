@@ -73,9 +73,11 @@ class Words:
         text = said if isinstance(said, str) else said[0]
         return text.format_map(values) if values else text
 
-    def for_pages(self) -> dict[str, str | list[str]]:
-        """Give what the pages fetch: each French sentence with its translation, or with its singular and plural."""
-        return {key: said if isinstance(said, str) else list(said) for key, said in self.sentences.items()}
+    def for_pages(self, modules: str) -> dict[str, str | list[str]]:
+        """Give what the pages fetch: each French sentence that stands in their modules with its translation, or with its
+        singular and plural."""
+        spoken = {key: said for key, said in self.sentences.items() if f'"{key}"' in modules}
+        return {key: said if isinstance(said, str) else list(said) for key, said in spoken.items()}
 
 
 def typeset(sentence: str) -> str:

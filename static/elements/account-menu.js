@@ -1,9 +1,10 @@
-/* <account-menu>: who is signed in, and signing out. Asks first where a text would be lost. Tells `leave`. */
+/* <account-menu>: who is signed in, their account, and signing out. Asks first where a text would be lost. Tells `leave`. */
 
 import { part, setText } from "../helpers/build.js"
 import { sayRole } from "../helpers/people.js"
 
 class AccountMenu extends HTMLElement {
+  #account
   /** Set by the page: tells whether something is written but not sent. */
   hasUnsent = () => false
 
@@ -11,10 +12,12 @@ class AccountMenu extends HTMLElement {
 
   connectedCallback() {
     part(this, "sign-out").addEventListener("click", () => this.#ask())
+    part(this, "open-account").addEventListener("click", () => this.#openAccount())
     part(this, "confirm").addEventListener("close", ({ target }) => target.returnValue === "leave" && this.#leave())
   }
 
   set account(account) {
+    this.#account = account
     setText(part(this, "account-name"), account.first_name)
     setText(part(this, "account-role"), account.role === "member" ? "" : sayRole(account.role))
   }
@@ -26,6 +29,12 @@ class AccountMenu extends HTMLElement {
   }
 
   // Internal
+
+  async #openAccount() {
+    this.hidePopover()
+    const { openAccount } = await import("./account-sheet.js")
+    openAccount(this.#account)
+  }
 
   #ask() {
     setText(part(this, "account-trouble"), "")

@@ -34,10 +34,11 @@ class ConversationView extends HTMLElement {
 
   /** Show a thread; `words` has what the page says around it: placeholder, empty. */
   show(thread, words) {
+    this.#composer.placeholder = words.placeholder
     if (thread === this.#thread) return
     this.#thread = thread
     this.#log.show(thread, words.empty)
-    this.#composer.show(thread, this.#correspondence.drafts, words.placeholder)
+    this.#composer.show(thread, this.#correspondence.drafts)
   }
 
   markRead() {

@@ -8,9 +8,10 @@ import { part } from "../helpers/build.js"
 import { backoff, pause } from "../helpers/delay.js"
 import { t } from "../helpers/words.js"
 import { Correspondence } from "../models/correspondence.js"
-import { currentAccount, homeOf, onSignInElsewhere, onSignOutElsewhere, signOut } from "../models/session.js"
+import { currentAccount, homeOf, onKeysChangedElsewhere, onSignInElsewhere, onSignOutElsewhere, signOut, tellKeysChanged } from "../models/session.js"
 import "./account-menu.js"
 import "./session-panel.js"
+import "./ways-offer.js"
 
 const SIGN_IN = "/sign-in"
 const TICK = 30_000
@@ -54,7 +55,16 @@ export class CorrespondencePage extends HTMLElement {
     this.querySelector("account-menu").hasUnsent = () => this.correspondence?.hasUnsent ?? false
     onSignOutElsewhere(this.account, () => this.#go())
     onSignInElsewhere(this.account, () => this.hidden && this.#comeBack(this.account))
+    this.#watchKeys()
     await this.begin()
+  }
+
+  #watchKeys() {
+    onKeysChangedElsewhere(this.account, () => this.correspondence?.renewSafe())
+    document.addEventListener("keys-changed", () => {
+      tellKeysChanged(this.account)
+      this.correspondence?.renewSafe()
+    })
   }
 
   /** Begin to correspond; a role that has no conversations does something else. */
@@ -66,6 +76,7 @@ export class CorrespondencePage extends HTMLElement {
     this.ready()
     if (!(await this.#insist(() => this.correspondence.start().then(() => true)))) return
     this.dataset.state = "ready"
+    this.querySelector("ways-offer").begin(this.account, this.correspondence.safe)
     this.#listen()
     this.update()
   }
@@ -140,6 +151,7 @@ export class CorrespondencePage extends HTMLElement {
     if (account.id !== this.account.id) return location.replace(homeOf(account.role))
     this.#panel.close()
     this.hidden = false
+    this.correspondence.renewSafe()
     this.correspondence.connection.restart()
     this.querySelector("conversation-view").focus()
   }

@@ -9,6 +9,7 @@ import { sayName, sayRole } from "../helpers/people.js"
 import { t } from "../helpers/words.js"
 import "./access-list.js"
 import "./conversation-view.js"
+import "./private-note.js"
 import { CorrespondencePage } from "./correspondence-page.js"
 import { makeFace } from "./face.js"
 import { makeWait } from "./thread-item.js"
@@ -44,6 +45,8 @@ class DashboardPage extends CorrespondencePage {
     this.#list.addEventListener("more", () => this.correspondence.loadMore())
     part(this, "filter").addEventListener("input", ({ target }) => this.#filterBy(target.value))
     globalThis.addEventListener("hashchange", () => this.#follow())
+    part(this, "side").addEventListener("click", ({ target }) => target.dataset.deed && this.#openColleagues(target.dataset.deed))
+    this.#followWidth(globalThis.matchMedia("(max-width: 72rem)"))
     document.addEventListener("keydown", (event) => this.#noteKey(event))
   }
 
@@ -70,6 +73,11 @@ class DashboardPage extends CorrespondencePage {
     else if (wasOpen) this.#list.querySelector(`[data-thread="${CSS.escape(wasOpen.id)}"]`)?.focus()
   }
 
+  async #openColleagues(deed) {
+    const { openColleagues } = await import("./colleagues-sheet.js")
+    openColleagues(this.#open, deed)
+  }
+
   async #filterBy(text) {
     this.#filter = text
     this.update()
@@ -84,6 +92,13 @@ class DashboardPage extends CorrespondencePage {
 
   get #conversation() {
     return this.querySelector("conversation-view")
+  }
+
+  /** What stands beside the conversation where there is room opens above it where there is none. */
+  #followWidth(isNarrow) {
+    const follow = () => (part(this, "side").popover = isNarrow.matches ? "auto" : null)
+    isNarrow.addEventListener("change", follow)
+    follow()
   }
 
   #noteKey(event) {
@@ -117,7 +132,8 @@ class DashboardPage extends CorrespondencePage {
     const members = threads.map(({ member }) => member).filter(Boolean)
     const name = thread.member ? sayName(thread.member, members) : ""
     this.#showBar(thread, name)
-    this.querySelectorAll("access-list").forEach((list) => list.show(thread, this.account))
+    this.querySelector("access-list").show(thread, this.account)
+    this.querySelector("private-note").show(thread)
     const placeholder = t("Répondre à {name}…", { name: thread.member?.first_name ?? "" })
     this.#conversation.show(thread, { placeholder, empty: makeEmpty(name) })
   }

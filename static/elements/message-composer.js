@@ -1,11 +1,12 @@
 /*
   <message-composer>: where one writes. Enter makes a line, Ctrl or ⌘ + Enter sends. Whatever is typed is a draft at once;
-  the count appears near the limit only. Tells `write` {text} and `typing`.
+  the count appears near the limit only. A change of who takes part is acknowledged before the next message. Tells `write` {text} and `typing`.
 */
 
 import { part, setText } from "../helpers/build.js"
 import { lengthOf } from "../helpers/text.js"
 import { language, tn } from "../helpers/words.js"
+import { sayChange, sayConsequence } from "./change-words.js"
 
 const LIMIT = 8_000
 const NEAR = 7_500
@@ -14,6 +15,7 @@ class MessageComposer extends HTMLElement {
   #thread
   #drafts
   #text
+  #leaving = new AbortController()
 
   // Lifecycle
 
@@ -21,14 +23,23 @@ class MessageComposer extends HTMLElement {
     this.#text = part(this, "text")
     this.#text.addEventListener("input", () => this.#noteInput())
     this.#text.addEventListener("keydown", (event) => this.#noteKey(event))
+    part(this, "acknowledge").addEventListener("click", () => this.#acknowledge())
     part(this, "form").addEventListener("submit", (event) => this.#submit(event))
     globalThis.addEventListener("storage", ({ key }) => this.#takeFromOtherTab(key))
   }
 
+  set placeholder(words) {
+    if (this.#text.placeholder !== words) this.#text.placeholder = words
+  }
+
   /** Write in another thread: its own draft appears. */
-  async show(thread, drafts, placeholder) {
-    Object.assign(this.#text, { placeholder, value: "" })
+  async show(thread, drafts) {
+    this.#text.value = ""
+    this.#leaving.abort()
+    this.#leaving = new AbortController()
     this.#thread = thread
+    thread.addEventListener("participants", () => this.#showChange(), { signal: this.#leaving.signal })
+    this.#showChange()
     this.#drafts = drafts
     const draft = await drafts.of(thread)
     if (thread === this.#thread && !this.#text.value) this.#fill(draft)
@@ -54,10 +65,23 @@ class MessageComposer extends HTMLElement {
     event.preventDefault()
     const text = this.#text.value
     this.#text.focus()
+    if (this.#thread?.pendingChange) return part(this, "acknowledge").focus()
     if (!this.#thread || !text.trim() || lengthOf(text) > LIMIT) return
     this.dispatchEvent(new CustomEvent("write", { bubbles: true, detail: { text } }))
     this.#fill("")
     this.#drafts.keep(this.#thread, "")
+  }
+
+  /** Who takes part has changed: that is read before anything more is sent. */
+  #showChange() {
+    const change = this.#thread.pendingChange
+    part(this, "change").hidden = !change
+    if (change) setText(part(this, "change-words"), `${sayChange(change)} ${sayConsequence(change)}`)
+  }
+
+  #acknowledge() {
+    this.#thread.acknowledge()
+    this.#text.focus()
   }
 
   #noteInput() {

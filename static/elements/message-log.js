@@ -10,7 +10,7 @@ import { sayNames } from "../helpers/people.js"
 import { dayOf } from "../helpers/time.js"
 import { now } from "../helpers/clock.js"
 import { t, tn } from "../helpers/words.js"
-import { MessageRow } from "./message-row.js"
+import { MessageRow, sayAuthor } from "./message-row.js"
 
 const NEAR_END = 64
 const NEAR_START = 800
@@ -76,6 +76,7 @@ class MessageLog extends HTMLElement {
     history.addEventListener("failed", () => this.#noteFailure(), { signal })
     outbox.addEventListener("change", () => this.#showOutbox(), { signal })
     this.#thread.addEventListener("typing", () => this.#showTyping(), { signal })
+    this.#thread.addEventListener("participants", () => this.#showChanges(), { signal })
     this.#thread.addEventListener("marks", () => this.#byId.forEach((row) => row.update()), { signal })
   }
 
@@ -143,7 +144,8 @@ class MessageLog extends HTMLElement {
   #arrange(from = this.#rows.firstElementChild, to = null) {
     for (let row = from; row; row = row === to ? null : row.nextElementSibling) {
       const isFirstUnread = row.message.id === this.#unreadFrom
-      row.arrange(row.previousElementSibling?.message, row.nextElementSibling?.message, { isFirstUnread })
+      const changes = this.#thread.changes.filter(({ after }) => after === row.message.seq)
+      row.arrange(row.previousElementSibling?.message, row.nextElementSibling?.message, { isFirstUnread, changes })
     }
   }
 
@@ -157,6 +159,13 @@ class MessageLog extends HTMLElement {
     this.#arrange(this.#tailStart(waiting.length))
     this.#showEdges()
     if (added.length || wasAtEnd) this.#goToEnd()
+  }
+
+  #showChanges() {
+    const wasAtEnd = this.#isAtEnd
+    this.#arrange()
+    this.#showEdges()
+    if (wasAtEnd) this.#scrollToEnd()
   }
 
   #removeGone(waiting) {
@@ -237,7 +246,7 @@ class MessageLog extends HTMLElement {
 
   #announce(messages) {
     const lines = messages.map((message) => {
-      const name = this.#thread.nameOf(message.author) ?? t("Ailo")
+      const name = sayAuthor(message, this.#thread)
       return build("p", { text: t("{name} : {text}", { name, text: message.text }) })
     })
     part(this, "announce").append(...lines)

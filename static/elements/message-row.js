@@ -7,6 +7,7 @@ import { build } from "../helpers/build.js"
 import { dayOf, isoDay, sayDay, sayExactly, sayHour } from "../helpers/time.js"
 import { sayNames } from "../helpers/people.js"
 import { t } from "../helpers/words.js"
+import { sayChange } from "./change-words.js"
 
 const RUN = 5 * 60_000
 
@@ -28,11 +29,12 @@ export class MessageRow extends HTMLElement {
   }
 
   /** Take the neighbours into account: days, runs of one author, where the unread begin. */
-  arrange(previous, next, { isFirstUnread = false } = {}) {
+  arrange(previous, next, { isFirstUnread = false, changes = [] } = {}) {
     const beginsDay = !previous || dayOf(previous.at) !== dayOf(this.message.at)
     const follows = !beginsDay && !isFirstUnread && belongTogether(previous, this.message)
     this.#showDay(beginsDay)
     this.#showFresh(isFirstUnread)
+    this.#showChanges(changes)
     this.classList.toggle("row--follows", follows)
     this.classList.toggle("row--continues", Boolean(next) && belongTogether(this.message, next))
   }
@@ -58,8 +60,9 @@ export class MessageRow extends HTMLElement {
 
   /** The name is seen where several people answer, and always heard. */
   #makeAuthor(isMine) {
-    const name = isMine ? t("Vous") : (this.#thread.nameOf(this.message.author) ?? t("Ailo"))
-    const isShown = !isMine && !isLetter(this.message) && this.#thread.others.length > 1
+    const name = isMine ? t("Vous") : sayAuthor(this.message, this.#thread)
+    const isOnlyOther = this.#thread.others.length === 1 && this.#thread.others[0].id === this.message.author
+    const isShown = !isMine && !isLetter(this.message) && !isOnlyOther
     return build("p", { class: isShown ? "row__author quiet small" : "visually-hidden", dir: "auto", text: name })
   }
 
@@ -76,6 +79,12 @@ export class MessageRow extends HTMLElement {
     this.#fresh?.remove()
     this.#fresh = isShown ? build("p", { class: "fresh" }, build("span", { text: t("Nouveaux messages") })) : null
     if (isShown) this.#author.before(this.#fresh)
+  }
+
+  /** Who came and who left, after this message. */
+  #showChanges(changes) {
+    this.querySelectorAll(".change").forEach((line) => line.remove())
+    this.append(...changes.map((change) => build("p", { class: "change quiet small", text: sayChange(change) })))
   }
 
   #updateState() {
@@ -98,7 +107,7 @@ export class MessageRow extends HTMLElement {
   }
 
   #sayProgress() {
-    if (isLetter(this.message)) return ""
+    if (isLetter(this.message) || this.message.kind === "broken") return ""
     if (!this.#thread.isMine(this.message)) return this.message.kind === "email" ? t("reçu par e-mail") : ""
     if (this.message.state) return this.message.hasLeft ? t("envoi…") : t("en attente d’envoi")
     const readers = this.#thread.seenBy(this.message)
@@ -125,7 +134,13 @@ const isLetter = ({ kind }) => kind === "lesson" || kind === "welcome"
 
 function makeBubble(message, isMine) {
   if (isLetter(message)) return makeLetter(message)
+  if (message.kind === "broken") return build("p", { class: "message message--broken", text: t("Ce message a été altéré : il n’est pas affiché.") })
   return build("div", { class: isMine ? "message message--mine" : "message", dir: "auto", text: message.text })
+}
+
+export function sayAuthor(message, thread) {
+  if (isLetter(message) || message.kind === "broken") return t("Ailo")
+  return thread.nameOf(message.author) ?? t("Une personne qui a quitté la conversation")
 }
 
 /** A letter begins with its title where its first line stands alone. */

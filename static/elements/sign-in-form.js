@@ -1,9 +1,11 @@
 /* <sign-in-form>: asks for address and password, and says in plain words what is wrong. Tells `signed-in` {account}. */
 
 import { part, setText } from "../helpers/build.js"
-import { sayWhile } from "../helpers/time.js"
 import { t } from "../helpers/words.js"
 import { signIn } from "../models/session.js"
+import { sayRefusal } from "./refusal.js"
+
+const WRONG = () => t("L’adresse ou le mot de passe ne correspondent pas. Vérifiez-les, puis réessayez.")
 
 class SignInForm extends HTMLElement {
   #form
@@ -14,6 +16,7 @@ class SignInForm extends HTMLElement {
     this.#form = part(this, "form")
     this.#form.addEventListener("submit", (event) => this.#submit(event))
     this.#form.addEventListener("input", () => this.#say(""))
+    part(this, "forgot").addEventListener("click", () => this.#showRecovery())
     part(this, "show").addEventListener("click", ({ currentTarget }) => this.#togglePassword(currentTarget))
   }
 
@@ -30,6 +33,17 @@ class SignInForm extends HTMLElement {
     this.#setBusy(false)
   }
 
+  async #showRecovery() {
+    const { makeRecovery } = await import("./recovery-form.js")
+    const recovery = makeRecovery(this.#form.elements.email.value, {
+      enter: (account) => this.#enter(account),
+      back: () => this.#leaveRecovery(recovery),
+    })
+    this.#form.hidden = true
+    this.append(recovery)
+    recovery.querySelector("input").focus()
+  }
+
   #togglePassword(button) {
     const { password } = this.#form.elements
     const isShown = password.type === "text"
@@ -40,12 +54,21 @@ class SignInForm extends HTMLElement {
 
   // Internal
 
+  #enter(account) {
+    this.dispatchEvent(new CustomEvent("signed-in", { bubbles: true, detail: { account } }))
+  }
+
+  #leaveRecovery(recovery) {
+    recovery.remove()
+    this.#form.hidden = false
+    this.#form.elements.email.focus()
+  }
+
   async #try(email, password) {
     try {
-      const account = await signIn(email, password)
-      this.dispatchEvent(new CustomEvent("signed-in", { bubbles: true, detail: { account } }))
+      this.#enter(await signIn(email, password))
     } catch (refusal) {
-      this.#refuse(sayRefusal(refusal), this.#form.elements.password)
+      this.#refuse(sayRefusal(refusal, WRONG()), this.#form.elements.password)
     }
   }
 
@@ -66,14 +89,6 @@ class SignInForm extends HTMLElement {
     part(this, "submit").setAttribute("aria-disabled", String(isBusy))
     setText(part(this, "submit"), isBusy ? t("Connexion…") : t("Se connecter"))
   }
-}
-
-function sayRefusal({ status, code, said, retryAfter }) {
-  if (code === "wrong_credentials") return t("L’adresse ou le mot de passe ne correspondent pas. Vérifiez-les, puis réessayez.")
-  if (status === 429) return t("Trop d’essais. Par prudence, réessayez dans {while}.", { while: sayWhile(retryAfter || 60) })
-  if (status === 0) return t("Le service ne répond pas. Vérifiez votre connexion, puis réessayez.")
-  if (status >= 500) return t("Le service a un souci. Réessayez dans un instant.")
-  return said || t("La connexion n’a pas réussi. Réessayez dans un instant.")
 }
 
 customElements.define("sign-in-form", SignInForm)

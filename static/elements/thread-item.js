@@ -36,6 +36,7 @@ function makeTime(thread) {
 function sayLast(thread) {
   const { last } = thread
   if (!last) return t("Aucun message pour l’instant")
+  if (last.kind === "broken") return t("Un message altéré")
   const text = Array.from(last.text.slice(0, SHOWN * 2).replace(/\s+/g, " ").trim()).slice(0, SHOWN).join("")
   if (thread.isMine(last)) return t("Vous : {text}", { text })
   return last.author === thread.member?.id ? text : t("{name} : {text}", { name: thread.nameOf(last.author) ?? t("Ailo"), text })

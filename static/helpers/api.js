@@ -13,21 +13,23 @@ export class Refusal extends Error {
 
 export const get = (path) => ask("GET", path)
 export const post = (path, body) => ask("POST", path, body)
+export const put = (path, body, options) => ask("PUT", path, body, options)
+export const patch = (path, body) => ask("PATCH", path, body)
 export const remove = (path) => ask("DELETE", path)
 
-async function ask(method, path, body) {
-  const answer = await reach(method, path, body)
+async function ask(method, path, body, options) {
+  const answer = await reach(method, path, body, options)
   if (answer.status === 204) return null
   const content = await answer.json().catch(() => null)
   if (answer.ok && content) return content
   throw refusalFrom(answer, content)
 }
 
-async function reach(method, path, body) {
+async function reach(method, path, body, options) {
   const headers = body === undefined ? {} : { "Content-Type": "application/json" }
   const signal = AbortSignal.timeout(PATIENCE)
   try {
-    const answer = await fetch(path, { method, headers, body: JSON.stringify(body), signal })
+    const answer = await fetch(path, { method, headers, body: JSON.stringify(body), signal, ...options })
     noteServerTime(answer.headers.get("Date"))
     return answer
   } catch (cause) {

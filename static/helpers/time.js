@@ -21,6 +21,9 @@ export const LONG_WAIT = DAY
 export const sayHour = (at) => hour.format(new Date(at))
 export const sayExactly = (at) => exact.format(new Date(at))
 
+/** Name a date in few letters: "12 nov.". */
+export const sayDate = (at) => (isThisYear(at) ? shortDate : shortDateAndYear).format(new Date(at))
+
 /** Name a day: "aujourd’hui", "hier", "lundi 16 novembre". */
 export function sayDay(at) {
   const days = daysSince(at)
@@ -38,7 +41,7 @@ export function sayMoment(at) {
   if (days <= 0) return t("il y a {n} h", { n: Math.floor(age / HOUR) })
   if (days === 1) return t("hier")
   if (days < 7) return weekday.format(new Date(at))
-  return (isThisYear(at) ? shortDate : shortDateAndYear).format(new Date(at))
+  return sayDate(at)
 }
 
 /** Tell how long somebody has been waiting: "40 min", "26 h", "3 j". */

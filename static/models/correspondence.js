@@ -33,7 +33,10 @@ export class Correspondence extends EventTarget {
     read: ({ thread: id, account, seq }) => this.#with(id, (thread) => thread.noteRead(account, seq)),
     typing: ({ thread: id, account }) => this.#with(id, (thread) => thread.noteTyping(account)),
     presence: ({ account, online }) => this.threads.forEach((thread) => thread.notePresence(account, online)),
-    participants: () => this.refresh(),
+    participants: ({ thread: id, participants }) => {
+      this.threads.get(id)?.noteParticipants(participants)
+      this.refresh()
+    },
     error: (frame) => this.#refuse(frame),
   }
 
@@ -56,7 +59,7 @@ export class Correspondence extends EventTarget {
   }
 
   get hasUnsent() {
-    return this.safe.names("outgoing:").length > 0 || this.safe.names("draft:").length > 0
+    return this.safe.names("outgoing:").length > 0 || this.safe.names("draft:").length > 0 || this.safe.names("note:").length > 0
   }
 
   // Actions
@@ -90,6 +93,11 @@ export class Correspondence extends EventTarget {
       known = this.threads.size
       await this.loadMore()
     } while (this.hasMore && this.threads.size > known)
+  }
+
+  /** The account has other keys, or may have: keep what waits here under the present one. */
+  async renewSafe() {
+    await this.safe.turnTo(await draftKey().catch(() => null))
   }
 
   /** Leave nothing of this account in the browser. */
@@ -161,8 +169,8 @@ export class Correspondence extends EventTarget {
   #catchUp() {
     const seqs = [...this.threads.values()].filter(({ history }) => history.isLoaded)
     this.connection.send({ type: "resume", threads: Object.fromEntries(seqs.map(({ id, history }) => [id, history.last])) })
-    this.threads.forEach(({ outbox }) => outbox.restart())
-    this.refresh()
+    // Who takes part may have changed: nothing is sent before that is known.
+    this.refresh().then(() => this.threads.forEach(({ outbox }) => outbox.restart()))
   }
 
   #confirm(thread, { id, seq, at }) {

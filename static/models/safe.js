@@ -69,6 +69,15 @@ export class Safe {
     this.#key = null
   }
 
+  /** Go on under another key: what can still be opened is kept anew under it. */
+  async turnTo(key) {
+    const names = this.names("")
+    const values = await Promise.all(names.map((name) => this.find(name)))
+    if (!key || !globalThis.crypto?.subtle) return
+    this.#key = await importKey(key)
+    await Promise.all(names.map((name, place) => values[place] !== undefined && this.keep(name, values[place])))
+  }
+
   /** Tell the name that a storage event is about, null if it is not one of ours. */
   nameOf(storageKey) {
     return storageKey?.startsWith(this.#prefix) ? storageKey.slice(this.#prefix.length) : null

@@ -14,6 +14,13 @@ export async function signIn(email, password) {
   return account
 }
 
+/** Begin a session with a recovery code, which is spent by it, and a new password. */
+export async function recover(email, code, password) {
+  const { account } = await post("/api/session/recovery", { email, code, password })
+  tabs?.postMessage({ signedIn: account.id })
+  return account
+}
+
 /** End the session here and tell the other tabs of this browser. A session that is over already is no error. */
 export async function signOut(account) {
   try {
@@ -32,6 +39,13 @@ export function onSignOutElsewhere(account, callback) {
 /** Call back when another tab of this browser signs the account in. */
 export function onSignInElsewhere(account, callback) {
   tabs?.addEventListener("message", ({ data }) => data?.signedIn === account.id && callback())
+}
+
+/** The account's keys were made anew here: what other tabs keep must be kept under the new one. */
+export const tellKeysChanged = (account) => tabs?.postMessage({ keysChanged: account.id })
+
+export function onKeysChangedElsewhere(account, callback) {
+  tabs?.addEventListener("message", ({ data }) => data?.keysChanged === account.id && callback())
 }
 
 /** Name the page where a role is at home. */

@@ -2,14 +2,19 @@
   One conversation: who takes part, what is unread and since when somebody waits, its history and its outbox.
   It learns from the list of threads (`describe`) and from frames; it asks nothing of the page.
 
-  Events: change (what a list shows) · typing · marks (somebody has read).
+  A change of who takes part is shown, and nothing more is sent before the reader has acknowledged it: `pendingChange`.
+  What the reader knew last is kept in the safe, so that a change that came while they were away is not passed over.
+
+  Events: change (what a list shows) · typing · marks (somebody has read) · participants · access.
 */
 
 import { now } from "../helpers/clock.js"
 import { wellFormed } from "../helpers/text.js"
 import { uuid7 } from "../helpers/uuid.js"
 import { History } from "./history.js"
+import { Note } from "./note.js"
 import { Outbox } from "./outbox.js"
+import { accessOf } from "./taking-part.js"
 
 const TYPING_LASTS = 6_000
 const TYPING_EVERY = 3_000
@@ -24,7 +29,16 @@ export class Thread extends EventTarget {
   unread = 0
   waitingSince = null
   last = null
+  access = null
+  changes = []
+  pendingChange = null
+  #safe
+  #known
+  #joined = {}
+  #acknowledgesNext = false
+  #loadingAccess = null
   #reader
+  #former = new Map()
   #send
   #typing = new Map()
   #typedAt = 0
@@ -35,8 +49,10 @@ export class Thread extends EventTarget {
     this.id = id
     this.#reader = reader
     this.#send = send
+    this.#safe = safe
+    this.note = new Note(this, safe)
     this.history = new History(this)
-    this.outbox = new Outbox(id, safe, send)
+    this.outbox = new Outbox(id, safe, (frame) => !this.pendingChange && send(frame))
   }
 
   // Who
@@ -59,29 +75,60 @@ export class Thread extends EventTarget {
   }
 
   nameOf(account) {
-    return this.participants.find(({ id }) => id === account)?.first_name
+    return this.participants.find(({ id }) => id === account)?.first_name ?? this.#former.get(account)
   }
 
   isMine(message) {
     return message.author === this.#reader.id
   }
 
-  /** Name the others who have seen a message. */
+  /** Name the others who have seen a message; a newcomer has seen nothing of what was written before. */
   seenBy({ seq }) {
-    return this.others.filter((participant) => participant.read_seq >= seq)
+    return this.others.filter(({ id, read_seq: readSeq }) => readSeq >= seq && seq > (this.#joined[id] ?? 0))
   }
 
   // Actions
 
   /** Take what the list of threads says. A live frame may have overtaken it: marks and numbers never go back. */
   describe({ participants, last_seq, read_seq, unread, waiting_since, last }) {
-    this.participants = participants.map((participant) => this.#neverBack(participant)).sort(byRole)
+    this.#takeParticipants(participants)
     const isBehind = last_seq < this.lastSeq || read_seq < this.readSeq
     if (!isBehind) Object.assign(this, { lastSeq: last_seq, readSeq: read_seq, unread, waitingSince: waiting_since, last })
     if (read_seq < this.readSeq) this.#sendRead(this.readSeq) // The mark was lost with the line that carried it.
     if (this.history.isLoaded && this.lastSeq > this.history.last) this.history.catchUp()
     this.#tell("change")
     this.#tell("marks")
+  }
+
+  noteParticipants(participants) {
+    this.#takeParticipants(participants)
+    this.#tell("change")
+    this.#tell("marks")
+  }
+
+  /** Ask who has access since when; asked again when that has changed. */
+  async loadAccess() {
+    if (this.access) return
+    this.#loadingAccess ??= accessOf(this)
+      .then((access) => (this.access = access))
+      .catch(() => null) // Said again the next time that it is looked at.
+      .finally(() => (this.#loadingAccess = null))
+    if (await this.#loadingAccess) this.#tell("change")
+  }
+
+  /** The reader knows who takes part now. */
+  acknowledge() {
+    this.#known = namesOf(this.others)
+    this.#safe.keep(`people:${this.id}`, this.#known)
+    this.pendingChange = null
+    this.#tell("participants")
+    this.outbox.restart()
+  }
+
+  /** The reader makes the next change: there is nothing to tell them. */
+  acknowledgeNext() {
+    if (this.pendingChange) this.acknowledge()
+    else this.#acknowledgesNext = true
   }
 
   write(text) {
@@ -133,6 +180,42 @@ export class Thread extends EventTarget {
 
   // Internal
 
+  #takeParticipants(participants) {
+    const before = this.participants.map(({ id }) => id)
+    for (const { id, first_name: name } of this.participants) this.#former.set(id, name)
+    this.participants = participants.map((participant) => this.#neverBack(participant)).sort(byRole)
+    const isSame = before.length === participants.length && participants.every(({ id }) => before.includes(id))
+    if (!isSame) this.#compareWithKnown()
+  }
+
+  async #compareWithKnown() {
+    this.access = null
+    this.#known ??= await this.#safe.find(`people:${this.id}`)
+    const known = this.#known
+    this.#joined = (await this.#safe.find(`joined:${this.id}`)) ?? this.#joined
+    if (!known) return this.acknowledge()
+    for (const [id, name] of Object.entries(known)) this.#former.set(id, name)
+    const present = namesOf(this.others)
+    const came = missing(present, known)
+    const left = missing(known, present)
+    if (came.length) this.#noteJoined(Object.keys(present).filter((id) => !(id in known)))
+    this.#noteChange(came.length || left.length ? { came, left, after: this.lastSeq } : null)
+  }
+
+  #noteJoined(newcomers) {
+    for (const id of newcomers) this.#joined[id] = this.lastSeq
+    this.#safe.keep(`joined:${this.id}`, this.#joined)
+    this.#tell("marks")
+  }
+
+  #noteChange(change) {
+    this.pendingChange = change
+    if (change) this.changes.push(change)
+    if (!change || this.#acknowledgesNext) this.acknowledge()
+    else this.#tell("participants")
+    this.#acknowledgesNext = false
+  }
+
   #sendRead(seq) {
     return this.#send({ type: "read", thread: this.id, seq })
   }
@@ -179,3 +262,8 @@ export class Thread extends EventTarget {
     this.dispatchEvent(new CustomEvent(type))
   }
 }
+
+const namesOf = (people) => Object.fromEntries(people.map(({ id, first_name: name }) => [id, name]))
+
+/** Name those of one list that another lacks. */
+const missing = (names, others) => Object.keys(names).filter((id) => !(id in others)).map((id) => names[id])

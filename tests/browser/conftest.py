@@ -31,6 +31,8 @@ PASSWORD = "une phrase pour entrer"
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 WIDE, PHONE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}, {"width": 320, "height": 640}
 
+NOTHING_TO_OFFER = {"recovery_code": True, "own_password": True}
+
 expect.set_options(timeout=10_000)
 
 
@@ -142,11 +144,14 @@ class Visitors:
     tolerated: tuple[str, ...] = ()
     sessions: dict[str, Any] = field(default_factory=dict)
 
-    async def context(self, **options: Any) -> BrowserContext:
+    async def context(self, *, offers: bool = False, **options: Any) -> BrowserContext:
+        """Open a browser of its own; without ``offers`` it is as if password and recovery code were settled."""
         context = await self.browser.new_context(base_url=self.url, **{"locale": "fr-FR", "viewport": WIDE, **options})
         context.on("console", lambda said: self._note(said.type, said.text))
         context.on("weberror", lambda fault: self._note("error", str(fault.error)))
         self.contexts.append(context)
+        if not offers:
+            await context.route("**/api/account/ways", lambda route: route.fulfill(json=NOTHING_TO_OFFER))
         return context
 
     async def page_of(self, person: Person, path: str = "/", **options: Any) -> Page:

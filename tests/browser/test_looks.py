@@ -86,7 +86,7 @@ async def test_the_conversation_is_open_to_all(visitors: Visitors, talk: Pair) -
         await expect(bubble(member, "retenu mon souffle")).to_be_in_viewport()
         await check(member, f"member-{look}")
         await member.get_by_role("button", name="Qui y a accès").click()
-        await expect(member.get_by_text("La clé de secours, hors ligne")).to_be_visible()
+        await expect(member.get_by_text("Chaque message est chiffré pour ces personnes")).to_be_visible()
         await check(member, f"member-access-{look}")
 
 

@@ -149,9 +149,11 @@ async def test_a_page_asks_for_all_its_modules_at_once(client: Client, path: str
     assert [(await client.get(module)).status for module in modules] == [200] * len(modules)
 
 
-async def test_a_page_weighs_less_than_sixty_kilobytes(client: Client) -> None:
-    page = await (await client.get("/dashboard", headers={"Accept-Encoding": "identity"})).text()
-    paths = ["/dashboard", *set(re.findall(r'(?:href|src)="(/static/[^"]+|/words/[^"]+)"', page))]
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("language", ["fr", "en"])
+async def test_a_page_weighs_less_than_sixty_kilobytes(client: Client, path: str, language: str) -> None:
+    page = await (await client.get(path, headers={"Accept-Encoding": "identity", "Accept-Language": language})).text()
+    paths = [path, *set(re.findall(r'(?:href|src)="(/static/[^"]+|/words/[^"]+|/styles.css)"', page))]
     sizes = [len(await (await client.get(path, headers={"Accept-Encoding": "gzip"})).read()) for path in paths]
     assert sum(sizes) < 60_000
 

@@ -134,4 +134,5 @@ def test_an_unknown_language_is_french() -> None:
 
 
 def test_pages_get_singular_and_plural() -> None:
-    assert words.Words.of("en").for_pages()["{n} nouveau message"] == ["{n} new message", "{n} new messages"]
+    modules = 'tn("{n} nouveau message", "{n} nouveaux messages", count)'
+    assert words.Words.of("en").for_pages(modules) == {"{n} nouveau message": ["{n} new message", "{n} new messages"]}
