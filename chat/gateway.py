@@ -7,9 +7,10 @@ catches up by `resume`; nothing is kept for it beyond its queue.
 import asyncio
 import logging
 import struct
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -151,6 +152,7 @@ class Gateway:
     is_signed_in: Callable[[SignedIn], Awaitable[bool]]
     limits_of: Callable[[SignedIn], AccountLimits]
     connections: set[Connection]
+    taken: Counter[type] = field(default_factory=Counter)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Accept a connection whose Origin was checked; without a session it is told so and closed with 4401."""
@@ -180,7 +182,7 @@ class Gateway:
     ) -> None:
         account = signed_in.who.account.id
         connection = Connection(socket, request.transport)
-        session = Session(signed_in.session_id, signed_in.who, self.conversation, limits, connection.queue)
+        session = Session(signed_in.session_id, signed_in.who, self.conversation, limits, connection.queue, self.taken)
         self.connections.add(connection)
         limits.connections += 1
         try:

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 
 import uvloop
@@ -19,6 +19,7 @@ from chat.account_api import AccountApi
 from chat.api import Api
 from chat.gateway import Gateway
 from chat.health import add_health
+from chat.metrics import Metrics, shown_at
 from chat.pages import add_pages
 from chat.rooms import Rooms, open_rooms
 from chat.settings import ChatSettings
@@ -33,6 +34,10 @@ BACKLOG = 1024
 GOODBYE_S = 1.0
 
 log = logging.getLogger("ailo.serve")
+
+
+class CannotListen(Exception):
+    """An address that we were told to listen on is not ours, or somebody else's already."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +98,12 @@ async def serve(
             _refuse_example_off_loopback(rooms, settings)
             if prepare:
                 await prepare(rooms)
-            listener = _bind(settings.chat)
-            if listener is None:
-                return 1
+            listener = _bind(settings.chat.host, settings.chat.port)
+            watched = _bind(*settings.chat.metrics) if settings.chat.metrics else None
             settings = settings.listening_on(listener.getsockname()[1])
-            return await _serve_rooms(rooms, settings, listener, stop, extra)
+            return await _serve_rooms(rooms, settings, (listener, watched), stop, extra)
+    except CannotListen as error:
+        print(f"ailo: cannot listen on {error}.", file=sys.stderr)
     except OSError as error:
         print(f"ailo: {error.filename or settings.storage.data}: {error.strerror}.", file=sys.stderr)
     except StorageError as error:
@@ -113,29 +119,41 @@ def _refuse_example_off_loopback(rooms: Rooms, settings: Settings) -> None:
         )
 
 
-def _bind(chat: ChatSettings) -> socket.socket | None:
-    host = chat.host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def _bind(host: str, port: int) -> socket.socket:
+    plain = host.strip("[]")
+    family = socket.AF_INET6 if ":" in plain else socket.AF_INET
     try:
-        return socket.create_server((host, chat.port), family=family, backlog=BACKLOG)
+        return socket.create_server((plain, port), family=family, backlog=BACKLOG)
     except OSError as error:
-        print(f"ailo: cannot listen on {chat.host} port {chat.port}: {error.strerror}.", file=sys.stderr)
-        return None
+        said = (
+            os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+        )  # Python's own text has the address once more
+        raise CannotListen(f"{host} port {port}: {said}") from None
 
 
 async def _serve_rooms(
-    rooms: Rooms, settings: Settings, listener: socket.socket, stop: asyncio.Event, extra: Extra | None
+    rooms: Rooms,
+    settings: Settings,
+    listeners: tuple[socket.socket, socket.socket | None],
+    stop: asyncio.Event,
+    extra: Extra | None,
 ) -> int:
+    listener, watched = listeners
     app, gateway = _application(rooms, settings)
     if extra:
         extra(app, settings)
+    metrics = _metrics(rooms, app, gateway) if watched else None
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     delivery = asyncio.create_task(deliver(rooms.store, settings.delivery, stop), name="delivery")
     delivery.add_done_callback(lambda _: stop.set())
     watch = asyncio.create_task(_end_when_failing(rooms, gateway), name="watch over the disk")
     try:
-        async with rooms.rotation.in_background(), control.listening(settings.storage.data, rooms):
+        async with (
+            rooms.rotation.in_background(),
+            control.listening(settings.storage.data, rooms),
+            _shown(metrics, watched),
+        ):
             _spare_the_collector()
             site = web.SockSite(runner, listener, backlog=BACKLOG)
             await site.start()
@@ -159,6 +177,16 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+
+
+def _metrics(rooms: Rooms, app: web.Application, gateway: Gateway) -> Metrics:
+    metrics = Metrics(rooms.store, rooms.commits, gateway)
+    app.middlewares.insert(0, metrics.count)
+    return metrics
+
+
+def _shown(metrics: Metrics | None, listener: socket.socket | None) -> AbstractAsyncContextManager[None]:
+    return shown_at(metrics, listener) if metrics and listener else nullcontext()
 
 
 async def _end_when_failing(rooms: Rooms, gateway: Gateway) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from uuid import UUID
@@ -40,12 +41,21 @@ class Garbled(Exception):
 class Session:
     """One connection of somebody who is signed in."""
 
-    def __init__(self, id_: bytes, who: Unlocked, conversation: Conversation, limits: AccountLimits, outlet: Outlet) -> None:
+    def __init__(
+        self,
+        id_: bytes,
+        who: Unlocked,
+        conversation: Conversation,
+        limits: AccountLimits,
+        outlet: Outlet,
+        taken: Counter[type] | None = None,
+    ) -> None:
         self.session_id = id_
         self.who = who
         self._conversation = conversation
         self._limits = limits
         self._outlet = outlet
+        self._taken = Counter() if taken is None else taken
         self._line = Line(outlet, self._page)
         self._pending = 0
         self._has_room = Gate()
@@ -109,6 +119,7 @@ class Session:
     async def _act(self, frame: Send | Read | Typing | Resume) -> None:
         id_ = frame.id if isinstance(frame, Send) else None
         self._not_understood = 0
+        self._taken[type(frame)] += 1
         try:
             await _ACTIONS[type(frame)](self, frame)
         except NotAllowed:

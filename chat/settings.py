@@ -13,6 +13,7 @@ LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 class ChatSettings:
     """Where the service listens, under which public address, and how much an account may send.
 
+    ``metrics`` is where those who run it may watch it, if anywhere.
     ``proxies`` is how many of our own stand in front: so many of the last addresses in `X-Forwarded-For` are to be believed.
     """
 
@@ -21,6 +22,7 @@ class ChatSettings:
     origin: str
     rate: float
     proxies: int = 0
+    metrics: tuple[str, int] | None = None
 
     @classmethod
     def from_environment(cls, environment: Environment) -> "ChatSettings":
@@ -28,7 +30,7 @@ class ChatSettings:
         port = environment.whole("AILO_PORT", 8080, most=65_535)
         origin = _origin(environment) or f"http://127.0.0.1:{port}"
         rate = 0.0 if environment.text("AILO_RATE") == "off" else float(environment.whole("AILO_RATE", 5, least=1))
-        return cls(host, port, origin, rate, environment.whole("AILO_PROXIES", 0, most=10))
+        return cls(host, port, origin, rate, environment.whole("AILO_PROXIES", 0, most=10), _metrics(environment))
 
     @property
     def is_secure(self) -> bool:
@@ -51,6 +53,17 @@ class ChatSettings:
             return frozenset({self.origin})
         port = "" if parts.port is None else f":{parts.port}"
         return frozenset(f"{parts.scheme}://{each}{port}" for each in LOOPBACK_NAMES)
+
+
+def _metrics(environment: Environment) -> tuple[str, int] | None:
+    raw = environment.text("AILO_METRICS")
+    if raw is None:
+        return None
+    host, _, port = raw.rpartition(":")
+    if not host or (":" in host and not host.startswith("[")) or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        environment.faults.append("AILO_METRICS must be HOST:PORT, such as 127.0.0.1:9464.")
+        return None
+    return host, int(port)
 
 
 def _origin(environment: Environment) -> str | None:

@@ -7,6 +7,7 @@ A group is one transaction: the messages, where their threads stand, the marks, 
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -97,6 +98,7 @@ class GroupCommit:
         self._waiting: list[tuple[Item, Callable[[Outcome], None]]] = []
         self._arrived = asyncio.Event()
         self._closing = False
+        self.told: Callable[[list[Outcome], float], None] = lambda *_: None  # of each group and the seconds that it took
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "GroupCommit":
@@ -139,7 +141,9 @@ class GroupCommit:
                 await self._commit(group)
 
     async def _commit(self, group: list[tuple[Item, Callable[[Outcome], None]]]) -> None:
+        began = time.perf_counter()
         outcomes = await self._outcomes([item for item, _ in group])
+        self.told(outcomes, time.perf_counter() - began)
         for (_, done), outcome in zip(group, outcomes, strict=True):
             try:
                 done(outcome)

@@ -56,6 +56,13 @@ class Claimed:
         return facts
 
 
+async def count_by_state(reader: Reader) -> dict[str, int]:
+    """How many letters stand how."""
+    return {
+        row["state"]: row["count"] for row in await reader.rows("select state, count(*) as count from letters group by state")
+    }
+
+
 async def write(tx: Transaction, guard: Guard, letter: Letter, now: int) -> None:
     """Put a letter in the outbox."""
     await tx.run(

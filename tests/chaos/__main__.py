@@ -31,7 +31,7 @@ def main() -> int:
         has_disk = arguments.tmpfs and small_disk(folder, 512)
         if arguments.tmpfs and not has_disk:
             print("skipped: a small disk of its own, which only who may mount can have", flush=True)
-        run = Run(folder, folder if has_disk else None, arguments.seed, arguments.kills, arguments.pairs, others, _tell)
+        run = Run(folder, folder if has_disk else None, arguments.seed, arguments.kills, arguments.pairs, others, tell=_tell)
         try:
             report = asyncio.run(run.carry_out())
         finally:

@@ -9,7 +9,6 @@ import pytest
 from tests.chaos.nemesis import small_disk, take_down
 from tests.chaos.run import Run
 
-
 SLOW = frozenset({"slow syncs", "clock shift"})
 
 

@@ -36,7 +36,7 @@ class Service:
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
         self.settings = settings
-        self.port = _free_port() if "ORIGIN" in settings else 0
+        self.port = free_port() if "ORIGIN" in settings else 0
         self.log_file = folder / "log"
         self.process: subprocess.Popen[str] | None = None
 
@@ -119,7 +119,7 @@ class Service:
         return done.line
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 

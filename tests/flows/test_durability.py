@@ -73,8 +73,8 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
     """Not running yet."""
     service = Service(tmp_path)
     await service.build()
-    service.start()
     try:
+        service.start()
         visit = Visit(service)
         thread = await visit.thread("lea", "claire")
         await service.stop()
