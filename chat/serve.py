@@ -22,6 +22,8 @@ from chat.health import add_health
 from chat.metrics import Metrics, shown_at
 from chat.pages import add_pages
 from chat.rooms import Rooms, open_rooms
+from chat.search import Search
+from chat.search_api import SearchApi
 from chat.settings import ChatSettings
 from chat.sign_in import SignIns
 from chat.web import Door, application
@@ -218,6 +220,7 @@ def _application(rooms: Rooms, settings: Settings) -> tuple[web.Application, Gat
     app.router.add_get("/ws", socket_route)
     AccountApi(door, rooms.own_keys, rooms.hub).add_to(app)
     Api(door, rooms.conversation, rooms.taking_part, rooms.notes).add_to(app)
+    SearchApi(door, Search(rooms.conversation)).add_to(app)
     add_health(app, rooms.store)
     add_pages(app, role_of)
     return app, gateway
