@@ -13,7 +13,8 @@ STEPS = {
     "types": ["mypy"],
     "import contracts": ["lint-imports"],
     "dependencies": ["deptry", "."],
-    "tests": ["pytest"],
+    # A file at a time in each of two processes: most tests wait for a disk, a socket or a browser.
+    "tests": ["pytest", "-n", "2", "--dist", "loadfile"],
 }
 
 
