@@ -4,15 +4,37 @@ from collections.abc import Iterator
 from itertools import pairwise
 from uuid import UUID
 
-from storage import chain, messages, rosters, threads
+from storage import chain, messages, reguarding, rosters, threads
 from storage.database import Reader
-from storage.epochs import THE_SERVICE, Roster
+from storage.epochs import THE_OFFICER, THE_SERVICE, Roster
 from storage.errors import CannotOpen, Stalled
 from storage.messages import SealedMessage
 from storage.store import Store
 from storage.threads import Thread
 
 PAGE = 1000
+ORPHANS = {
+    "messages of no thread": "select count(*) as count from messages m where not exists"
+    " (select 1 from threads t where t.id = m.thread)",
+    "grants of no epoch": "select count(*) as count from grants g where not exists"
+    " (select 1 from epochs e where e.thread = g.thread and e.number = g.epoch)",
+    "epochs of no thread, or beyond its latest": "select count(*) as count from epochs e where not exists"
+    " (select 1 from threads t where t.id = e.thread and e.number between 1 and t.epoch)",
+    "participants of no thread, or without an account": "select count(*) as count from participants p where not exists"
+    " (select 1 from threads t join accounts a on a.id = p.account where t.id = p.thread)",
+    "read marks beyond the last message": "select count(*) as count from participants p"
+    " join threads t on t.id = p.thread where p.read_seq not between 0 and t.last_seq",
+    "pending notices of no thread or account": "select count(*) as count from pending_notices n where not exists"
+    " (select 1 from threads t join accounts a on a.id = n.account where t.id = n.thread)",
+    "pending notices without an unread message": "select count(*) as count from pending_notices n"
+    " join threads t on t.id = n.thread left join participants p on p.thread = n.thread and p.account = n.account"
+    " where coalesce(n.told_seq, 0) > t.last_seq or coalesce(p.read_seq, 0) >= t.last_seq",
+    "sessions or keyholes of no account": "select count(*) as count from"
+    " (select account from sessions union all select account from keyholes) s"
+    " where not exists (select 1 from accounts a where a.id = s.account)",
+    "letters to no account": "select count(*) as count from letters l where not exists"
+    " (select 1 from accounts a where a.id = l.account)",
+}
 
 
 async def check_all(store: Store) -> list[str]:
@@ -21,6 +43,9 @@ async def check_all(store: Store) -> list[str]:
     try:
         for id_ in await store.database.read(threads.all_ids):
             found += await store.database.read(lambda reader, id_=id_: _check_thread(store, reader, id_))  # type: ignore[misc]
+        found += await store.database.read(_check_rows)
+        closed = await reguarding.closed(store)
+        found += [f"{name}: {count} are not as the service wrote them" for name, count in sorted(closed.items()) if count]
     except Stalled as error:
         found.append(str(error))
     return found
@@ -32,7 +57,11 @@ async def _check_thread(store: Store, reader: Reader, id_: UUID) -> list[str]:
         return []
     if not thread.is_sound:  # nor is what it says of its epochs
         return [f"thread {id_}: its row is not as the service wrote it", *await _check_messages(store, reader, thread)]
-    return await _check_rosters(store, reader, thread) + await _check_messages(store, reader, thread)
+    return [
+        *await _check_rosters(store, reader, thread),
+        *await _check_people(store, reader, thread),
+        *await _check_messages(store, reader, thread),
+    ]
 
 
 async def _check_rosters(store: Store, reader: Reader, thread: Thread) -> list[str]:
@@ -51,6 +80,32 @@ async def _check_rosters(store: Store, reader: Reader, thread: Thread) -> list[s
             found.append(f"thread {thread.id}: epoch {number} changes what its giver may not change")
         before = roster
     return found
+
+
+async def _check_people(store: Store, reader: Reader, thread: Thread) -> list[str]:
+    """Whether those who take part, and can reach the epochs, are those of the latest roster."""
+    try:
+        roster = await rosters.find(reader, store.guard, thread.id, thread.epoch)
+    except CannotOpen:
+        return []  # said already
+    first = {seat.account.bytes: seat.first_epoch for seat in roster.seats}
+    rows = await reader.rows("select account from participants where thread = :thread", thread=thread.id.bytes)
+    present = {row["account"] for row in rows}
+    grants = {(row["epoch"], row["account"]) for row in await rosters.all_grants(reader, thread.id)}
+    readers = {**first, **({THE_OFFICER.bytes: 1} if roster.officer else {})}
+    counts = {
+        "who take part are not in the roster": len(present - first.keys()),
+        "of the roster do not take part": len(first.keys() - present),
+        f"of the roster cannot reach epoch {thread.epoch}": sum((thread.epoch, one) not in grants for one in readers),
+        "grants are to nobody who may have them": sum(epoch < readers.get(one, thread.epoch + 1) for epoch, one in grants),
+    }
+    return [f"thread {thread.id}: {count} {what}" for what, count in counts.items() if count]
+
+
+async def _check_rows(reader: Reader) -> list[str]:
+    """Rows that stand for something that is not there."""
+    counts = [(what, await reader.row(sql)) for what, sql in ORPHANS.items()]
+    return [f"{row['count']} {what}" for what, row in counts if row and row["count"]]
 
 
 async def _check_messages(store: Store, reader: Reader, thread: Thread) -> list[str]:

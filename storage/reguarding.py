@@ -5,6 +5,7 @@ is left as it is and raises the alarm: a proof is never made for what was not pr
 """
 
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
@@ -77,6 +78,29 @@ def _is_older(guard: Guard, column: Guarded, row: Row) -> bool:
     """Null is nothing to be kept; what is no bytes is taken along to be found out."""
     value = row[column.column]
     return value is not None and not (isinstance(value, bytes) and value[1:9] == guard.keyring.newest.id)
+
+
+async def closed(store: Store) -> Counter[str]:
+    """How many values of each column do not open, or prove nothing. What threads and epochs prove is checked with them."""
+    found: Counter[str] = Counter()
+    for table in _tables():
+        after: tuple[Value, ...] | None = None
+        while rows := await store.database.read(lambda reader: table.batch(reader, after)):  # noqa: B023
+            for column in table.columns:
+                found[f"{table.name}.{column.column}"] += sum(not _opens(store.guard, column, row) for row in rows)
+            after = table.key_of(rows[-1])
+    return found
+
+
+def _opens(guard: Guard, column: Guarded, row: Row) -> bool:
+    if (value := row[column.column]) is None or column.table in {"threads", "epochs"}:
+        return True
+    try:
+        parts = column.parts(row)
+        guard.check(value, *parts) if column.is_proof else guard.unguard(value, *parts)
+    except (CannotOpen, ValueError, TypeError, OverflowError):  # the last three: what stands in the row is not of its type
+        return False
+    return True
 
 
 async def _reguard(tx: Transaction, guard: Guard, table: _Table, after: tuple[Value, ...] | None) -> Sequence[Row]:

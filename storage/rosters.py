@@ -1,5 +1,6 @@
 """Rosters and grants as rows: who may read which epoch, and how each of them reaches its secret."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -98,6 +99,11 @@ async def grants_to(reader: Reader, thread: UUID, account: UUID) -> dict[int, Gr
         thread=thread.bytes, account=account.bytes,
     )  # fmt: skip
     return {row["epoch"]: Grant(row["giver_key"], row["body"]) for row in rows}
+
+
+async def all_grants(reader: Reader, thread: UUID) -> Sequence[Row]:
+    """The epoch and the account of each grant of a thread."""
+    return await reader.rows("select epoch, account from grants where thread = :thread", thread=thread.bytes)
 
 
 async def secret_of(reader: Reader, key: AccountKey, roster: Roster) -> EpochSecret:
