@@ -141,6 +141,13 @@ class Connection:
                     await self._socket.close(code=self._code)
 
 
+def new_socket() -> web.WebSocketResponse:
+    """A WebSocket with the limits that hold for every one of the service. Compression is off: it is dear, and can bomb."""
+    return web.WebSocketResponse(
+        protocols=(PROTOCOL,), heartbeat=HEARTBEAT_S, timeout=HEAR_S, max_msg_size=LARGEST_FRAME + 1, compress=False
+    )
+
+
 @dataclass(frozen=True)
 class Gateway:
     """The WebSocket's route."""
@@ -156,9 +163,7 @@ class Gateway:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Accept a connection whose Origin was checked; without a session it is told so and closed with 4401."""
-        socket = web.WebSocketResponse(
-            protocols=(PROTOCOL,), heartbeat=HEARTBEAT_S, timeout=HEAR_S, max_msg_size=LARGEST_FRAME + 1, compress=False
-        )
+        socket = new_socket()
         offered = request.headers.get("Sec-WebSocket-Protocol", PROTOCOL)
         if PROTOCOL not in (name.strip() for name in offered.split(",")):
             raise web.HTTPBadRequest

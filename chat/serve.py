@@ -127,9 +127,8 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((plain, port), family=family, backlog=BACKLOG)
     except OSError as error:
-        said = (
-            os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
-        )  # Python's own text has the address once more
+        # Python's own text has the address once more.
+        said = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise CannotListen(f"{host} port {port}: {said}") from None
 
 
