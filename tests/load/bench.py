@@ -1,289 +1,163 @@
 """`./dev bench`: the whole way of a message, measured: sealed, on the disk, acknowledged, and received by the other side.
 
 The server has one core, the load generator the other. A run that lost or doubled a message reports no figure.
-`--quick` is the short form for every day; `--seconds N` and `--pairs N` change the size of the long one.
+`--quick` is the short form for every day. `--reconnect`, `--growth`, `--parts`, `--tried` and `--peers` measure other things.
 """
 
 import argparse
-import asyncio
 import json
 import os
-import platform
-import sqlite3
+import resource
 import sys
 import tempfile
-import time
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
 
-import aiohttp
-import msgspec
 import uvloop
 
-from chat.ids import new_id
-from tests.load.house import Pair, cpu_seconds, furnished, memory_kb, serving
-from tests.load.wire import Wire, connect
+from chat.rooms import open_rooms
+from tests.load import growth, live, parts, peers, tried
+from tests.load.figures import Results, machine, middle, table, warnings
+from tests.load.fill import Filler
+from tests.load.house import Pair, furnished, serving
+from tests.load.picture import Point, picture
+from tests.load.traffic import pace, saturate
 
-HOST = "127.0.0.1"
-TEXT = "Bonjour Claire, j’ai repensé à notre échange de mardi, et j’ai essayé de dire non une fois cette semaine. " * 2
-WINDOW = 16
-
-
-class Received(msgspec.Struct, tag_field="type", tag="message"):
-    """What a receiver looks at."""
-
-    id: str
-    seq: int
+WINDOW = 8
+RATES = (250, 500, 1000, 2000, 4000, 6000, 8000, 10_000, 12_000)
+MISSED = 20
 
 
-class Acknowledged(msgspec.Struct, tag_field="type", tag="sent"):
-    """What a sender looks at."""
+@dataclass(frozen=True)
+class Plan:
+    """How large a run is. ``times`` measurements of what is cheap to repeat, of which the middle one is told."""
 
-    id: str
-    seq: int
-
-
-_received = msgspec.json.Decoder(Received)
-_acknowledged = msgspec.json.Decoder(Acknowledged)
-
-
-@dataclass
-class Line:
-    """One pair under load: what its sender sent and saw acknowledged, what its receiver received."""
-
-    pair: Pair
-    base: int = 0
-    sent_at: dict[str, float] = field(default_factory=dict)
-    acknowledged: list[int] = field(default_factory=list)
-    received: list[int] = field(default_factory=list)
-    latencies: list[float] = field(default_factory=list)
-    is_stopped: bool = False
-    sender: Wire | None = None
-    receiver: Wire | None = None
-    is_closed_loop: bool = True
-
-    async def open(self, port: int) -> None:
-        self.sender = await connect(HOST, port, self.pair.member.cookie, self._at_sender)
-        self.receiver = await connect(HOST, port, self.pair.professional.cookie, self._at_receiver)
-
-    def send(self, intended: float) -> None:
-        """Send one message; its latency counts from when it was meant to be sent."""
-        id_ = str(new_id())
-        self.sent_at[id_] = intended
-        frame = {"type": "send", "id": id_, "thread": str(self.pair.thread), "text": TEXT}
-        assert self.sender
-        self.sender.send(msgspec.json.encode(frame))
-
-    def _at_sender(self, payload: bytes) -> None:
-        if payload.startswith(b'{"type":"sent"'):
-            self.acknowledged.append(_acknowledged.decode(payload).seq)
-            if self.is_closed_loop and not self.is_stopped:
-                self.send(time.perf_counter())
-        elif payload.startswith(b'{"type":"error"'):
-            raise SystemExit(f"the server refused: {payload.decode()}")
-
-    def _at_receiver(self, payload: bytes) -> None:
-        if payload.startswith(b'{"type":"message"'):
-            message = _received.decode(payload)
-            self.received.append(message.seq)
-            self.latencies.append(time.perf_counter() - self.sent_at[message.id])
-
-    def close(self) -> None:
-        for wire in (self.sender, self.receiver):
-            if wire:
-                wire.transport.close()
-
-    def check(self) -> None:
-        """Raise SystemExit unless every message was acknowledged once and received once, in order."""
-        expected = list(range(self.base + 1, self.base + len(self.sent_at) + 1))
-        if self.acknowledged != expected or self.received != expected:
-            raise SystemExit(
-                f"lost, doubled or out of order: {len(expected)} sent,"
-                f" {len(self.acknowledged)} acknowledged, {len(self.received)} received"
-            )
+    seconds: float
+    pairs: int
+    times: int
+    rates: tuple[int, ...]
+    idle: int
+    warm: float
+    server_core: int | None
+    folder: Path
 
 
-def percentile(values: list[float], part: float) -> float:
-    """A percentile in ms of latencies in s."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] * 1000 if ordered else 0.0
-
-
-# The last number of each thread after the runs so far.
-_ends: dict[UUID, int] = {}
-
-
-async def drained(lines: list[Line]) -> None:
-    """Wait until everything sent has come back to both sides."""
-    deadline = time.perf_counter() + 30
-    while any(len(line.received) < len(line.sent_at) or len(line.acknowledged) < len(line.sent_at) for line in lines):
-        if time.perf_counter() > deadline:
-            break
-        await asyncio.sleep(0.01)
-    for line in lines:
-        line.check()
-        _ends[line.pair.thread] = line.base + len(line.sent_at)
-
-
-def summary(lines: list[Line], seconds: float, cpu: float) -> dict[str, float]:
-    latencies = [latency for line in lines for latency in line.latencies]
-    return {
-        "messages": len(latencies),
-        "per_second": round(len(latencies) / seconds),
-        "p50_ms": round(percentile(latencies, 0.5), 2),
-        "p90_ms": round(percentile(latencies, 0.9), 2),
-        "p99_ms": round(percentile(latencies, 0.99), 2),
-        "p999_ms": round(percentile(latencies, 0.999), 2),
-        "max_ms": round(max(latencies, default=0) * 1000, 2),
-        "server_cpu": round(cpu / seconds, 2),
+async def whole_way(plan: Plan) -> Results:
+    """The bare echo, then one house under saturation, at fixed rates, read, and at rest."""
+    results: Results = {}
+    with serving(None, plan.server_core, ("-m", "tests.load.echo")) as (port, pid):
+        for name, window in (("echo, 1 under way", 1), (f"echo, {WINDOW} under way", WINDOW)):
+            runs = [await live.echoes(port, pid, 2 * plan.pairs, window, min(plan.seconds, 5.0)) for _ in range(plan.times)]
+            results[name] = middle(runs, "frames_per_second")
+    async with furnished(plan.folder, plan.pairs) as (settings, pairs):
+        with serving(settings, plan.server_core) as (port, pid):
+            results |= await _loads(plan, port, pid, pairs)
+            results["page of 50"] = await live.pages(port, pid, [live.newest_page(pairs[n % len(pairs)]) for n in range(200)])
+        with serving(settings, plan.server_core) as (port, pid):
+            results["idle"] = await live.idle(port, pid, pairs, plan.idle)
+    carried = results["saturated"]["per_second"]
+    results["share of echo"] = {
+        name.removeprefix("echo, "): round(carried / figures["frames_per_second"], 2)
+        for name, figures in results.items()
+        if name.startswith("echo")
     }
-
-
-async def saturate(port: int, pid: int, pairs: list[Pair], seconds: float) -> dict[str, float]:
-    """Every sender keeps WINDOW messages under way."""
-    lines = [Line(pair, _ends.get(pair.thread, 0)) for pair in pairs]
-    for line in lines:
-        await line.open(port)
-    await asyncio.sleep(0.5)
-    started, cpu = time.perf_counter(), cpu_seconds(pid)
-    for line in lines:
-        for _ in range(WINDOW):
-            line.send(time.perf_counter())
-    await asyncio.sleep(seconds)
-    for line in lines:
-        line.is_stopped = True
-    took, cpu = time.perf_counter() - started, cpu_seconds(pid) - cpu
-    in_time = summary(lines, took, cpu)
-    await drained(lines)
-    for line in lines:
-        line.close()
-    return in_time
-
-
-async def pace(port: int, pid: int, pairs: list[Pair], rate: int, seconds: float) -> dict[str, float]:
-    """So many messages a second over all pairs, whatever the server answers (open loop)."""
-    lines = [Line(pair, _ends.get(pair.thread, 0), is_closed_loop=False) for pair in pairs]
-    for line in lines:
-        await line.open(port)
-    await asyncio.sleep(0.5)
-    started, cpu = time.perf_counter(), cpu_seconds(pid)
-    for number in range(int(rate * seconds)):
-        intended = started + number / rate
-        if (ahead := intended - time.perf_counter()) > 0:
-            await asyncio.sleep(ahead)
-        lines[number % len(lines)].send(intended)
-        if number % 32 == 0:
-            await asyncio.sleep(0)
-    took, cpu = time.perf_counter() - started, cpu_seconds(pid) - cpu
-    await drained(lines)
-    for line in lines:
-        line.close()
-    return summary(lines, took, cpu)
-
-
-async def echoes(port: int, connections: int, seconds: float) -> int:
-    """Frames a second that the bare echo server answers."""
-    count = 0
-    frame = msgspec.json.encode({"type": "send", "id": str(new_id()), "thread": str(new_id()), "text": TEXT})
-    wires: list[Wire] = []
-
-    def opened(number: int) -> None:
-        def took(_: bytes) -> None:
-            nonlocal count
-            count += 1
-            wires[number].send(frame)
-
-        wires[number].took = took
-
-    for number in range(connections):
-        wires.append(await connect(HOST, port, "", lambda _: None))
-        opened(number)
-    started = time.perf_counter()
-    for wire in wires:
-        for _ in range(WINDOW):
-            wire.send(frame)
-    await asyncio.sleep(seconds)
-    rate = count / (time.perf_counter() - started)
-    for wire in wires:
-        wire.transport.close()
-    return round(rate)
-
-
-async def idle(port: int, pid: int, pairs: list[Pair], many: int) -> dict[str, float]:
-    """Memory of signed-in connections that say nothing."""
-    before = memory_kb(pid)
-    people = [person for pair in pairs for person in (pair.member, pair.professional)]
-    wires = [await connect(HOST, port, people[number % len(people)].cookie, lambda _: None) for number in range(many)]
-    await asyncio.sleep(1)
-    after = memory_kb(pid)
-    for wire in wires:
-        wire.transport.close()
-    return {"connections": many, "kb_each": round((after - before) / many, 1)}
-
-
-async def pages(port: int, pairs: list[Pair], times: int) -> dict[str, float]:
-    """A page of 50 messages, from request to answer."""
-    pair = pairs[0]
-    took: list[float] = []
-    async with aiohttp.ClientSession(headers={"Cookie": pair.member.cookie}) as http:
-        for _ in range(times):
-            started = time.perf_counter()
-            async with http.get(f"http://{HOST}:{port}/api/threads/{pair.thread}/messages?limit=50") as response:
-                assert response.status == 200, await response.text()
-                await response.read()
-            took.append(time.perf_counter() - started)
-    return {"p50_ms": round(percentile(took, 0.5), 2), "p99_ms": round(percentile(took, 0.99), 2)}
-
-
-async def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
-    """All measurements: the bare echo, then one house under saturation, at fixed rates, and at rest."""
-    cores = sorted(os.sched_getaffinity(0))
-    server_core = cores[0] if len(cores) > 1 else None
-    os.sched_setaffinity(0, {cores[-1]})
-    seconds, quick = arguments.seconds, arguments.quick
-    results: dict[str, object] = {}
-    async with furnished(folder, arguments.pairs) as (settings, pairs):
-        with serving(settings, server_core, ("-m", "tests.load.echo")) as (port, _):
-            echoed = await echoes(port, 2 * arguments.pairs, min(5.0, seconds))
-        with serving(settings, server_core) as (port, pid):
-            saturated = await saturate(port, pid, pairs, seconds)
-            results = {"echo_frames_per_second": echoed, "saturated": saturated}
-            results["share_of_echo"] = round(saturated["per_second"] / echoed, 2)
-            for rate in [1000] if quick else [500, 1000, 2000, 4000, 8000]:
-                results[f"at_{rate}"] = await pace(port, pid, pairs, rate, min(seconds, 10.0))
-            results["page_of_50"] = await pages(port, pairs, 200)
-        with serving(settings, server_core) as (port, pid):
-            results["idle"] = await idle(port, pid, pairs, 500 if quick else 8_000)
     return results
 
 
-def report(results: dict[str, object]) -> None:
-    """Print the table."""
-    uname = platform.uname()
-    print(
-        f"{uname.system} {uname.release}, Python {platform.python_version()},"
-        f" SQLite {sqlite3.sqlite_version}, {os.cpu_count()} cores"
+async def _loads(plan: Plan, port: int, pid: int, pairs: list[Pair]) -> Results:
+    results: Results = {}
+    async with live.conversing(port, pairs, {}) as twos:
+        runs = [await saturate(pid, twos, WINDOW, plan.seconds, plan.warm) for _ in range(plan.times)]
+        results["saturated"] = middle(runs, "per_second")
+        for rate in plan.rates:
+            if rate > 0.9 * results["saturated"]["per_second"]:
+                break
+            paced = [await pace(pid, twos, rate, min(plan.seconds, 10.0), plan.warm) for _ in range(plan.times)]
+            results[f"at {rate}/s"] = middle(paced, "p99_ms")
+    return results
+
+
+async def coming_back(plan: Plan) -> Results:
+    """1,000 clients reconnect at once and resume."""
+    async with furnished(plan.folder, 500) as (settings, pairs):
+        async with open_rooms(settings) as rooms:
+            await Filler(rooms.store).fill(pairs, 2 * MISSED * len(pairs))
+        results: Results = {}
+        with serving(settings, plan.server_core) as (port, pid):
+            for name in ("1000 come back, server just started", "1000 come back, once more"):
+                results[name] = await live.reconnect(port, pid, pairs, MISSED, MISSED)
+    return results
+
+
+def _plan(arguments: argparse.Namespace, folder: Path) -> Plan:
+    """The server gets the first core of those that we may use, the generator keeps the last."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[-1]})
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    quick = arguments.quick
+    return Plan(
+        seconds=arguments.seconds or (3.0 if quick else 30.0),
+        pairs=arguments.pairs,
+        times=arguments.times,
+        rates=(1000,) if quick else RATES,
+        idle=500 if quick else 10_000,
+        warm=0.5 if quick else 2.0,
+        server_core=cores[0] if len(cores) > 1 else None,
+        folder=folder,
     )
-    for name, value in results.items():
-        figures = ", ".join(f"{key} {figure}" for key, figure in value.items()) if isinstance(value, dict) else value
-        print(f"{name:24} {figures}")
+
+
+def _svg(results: Results, file: Path) -> None:
+    points = [
+        Point(figures["per_second"], figures["p50_ms"], figures["p99_ms"])
+        for name, figures in results.items()
+        if name.startswith("at ")
+    ]
+    full = results["saturated"]["per_second"]
+    file.write_text(picture(points, f"sealed, synced, received; saturated at {full:,.0f}/s".replace(",", "\u202f")))
+
+
+async def _measure(arguments: argparse.Namespace, plan: Plan) -> Results:
+    others: dict[str, Callable[[], Awaitable[Results]]] = {
+        "reconnect": lambda: coming_back(plan),
+        "growth": lambda: growth.measure(plan.folder, plan.server_core, arguments.most),
+        "parts": lambda: parts.measure(plan.folder),
+        "tried": lambda: tried.measure(plan.folder, plan.server_core, plan.pairs, plan.seconds),
+        "peers": lambda: peers.measure(plan.folder, plan.server_core, plan.seconds),
+    }
+    results: Results = {}
+    asked = [name for name in others if getattr(arguments, name)]
+    for name in asked:
+        results |= await others[name]()
+    return results if asked else await whole_way(plan)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="under 30 s")
-    parser.add_argument("--seconds", type=float, default=None, help="of each load (30, quick: 4)")
+    parser.add_argument("--seconds", type=float, help="of each load (30; quick: 3)")
     parser.add_argument("--pairs", type=int, default=100)
+    parser.add_argument("--times", type=int, default=1, help="measure so often, and tell the middle run")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="write the picture of latency against rate")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--reconnect", action="store_true", help="1,000 clients come back at once")
+    parser.add_argument("--growth", action="store_true", help="pages and sign-ins as history and threads grow; some minutes")
+    parser.add_argument("--most", type=int, default=1_000_000, help="messages in the largest table of --growth")
+    parser.add_argument("--parts", action="store_true", help="what the parts alone can do: SQLite, encryption, the wire")
+    parser.add_argument("--tried", action="store_true", help="switch each mechanism off and see what it brought")
+    parser.add_argument(
+        "--peers", action="store_true", help="Prosody and Synapse with the same traffic, where they are installed"
+    )
     arguments = parser.parse_args()
-    arguments.seconds = arguments.seconds or (4.0 if arguments.quick else 30.0)
+    about = machine()
     with tempfile.TemporaryDirectory(prefix="ailo-bench-") as folder:
-        results = uvloop.run(measure(arguments, Path(folder)))
-    if arguments.json:
-        print(json.dumps(results, indent=1))
-    else:
-        report(results)
+        results = uvloop.run(_measure(arguments, _plan(arguments, Path(folder))))
+    if arguments.svg:
+        _svg(results, arguments.svg)
+    print(json.dumps({"machine": about, **results}, indent=1) if arguments.json else f"{about}\n\n{table(results)}")
+    for warning in warnings(results):
+        print(warning, file=sys.stderr)
     return 0
 
 

@@ -1,13 +1,12 @@
 """A house to measure: pairs of people with a thread each, signed in beforehand, and the server process over it."""
 
-import asyncio
 import os
 import subprocess
 import sys
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
@@ -29,6 +28,7 @@ class Person:
 
     id: UUID
     cookie: str
+    key: AccountKey | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -75,45 +75,39 @@ async def _person(store: Store, key: AccountKey) -> Person:
     body = keyholes.guard_session(store.guard, cookie, pepper, key, now + SESSION_MS)
     session = Session(cookie.session, key.account, key.generation, pepper_id, body, now, now + SESSION_MS)
     await store.database.write(lambda tx: sessions.begin(tx, session))
-    return Person(key.account, f"ailo={urlsafe_b64encode(cookie.secret).decode()}")
+    return Person(key.account, f"ailo={urlsafe_b64encode(cookie.secret).decode()}", key)
 
 
 @contextmanager
 def serving(
-    settings: StorageSettings, core: int | None, command: tuple[str, ...] = ("-m", "chat", "serve")
+    settings: StorageSettings | None, core: int | None, command: tuple[str, ...] = ("-m", "chat", "serve")
 ) -> Iterator[tuple[int, int]]:
-    """Run the server on one core; gives its port and process id."""
+    """Run a server on one core; gives its port and process id."""
+    places = {"AILO_DATA": str(settings.data), "AILO_KEYS": str(settings.keys)} if settings else {}
     environment = {
-        **os.environ, "AILO_DATA": str(settings.data), "AILO_KEYS": str(settings.keys), "AILO_PORT": "0", "AILO_RATE": "off",
-        "AILO_NOTIFY_AFTER": "86400", "PYTHONUNBUFFERED": "1",
+        **os.environ, **places, "AILO_PORT": "0", "AILO_RATE": "off", "AILO_NOTIFY_AFTER": "86400", "PYTHONUNBUFFERED": "1",
     }  # fmt: skip
-    pin = (lambda: os.sched_setaffinity(0, {core})) if core is not None else None
-    process = subprocess.Popen(
-        [sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, preexec_fn=pin
-    )
-    try:
+    with running([sys.executable, *command], core, environment, stdout=subprocess.PIPE) as process:
         assert process.stdout
-        line = process.stdout.readline()
+        line = process.stdout.readline().decode()
         yield int(line.rsplit(":", 1)[1]), process.pid
+
+
+@contextmanager
+def running(
+    command: list[str], core: int | None, environment: dict[str, str] | None = None, cwd: Path = ROOT, stdout: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process on one core; it is ended at the end."""
+    pin = (lambda: os.sched_setaffinity(0, {core})) if core is not None else None
+    process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=stdout, preexec_fn=pin)
+    try:
+        yield process
     finally:
         process.terminate()
-        process.wait(15)
-        assert process.stdout
-        process.stdout.close()
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def memory_kb(pid: int) -> int:
-    """Resident memory of a process."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1])
-
-
-async def settle(seconds: float) -> None:
-    """Let the machine come to rest between two measurements."""
-    await asyncio.sleep(seconds)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout:
+            process.stdout.close()

@@ -49,7 +49,8 @@ class Wire(asyncio.Protocol):
         self._leaving.append(text_frame(payload))
 
     def _leave(self) -> None:
-        self.transport.write(b"".join(self._leaving))
+        if not self.transport.is_closing():
+            self.transport.write(b"".join(self._leaving))
         self._leaving.clear()
 
     def data_received(self, data: bytes) -> None:

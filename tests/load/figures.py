@@ -1,0 +1,88 @@
+"""Figures: percentiles, what a process uses, which machine this is, and the tables that are printed."""
+
+import os
+import platform
+import sqlite3
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+Figures = dict[str, float]
+Results = dict[str, Figures]
+
+BUSY = 0.95
+
+
+def percentile(ordered: Sequence[float], part: float) -> float:
+    """A percentile in ms of latencies in s that are in order; 0 of none."""
+    return round(ordered[min(len(ordered) - 1, int(part * len(ordered)))] * 1000, 2) if ordered else 0.0
+
+
+def of_times(seconds: Sequence[float]) -> Figures:
+    """The usual percentiles."""
+    ordered = sorted(seconds)
+    return {
+        "times": len(ordered), "p50_ms": percentile(ordered, 0.5), "p99_ms": percentile(ordered, 0.99),
+        "max_ms": percentile(ordered, 1.0),
+    }  # fmt: skip
+
+
+def middle(runs: Sequence[Figures], by: str) -> Figures:
+    """The run in the middle, as a whole: no figure is mixed with another run's."""
+    return sorted(runs, key=lambda run: run[by])[len(runs) // 2]
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def busy_seconds() -> float:
+    """The time that all cores together have worked, for whomever."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_kb(pid: int) -> int:
+    """Resident memory of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1])
+
+
+def machine() -> str:
+    """The machine and the versions, in two lines."""
+    models = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    packages = ", ".join(f"{name} {version(name)}" for name in ("aiohttp", "uvloop", "pynacl", "msgspec", "aiosqlite"))
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    return (
+        f"{len(models)} cores ({models[0] if models else platform.processor()}), {platform.system()} {platform.release()},"
+        f" load before {load}\nPython {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {packages}"
+    )
+
+
+def table(results: Mapping[str, Figures]) -> str:
+    """Results as tables: one for each set of columns, in the order in which they came."""
+    groups: dict[tuple[str, ...], dict[str, Figures]] = {}
+    for name, figures in results.items():
+        groups.setdefault(tuple(figures), {})[name] = figures
+    return "\n\n".join(_one_table(columns, rows) for columns, rows in groups.items())
+
+
+def _one_table(columns: Sequence[str], rows: Mapping[str, Figures]) -> str:
+    cells = [["", *columns], *([name, *(f"{value:g}" if value < 1e5 else f"{value:.0f}" for value in figures.values())]
+             for name, figures in rows.items())]  # fmt: skip
+    widths = [max(len(row[at]) for row in cells) for at in range(len(cells[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) if at == 0 else cell.rjust(width) for at, (cell, width) in enumerate(zip(row, widths)))  # noqa: B905
+        for row in cells
+    )
+
+
+def warnings(results: Mapping[str, Figures]) -> list[str]:
+    """Where the generator itself may have been the limit."""
+    return [
+        f"{name}: the generator was busy {figures['generator_cpu']:.2f} of its core: the figure may be its own limit"
+        for name, figures in results.items()
+        if figures.get("generator_cpu", 0) > BUSY
+    ]

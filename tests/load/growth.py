@@ -1,0 +1,139 @@
+"""How the cost grows: pages as the table and a thread grow, signing in and the first list as threads do."""
+
+import asyncio
+import random
+import sys
+import time
+from pathlib import Path
+
+import aiohttp
+
+from chat.ids import new_id
+from chat.rooms import open_rooms
+from storage import accounts, keyholes, taking_part
+from storage.accounts import Account, NewAccount, Role
+from storage.keyholes import EXAMPLE_PROFILE, PROFILE, AccountKey, guard_password
+from storage.store import Store
+from tests.load import live
+from tests.load.figures import Results, of_times
+from tests.load.fill import Filler
+from tests.load.house import Pair, Person, furnished, serving
+
+PAIRS = 21
+LONG = 100_000
+STAGES = (1_000, 100_000, 1_000_000, 5_000_000)
+THREADS = (1, 50, 400)
+ASKED = 200
+PASSWORD = "un mot de passe assez long"
+
+
+async def measure(folder: Path, core: int | None, most: int) -> Results:
+    """All that grows."""
+    results = await _threads(folder / "threads", core)
+    return results | await _history(folder / "history", core, most)
+
+
+async def _history(folder: Path, core: int | None, most: int) -> Results:
+    """Pages of 50 out of more and more messages. From the third stage on, the last thread has 100,000 of them."""
+    results: Results = {}
+    chance = random.Random(7)
+    async with furnished(folder, PAIRS) as (settings, pairs):
+        *many, long = pairs
+        there = long_there = 0
+        for stage in (stage for stage in STAGES if stage <= most):
+            async with open_rooms(settings) as rooms:
+                filler, started = Filler(rooms.store), time.perf_counter()
+                if stage > 5 * LONG and not long_there:
+                    await filler.fill([long], LONG)
+                    there, long_there = there + LONG, LONG
+                await filler.fill(many, stage - there)
+                there = stage
+            print(f"{stage} messages after {time.perf_counter() - started:.0f} s", file=sys.stderr)
+            each = (there - long_there) // len(many)
+            with serving(settings, core) as (port, pid):
+                newest = [live.newest_page(many[n % len(many)]) for n in range(ASKED)]
+                results[f"newest page, {stage} in the table"] = await live.pages(port, pid, newest)
+                anywhere = [_page_before(many[n % len(many)], chance.randint(50, each)) for n in range(ASKED)]
+                results[f"page anywhere, {stage} in the table"] = await live.pages(port, pid, anywhere)
+                if long_there:
+                    deep = [_page_before(long, chance.randint(50, LONG)) for _ in range(ASKED)]
+                    results[f"page anywhere in a thread of {LONG}, {stage} in the table"] = await live.pages(port, pid, deep)
+    return results
+
+
+def _page_before(pair: Pair, seq: int) -> tuple[Person, str]:
+    return pair.member, f"/api/threads/{pair.thread}/messages?before={seq + 1}&limit=50"
+
+
+async def _threads(folder: Path, core: int | None) -> Results:
+    """Signing in and the first page of the list, for Professionals with few and many threads. Passwords are cheap to check."""
+    results: Results = {}
+    async with furnished(folder, 1) as (settings, pairs):
+        async with open_rooms(settings) as rooms:
+            for number in THREADS:
+                await _professional(rooms.store, number)
+        with serving(settings, core) as (port, _):
+            for number in THREADS:
+                results |= await _arrivals(port, number)
+        del pairs
+    for name, profile in (("example's", EXAMPLE_PROFILE), ("real", PROFILE)):
+        results[f"Argon2id, {name} profile"] = of_times([_timed_stretch(profile) for _ in range(10)])
+    return results
+
+
+def _timed_stretch(profile: int) -> float:
+    started = time.perf_counter()
+    keyholes.stretch(PASSWORD, b"\0" * keyholes.SALT_BYTES, profile)
+    return time.perf_counter() - started
+
+
+async def _professional(store: Store, number: int) -> None:
+    """One with so many threads, each begun by its member and with a word in it."""
+    coach, _ = await _account(store, Role.PROFESSIONAL, f"coach{number}@growth.test")
+    opened = []
+    for one in range(number):
+        member, key = await _account(store, Role.MEMBER, f"m{number}.{one}@growth.test")
+        change = await store.database.write(
+            lambda tx, member=member: taking_part.open_thread(  # type: ignore[misc]
+                tx, store.guard, store.officer, new_id(), [member, coach], store.clock()
+            )
+        )
+        opened.append(Pair(change.roster.thread, Person(member.id, "", key), Person(coach.id, "")))
+    await Filler(store).fill(opened, number)
+
+
+async def _account(store: Store, role: Role, email: str) -> tuple[Account, AccountKey]:
+    key = AccountKey.fresh(new_id())
+    body = guard_password(store.guard, key, PASSWORD, EXAMPLE_PROFILE)
+    new = NewAccount(key, role, email, "Prénom", "", "fr", "Europe/Paris", body, EXAMPLE_PROFILE)
+    await store.database.write(lambda tx: accounts.add(tx, store.guard, new, store.clock()))
+    found = await store.database.read(lambda reader: accounts.by_id(reader, store.guard, key.account))
+    assert found
+    return found, key
+
+
+async def _arrivals(port: int, number: int) -> Results:
+    """Sign in, ask for the list, and open the socket: each time from the beginning."""
+    at, times = f"http://{live.HOST}:{port}", 20
+    took: dict[str, list[float]] = {"sign in": [], "first list": [], "hello": []}
+    for _ in range(times):
+        async with aiohttp.ClientSession(headers={"Origin": at}) as http:
+            started = time.perf_counter()
+            body = {"email": f"coach{number}@growth.test", "password": PASSWORD}
+            async with http.post(f"{at}/api/session", json=body) as response:
+                assert response.status == 200, await response.text()
+                cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in response.cookies.items())
+            took["sign in"].append(time.perf_counter() - started)
+            started = time.perf_counter()
+            async with http.get(f"{at}/api/threads", headers={"Cookie": cookies}) as response:
+                assert response.status == 200, await response.text()
+                listed = (await response.json())["threads"]
+                assert len(listed) == min(number, 50)
+                assert all(entry["last"]["text"] for entry in listed)
+            took["first list"].append(time.perf_counter() - started)
+            started = time.perf_counter()
+            wire = await live.signed_in(port, Person(new_id(), cookies), lambda _: None)
+            took["hello"].append(time.perf_counter() - started)
+            wire.transport.close()
+            await asyncio.sleep(0)
+    return {f"{what}, {number} threads": of_times(values) for what, values in took.items()}

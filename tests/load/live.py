@@ -1,0 +1,213 @@
+"""Ailo under load: the same pairs over its WebSocket; the bare echo beside it; connections at rest and coming back; pages."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from itertools import count
+
+import aiohttp
+import msgspec
+
+from tests.load.figures import Figures, cpu_seconds, memory_kb, of_times
+from tests.load.house import Pair, Person
+from tests.load.traffic import TEXT, Side, Two, drained, fresh_id
+from tests.load.wire import Wire, connect
+
+HOST = "127.0.0.1"
+AT_ONCE = 50
+
+
+class Arrived(msgspec.Struct):
+    """What the generator looks at in `sent` and `message`."""
+
+    id: str
+    seq: int
+
+
+class Hello(msgspec.Struct):
+    """The first frame, by which a connection is known to be signed in."""
+
+    protocol: str
+
+
+_arrived = msgspec.json.Decoder(Arrived)
+_text = msgspec.json.encode(TEXT)
+
+
+def send_frame(thread: str) -> Callable[[str], bytes]:
+    """How the `send` frames of one thread are made: all that does not change is made once."""
+    end = f'","thread":"{thread}","text":'.encode() + _text + b"}"
+    return lambda id_: b'{"type":"send","id":"' + id_.encode() + end
+
+
+@asynccontextmanager
+async def conversing(
+    port: int, pairs: Sequence[Pair], bases: dict[Pair, int], new_id: Callable[[], str] = fresh_id
+) -> AsyncIterator[list[Two]]:
+    """Two connections a pair, each ready to send. ``bases`` keeps each thread's last number from one load to the next."""
+    made, wires = [], []
+    for pair in pairs:
+        two = Two(Side(new_id=new_id), Side(new_id=new_id), bases.get(pair, 0))
+        for side, person in zip(two.sides, (pair.member, pair.professional), strict=True):
+            wire = await signed_in(port, person, _listener(side))
+            frame = send_frame(str(pair.thread))
+            side.transmit = lambda id_, wire=wire, frame=frame: wire.send(frame(id_))  # type: ignore[misc]
+            wires.append(wire)
+        made.append(two)
+    for two in made:  # the first to write in a thread begins an epoch of their own: not a part of the traffic
+        two.one.send(time.perf_counter())
+    await drained(made)
+    try:
+        yield made
+    finally:
+        bases |= {pair: two.base for pair, two in zip(pairs, made, strict=True)}
+        for wire in wires:
+            wire.transport.close()
+
+
+def _listener(side: Side) -> Callable[[bytes], None]:
+    def took(payload: bytes) -> None:
+        if payload.startswith(b'{"type":"sent"'):
+            arrived = _arrived.decode(payload)
+            side.acknowledged.append((arrived.id, arrived.seq))
+        elif payload.startswith(b'{"type":"message"'):
+            arrived = _arrived.decode(payload)
+            side.took(arrived.id, arrived.seq)
+        elif payload.startswith(b'{"type":"error"'):
+            raise SystemExit(f"no figures: the server refused: {payload.decode()}")
+
+    return took
+
+
+async def signed_in(port: int, person: Person, took: Callable[[bytes], None]) -> Wire:
+    """A connection that has been welcomed. Raises SystemExit when it is not."""
+    welcome: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def first(payload: bytes) -> None:
+        if welcome.done():  # presence comes right behind it
+            took(payload)
+        else:
+            welcome.set_result(payload)
+
+    wire = await connect(HOST, port, person.cookie, first)
+    try:
+        payload = await asyncio.wait_for(welcome, 30)
+    except TimeoutError:
+        raise SystemExit("no figures: a connection was not welcomed") from None
+    if not payload.startswith(b'{"type":"hello"'):
+        raise SystemExit(f"no figures: a connection was turned away: {payload.decode()}")
+    wire.took = took
+    return wire
+
+
+async def echoes(port: int, pid: int, connections: int, window: int, seconds: float, warm: float = 0.5) -> Figures:
+    """Frames a second that a server which sends back what it gets answers, with ``window`` of each connection under way."""
+    frame = send_frame(fresh_id())(fresh_id())
+    wires: list[Wire] = []
+    answered = count()
+
+    def answering(number: int) -> Callable[[bytes], None]:
+        def took(_: bytes) -> None:
+            next(answered)
+            wires[number].send(frame)
+
+        return took
+
+    wires.extend([await connect(HOST, port, "", answering(number)) for number in range(connections)])
+    for wire in wires:
+        for _ in range(window):
+            wire.send(frame)
+    await asyncio.sleep(warm)
+    before, started, own, server = next(answered), time.perf_counter(), time.process_time(), cpu_seconds(pid)
+    await asyncio.sleep(seconds)
+    took = time.perf_counter() - started
+    figures = {
+        "frames_per_second": round((next(answered) - before) / took),
+        "server_cpu": round((cpu_seconds(pid) - server) / took, 2),
+        "generator_cpu": round((time.process_time() - own) / took, 2),
+    }
+    for wire in wires:
+        wire.took = lambda _: None
+        wire.transport.close()
+    return figures
+
+
+async def idle(port: int, pid: int, pairs: Sequence[Pair], many: int) -> Figures:
+    """Memory of signed-in connections that say nothing."""
+    people = [person for pair in pairs for person in (pair.member, pair.professional)]
+    warm = [await signed_in(port, person, lambda _: None) for person in people]  # what the first of each person costs once
+    before, wires = memory_kb(pid), []
+    for start in range(0, many, AT_ONCE):
+        some = [people[number % len(people)] for number in range(start, min(start + AT_ONCE, many))]
+        wires += await asyncio.gather(*(signed_in(port, person, lambda _: None) for person in some))
+    await asyncio.sleep(1)
+    after, cpu = memory_kb(pid), cpu_seconds(pid)
+    await asyncio.sleep(2)
+    cpu = (cpu_seconds(pid) - cpu) / 2
+    if any(wire.closed is not None for wire in wires):
+        raise SystemExit("no figures: connections at rest were closed")
+    for wire in wires + warm:
+        wire.transport.close()
+    return {"connections": many, "kb_each": round((after - before) / many, 1), "server_cpu": round(cpu, 2)}
+
+
+async def pages(port: int, pid: int, asked: Sequence[tuple[Person, str]], warm: int = 30) -> Figures:
+    """Requests one after the other, each by somebody: the whole way, and what of it the server worked."""
+    took: list[float] = []
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+        for person, path in [*asked[:warm], *asked]:
+            if len(took) == warm:
+                started_at, cpu = time.perf_counter(), cpu_seconds(pid)
+            started = time.perf_counter()
+            async with http.get(f"http://{HOST}:{port}{path}", headers={"Cookie": person.cookie}) as response:
+                body = await response.read()
+            took.append(time.perf_counter() - started)
+            if response.status != 200 or b'"broken"' in body:
+                raise SystemExit(f"no figures: {response.status} {body[:200].decode()}")
+    cpu = cpu_seconds(pid) - cpu
+    del started_at
+    return {**of_times(took[warm:]), "server_ms": round(cpu / len(asked) * 1000, 2)}
+
+
+def newest_page(pair: Pair) -> tuple[Person, str]:
+    """The page that is shown first."""
+    return pair.member, f"/api/threads/{pair.thread}/messages?limit=50"
+
+
+class Returning:
+    """Somebody who comes back with `resume`, having missed ``missed`` messages of a thread."""
+
+    def __init__(self, person: Person, pair: Pair, seen: int, missed: int) -> None:
+        self.person, self.seen, self.missed = person, seen, missed
+        self.resume = f'{{"type":"resume","threads":{{"{pair.thread}":{seen}}}}}'.encode()
+        self.received: list[int] = []
+        self.is_back: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def took(self, payload: bytes) -> None:
+        if payload.startswith(b'{"type":"message"'):
+            self.received.append(_arrived.decode(payload).seq)
+        elif payload.startswith(b'{"type":"resumed"') and not self.is_back.done():
+            self.is_back.set_result(None)
+
+    async def come(self, port: int, started: float) -> float:
+        """Connect, ask for what followed, and wait for all of it; gives the seconds since all began."""
+        wire = await connect(HOST, port, self.person.cookie, self.took)
+        wire.send(self.resume)
+        await asyncio.wait_for(self.is_back, 60)
+        took = time.perf_counter() - started
+        wire.transport.close()
+        if self.received != list(range(self.seen + 1, self.seen + self.missed + 1)):
+            raise SystemExit(f"no figures: {self.missed} were missed, {len(self.received)} came")
+        return took
+
+
+async def reconnect(port: int, pid: int, pairs: Sequence[Pair], seen: int, missed: int) -> Figures:
+    """Everybody comes back in the same instant."""
+    back = [Returning(person, pair, seen, missed) for pair in pairs for person in (pair.member, pair.professional)]
+    started, cpu = time.perf_counter(), cpu_seconds(pid)
+    took = sorted(await asyncio.gather(*(one.come(port, started) for one in back)))
+    return {
+        "clients": len(back), "missed_each": missed, "p50_s": round(took[len(took) // 2], 2), "all_s": round(took[-1], 2),
+        "server_cpu_s": round(cpu_seconds(pid) - cpu, 2), "server_mb": round(memory_kb(pid) / 1024),
+    }  # fmt: skip
