@@ -1,5 +1,6 @@
 """How the JSON routes read what they are asked and form what they answer."""
 
+import asyncio
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from chat.web import Refused
 
 T = TypeVar("T")
 
+BODY_S = 30.0
 NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -27,12 +29,13 @@ def done() -> web.Response:
 
 
 async def body_of(request: web.Request, kind: type[T]) -> T:
-    """The body of a request. Raises Refused when it is not JSON, or not of this kind."""
+    """The body of a request. Raises Refused when it is not JSON, not of this kind, or does not come to its end."""
     if request.headers.get("Content-Type") and request.content_type != "application/json":
         raise Refused(400, Code.BAD_REQUEST)
     try:
-        return msgspec.json.decode(await request.read(), type=kind)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        async with asyncio.timeout(BODY_S):
+            return msgspec.json.decode(await request.read(), type=kind)
+    except (TimeoutError, msgspec.DecodeError, UnicodeError, RecursionError):
         raise Refused(400, Code.BAD_REQUEST) from None
 
 

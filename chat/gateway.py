@@ -180,7 +180,9 @@ class Gateway:
 
     async def _turn_away(self, socket: web.WebSocketResponse, code: Code, close: Close, language: str) -> None:
         await socket.send_frame(encode(Error(code.value, words.say(language, SENTENCES[code]))), WSMsgType.TEXT)
-        await socket.close(code=close)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await socket.close(code=close)
 
     async def _welcome(
         self, request: web.Request, socket: web.WebSocketResponse, signed_in: SignedIn, limits: AccountLimits

@@ -17,6 +17,7 @@ from aiohttp import web
 from chat import control, logs
 from chat.account_api import AccountApi
 from chat.api import Api
+from chat.doorkeeper import IDLE_S, Doorkeeper
 from chat.gateway import Gateway
 from chat.health import add_health
 from chat.metrics import Metrics, shown_at
@@ -140,12 +141,14 @@ async def _serve_rooms(
     extra: Extra | None,
 ) -> int:
     listener, watched = listeners
-    app, gateway = _application(rooms, settings)
+    app, gateway, keeper = _application(rooms, settings)
     if extra:
         extra(app, settings)
     metrics = _metrics(rooms, app, gateway) if watched else None
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=IDLE_S)
     await runner.setup()
+    assert runner.server
+    keeper.watch(runner.server)
     delivery = asyncio.create_task(deliver(rooms.store, settings.delivery, stop), name="delivery")
     delivery.add_done_callback(lambda _: stop.set())
     watch = asyncio.create_task(_end_when_failing(rooms, gateway), name="watch over the disk")
@@ -203,7 +206,7 @@ async def _end_when_failing(rooms: Rooms, gateway: Gateway) -> None:
     os._exit(1)
 
 
-def _application(rooms: Rooms, settings: Settings) -> tuple[web.Application, Gateway]:
+def _application(rooms: Rooms, settings: Settings) -> tuple[web.Application, Gateway, Doorkeeper]:
     door = Door(settings.chat, rooms.sign_ins)
     app = application(door)
     gateway = _gateway(rooms, door, rooms.sign_ins)
@@ -222,7 +225,7 @@ def _application(rooms: Rooms, settings: Settings) -> tuple[web.Application, Gat
     SearchApi(door, Search(rooms.conversation)).add_to(app)
     add_health(app, rooms.store)
     add_pages(app, role_of)
-    return app, gateway
+    return app, gateway, door.keeper
 
 
 def _gateway(rooms: Rooms, door: Door, sign_ins: SignIns) -> Gateway:

@@ -15,6 +15,7 @@ from aiohttp.typedefs import Handler
 
 from chat import logs, words
 from chat.accounts import CannotDo, Misuse
+from chat.doorkeeper import Doorkeeper
 from chat.errors import NotAllowed, NotFound, TooLong
 from chat.frames import LARGEST_FRAME, Code
 from chat.limits import AccountLimits
@@ -61,10 +62,14 @@ class Door:
         self.device_cookie = f"{self.cookie}-device"
         self._origins = settings.origins()
         self._limits: dict[bytes, AccountLimits] = {}
+        self.keeper = Doorkeeper()
 
     async def signed_in(self, request: web.Request) -> SignedIn | None:
         """Who is asking."""
-        return await self.sign_ins.find(request.cookies.get(self.cookie, ""))
+        found = await self.sign_ins.find(request.cookies.get(self.cookie, ""))
+        if found:
+            self.keeper.knows(request.protocol)
+        return found
 
     def limits_of(self, signed_in: SignedIn) -> AccountLimits:
         """The limits of an account, the same for all its connections and requests."""
@@ -105,6 +110,7 @@ class Door:
     @web.middleware
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Give every request an id, and every error below `/api/`, `/ws` and `/health/` its JSON form."""
+        self.keeper.heard(request.protocol)
         request_id = uuid4().hex
         try:
             response = await self._answered(request, handler, request_id)

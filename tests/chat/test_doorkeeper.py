@@ -1,0 +1,131 @@
+"""Strangers at the door: one who never ends a request, and too many from one address."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from chat import answers
+from chat.answers import body_of
+from chat.doorkeeper import Doorkeeper
+from chat.frames import Proof
+from chat.rooms import Rooms
+from chat.settings import ChatSettings
+from chat.web import Door, application
+
+ASK = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"
+SLOW = [b"", b"G", b"GET /x HTTP/1.1\r\nHost: x\r\n", b"GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"]
+
+Wire = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class House:
+    """An application with a doorkeeper of its own; a request to /known is one of somebody signed in."""
+
+    def __init__(self, rooms: Rooms, keeper: Doorkeeper) -> None:
+        door = Door(ChatSettings("127.0.0.1", 0, "http://127.0.0.1:8080", 0), rooms.sign_ins)
+        door.keeper = self.keeper = keeper
+        self.app = application(door)
+        self.app.router.add_get("/x", self.answer)
+        self.app.router.add_get("/known", self.know)
+        self.app.router.add_post("/body", self.read)
+        self.port = 0
+        self.wires: list[Wire] = []
+
+    async def answer(self, _: web.Request) -> web.Response:
+        return web.Response(text="yes")
+
+    async def know(self, request: web.Request) -> web.Response:
+        self.keeper.knows(request.protocol)
+        return web.Response(text="yes")
+
+    async def read(self, request: web.Request) -> web.Response:
+        await body_of(request, Proof)
+        return web.Response(text="yes")
+
+    async def come(self, say: bytes = b"") -> Wire:
+        wire = await asyncio.open_connection("127.0.0.1", self.port)
+        self.wires.append(wire)
+        wire[1].write(say)
+        await wire[1].drain()
+        return wire
+
+
+@asynccontextmanager
+async def at_the_door(rooms: Rooms, keeper: Doorkeeper) -> AsyncIterator[House]:
+    house = House(rooms, keeper)
+    runner = web.AppRunner(house.app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    assert runner.server
+    keeper.watch(runner.server)
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    house.port = runner.addresses[0][1]
+    yield house
+    for _, writer in house.wires:
+        writer.close()
+    await runner.cleanup()
+
+
+async def is_shut(wire: Wire) -> bool:
+    """Whether the service has ended a connection without a word."""
+    try:
+        async with asyncio.timeout(5):
+            return await wire[0].read() == b""
+    except ConnectionError:
+        return True
+
+
+async def answered(wire: Wire) -> bytes:
+    async with asyncio.timeout(5):
+        return (await wire[0].readuntil(b"yes"))[:12]
+
+
+@pytest.mark.parametrize("said", SLOW)
+async def test_who_never_ends_a_request_is_shut_out(rooms: Rooms, said: bytes) -> None:
+    async with at_the_door(rooms, Doorkeeper(head_s=0.05)) as house:
+        assert await is_shut(await house.come(said))
+        assert house.keeper.strangers == 0
+
+
+async def test_who_has_asked_has_time(rooms: Rooms) -> None:
+    """Between requests the longer time holds."""
+    async with at_the_door(rooms, Doorkeeper(head_s=0.05)) as house:
+        wire, other = await house.come(ASK), await house.come()
+        assert await answered(wire) == b"HTTP/1.1 200"
+        assert await is_shut(other)  # by then the time of the first is over, too
+        wire[1].write(ASK)
+        assert await answered(wire) == b"HTTP/1.1 200"
+
+
+async def test_an_address_has_so_many_strangers(rooms: Rooms) -> None:
+    async with at_the_door(rooms, Doorkeeper(most=2)) as house:
+        first, second = await house.come(ASK), await house.come(ASK)
+        assert [await answered(first), await answered(second)] == [b"HTTP/1.1 200"] * 2
+        assert await is_shut(await house.come(ASK))
+        assert house.keeper.strangers == 2
+        first[1].write(ASK)
+        assert await answered(first) == b"HTTP/1.1 200"
+
+
+async def test_a_slot_is_free_again_when_its_connection_ends(rooms: Rooms) -> None:
+    async with at_the_door(rooms, Doorkeeper(most=1)) as house:
+        first = await house.come(ASK.replace(b"Host", b"Connection: close\r\nHost"))
+        assert (await first[0].read()).endswith(b"yes")
+        assert await answered(await house.come(ASK)) == b"HTTP/1.1 200"
+
+
+async def test_who_is_signed_in_is_no_stranger(rooms: Rooms) -> None:
+    async with at_the_door(rooms, Doorkeeper(most=1)) as house:
+        for _ in range(4):
+            assert await answered(await house.come(ASK.replace(b"/x", b"/known"))) == b"HTTP/1.1 200"
+        assert house.keeper.strangers == 0
+
+
+async def test_a_body_that_does_not_end_is_a_bad_request(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "BODY_S", 0.05)
+    async with at_the_door(rooms, Doorkeeper()) as house:
+        wire = await house.come(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
+        async with asyncio.timeout(5):
+            assert (await wire[0].readline()).split()[1] == b"400"
