@@ -1,8 +1,9 @@
 /*
-  <message-log>: the messages of one thread, oldest above.
+  <message-log>: the messages of one thread, oldest above. However long the thread, only a window on it is in the page.
 
   Nothing jumps: what loads above leaves the text where it is; what comes below scrolls only if one was at the end, else a
-  button counts it. Only what others write while one watches is announced to screen readers. Tells `at-end`, `retry`, `take-back`.
+  button counts it. The place is kept over a reload and a change of size. Only what others write while one watches is announced
+  to screen readers. Tells `at-end`, `retry`, `take-back`.
 */
 
 import { build, part, setText } from "../helpers/build.js"
@@ -10,20 +11,25 @@ import { sayNames } from "../helpers/people.js"
 import { dayOf } from "../helpers/time.js"
 import { now } from "../helpers/clock.js"
 import { t, tn } from "../helpers/words.js"
-import { MessageRow, sayAuthor } from "./message-row.js"
+import { keepPlace, placeOf } from "../models/places.js"
+import { LogWindow } from "./log-window.js"
+import { sayAuthor } from "./message-row.js"
 
 const NEAR_END = 64
-const NEAR_START = 800
+const NEAR_EDGE = 900
+const MANY_UNREAD = 40
 const ANNOUNCED_FOR = 10_000
+const RESTED = 120
 
 class MessageLog extends HTMLElement {
   #thread
   #scroll
-  #rows
-  #byId = new Map()
+  #window
   #isAtEnd = true
+  #place = null
+  #resting
   #news = 0
-  #unreadFrom = null
+  #aim = null
   #leaving = new AbortController()
   #today = dayOf(now())
 
@@ -31,18 +37,20 @@ class MessageLog extends HTMLElement {
 
   connectedCallback() {
     this.#scroll = part(this, "scroll")
-    this.#rows = part(this, "rows")
+    this.#window = new LogWindow(part(this, "rows"))
     this.#scroll.addEventListener("scroll", () => this.#noteScroll(), { passive: true })
-    part(this, "news").addEventListener("click", () => this.#goToEnd())
+    part(this, "news").addEventListener("click", () => this.goToEnd())
     part(this, "reload").addEventListener("click", () => this.load())
-    const resizing = new ResizeObserver(() => this.#isAtEnd && this.#scrollToEnd())
+    globalThis.addEventListener("pagehide", () => this.#keepPlace())
+    const resizing = new ResizeObserver(() => this.#stay())
     resizing.observe(this.#scroll)
-    resizing.observe(this.#rows)
+    resizing.observe(part(this, "rows"))
     setInterval(() => this.#noteMidnight(), 30_000)
   }
 
   /** Show another thread; `empty` is what stands there before its first message. */
   show(thread, empty) {
+    this.#keepPlace()
     this.#leaving.abort()
     this.#leaving = new AbortController()
     this.#thread = thread
@@ -57,13 +65,40 @@ class MessageLog extends HTMLElement {
     const { history } = this.#thread
     part(this, "trouble").hidden = true
     this.#showEdges()
-    await history.load()
+    await history.load(this.#beginning)
     this.#showEdges()
-    this.#fillHeight()
+    this.#fill()
   }
 
   get isAtEnd() {
     return this.#isAtEnd && Boolean(this.#thread?.history.isLoaded)
+  }
+
+  // Actions
+
+  async goToEnd() {
+    keepPlace(this.#thread, null)
+    this.#aim = "end"
+    await this.#thread.history.goToEnd()
+    this.#aim = null
+    if (!this.#window.reachesEnd) this.#window.show(this.#thread)
+    this.#showEdges()
+    this.#scrollToEnd()
+    this.#isAtEnd = true
+    this.#noteEnd()
+  }
+
+  /** Show a message in its context, wherever it is. */
+  async goTo(seq) {
+    keepPlace(this.#thread, { seq, offset: this.#scroll.clientHeight / 3 })
+    await this.#thread.history.goTo(seq)
+    if (!this.#window.rowOf(seq)) this.#window.show(this.#thread, seq)
+    this.#showEdges()
+    const row = this.#window.rowOf(seq)
+    if (!row) return
+    this.#scroll.scrollTop = row.offsetTop - this.#scroll.clientHeight / 3
+    row.point()
+    this.#noteScroll()
   }
 
   // Internal: listening
@@ -71,13 +106,14 @@ class MessageLog extends HTMLElement {
   #listen(signal) {
     const { history, outbox } = this.#thread
     history.addEventListener("reset", () => this.#reset(), { signal })
-    history.addEventListener("earlier", ({ detail }) => this.#prepend(detail.messages), { signal })
+    history.addEventListener("earlier", () => this.#growUp(), { signal })
+    history.addEventListener("later", () => this.#growDown(), { signal })
     history.addEventListener("added", ({ detail }) => this.#append(detail.messages), { signal })
     history.addEventListener("failed", () => this.#noteFailure(), { signal })
     outbox.addEventListener("change", () => this.#showOutbox(), { signal })
     this.#thread.addEventListener("typing", () => this.#showTyping(), { signal })
     this.#thread.addEventListener("participants", () => this.#showChanges(), { signal })
-    this.#thread.addEventListener("marks", () => this.#byId.forEach((row) => row.update()), { signal })
+    this.#thread.addEventListener("marks", () => this.#window.update(), { signal })
   }
 
   #noteFailure() {
@@ -85,109 +121,138 @@ class MessageLog extends HTMLElement {
     this.#showEdges()
   }
 
-  // Internal: rows
+  // Internal: what is in the page
 
-  #reset() {
-    const { messages, isLoaded } = this.#thread.history
-    const { unread, readSeq } = this.#thread
-    this.#unreadFrom = unread > 0 ? messages.find((message) => message.seq > readSeq && !this.#thread.isMine(message))?.id : null
-    this.#setNews(0)
-    this.#byId.clear()
-    this.#rows.replaceChildren(...messages.map((message) => this.#makeRow(message)))
-    part(this, "announce").replaceChildren()
-    this.#arrange()
-    this.#showOutbox()
-    this.#showEdges()
-    this.#showTyping()
-    if (isLoaded) this.#goToBeginningOfUnread()
+  /** Where to begin: at the place that was left, else at the first unread where it is far away, else at the end. */
+  get #beginning() {
+    const { lastSeq, readSeq, unread } = this.#thread
+    const place = placeOf(this.#thread)
+    if (place) return place.seq
+    return unread > 0 && lastSeq - readSeq > MANY_UNREAD ? readSeq + 1 : null
   }
 
-  #prepend(messages) {
+  #reset() {
+    const { isLoaded } = this.#thread.history
+    this.#window.unreadFrom = this.#firstUnread()?.id ?? null
+    this.#setNews(0)
+    this.#window.show(this.#thread, this.#aim === "end" ? null : this.#beginning)
+    part(this, "announce").replaceChildren()
+    this.#showEdges()
+    this.#showTyping()
+    if (isLoaded && !this.#aim) this.#goToBeginning()
+    else this.#scrollToEnd()
+  }
+
+  #firstUnread() {
+    const { history, readSeq, unread } = this.#thread
+    if (unread === 0 || history.first > readSeq + 1) return null
+    return history.messages.slice(history.indexOf(readSeq + 1)).find((message) => !this.#thread.isMine(message))
+  }
+
+  #goToBeginning() {
+    const place = placeOf(this.#thread)
+    this.#scrollToEnd()
+    if (place) this.#goToPlace(place)
+    else this.#goToFirstUnread()
+    this.#noteScroll()
+  }
+
+  #goToPlace({ seq, offset }) {
+    const row = this.#window.rowOf(seq)
+    if (row) this.#scroll.scrollTop = row.offsetTop - offset
+  }
+
+  #goToFirstUnread() {
+    const first = this.#firstUnread()
+    const row = first && this.#window.rowOf(first.seq)
+    if (!row || row.offsetTop >= this.#scroll.scrollTop) return
+    this.#scroll.scrollTop = row.offsetTop - NEAR_END
+    this.#setNews(this.#thread.unread)
+  }
+
+  #growUp() {
     const before = this.#scroll.scrollHeight - this.#scroll.scrollTop
-    const oldest = this.#rows.firstElementChild
-    this.#rows.prepend(...messages.map((message) => this.#makeRow(message)))
-    this.#arrange(this.#rows.firstElementChild, oldest)
+    const hasGrown = this.#window.growUp()
     this.#showEdges()
     this.#scroll.scrollTop = this.#scroll.scrollHeight - before
-    this.#fillHeight()
+    if (!hasGrown) return
+    this.#window.cutBelow()
+    this.#fill()
+  }
+
+  #growDown() {
+    if (!this.#window.growDown()) return
+    const before = this.#scroll.scrollHeight - this.#scroll.scrollTop
+    this.#window.cutAbove()
+    this.#showEdges()
+    this.#scroll.scrollTop = this.#scroll.scrollHeight - before
+    this.#fill()
+  }
+
+  /** Have enough above and below what is seen. */
+  #fill() {
+    if (!this.#thread?.history.isLoaded) return
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroll
+    if (scrollTop < NEAR_EDGE) this.#fetchAbove()
+    if (scrollHeight - scrollTop - clientHeight < NEAR_EDGE) this.#fetchBelow()
+  }
+
+  #fetchAbove() {
+    if (this.#window.hasAbove) this.#growUp()
+    else this.#thread.history.loadEarlier()
+  }
+
+  #fetchBelow() {
+    if (this.#window.hasBelow) this.#growDown()
+    else this.#thread.history.loadLater()
   }
 
   #append(messages) {
     const wasAtEnd = this.#isAtEnd
     const foreign = messages.filter((message) => !this.#thread.isMine(message))
-    const rows = messages.map((message) => this.#placeAtEnd(message))
-    this.#arrange(rows[0].previousElementSibling ?? rows[0])
+    if (this.#followed(messages)) this.#window.append(messages)
     this.#showEdges()
     this.#announce(foreign)
-    if (wasAtEnd) this.#scrollToEnd()
+    if (wasAtEnd) this.#stayAtEnd()
     else this.#setNews(this.#news + foreign.length)
     this.#noteEnd()
   }
 
-  /** An own message that was waiting keeps its row: it settles, it does not come again. */
-  #placeAtEnd(message) {
-    const row = this.#byId.get(message.id) ?? this.#makeRow(message, { isArriving: true })
-    const firstWaiting = [...this.#rows.children].find(({ message: other }) => other.state && other.id !== message.id)
-    row.update(message)
-    if (!row.isConnected || row.nextElementSibling !== (firstWaiting ?? null)) this.#rows.insertBefore(row, firstWaiting ?? null)
-    return row
+  /** Tell whether the window reached to what these messages follow. */
+  #followed([{ seq }]) {
+    const { history } = this.#thread
+    const before = history.messages[history.indexOf(seq) - 1]
+    return !before || Boolean(this.#window.rowOf(before.seq))
   }
 
-  #makeRow(message, options) {
-    const row = new MessageRow()
-    row.show(message, this.#thread, options)
-    this.#byId.set(message.id, row)
-    return row
-  }
-
-  /** Let rows know their neighbours, from one to another; without bounds, all. */
-  #arrange(from = this.#rows.firstElementChild, to = null) {
-    for (let row = from; row; row = row === to ? null : row.nextElementSibling) {
-      const isFirstUnread = row.message.id === this.#unreadFrom
-      const changes = this.#thread.changes.filter(({ after }) => after === row.message.seq)
-      row.arrange(row.previousElementSibling?.message, row.nextElementSibling?.message, { isFirstUnread, changes })
-    }
+  #stayAtEnd() {
+    this.#window.cutAbove()
+    this.#scrollToEnd()
   }
 
   #showOutbox() {
-    const { waiting } = this.#thread.outbox
     const wasAtEnd = this.#isAtEnd
-    this.#removeGone(waiting)
-    const added = waiting.filter(({ id }) => !this.#byId.has(id)).map((message) => this.#makeRow(message, { isArriving: true }))
-    this.#rows.append(...added)
-    for (const message of waiting) this.#byId.get(message.id).update(message)
-    this.#arrange(this.#tailStart(waiting.length))
+    const isNew = this.#thread.outbox.waiting.length > 0 && !this.#window.reachesEnd
+    const isAdded = this.#window.showWaiting()
     this.#showEdges()
-    if (added.length || wasAtEnd) this.#goToEnd()
+    if (isAdded || wasAtEnd || isNew) this.goToEnd()
   }
 
   #showChanges() {
-    const wasAtEnd = this.#isAtEnd
-    this.#arrange()
+    this.#window.arrange()
     this.#showEdges()
-    if (wasAtEnd) this.#scrollToEnd()
-  }
-
-  #removeGone(waiting) {
-    for (const [id, row] of this.#byId) {
-      if (!row.message.state || waiting.some((message) => message.id === id)) continue
-      row.remove()
-      this.#byId.delete(id)
-    }
-  }
-
-  #tailStart(count) {
-    const { children } = this.#rows
-    return children[Math.max(0, children.length - count - 2)]
+    this.#stay()
   }
 
   // Internal: scrolling
 
   #noteScroll() {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroll
-    this.#isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_END
+    this.#isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_END && (!this.#thread || this.#window.reachesEnd)
     if (this.#isAtEnd) this.#noteEnd()
-    if (scrollTop < NEAR_START) this.#thread?.history.loadEarlier()
+    this.#fill()
+    clearTimeout(this.#resting)
+    this.#resting = setTimeout(() => this.#notePlace(), RESTED)
   }
 
   #noteEnd() {
@@ -196,24 +261,26 @@ class MessageLog extends HTMLElement {
     this.dispatchEvent(new CustomEvent("at-end", { bubbles: true }))
   }
 
-  /** A tall window may hold more than one page. */
-  #fillHeight() {
-    if (this.#scroll.scrollTop < NEAR_START) this.#thread.history.loadEarlier()
+  #notePlace() {
+    const { scrollTop } = this.#scroll
+    const row = this.#isAtEnd ? null : this.#window.rowAt(scrollTop)
+    this.#place = row?.message.seq ? { seq: row.message.seq, offset: row.offsetTop - scrollTop } : null
   }
 
-  #goToEnd() {
-    this.#scrollToEnd()
-    this.#isAtEnd = true
-    this.#noteEnd()
+  #keepPlace() {
+    if (!this.#thread?.history.isLoaded) return
+    this.#notePlace()
+    keepPlace(this.#thread, this.#place)
   }
 
-  #goToBeginningOfUnread() {
-    this.#goToEnd()
-    const row = this.#byId.get(this.#unreadFrom)
-    if (!row || row.offsetTop >= this.#scroll.scrollTop) return
-    this.#scroll.scrollTop = row.offsetTop - NEAR_END
-    this.#noteScroll()
+  /** The size of something has changed: be where one was. */
+  #stay() {
+    if (this.#isAtEnd) this.#scrollToEnd()
+    else if (this.#place && this.#width !== this.#scroll.clientWidth) this.#goToPlace(this.#place)
+    this.#width = this.#scroll.clientWidth
   }
+
+  #width = 0
 
   #scrollToEnd() {
     this.#scroll.scrollTop = this.#scroll.scrollHeight
@@ -224,9 +291,10 @@ class MessageLog extends HTMLElement {
   #showEdges() {
     const { history, outbox } = this.#thread
     const isEmpty = history.isLoaded && !history.messages.length && !outbox.waiting.length
+    const isStart = history.isLoaded && !history.hasEarlier && !this.#window.hasAbove
     part(this, "empty").hidden = !isEmpty
-    part(this, "loading").hidden = history.isLoaded ? !history.hasEarlier : !part(this, "trouble").hidden
-    part(this, "start").hidden = !history.isLoaded || isEmpty || history.hasEarlier
+    part(this, "loading").hidden = history.isLoaded ? isStart : !part(this, "trouble").hidden
+    part(this, "start").hidden = !isStart || isEmpty
     setText(part(this, "start"), t("Le début de votre conversation avec {names}", { names: sayNames(this.#thread.others) }))
   }
 
@@ -245,10 +313,7 @@ class MessageLog extends HTMLElement {
   }
 
   #announce(messages) {
-    const lines = messages.map((message) => {
-      const name = sayAuthor(message, this.#thread)
-      return build("p", { text: t("{name} : {text}", { name, text: message.text }) })
-    })
+    const lines = messages.map((message) => build("p", { text: t("{name} : {text}", { name: sayAuthor(message, this.#thread), text: message.text }) }))
     part(this, "announce").append(...lines)
     setTimeout(() => lines.forEach((line) => line.remove()), ANNOUNCED_FOR)
   }
@@ -256,7 +321,7 @@ class MessageLog extends HTMLElement {
   #noteMidnight() {
     if (this.#today === dayOf(now())) return
     this.#today = dayOf(now())
-    if (this.#thread) this.#arrange()
+    if (this.#thread) this.#window.arrange()
   }
 }
 

@@ -45,6 +45,12 @@ export class MessageRow extends HTMLElement {
     this.#updateState()
   }
 
+  /** Show that this is the one that was looked for. */
+  point() {
+    this.classList.remove("row--found")
+    requestAnimationFrame(() => this.classList.add("row--found"))
+  }
+
   // Internal
 
   #build(isArriving) {

@@ -11,6 +11,7 @@ import { get } from "../helpers/api.js"
 import { pause } from "../helpers/delay.js"
 import { Connection } from "./connection.js"
 import { Drafts } from "./drafts.js"
+import { forgetPlaces } from "./places.js"
 import { Safe } from "./safe.js"
 import { draftKey } from "./session.js"
 import { Thread } from "./thread.js"
@@ -104,6 +105,7 @@ export class Correspondence extends EventTarget {
   leave() {
     this.connection.end()
     this.safe.clear()
+    forgetPlaces()
     this.threads.clear()
   }
 
@@ -168,7 +170,7 @@ export class Correspondence extends EventTarget {
 
   #catchUp() {
     const seqs = [...this.threads.values()].filter(({ history }) => history.isLoaded)
-    this.connection.send({ type: "resume", threads: Object.fromEntries(seqs.map(({ id, history }) => [id, history.last])) })
+    this.connection.send({ type: "resume", threads: Object.fromEntries(seqs.map(({ id, history }) => [id, history.resumesFrom])) })
     // Who takes part may have changed: nothing is sent before that is known.
     this.refresh().then(() => this.threads.forEach(({ outbox }) => outbox.restart()))
   }

@@ -244,7 +244,7 @@ export class Thread extends EventTarget {
   }
 
   #countUnread() {
-    if (!this.history.isLoaded || this.history.first > this.readSeq + 1) return this.unread
+    if (!this.history.isLoaded || this.history.isDetached || this.history.first > this.readSeq + 1) return this.unread
     return this.history.messages.filter((message) => message.seq > this.readSeq && !this.isMine(message)).length
   }
 
