@@ -24,7 +24,13 @@ from chat.words import LANGUAGES, PREFERENCE, Words, choose, static_folder
 
 __all__ = ["add_pages"]
 
-PAGES: Final = {"/sign-in": "sign-in.html", "/member": "member.html", "/dashboard": "dashboard.html"}
+PAGES: Final = {
+    "/sign-in": "sign-in.html",
+    "/member": "member.html",
+    "/dashboard": "dashboard.html",
+    "/accessibility": "accessibility.html",
+}
+ENTRY: Final = "-page.js"
 STYLES: Final = "/styles.css"
 NOT_FOUND: Final = "not-found.html"
 IMPORT: Final = re.compile(r'^import (?:.* from )?"(\.[^"]+)"$', re.MULTILINE)
@@ -117,8 +123,8 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         files = self._read_files()
-        modules = "".join(asset.body.decode() for path, asset in files.items() if path.endswith(".js"))
-        self.assets = {**files, STYLES: self._join_styles(files), **self._read_words(modules)}
+        self.assets = {**files, STYLES: self._join_styles(files)}
+        self.assets |= self._read_words()
         self.pages = {
             (path, language): self._render(template, language)
             for path, template in {**PAGES, NOT_FOUND: NOT_FOUND}.items()
@@ -148,10 +154,21 @@ class Shelf:
             found[f"/{name}"] = Asset(file.read_bytes(), _kind_of(file))
         return found
 
-    def _read_words(self, modules: str) -> dict[str, Asset]:
-        """Give the modules the sentences that stand in them; the pages bring their own, said already."""
-        kind = "application/json; charset=utf-8"
-        return {f"/words/{code}.json": Asset(_to_json(Words.of(code).for_pages(modules)), kind) for code in LANGUAGES}
+    def _read_words(self) -> dict[str, Asset]:
+        """Give the modules the sentences that stand in them, apart for those that are loaded later; the pages bring their own,
+        said already."""
+        kind, found = "application/json; charset=utf-8", {}
+        modules = {path for path in self.assets if path.endswith(".js")}
+        at_once = {module for entry in modules if entry.endswith(ENTRY) for module in self._modules_behind(entry)}
+        for code in LANGUAGES:
+            spoken = Words.of(code).for_pages(self._text_of(at_once))
+            more = Words.of(code).for_pages(self._text_of(modules - at_once))
+            found[f"/words/{code}.json"] = Asset(_to_json(spoken), kind)
+            found[f"/words/{code}-more.json"] = Asset(_to_json({key: more[key] for key in more.keys() - spoken}), kind)
+        return found
+
+    def _text_of(self, modules: set[str]) -> str:
+        return "".join(self.assets[path].body.decode() for path in modules)
 
     def _join_styles(self, files: Mapping[str, Asset]) -> Asset:
         """Join all sheets into one, which compresses far better; the layers come first, they set the order of the others."""

@@ -1,4 +1,4 @@
-/* <account-menu>: who is signed in, their account, and signing out. Asks first where a text would be lost. Tells `leave`. */
+/* <account-menu>: who is signed in, their account, and signing out. Asks first where a text would be lost. Tells `search`, `export`, `leave`. */
 
 import { part, setText } from "../helpers/build.js"
 import { sayRole } from "../helpers/people.js"
@@ -12,6 +12,8 @@ class AccountMenu extends HTMLElement {
 
   connectedCallback() {
     part(this, "sign-out").addEventListener("click", () => this.#ask())
+    part(this, "open-search").addEventListener("click", () => this.#tell("search"))
+    part(this, "open-export").addEventListener("click", () => this.#tell("export"))
     part(this, "open-account").addEventListener("click", () => this.#openAccount())
     part(this, "confirm").addEventListener("close", ({ target }) => target.returnValue === "leave" && this.#leave())
   }
@@ -29,6 +31,11 @@ class AccountMenu extends HTMLElement {
   }
 
   // Internal
+
+  #tell(type) {
+    this.hidePopover()
+    this.dispatchEvent(new CustomEvent(type, { bubbles: true }))
+  }
 
   async #openAccount() {
     this.hidePopover()

@@ -3,9 +3,11 @@
   A recovery code is shown once; the sheet does not close by accident before it was noted. Tells `keys-changed`.
 */
 
+import "../helpers/more-words.js"
 import { build } from "../helpers/build.js"
 import { language, t } from "../helpers/words.js"
 import { changePassword, makeRecoveryCode, waysIn } from "../models/own-account.js"
+import { prefer, preferences } from "../models/preferences.js"
 import { sayRefusal } from "./refusal.js"
 import { makeField, makeForm, makeNewPassword } from "./secret-form.js"
 
@@ -65,8 +67,10 @@ class AccountSheet extends HTMLElement {
         { class: "account__list" },
         this.#makeLine(t("Mot de passe"), hasOwnPassword ? t("Vous seul·e l’avez choisi.") : t("Il a été choisi pour vous : choisissez le vôtre."), t("Changer"), "password"),
         this.#makeLine(t("Code de secours"), hasCode ? t("Il existe. En faire un autre annule l’ancien.") : t("Pas encore : un mot de passe oublié vous fermerait la porte."), hasCode ? t("En refaire un") : t("Créer"), "code"),
+        makePreferences(this.#account),
         this.#makeLine(t("Langue"), language === "en" ? "English" : "Français"),
       ),
+      build("p", { class: "small" }, build("a", { href: "/accessibility", text: t("Accessibilité") })),
     ]
   }
 
@@ -152,6 +156,24 @@ class AccountSheet extends HTMLElement {
   #tellKeysChanged() {
     document.dispatchEvent(new CustomEvent("keys-changed"))
   }
+}
+
+function makePreferences({ role }) {
+  const choices = [
+    makePreference("enterSends", t("Entrée envoie le message, Maj + Entrée fait une ligne")),
+    role !== "member" && makePreference("singleKeys", t("Raccourcis à une touche")),
+  ]
+  const title = build("legend", { text: t("Écrire, dans ce navigateur") })
+  return build("li", { class: "account__line" }, build("fieldset", { class: "choices" }, title, ...choices))
+}
+
+function makePreference(name, words) {
+  const input = build("input", { type: "checkbox", checked: preferences()[name] })
+  input.addEventListener("change", () => {
+    prefer({ [name]: input.checked })
+    document.dispatchEvent(new CustomEvent("preferences-changed"))
+  })
+  return build("label", { class: "choice" }, input, build("span", { text: words }))
 }
 
 function makeQuestion() {

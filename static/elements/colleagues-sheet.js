@@ -1,5 +1,6 @@
 /* <colleagues-sheet>: brings a colleague into a conversation, hands it over, or leaves it. Loaded when it is opened. */
 
+import "../helpers/more-words.js"
 import { build, setChildren } from "../helpers/build.js"
 import { sayName, sayRole } from "../helpers/people.js"
 import { folded } from "../helpers/text.js"

@@ -30,6 +30,10 @@ class ConversationView extends HTMLElement {
     correspondence.connection.addEventListener("state", ({ detail }) => detail === "live" && this.#noteLive())
   }
 
+  get thread() {
+    return this.#thread
+  }
+
   // Actions
 
   /** Show a thread; `words` has what the page says around it: placeholder, empty. */
@@ -39,6 +43,12 @@ class ConversationView extends HTMLElement {
     this.#thread = thread
     this.#log.show(thread, words.empty)
     this.#composer.show(thread, this.#correspondence.drafts)
+  }
+
+  /** Show one message in its context. */
+  async goTo(seq) {
+    await this.#log.load()
+    await this.#log.goTo(seq)
   }
 
   markRead() {

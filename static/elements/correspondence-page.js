@@ -30,6 +30,8 @@ export class CorrespondencePage extends HTMLElement {
     this.#panel = document.querySelector("session-panel")
     this.#panel.addEventListener("signed-in", ({ detail }) => this.#comeBack(detail.account))
     this.addEventListener("leave", () => this.#leave())
+    this.addEventListener("search", () => this.search())
+    this.addEventListener("export", () => this.#export())
     part(this, "try-again").addEventListener("click", () => this.#wakeUp?.())
     globalThis.addEventListener("pageshow", ({ persisted }) => persisted && this.#returnFromCache())
     this.#start()
@@ -43,6 +45,13 @@ export class CorrespondencePage extends HTMLElement {
   /** Tell whether this page is for that role; whoever it is not for is sent home. */
   isFor() {
     return true
+  }
+
+  /** Look for words in all conversations, and go to what is found. */
+  async search() {
+    if (!this.correspondence?.isLoaded) return
+    const { openSearch } = await import("./search-sheet.js")
+    openSearch(this.correspondence, ({ thread, seq }) => this.#goTo(thread, seq))
   }
 
   // Internal: beginning
@@ -138,6 +147,20 @@ export class CorrespondencePage extends HTMLElement {
     const count = this.correspondence?.unreadThreads ?? 0
     const title = name ? `${name} — Ailo` : "Ailo"
     document.title = count ? `(${count}) ${title}` : title
+  }
+
+  async #export() {
+    const { thread } = this.querySelector("conversation-view")
+    if (!thread) return
+    const { openExport } = await import("./export-sheet.js")
+    openExport(thread, this.account)
+  }
+
+  async #goTo(id, seq) {
+    if (!this.correspondence.threads.has(id)) await this.correspondence.loadAll()
+    location.hash = id
+    this.update()
+    this.querySelector("conversation-view").goTo(seq)
   }
 
   // Internal: leaving

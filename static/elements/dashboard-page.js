@@ -1,12 +1,13 @@
 /*
   <dashboard-page>: all conversations of a Professional or companion, by need, and the open one beside them (on a phone, one
-  or the other). The address after # says which is open. J and K go to the next and the previous, / filters, Escape leaves the text.
+  or the other). The address after # says which is open. J and K go to the next and the previous, / filters, ? shows all keys, Escape leaves the text.
   Those who serve without corresponding are told that they can read nothing.
 */
 
 import { build, part, setChildren, setText } from "../helpers/build.js"
 import { sayName, sayRole } from "../helpers/people.js"
 import { t } from "../helpers/words.js"
+import { preferences } from "../models/preferences.js"
 import "./access-list.js"
 import "./conversation-view.js"
 import "./private-note.js"
@@ -25,6 +26,10 @@ class DashboardPage extends CorrespondencePage {
     j: () => this.#goTo(1),
     k: () => this.#goTo(-1),
     "/": () => part(this, "filter").focus(),
+    s: () => this.search(),
+    n: () => this.#open && this.#writeNote(),
+    r: () => this.#open && this.#conversation.focus(),
+    "?": async () => (await import("./keys-sheet.js")).openKeys(),
   }
 
   // Lifecycle
@@ -73,6 +78,12 @@ class DashboardPage extends CorrespondencePage {
     else if (wasOpen) this.#list.querySelector(`[data-thread="${CSS.escape(wasOpen.id)}"]`)?.focus()
   }
 
+  #writeNote() {
+    const side = part(this, "side")
+    if (side.popover) side.showPopover()
+    part(this, "note-text").focus()
+  }
+
   async #openColleagues(deed) {
     const { openColleagues } = await import("./colleagues-sheet.js")
     openColleagues(this.#open, deed)
@@ -103,8 +114,8 @@ class DashboardPage extends CorrespondencePage {
 
   #noteKey(event) {
     if (event.key === "Escape" && this.contains(event.target)) return this.#leaveField(event.target)
-    if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey) return
-    const action = this.#keys[event.key.toLowerCase()]
+    if (isTyping(event.target) || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return
+    const action = preferences().singleKeys && this.#keys[event.key.toLowerCase()]
     if (!action) return
     event.preventDefault()
     action()

@@ -1,11 +1,12 @@
 /*
-  <message-composer>: where one writes. Enter makes a line, Ctrl or ⌘ + Enter sends. Whatever is typed is a draft at once;
+  <message-composer>: where one writes. Enter makes a line, Ctrl or ⌘ + Enter sends; whoever likes it better has Enter send. Whatever is typed is a draft at once;
   the count appears near the limit only. A change of who takes part is acknowledged before the next message. Tells `write` {text} and `typing`.
 */
 
 import { part, setText } from "../helpers/build.js"
 import { lengthOf } from "../helpers/text.js"
 import { language, tn } from "../helpers/words.js"
+import { preferences } from "../models/preferences.js"
 import { sayChange, sayConsequence } from "./change-words.js"
 
 const LIMIT = 8_000
@@ -25,6 +26,8 @@ class MessageComposer extends HTMLElement {
     this.#text.addEventListener("keydown", (event) => this.#noteKey(event))
     part(this, "acknowledge").addEventListener("click", () => this.#acknowledge())
     part(this, "form").addEventListener("submit", (event) => this.#submit(event))
+    document.addEventListener("preferences-changed", () => this.#showHint())
+    this.#showHint()
     globalThis.addEventListener("storage", ({ key }) => this.#takeFromOtherTab(key))
   }
 
@@ -79,6 +82,10 @@ class MessageComposer extends HTMLElement {
     if (change) setText(part(this, "change-words"), `${sayChange(change)} ${sayConsequence(change)}`)
   }
 
+  #showHint() {
+    part(this, "control").hidden = preferences().enterSends
+  }
+
   #acknowledge() {
     this.#thread.acknowledge()
     this.#text.focus()
@@ -91,7 +98,7 @@ class MessageComposer extends HTMLElement {
   }
 
   #noteKey(event) {
-    if (event.key !== "Enter" || event.isComposing || !(event.ctrlKey || event.metaKey)) return
+    if (event.key !== "Enter" || event.isComposing || !isSending(event)) return
     event.preventDefault()
     part(this, "form").requestSubmit()
   }
@@ -114,6 +121,8 @@ class MessageComposer extends HTMLElement {
     setText(part(this, "count"), length < NEAR ? "" : over > 0 ? sayOver(over) : sayLength(length))
   }
 }
+
+const isSending = ({ ctrlKey, metaKey, shiftKey }) => ctrlKey || metaKey || (preferences().enterSends && !shiftKey)
 
 const sayLength = (length) => `${length.toLocaleString(language)} / ${LIMIT.toLocaleString(language)}`
 

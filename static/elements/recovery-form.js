@@ -1,5 +1,6 @@
 /* Makes the form for whoever forgot the password: address, recovery code, a new password. Loaded when it is asked for. */
 
+import "../helpers/more-words.js"
 import { build } from "../helpers/build.js"
 import { t } from "../helpers/words.js"
 import { recover } from "../models/session.js"

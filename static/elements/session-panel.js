@@ -1,7 +1,6 @@
 /* <session-panel>: when the session has ended, hides the page and signs in again in place. Tells `signed-in` {account}. */
 
 import { part } from "../helpers/build.js"
-import "./sign-in-form.js"
 
 class SessionPanel extends HTMLElement {
   // Lifecycle
@@ -12,8 +11,9 @@ class SessionPanel extends HTMLElement {
 
   // Actions
 
-  show() {
+  async show() {
     if (!this.#dialog.open) this.#dialog.showModal()
+    await import("./sign-in-form.js")
     this.querySelector("input[name=email]").focus()
   }
 

@@ -2,14 +2,18 @@
 
 export const language = document.documentElement.lang || "fr"
 
-const catalogue = language === "fr" ? {} : await load()
+const catalogue = {}
 
-async function load() {
+await learn()
+
+/** Learn the words of all pages, or those of a part that is loaded later. */
+export async function learn(part) {
+  if (language === "fr") return
   try {
-    const answer = await fetch(`/words/${language}.json`)
-    return answer.ok ? await answer.json() : {}
+    const answer = await fetch(`/words/${[language, part].filter(Boolean).join("-")}.json`)
+    if (answer.ok) Object.assign(catalogue, await answer.json())
   } catch {
-    return {} // French words are better than no page.
+    // French words are better than no page.
   }
 }
 
@@ -22,7 +26,7 @@ export function t(sentence, values = {}) {
 export function tn(one, many, n, values = {}) {
   const [single, plural] = catalogue[one] ?? [typeset(one), typeset(many)]
   const isSingle = language === "fr" ? n < 2 : n === 1
-  return fill(isSingle ? single : plural, { n, ...values })
+  return fill(isSingle ? single : plural, { n: n.toLocaleString(language), ...values })
 }
 
 /** Say a list of names: "Claire, Sam et vous". */

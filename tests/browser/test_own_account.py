@@ -107,3 +107,28 @@ async def test_the_account_is_plain_to_see(service: Service, visitors: Visitors)
         await expect(page.get_by_role("heading", name="Mon compte")).to_be_visible()
         await shoot(page, f"account-360-{look}")
         await assert_accessible(page)
+
+
+async def test_enter_sends_for_those_who_like_it(visitors: Visitors, pair: Pair) -> None:
+    claire = await visitors.page_of(pair.professional, f"/dashboard#{pair.thread}")
+    await open_account(claire)
+    await claire.get_by_label("Entrée envoie le message").check()
+    await claire.get_by_label("Raccourcis à une touche").uncheck()
+    await shoot(claire, "account-wide")
+    await claire.keyboard.press("Escape")
+    await claire.keyboard.press("?")
+    await claire.fill("#composer", "Une ligne")
+    await claire.keyboard.press("Shift+Enter")
+    await claire.keyboard.type("une autre")
+    await claire.keyboard.press("Enter")
+    await expect(bubble(claire, "Une ligne")).to_have_text("Une ligne\nune autre")
+    await expect(claire.get_by_role("heading", name="Au clavier")).to_have_count(0)
+
+
+async def test_what_was_checked_is_told(visitors: Visitors) -> None:
+    page = await (await visitors.context()).new_page()
+    await page.goto("/sign-in")
+    await page.get_by_role("link", name="Accessibilité").click()
+    await expect(page.get_by_role("heading", name="Accessibilité")).to_be_visible()
+    await shoot(page, "accessibility-wide")
+    await assert_accessible(page)

@@ -14,6 +14,7 @@ from chat.pages import add_pages
 
 STATIC = Path(__file__).parents[2] / "static"
 PAGES = ["/sign-in", "/member", "/dashboard"]
+PLAIN_PAGES = ["/accessibility"]
 SOURCES = sorted(file for file in STATIC.rglob("*.*") if file.suffix in {".html", ".js", ".css"})
 
 Client = TestClient[web.Request, web.Application]
@@ -52,7 +53,7 @@ async def test_everybody_is_sent_where_they_belong(client: Client, role: str | N
     assert (answer.status, answer.headers["Location"], answer.headers["Cache-Control"]) == (303, home, "no-store")
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/static/elements/member-page.js", "/favicon.ico", "/words/en.json"])
+@pytest.mark.parametrize("path", [*PAGES, *PLAIN_PAGES, "/static/elements/member-page.js", "/favicon.ico", "/words/en.json"])
 async def test_everything_is_served_under_the_policy(client: Client, path: str) -> None:
     answer = await client.get(path)
     assert answer.status == 200
