@@ -5,7 +5,7 @@ import { t } from "../helpers/words.js"
 import { queueOf } from "../models/queue.js"
 import { makeItem } from "./thread-item.js"
 
-const SECTIONS = ["waiting", "answered", "silent"]
+const SECTIONS = ["waiting", "answered", "quiet", "silent"]
 
 class ThreadList extends HTMLElement {
   #order = []

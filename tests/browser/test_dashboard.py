@@ -1,7 +1,7 @@
 """The Professional's dashboard: who needs an answer, by list and by keyboard."""
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import PHONE, Pair, Service, Visitors, bubble, post, shoot, write
 
@@ -102,3 +102,17 @@ async def test_an_administrator_can_read_nothing(service: Service, visitors: Vis
 async def test_a_member_is_sent_home(visitors: Visitors, pair: Pair) -> None:
     member = await visitors.page_of(pair.member, "/dashboard")
     await member.wait_for_url("**/member")
+
+
+async def test_those_quiet_for_long_stand_apart(visitors: Visitors, pair: Pair) -> None:
+    professional = await visitors.page_of(pair.professional)
+    await post(professional, pair.thread, ["Comment allez-vous ?"])
+
+    async def age(route: Route) -> None:
+        answer = await (await route.fetch()).json()
+        answer["threads"][0]["last"]["at"] = "2020-01-01T08:00:00Z"
+        await route.fulfill(json=answer)
+
+    await professional.route("**/api/threads?*", age)
+    await professional.reload()
+    await expect(professional.locator("[data-part=quiet] .person")).to_contain_text("Léa")
