@@ -1,21 +1,42 @@
-"""Logs: one line an event on standard error, without anybody's words.
+"""Logs: one line an event on standard error, as key=value, without anybody's words.
 
 Of an exception only its kind and its place in the code are told: its text, a traceback's lines and locals may hold a message.
+What is logged while a request or a connection is served has its id, which its answer bears as `X-Request-Id`.
 """
 
 import logging
 import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from types import TracebackType
 
 Excinfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
+REQUEST: ContextVar[str] = ContextVar("request", default="")
 
-class _OneLine(logging.Formatter):
-    def formatException(self, ei: Excinfo) -> str:  # noqa: N802 (the library's name)
-        return f"{ei[0].__name__ if ei[0] else '?'} at {place(ei[2])}"
+
+class OneLine(logging.Formatter):
+    """ts, level, logger, request (where there is one), event, error and at (where there is one)."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return super().format(record).replace("\n", " | ")
+        at = datetime.fromtimestamp(record.created, UTC)
+        pairs = {
+            "ts": f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "request": REQUEST.get(),
+            "event": record.getMessage(),
+        }
+        if record.exc_info and record.exc_info[0]:
+            pairs |= {"error": record.exc_info[0].__name__, "at": place(record.exc_info[2])}
+        return " ".join(f"{key}={_quoted(value)}" for key, value in pairs.items() if value)
+
+
+def _quoted(value: str) -> str:
+    if value.isprintable() and not set(value) & set(' "=\\'):
+        return value
+    inner = value.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in inner) + '"'
 
 
 def place(trace: TracebackType | None) -> str:
@@ -30,7 +51,7 @@ def place(trace: TracebackType | None) -> str:
 def set_up() -> None:
     """Send every log to standard error in this form."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(OneLine())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # The server's own complaints about malformed requests repeat what was sent; what our handlers raise is logged by `web`.
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)

@@ -112,8 +112,9 @@ class Door:
         """Give every request an id, and every error below `/api/`, `/ws` and `/health/` its JSON form."""
         self.keeper.heard(request.protocol)
         request_id = uuid4().hex
+        logs.REQUEST.set(request_id)
         try:
-            response = await self._answered(request, handler, request_id)
+            response = await self._answered(request, handler)
         except web.HTTPException as error:
             error.headers["X-Request-Id"] = request_id
             raise
@@ -121,7 +122,7 @@ class Door:
             response.headers["X-Request-Id"] = request_id
         return response
 
-    async def _answered(self, request: web.Request, handler: Handler, request_id: str) -> web.StreamResponse:
+    async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         is_program = request.path.startswith(("/api/", "/health/", "/metrics")) or request.path == "/ws"
         try:
             return await handler(request)
@@ -130,7 +131,7 @@ class Door:
                 raise
             return self._refusal(request, _refused_by_router(error))
         except Exception as error:  # noqa: BLE001 (the top of the request's task: told, and logged once without any text)
-            return self._refusal(request, _refused_for(error, request_id))
+            return self._refusal(request, _refused_for(error))
 
     def _refusal(self, request: web.Request, refused: Refused) -> web.Response:
         signed_in = request.get(SIGNED_IN)
@@ -156,7 +157,7 @@ def _refused_by_router(error: web.HTTPException) -> Refused:
     return Refused(status, _ROUTER.get(error.status, Code.BAD_REQUEST))
 
 
-def _refused_for(error: Exception, request_id: str) -> Refused:
+def _refused_for(error: Exception) -> Refused:
     match error:
         case Refused():
             return error
@@ -171,9 +172,9 @@ def _refused_for(error: Exception, request_id: str) -> Refused:
         case Superseded():
             return Refused(401, Code.SIGNED_OUT)
         case StorageError():
-            log.error("request %s: the store refused: %s", request_id, type(error).__name__)
+            log.error("the store refused a request: %s", type(error).__name__)
             return Refused(503, Code.BUSY, wait=1)
-    log.error("request %s failed: %s at %s", request_id, type(error).__name__, logs.place(error.__traceback__))
+    log.error("a request failed: %s at %s", type(error).__name__, logs.place(error.__traceback__))
     return Refused(500, Code.FAILED)
 
 

@@ -13,6 +13,7 @@ from aiohttp import web
 from chat.errors import NotAllowed, NotFound, TooLong
 from chat.frames import Code
 from chat.health import add_health
+from chat.logs import OneLine
 from chat.rooms import Rooms
 from chat.settings import ChatSettings
 from chat.sign_in import SlowDown, WrongCredentials
@@ -91,9 +92,10 @@ async def test_who_must_wait_is_told_how_long(rooms: Rooms) -> None:
 async def test_a_fault_is_logged_with_the_requests_id(rooms: Rooms, caplog: pytest.LogCaptureFixture) -> None:
     app = application(Door(SETTINGS, rooms.sign_ins))
     app.router.add_get("/health/x", failing(ValueError(CANARY)))
+    caplog.handler.setFormatter(OneLine())
     async with served(app) as origin:
         headers = (await get(f"{origin}/health/x"))[1]
-    assert headers["x-request-id"] in caplog.text
+    assert f"request={headers['x-request-id']} " in caplog.text
     assert "ValueError at " in caplog.text
 
 

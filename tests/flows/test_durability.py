@@ -114,6 +114,8 @@ async def test_a_sync_that_fails_ends_the_service_and_nothing_is_acknowledged(pa
         assert await service.ended() == 1
     service.close()
     assert service.log.count("the disk failed under a write (SQLITE_IOERR_FSYNC)") == 1
+    assert all(line.startswith("ts=") and " event=" in line for line in service.log.splitlines())
+    assert not any(text in service.log for text in (refused, "Lea", "Rossi", "ailo.test"))
     assert await pair.check() == []
     service.start()
     assert await pair.texts() in (kept, [*kept, refused])  # not acknowledged: at most once
