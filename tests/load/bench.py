@@ -75,6 +75,8 @@ async def _loads(plan: Plan, port: int, pid: int, pairs: list[Pair]) -> Results:
                 break
             paced = [await pace(pid, twos, rate, min(plan.seconds, 10.0), plan.warm) for _ in range(plan.times)]
             results[f"at {rate}/s"] = middle(paced, "p99_ms")
+            if results[f"at {rate}/s"]["refused"]:
+                break  # it is told `busy`: beyond this the machine, not the service, is measured
     return results
 
 

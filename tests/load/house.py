@@ -95,11 +95,16 @@ def serving(
 
 @contextmanager
 def running(
-    command: list[str], core: int | None, environment: dict[str, str] | None = None, cwd: Path = ROOT, stdout: int | None = None
+    command: list[str],
+    core: int | None,
+    environment: dict[str, str] | None = None,
+    cwd: Path = ROOT,
+    stdout: int | None = None,
+    stderr: int | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process on one core; it is ended at the end."""
     pin = (lambda: os.sched_setaffinity(0, {core})) if core is not None else None
-    process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=stdout, preexec_fn=pin)
+    process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=stdout, stderr=stderr, preexec_fn=pin)
     try:
         yield process
     finally:

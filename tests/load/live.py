@@ -25,13 +25,15 @@ class Arrived(msgspec.Struct):
     seq: int
 
 
-class Hello(msgspec.Struct):
-    """The first frame, by which a connection is known to be signed in."""
+class Refused(msgspec.Struct):
+    """What the generator looks at in `error`."""
 
-    protocol: str
+    code: str
+    id: str = ""
 
 
 _arrived = msgspec.json.Decoder(Arrived)
+_refused = msgspec.json.Decoder(Refused)
 _text = msgspec.json.encode(TEXT)
 
 
@@ -75,7 +77,10 @@ def _listener(side: Side) -> Callable[[bytes], None]:
             arrived = _arrived.decode(payload)
             side.took(arrived.id, arrived.seq)
         elif payload.startswith(b'{"type":"error"'):
-            raise SystemExit(f"no figures: the server refused: {payload.decode()}")
+            refused = _refused.decode(payload)
+            if refused.code != "busy":
+                raise SystemExit(f"no figures: the server refused: {payload.decode()}")
+            side.was_refused(refused.id)
 
     return took
 

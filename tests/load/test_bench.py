@@ -63,9 +63,31 @@ def leave_a_gap(two: Two) -> None:
     two.one.received[-1] = two.two.acknowledged[-1] = (id_, 99)
 
 
+def deliver_what_was_refused(two: Two) -> None:
+    two.one.refused.add(next(iter(two.one.sent)))
+
+
+def test_what_was_refused_need_not_arrive() -> None:
+    two = spoken()
+    two.one.send(0.0)
+    two.one.was_refused(list(two.one.sent)[-1])
+    assert two.is_done
+    check([two])
+
+
 @pytest.mark.parametrize(
     "break_it",
-    [lose, lose_an_acknowledgement, double, acknowledge_twice, invent, reorder, number_differently, leave_a_gap],
+    [
+        lose,
+        lose_an_acknowledgement,
+        double,
+        acknowledge_twice,
+        invent,
+        reorder,
+        number_differently,
+        leave_a_gap,
+        deliver_what_was_refused,
+    ],
 )
 def test_a_broken_history_gives_no_figures(break_it: Callable[[Two], None]) -> None:
     broken = spoken()

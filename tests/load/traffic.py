@@ -30,7 +30,7 @@ def fresh_id() -> str:
 
 @dataclass(eq=False)
 class Side:
-    """One of a pair: what it sent (and when it was meant to), saw acknowledged, and received, in order.
+    """One of a pair: what it sent (and when it was meant to), saw acknowledged, was refused, and received, in order.
 
     ``transmit`` puts a message on the wire. A server that numbers nothing or acknowledges nothing gives no ``seq``.
     """
@@ -40,6 +40,7 @@ class Side:
     sent: dict[str, float] = field(default_factory=dict)
     acknowledged: list[tuple[str, int]] = field(default_factory=list)
     received: list[tuple[str, int]] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
     latencies: "array[float]" = field(default_factory=lambda: array("d"))
     is_looping: bool = False
     other: "Side" = field(init=False)
@@ -49,6 +50,17 @@ class Side:
         id_ = self.new_id()
         self.sent[id_] = intended
         self.transmit(id_)
+
+    @property
+    def kept(self) -> list[str]:
+        """What it sent and was not refused: this must arrive, and nothing else."""
+        return [id_ for id_ in self.sent if id_ not in self.refused] if self.refused else list(self.sent)
+
+    def was_refused(self, id_: str) -> None:
+        """The server said honestly that it did not take a message."""
+        self.refused.add(id_)
+        if self.is_looping:
+            self.send(time.perf_counter())
 
     def took(self, id_: str, seq: int = 0) -> None:
         """The other side's message has arrived."""
@@ -79,7 +91,8 @@ class Two:
     def is_done(self) -> bool:
         """Whether everything sent has come back to both sides."""
         return all(
-            len(side.received) >= len(side.other.sent) and (not self.acknowledges or len(side.acknowledged) >= len(side.sent))
+            len(side.received) >= len(side.other.sent) - len(side.other.refused)
+            and (not self.acknowledges or len(side.acknowledged) >= len(side.sent) - len(side.refused))
             for side in self.sides
         )
 
@@ -87,7 +100,7 @@ class Two:
         """What was lost, doubled, never sent, or out of order; nothing when all is well."""
         found = []
         for side in self.sides:
-            expected, came = list(side.sent), [id_ for id_, _ in side.other.received]
+            expected, came = side.kept, [id_ for id_, _ in side.other.received]
             found += _difference("received", expected, came)
             if self.acknowledges:
                 found += _difference("acknowledged", expected, [id_ for id_, _ in side.acknowledged])
@@ -123,11 +136,12 @@ async def drained(pairs: Sequence[Two]) -> None:
     await asyncio.sleep(0.05)  # what comes twice may come late
     check(pairs)
     for pair in pairs:
-        pair.base += sum(len(side.sent) for side in pair.sides)
+        pair.base += sum(len(side.kept) for side in pair.sides)
         for side in pair.sides:
             side.sent.clear()
             side.acknowledged.clear()
             side.received.clear()
+            side.refused.clear()
             del side.latencies[:]
 
 
@@ -209,8 +223,13 @@ async def saturate(pid: int, pairs: Sequence[Two], window: int, seconds: float, 
         figures = meter.read(_latencies(pairs))
         for side in _sides(pairs):
             side.is_looping = False
+        figures["refused"] = _refused(pairs)
         await drained(pairs)
     return {**figures, "slowest_second": round(min(rates, default=0))}
+
+
+def _refused(pairs: Sequence[Two]) -> int:
+    return sum(len(side.refused) for side in _sides(pairs))
 
 
 def _sides(pairs: Sequence[Two]) -> list[Side]:
@@ -231,7 +250,7 @@ async def pace(pid: int, pairs: Sequence[Two], rate: float, seconds: float, warm
         await asyncio.sleep(max(left, 0))
         figures = meter.read([])
         await _all_done(pairs)
-        of_all = meter.read(_latencies(pairs))
+        of_all = {**meter.read(_latencies(pairs)), "refused": _refused(pairs)}
         await drained(pairs)
     loads = {name: figures[name] for name in ("server_cpu", "server_mb", "generator_cpu", "others_cpu")}
     return {**of_all, "per_second": round(of_all["messages"] / seconds), **loads, "late_ms": percentile(sorted(lateness), 0.99)}

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import subprocess
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -103,7 +104,7 @@ async def prosody(folder: Path, port: int, core: int | None, archive: str, pairs
     tune = IN_SQLITE.format(folder=folder, tune=archive) if archive else ""
     configuration = folder / "prosody.cfg.lua"
     configuration.write_text(CONFIGURATION.format(folder=folder, port=port, archive=tune))
-    with running(["prosody", "-F", "--config", str(configuration)], core) as process:
+    with running(["prosody", "-F", "--config", str(configuration)], core, stderr=subprocess.DEVNULL) as process:
         streams: list[Stream] = []
         twos = [await _pair(port, number, streams) for number in range(pairs)]
         await drained(twos)
