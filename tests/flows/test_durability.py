@@ -15,11 +15,12 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from chat.client import Json, Wire, sign_in
+from chat.commands import Backup
 from chat.ids import new_id
 from storage import check
 from storage.settings import StorageSettings
 from storage.store import open_store
-from tests.flows.service import PASSWORD, Service, Visit
+from tests.flows.service import PASSWORD, ROOT, Service, Visit
 
 has_strace = shutil.which("strace") is not None and sys.platform == "linux"
 injected = pytest.mark.skipif(not has_strace and not os.environ.get("CI"), reason="needs strace, which CI has")
@@ -45,8 +46,11 @@ class Pair:
 
     async def history(self, name: str) -> list[Json]:
         async with sign_in(self.service.origin, self.visit.address(name), PASSWORD) as client:
-            messages: list[Json] = (await client.get(f"/api/threads/{self.thread}/messages?limit=100"))["messages"]
-            return messages
+            found: list[Json] = []
+            path = f"/api/threads/{self.thread}/messages?limit=100&after="
+            while page := (await client.get(f"{path}{len(found)}"))["messages"]:
+                found += page
+            return found
 
     async def resumed(self, wire: Wire) -> list[str]:
         """What an open connection can still read."""
@@ -249,3 +253,44 @@ async def test_on_a_full_disk_it_says_so_and_recovers(small_disk: Path, pair: Pa
     assert await pair.texts() == [*kept, "refusé"]
     await pair.service.stop()
     assert await pair.check() == []
+
+
+# Backups
+
+
+async def test_a_backup_under_load_is_restored_elsewhere(pair: Pair, tmp_path: Path) -> None:
+    """One point in time: all that was acknowledged before it began, and nothing with a hole. Its keyring is kept apart."""
+    pair.service.start()
+    before = after = 20
+    async with pair.wire() as wire:
+        for number in range(before):
+            await wire.send(pair.thread, str(number))
+        backing = asyncio.create_task(pair.service.command(Backup(str(tmp_path / "backup"))))
+        while not backing.done():
+            await wire.send(pair.thread, str(after))
+            after += 1
+    await pair.service.stop()
+    kept_apart = tmp_path / "apart"
+    pair.service.data.rename(tmp_path / "lost")
+    (pair.service.folder / "keys").rename(kept_apart)
+    (tmp_path / "backup").rename(pair.service.data)
+    said = await _start_without_keys(pair.service)
+    assert said.startswith("ailo: ")
+    assert "keyring" in said
+    kept_apart.rename(pair.service.folder / "keys")
+    pair.service.start()
+    texts = await pair.texts()
+    assert before <= len(texts) <= after
+    assert texts == [str(number) for number in range(len(texts))]
+    async with pair.wire("claire") as wire:
+        assert (await wire.send(pair.thread, "après"))["seq"] == len(texts) + 1
+    await pair.service.stop()
+    assert await pair.check() == []
+
+
+async def _start_without_keys(service: Service) -> str:
+    command = [sys.executable, "-m", "chat", "serve"]
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=service.environment, stderr=asyncio.subprocess.PIPE)
+    _, told = await process.communicate()
+    assert process.returncode == 1
+    return told.decode()
