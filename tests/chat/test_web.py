@@ -1,5 +1,6 @@
 """The forms of errors, for whatever is raised below, and the order of checks. The routes as a whole are in `tests/flows`."""
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,7 +13,7 @@ from aiohttp import web
 
 from chat.errors import NotAllowed, NotFound, TooLong
 from chat.frames import Code
-from chat.health import add_health
+from chat.health import Disk, add_health
 from chat.logs import OneLine
 from chat.rooms import Rooms
 from chat.settings import ChatSettings
@@ -162,3 +163,29 @@ async def test_answers_do_not_tell_the_versions_of_libraries(rooms: Rooms) -> No
     async with served(app) as address:
         _, headers, _ = await get(f"{address}/health/live")
     assert headers["server"] == "Ailo"
+
+
+async def test_many_who_ask_cost_the_disk_one_question(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+    real = rooms.store.database.probe
+
+    async def probe() -> None:
+        nonlocal asked
+        asked += 1
+        await real()
+
+    monkeypatch.setattr(rooms.store.database, "probe", probe)
+    disk = Disk(rooms.store)
+    assert await asyncio.gather(*(disk.is_sound() for _ in range(50))) == [True] * 50
+    assert asked == 1
+
+
+async def test_a_disk_that_failed_is_asked_again_at_once(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail() -> None:
+        raise Stalled("full")
+
+    disk = Disk(rooms.store)
+    with monkeypatch.context() as patch:
+        patch.setattr(rooms.store.database, "probe", fail)
+        assert not await disk.is_sound()
+    assert await disk.is_sound()
