@@ -22,7 +22,7 @@ from tests.load.figures import Results, machine, middle, table, warnings
 from tests.load.fill import Filler
 from tests.load.house import Pair, furnished, serving
 from tests.load.picture import Point, picture
-from tests.load.traffic import pace, saturate
+from tests.load.traffic import pace, patience, saturate
 
 WINDOW = 8
 RATES = (250, 500, 1000, 2000, 4000, 6000, 8000, 10_000, 12_000)
@@ -50,18 +50,19 @@ async def whole_way(plan: Plan) -> Results:
         for name, window in (("echo, 1 under way", 1), (f"echo, {WINDOW} under way", WINDOW)):
             runs = [await live.echoes(port, pid, 2 * plan.pairs, window, min(plan.seconds, 5.0)) for _ in range(plan.times)]
             results[name] = middle(runs, "frames_per_second")
+    with serving(None, plan.server_core, ("-m", "tests.load.echo")) as (port, pid):
+        results["idle, bare echo"] = await live.idle_echo(port, pid, plan.idle)
     async with furnished(plan.folder, plan.pairs) as (settings, pairs):
         with serving(settings, plan.server_core) as (port, pid):
             results |= await _loads(plan, port, pid, pairs)
             results["page of 50"] = await live.pages(port, pid, [live.newest_page(pairs[n % len(pairs)]) for n in range(200)])
         with serving(settings, plan.server_core) as (port, pid):
             results["idle"] = await live.idle(port, pid, pairs, plan.idle)
-    carried = results["saturated"]["per_second"]
-    results["share of echo"] = {
-        name.removeprefix("echo, "): round(carried / figures["frames_per_second"], 2)
-        for name, figures in results.items()
-        if name.startswith("echo")
-    }
+    full, echo = results["saturated"], "echo, "
+    yardsticks = {name.removeprefix(echo): figures for name, figures in results.items() if name.startswith(echo)}
+    results["share of echo"] = {name: round(full["per_second"] / one["frames_per_second"], 2) for name, one in yardsticks.items()}
+    # Of what the same core time brings: this holds on a machine that others use, too.
+    results["share by CPU time"] = {name: round(full["per_cpu_s"] / one["per_cpu_s"], 2) for name, one in yardsticks.items()}
     return results
 
 
@@ -141,6 +142,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, help="of each load (30; quick: 3)")
     parser.add_argument("--pairs", type=int, default=100)
     parser.add_argument("--times", type=int, default=1, help="measure so often, and tell the middle run")
+    parser.add_argument("--calm", type=float, default=0.0, metavar="S", help="wait up to S s before each load for others to rest")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="write the picture of latency against rate")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--reconnect", action="store_true", help="1,000 clients come back at once")
@@ -152,6 +154,7 @@ def main() -> int:
         "--peers", action="store_true", help="Prosody and Synapse with the same traffic, where they are installed"
     )
     arguments = parser.parse_args()
+    patience.seconds = arguments.calm
     about = machine()
     with tempfile.TemporaryDirectory(prefix="ailo-bench-") as folder:
         results = uvloop.run(_measure(arguments, _plan(arguments, Path(folder))))

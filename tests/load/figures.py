@@ -1,8 +1,10 @@
 """Figures: percentiles, what a process uses, which machine this is, and the tables that are printed."""
 
+import asyncio
 import os
 import platform
 import sqlite3
+import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +13,7 @@ Figures = dict[str, float]
 Results = dict[str, Figures]
 
 BUSY = 0.95
+AT_REST = 0.25
 
 
 def percentile(ordered: Sequence[float], part: float) -> float:
@@ -42,6 +45,16 @@ def busy_seconds() -> float:
     """The time that all cores together have worked, for whomever."""
     fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
     return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
+
+
+async def at_rest(patience: float) -> None:
+    """Wait until nobody else works on this machine, or for so many seconds in vain; ``others_cpu`` then tells of them."""
+    deadline = time.perf_counter() + patience
+    while time.perf_counter() < deadline:
+        before, started = busy_seconds(), time.perf_counter()
+        await asyncio.sleep(2)
+        if (busy_seconds() - before) / (time.perf_counter() - started) < AT_REST:
+            return
 
 
 def memory_kb(pid: int) -> int:

@@ -2,16 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 
 import aiohttp
 import msgspec
 
-from tests.load.figures import Figures, cpu_seconds, memory_kb, of_times
+from tests.load.figures import Figures, at_rest, busy_seconds, cpu_seconds, memory_kb, of_times
 from tests.load.house import Pair, Person
-from tests.load.traffic import TEXT, Side, Two, drained, fresh_id
+from tests.load.traffic import TEXT, Side, Two, drained, fresh_id, patience
 from tests.load.wire import Wire, connect
 
 HOST = "127.0.0.1"
@@ -108,6 +108,7 @@ async def signed_in(port: int, person: Person, took: Callable[[bytes], None]) ->
 
 async def echoes(port: int, pid: int, connections: int, window: int, seconds: float, warm: float = 0.5) -> Figures:
     """Frames a second that a server which sends back what it gets answers, with ``window`` of each connection under way."""
+    await at_rest(patience.seconds)
     frame = send_frame(fresh_id())(fresh_id())
     wires: list[Wire] = []
     answered = count()
@@ -125,12 +126,16 @@ async def echoes(port: int, pid: int, connections: int, window: int, seconds: fl
             wire.send(frame)
     await asyncio.sleep(warm)
     before, started, own, server = next(answered), time.perf_counter(), time.process_time(), cpu_seconds(pid)
+    busy = busy_seconds()
     await asyncio.sleep(seconds)
-    took = time.perf_counter() - started
+    took, frames = time.perf_counter() - started, next(answered) - before
+    own, server = time.process_time() - own, cpu_seconds(pid) - server
     figures = {
-        "frames_per_second": round((next(answered) - before) / took),
-        "server_cpu": round((cpu_seconds(pid) - server) / took, 2),
-        "generator_cpu": round((time.process_time() - own) / took, 2),
+        "frames_per_second": round(frames / took),
+        "server_cpu": round(server / took, 2),
+        "per_cpu_s": round(frames / max(server, 0.01)),
+        "generator_cpu": round(own / took, 2),
+        "others_cpu": round(max(busy_seconds() - busy - server - own, 0) / took, 2),
     }
     for wire in wires:
         wire.took = lambda _: None
@@ -142,28 +147,41 @@ async def idle(port: int, pid: int, pairs: Sequence[Pair], many: int) -> Figures
     """Memory of signed-in connections that say nothing."""
     people = [person for pair in pairs for person in (pair.member, pair.professional)]
     warm = [await signed_in(port, person, lambda _: None) for person in people]  # what the first of each person costs once
+    figures = await at_rest_each(pid, many, lambda number: signed_in(port, people[number % len(people)], lambda _: None))
+    for wire in warm:
+        wire.transport.close()
+    return figures
+
+
+async def idle_echo(port: int, pid: int, many: int) -> Figures:
+    """The same of the bare echo: what aiohttp's own connection takes."""
+    return await at_rest_each(pid, many, lambda _: connect(HOST, port, "", lambda _: None))
+
+
+async def at_rest_each(pid: int, many: int, opened: Callable[[int], Awaitable[Wire]]) -> Figures:
+    """What ``many`` more connections take, some of them opened at once."""
     before, wires = memory_kb(pid), []
     for start in range(0, many, AT_ONCE):
-        some = [people[number % len(people)] for number in range(start, min(start + AT_ONCE, many))]
-        wires += await asyncio.gather(*(signed_in(port, person, lambda _: None) for person in some))
+        wires += await asyncio.gather(*(opened(number) for number in range(start, min(start + AT_ONCE, many))))
     await asyncio.sleep(1)
     after, cpu = memory_kb(pid), cpu_seconds(pid)
     await asyncio.sleep(2)
     cpu = (cpu_seconds(pid) - cpu) / 2
     if any(wire.closed is not None for wire in wires):
         raise SystemExit("no figures: connections at rest were closed")
-    for wire in wires + warm:
+    for wire in wires:
         wire.transport.close()
     return {"connections": many, "kb_each": round((after - before) / many, 1), "server_cpu": round(cpu, 2)}
 
 
 async def pages(port: int, pid: int, asked: Sequence[tuple[Person, str]], warm: int = 30) -> Figures:
     """Requests one after the other, each by somebody: the whole way, and what of it the server worked."""
+    await at_rest(patience.seconds)
     took: list[float] = []
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
         for person, path in [*asked[:warm], *asked]:
             if len(took) == warm:
-                started_at, cpu = time.perf_counter(), cpu_seconds(pid)
+                cpu = cpu_seconds(pid)
             started = time.perf_counter()
             async with http.get(f"http://{HOST}:{port}{path}", headers={"Cookie": person.cookie}) as response:
                 body = await response.read()
@@ -171,7 +189,6 @@ async def pages(port: int, pid: int, asked: Sequence[tuple[Person, str]], warm: 
             if response.status != 200 or b'"broken"' in body:
                 raise SystemExit(f"no figures: {response.status} {body[:200].decode()}")
     cpu = cpu_seconds(pid) - cpu
-    del started_at
     return {**of_times(took[warm:]), "server_ms": round(cpu / len(asked) * 1000, 2)}
 
 

@@ -14,10 +14,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from tests.load.figures import Figures, busy_seconds, cpu_seconds, memory_kb, percentile
+from tests.load.figures import Figures, at_rest, busy_seconds, cpu_seconds, memory_kb, percentile
 
 TEXT = "Bonjour Claire, j’ai repensé à notre échange de mardi, et j’ai essayé de dire non une fois cette semaine. " * 2
 DRAIN_S = 60.0
+
+
+@dataclass
+class Patience:
+    """How many seconds each load waits for a machine that does nothing else (`--calm`)."""
+
+    seconds: float = 0.0
+
+
+patience = Patience()
 
 _numbers = itertools.count(time.time_ns() & 0xFFFFFFFFFFFF)
 
@@ -163,7 +173,7 @@ def no_collecting() -> Iterator[None]:
 
 
 @dataclass
-class _Meter:
+class Meter:
     """Time and work of the server, of the generator and of others on the machine, from one moment to another.
 
     ``others_cpu`` tells how far the figures can be believed: cores that worked for neither of the two.
@@ -204,6 +214,7 @@ def _latencies(pairs: Sequence[Two]) -> list[float]:
 
 async def saturate(pid: int, pairs: Sequence[Two], window: int, seconds: float, warm: float) -> Figures:
     """Each side keeps ``window`` messages under way; figures are of what arrived in ``seconds``, after the warming up."""
+    await at_rest(patience.seconds)
     with no_collecting():
         for side in _sides(pairs):
             side.is_looping = True
@@ -212,7 +223,7 @@ async def saturate(pid: int, pairs: Sequence[Two], window: int, seconds: float, 
         await asyncio.sleep(warm)
         for side in _sides(pairs):
             del side.latencies[:]
-        meter, rates = _Meter(pid), []
+        meter, rates = Meter(pid), []
         arrived, at = 0, meter.started
         while (now := time.perf_counter()) < meter.started + seconds:
             await asyncio.sleep(min(1.0, meter.started + seconds - now))
@@ -241,10 +252,11 @@ async def pace(pid: int, pairs: Sequence[Two], rate: float, seconds: float, warm
 
     ``late_ms`` is how late the generator itself was (p99): it is part of the latencies.
     """
+    await at_rest(patience.seconds)
     with no_collecting():
         await _send_at(pairs, rate, warm)
         await drained(pairs)
-        meter = _Meter(pid)
+        meter = Meter(pid)
         lateness = await _send_at(pairs, rate, seconds)
         left = meter.started + seconds - time.perf_counter()
         await asyncio.sleep(max(left, 0))
