@@ -161,25 +161,26 @@ async def all_ids(reader: Reader) -> list[UUID]:
 
 
 async def staff(reader: Reader, guard: Guard) -> list[Account]:
-    """The Professionals and companions who may sign in."""
+    """The Professionals and companions who may sign in. One that was tampered with is left out, as in ``named``."""
     rows = await reader.rows(
         "select * from accounts where role in ('professional', 'companion') and status = 'active' order by created_at, id"
     )
-    return [_account(guard, row) for row in rows]
+    return [account for account in (_sound(guard, row) for row in rows) if account]
 
 
 async def named(reader: Reader, guard: Guard, accounts: Iterable[UUID]) -> dict[UUID, Account]:
     """Many accounts, each read once. One that was tampered with raises the alarm and is left out: it stops nobody else."""
-    found: dict[UUID, Account] = {}
-    for id_ in set(accounts):
-        try:
-            account = await by_id(reader, guard, id_)
-        except CannotOpen as error:
-            log.error("alert: account %s cannot be read: %s", id_, error)
-            continue
-        if account:
-            found[id_] = account
-    return found
+    rows = [await reader.row("select * from accounts where id = :id", id=id_.bytes) for id_ in set(accounts)]
+    found = [_sound(guard, row) for row in rows if row]
+    return {account.id: account for account in found if account}
+
+
+def _sound(guard: Guard, row: Row) -> Account | None:
+    try:
+        return _account(guard, row)
+    except CannotOpen as error:
+        log.error("alert: account %s cannot be read: %s", UUID(bytes=row["id"]), error)
+        return None
 
 
 def _account(guard: Guard, row: Row) -> Account:

@@ -176,3 +176,11 @@ async def test_everybody_there_is_told(rooms: Rooms, cast: Cast, claire: Unlocke
 async def test_the_same_people_have_one_thread(cast: Cast, thread: UUID) -> None:
     assert await cast.open_thread("claire", "lea") == thread
     assert await cast.open_thread("claire", "lea", "sam") != thread
+
+
+async def test_a_tampered_colleague_is_left_out_of_the_list(rooms: Rooms, cast: Cast) -> None:
+    sam = await cast.account("sam")
+    await rooms.store.database.write(
+        lambda tx: tx.run("update accounts set public_key = :key where id = :id", key=bytes(32), id=sam.id.bytes)
+    )
+    assert [one.first_name for one in await rooms.taking_part.colleagues(await cast.unlock("claire"))] == ["Thomas"]

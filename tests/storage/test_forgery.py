@@ -150,7 +150,7 @@ async def test_a_forged_thread_leaves_the_others_whole(scene: Scene, forgery: st
 
 
 async def test_a_message_moved_to_another_epoch_does_not_open(scene: Scene) -> None:
-    """The link does not cover the epoch; the message's own place does."""
+    """Both its own place and its link say under which epoch it was sealed."""
     await scene.forge("update messages set epoch = 2 where thread = :mine and seq = 5")
     assert await scene.read() == ["un", "deux", "trois", "quatre", None]
 
