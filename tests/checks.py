@@ -1,34 +1,60 @@
-"""Every check of `./dev test`, one after the other; all are run, and any failure fails the whole."""
+"""Every check of `./dev test`, one after the other; all are run, and any failure fails the whole.
+
+The tests run in two processes side by side: most of them wait for a disk, a socket or a browser.
+"""
 
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import IO
 
 BIN = Path(sys.executable).parent
 
 STEPS = {
-    "format": ["ruff", "format", "--check", "."],
-    "lint": ["ruff", "check", "."],
-    "types": ["mypy"],
-    "import contracts": ["lint-imports"],
-    "dependencies": ["deptry", "."],
-    # A file at a time in each of two processes: most tests wait for a disk, a socket or a browser.
-    "tests": ["pytest", "-n", "2", "--dist", "loadfile"],
+    "format": [["ruff", "format", "--check", "."]],
+    "lint": [["ruff", "check", "."]],
+    "types": [["mypy"]],
+    "import contracts": [["lint-imports"]],
+    "dependencies": [["deptry", "."]],
+    "tests": [
+        ["pytest", "tests/browser", "tests/chat", "tests/delivery"],
+        ["pytest", "tests/flows", "tests/chaos", "tests/load", "tests/storage"],
+    ],
 }
 
 
-def run(name: str, command: list[str]) -> bool:
-    """Run one step; say how long it took."""
+def run(name: str, commands: list[list[str]]) -> bool:
+    """Run the commands of a step side by side; show what each prints, and how long it took."""
     started = time.monotonic()
-    print(f"— {name}: {' '.join(command)}", flush=True)
-    passed = subprocess.run([str(BIN / command[0]), *command[1:]], check=False).returncode == 0
-    print(f"  {name}: {'passed' if passed else 'FAILED'} in {time.monotonic() - started:.1f} s", flush=True)
-    return passed
+    for command in commands:
+        print(f"— {name}: {' '.join(command)}", flush=True)
+    running = [start(command, shown=command is commands[0]) for command in commands]
+    codes = [finish(process, output) for process, output in running]
+    print(f"  {name}: {'FAILED' if any(codes) else 'passed'} in {time.monotonic() - started:.1f} s", flush=True)
+    return not any(codes)
+
+
+def start(command: list[str], *, shown: bool) -> tuple[subprocess.Popen[bytes], IO[bytes] | None]:
+    """Start a command; what it prints is shown at once, or kept until ``finish``."""
+    output = None if shown else tempfile.TemporaryFile()  # noqa: SIM115 (closed by `finish`)
+    return subprocess.Popen([str(BIN / command[0]), *command[1:]], stdout=output, stderr=output), output
+
+
+def finish(process: subprocess.Popen[bytes], output: IO[bytes] | None) -> int:
+    """Wait for a command, and show what was kept; its exit code."""
+    code = process.wait()
+    if output:
+        with output:
+            output.seek(0)
+            sys.stdout.buffer.write(output.read())
+            sys.stdout.flush()
+    return code
 
 
 def main() -> int:
-    failed = [name for name, command in STEPS.items() if not run(name, command)]
+    failed = [name for name, commands in STEPS.items() if not run(name, commands)]
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return bool(failed)
