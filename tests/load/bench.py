@@ -53,8 +53,10 @@ async def whole_way(plan: Plan) -> Results:
     with serving(None, plan.server_core, ("-m", "tests.load.echo")) as (port, pid):
         results["idle, bare echo"] = await live.idle_echo(port, pid, plan.idle)
     async with furnished(plan.folder, plan.pairs) as (settings, pairs):
+        results["fsync of 8 kB, before"] = parts.syncs(plan.folder)
         with serving(settings, plan.server_core) as (port, pid):
             results |= await _loads(plan, port, pid, pairs)
+            results["fsync of 8 kB, after"] = parts.syncs(plan.folder)
             results["page of 50"] = await live.pages(port, pid, [live.newest_page(pairs[n % len(pairs)]) for n in range(200)])
         with serving(settings, plan.server_core) as (port, pid):
             results["idle"] = await live.idle(port, pid, pairs, plan.idle)

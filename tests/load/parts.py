@@ -11,7 +11,7 @@ from chat import frames
 from storage.primitives import canonical, decrypt_named, encrypt_named, key_id, keyed_hash, random_bytes
 from storage.sealing import Fact, Place, link, padded
 from storage.sqlite import CHECKPOINT_PAGES
-from tests.load.figures import Figures, Results
+from tests.load.figures import Figures, Results, of_times
 from tests.load.live import send_frame
 from tests.load.traffic import TEXT, fresh_id
 
@@ -63,6 +63,19 @@ def _rows(folder: Path, group: int) -> Figures:
     return figures
 
 
+def syncs(folder: Path, seconds: float = 2.0) -> Figures:
+    """How long the disk takes to keep 8 kB, again and again: no message can be acknowledged sooner."""
+    took: list[float] = []
+    ends = time.perf_counter() + seconds
+    with (folder / "synced").open("wb", buffering=0) as file:
+        while (started := time.perf_counter()) < ends:
+            file.write(bytes(8192))
+            os.fdatasync(file.fileno())
+            took.append(time.perf_counter() - started)
+            time.sleep(0.002)
+    return of_times(took)
+
+
 async def measure(folder: Path) -> Results:
     """Every part."""
     key = random_bytes(32)
@@ -76,6 +89,7 @@ async def measure(folder: Path) -> Results:
     encoded = place.encoded()
     results: Results = {f"SQLite rows, fsync every {group}": _rows(folder, group) for group in (1, 32, 128, 512)}
     return results | {
+        "fsync of 8 kB": syncs(folder),
         f"encryption of {len(text)} bytes": _rate(lambda: encrypt_named(key, name, text, encoded)),
         f"decryption of {len(text)} bytes": _rate(lambda: decrypt_named(key, body, encoded)),
         "BLAKE2b of a body": _rate(lambda: keyed_hash(b"", b"ailo.body.1", body)),
