@@ -19,8 +19,8 @@ STEPS = {
     "import contracts": [["lint-imports"]],
     "dependencies": [["deptry", "."]],
     "tests": [
-        ["pytest", "tests/browser", "tests/chat", "tests/delivery"],
-        ["pytest", "tests/flows", "tests/chaos", "tests/load", "tests/storage"],
+        ["pytest", "tests/browser", "tests/chat", "tests/delivery", "tests/load"],
+        ["pytest", "tests/flows", "tests/chaos", "tests/storage"],
     ],
 }
 

@@ -86,6 +86,7 @@ async def test_a_damaged_file_is_refused(settings: StorageSettings) -> None:
 
 
 async def test_damaged_peppers_are_refused(settings: StorageSettings) -> None:
+    settings.peppers.touch(mode=0o600)
     settings.peppers.write_text("{")
     assert "remove the file" in str(await refusal(settings))
 
