@@ -117,10 +117,10 @@ def _svg(results: Results, file: Path) -> None:
     points = [
         Point(figures["per_second"], figures["p50_ms"], figures["p99_ms"])
         for name, figures in results.items()
-        if name.startswith("at ")
+        if name.startswith("at ") and not figures["refused"]
     ]
     full = results["saturated"]["per_second"]
-    file.write_text(picture(points, f"sealed, synced, received; saturated at {full:,.0f}/s".replace(",", "\u202f")))
+    file.write_text(picture(points, f"sealed, synced, received; saturated at {full:.0f}/s"))
 
 
 async def _measure(arguments: argparse.Namespace, plan: Plan) -> Results:

@@ -65,15 +65,16 @@ def picture(points: Sequence[Point], subtitle: str) -> str:
     parts.append(
         f'<text class="small" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 12}" text-anchor="middle">messages a second</text>'
     )
-    for name, ms in (("goal of p50", 3.0), ("goal of p99", 20.0)):
+    for name, ms in (("goal: p50", 3.0), ("goal: p99", 20.0)):
         parts.append(f'<path class="goal" d="M{x(1000) - 26:.1f} {y(ms):.1f}h52"/>')
-        parts.append(f'<text class="small" x="{x(1000) + 32:.1f}" y="{y(ms) + 4:.1f}">{name} at 1\u202f000/s</text>')
+        parts.append(f'<text class="small" x="{x(1000):.1f}" y="{y(ms) - 6:.1f}" text-anchor="middle">{name}</text>')
     for name in ("p50", "p99"):
         line = [(x(point.rate), y(getattr(point, name))) for point in points]
         parts.append(f'<polyline class="{name}" points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in line)}"/>')
         parts += [f'<circle class="{name}" cx="{a:.1f}" cy="{b:.1f}" r="3.5"/>' for a, b in line]
+        below = -10 if name == "p99" else 20
         parts.append(
-            f'<text class="label {name}" x="{line[-1][0] - 6:.1f}" y="{line[-1][1] - 10:.1f}" text-anchor="end">{name}</text>'
+            f'<text class="label {name}" x="{line[-1][0]:.1f}" y="{line[-1][1] + below:.1f}" text-anchor="end">{name}</text>'
         )
     return "\n".join([*parts, "</svg>", ""])
 
