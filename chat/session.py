@@ -95,7 +95,7 @@ class Session:
     async def release(self) -> None:
         """The browser has had its time to resume: live messages go through."""
         await self._after_resume()
-        self._resuming = asyncio.create_task(self._unless_it_fails(self._line.release()))
+        self._resuming = asyncio.create_task(self._unless_it_fails(self._line.release))
 
     async def take(self, text: str) -> None:
         """Act on one frame. Waits while too many of this connection's messages wait. Raises Garbled."""
@@ -178,15 +178,15 @@ class Session:
         self._resuming = asyncio.create_task(self._catch_up_and_say(frame.threads))
 
     async def _catch_up_and_say(self, threads: dict[UUID, int]) -> None:
-        last = await self._unless_it_fails(self._line.resume(threads))
+        last = await self._unless_it_fails(lambda: self._line.resume(threads))
         if last is not None:
             await self._outlet.room()
             self._outlet.offer(encode(Resumed(last)))
 
-    async def _unless_it_fails(self, catching_up: Awaitable[T]) -> T | None:
+    async def _unless_it_fails(self, catch_up: Callable[[], Awaitable[T]]) -> T | None:
         """When the store fails, what came meanwhile is lost to this connection: it ends, and another asks again."""
         try:
-            return await catching_up
+            return await catch_up()
         except StorageError:
             self._outlet.give_up()
             return None

@@ -1,6 +1,7 @@
 """What a signed-in connection may do with each frame, told into a list instead of a socket."""
 
 import asyncio
+import gc
 from uuid import UUID
 
 import pytest
@@ -166,3 +167,13 @@ async def test_a_session_that_ends_says_so_once_asked_to(lea: Talk) -> None:
     lea.session.when_signed_out(ended.set)
     lea.session.sign_out()
     assert ended.is_set()
+
+
+async def test_a_release_cancelled_before_it_starts_leaves_nothing_behind(
+    rooms: Rooms, cast: Cast, thread: UUID, recwarn: pytest.WarningsRecorder
+) -> None:
+    talk = Talk(rooms.conversation, await cast.unlock("lea"))
+    await talk.session.release()
+    await talk.session.finish()
+    gc.collect()
+    assert [str(one.message) for one in recwarn] == []

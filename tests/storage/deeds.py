@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any, cast
 from uuid import UUID
 
 from storage import accounts, renewal, rosters, taking_part, threads
@@ -135,3 +136,25 @@ class Intruder:
 
 async def all_rows(reader: Reader, table: str) -> list[dict[str, object]]:
     return [dict(row) for row in await reader.rows(f"select * from {table}")]
+
+
+class Killed(Exception):
+    """The process ends here."""
+
+
+class _Counted:
+    """A transaction in which the process is killed at one of its statements."""
+
+    def __init__(self, tx: Transaction, last: int) -> None:
+        self._tx, self._left = tx, last
+
+    def __getattr__(self, name: str) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise Killed
+        return getattr(self._tx, name)
+
+
+def killed_after(tx: Transaction, last: int) -> Transaction:
+    """The transaction, in which the process is killed once it has done so many statements."""
+    return cast("Transaction", _Counted(tx, last))

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -16,7 +15,7 @@ from storage.house import Officer
 from storage.keyholes import AccountKey
 from storage.recovery import NewKey
 from tests.cast import House, Person
-from tests.storage.deeds import all_rows, begin_own, bring_in, keyhole_of, officers_texts, with_new_key
+from tests.storage.deeds import Killed, all_rows, begin_own, bring_in, keyhole_of, killed_after, officers_texts, with_new_key
 
 TABLES = ("accounts", "keyholes", "sessions", "epochs", "grants", "threads", "participants", "notes", "recoveries", "house")
 
@@ -124,23 +123,6 @@ async def test_an_answer_that_changes_more_is_refused(house: House, thread: UUID
 # Killed at every write
 
 
-class Killed(Exception):
-    """The process ends here."""
-
-
-class Counted:
-    """A transaction in which the process is killed at one of its statements."""
-
-    def __init__(self, tx: Transaction, last: int) -> None:
-        self._tx, self._left = tx, last
-
-    def __getattr__(self, name: str) -> Any:
-        self._left -= 1
-        if self._left < 0:
-            raise Killed
-        return getattr(self._tx, name)
-
-
 async def state(house: House) -> dict[str, list[dict[str, object]]]:
     return {table: await house.store.database.read(lambda reader, t=table: all_rows(reader, t)) for table in TABLES}  # type: ignore[misc]
 
@@ -150,7 +132,7 @@ async def killed_everywhere(house: House, do: Callable[[Transaction], Awaitable[
     before, killed = await state(house), 0
     while True:
         try:
-            await house.store.database.write(lambda tx, n=killed: do(cast("Transaction", Counted(tx, n))))  # type: ignore[misc]
+            await house.store.database.write(lambda tx, n=killed: do(killed_after(tx, n)))  # type: ignore[misc]
         except Killed:
             killed += 1
             assert await state(house) == before

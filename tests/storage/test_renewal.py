@@ -1,7 +1,6 @@
 """Renewing an account's key: all of it in one transaction; the old key is worth nothing for what comes after."""
 
 import logging
-from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -14,7 +13,19 @@ from storage.errors import CannotOpen, Superseded
 from storage.keyholes import AccountKey, Cookie
 from storage.sessions import Session
 from tests.cast import DAY, House, Person
-from tests.storage.deeds import all_rows, begin_own, bring_in, key_by_code, keyhole_of, make_code, renew, rosters_of, with_new_key
+from tests.storage.deeds import (
+    Killed,
+    all_rows,
+    begin_own,
+    bring_in,
+    key_by_code,
+    keyhole_of,
+    killed_after,
+    make_code,
+    renew,
+    rosters_of,
+    with_new_key,
+)
 
 TABLES = ("accounts", "keyholes", "sessions", "epochs", "grants", "threads", "participants", "notes", "renewals_due", "messages")
 
@@ -176,26 +187,9 @@ async def test_a_note_that_was_tampered_with_stops_no_renewal(house: House, capl
 # Killed at every write
 
 
-class Killed(Exception):
-    """The process ends here."""
-
-
-class Counted:
-    """A transaction in which the process is killed at one of its statements."""
-
-    def __init__(self, tx: Transaction, last: int) -> None:
-        self._tx, self._left = tx, last
-
-    def __getattr__(self, name: str) -> Any:
-        self._left -= 1
-        if self._left < 0:
-            raise Killed
-        return getattr(self._tx, name)
-
-
 async def renew_until(tx: Transaction, last: int, house: House, account: Account, new: Person, row: Keyhole) -> None:
     """Renew Léa's key, killed once it has done so many statements."""
-    counted = cast("Transaction", Counted(tx, last))
+    counted = killed_after(tx, last)
     await renewal.renew(counted, house.store.guard, account, house.lea.key, new.key, row, 0)
 
 
