@@ -49,10 +49,14 @@ def place(trace: TracebackType | None) -> str:
 
 
 def set_up() -> None:
-    """Send every log to standard error in this form."""
+    """Send every log to standard error in this form.
+
+    Of libraries only the warnings: what they tell in passing may name somebody (an SMTP client each recipient).
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("ailo").setLevel(logging.INFO)
     # The server's own complaints about malformed requests repeat what was sent; what our handlers raise is logged by `web`.
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.ERROR)

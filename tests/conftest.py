@@ -1,16 +1,31 @@
 """What all tests share: a clock that stands still, and a house with the cast in it."""
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from chat.logs import OneLine
 from tests.cast import House, StoppedClock, open_house
 
 # A machine under load is slow, which is no fault of what is tested; pytest's own time-out stands.
 settings.register_profile("ailo", deadline=None)
 settings.load_profile("ailo")
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """What a test sets up for the process's logs ends with it: another would hear of more, or write to a closed stream."""
+    root = logging.getLogger()
+    loggers = [root, *map(logging.getLogger, ("ailo", "aiohttp", "asyncio"))]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    for handler in [handler for handler in root.handlers if isinstance(handler.formatter, OneLine)]:
+        root.removeHandler(handler)
 
 
 @pytest.fixture

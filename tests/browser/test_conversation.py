@@ -12,9 +12,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def both(visitors: Visitors, pair: Pair) -> tuple[Page, Page]:
-    """The member's page and the Professional's, their conversation open."""
+    """The member's page and the Professional's, their conversation open and live: what is only told live would be missed before."""
     member = await visitors.page_of(pair.member, "/member")
     professional = await visitors.page_of(pair.professional, f"/dashboard#{pair.thread}")
+    for page in (member, professional):
+        await expect(page.locator("connection-state[data-state=live]:visible").first).to_be_visible()
     return member, professional
 
 

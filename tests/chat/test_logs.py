@@ -70,11 +70,9 @@ def test_a_place_is_unknown_without_a_trace() -> None:
     assert place(None) == "?"
 
 
-def test_libraries_that_repeat_requests_are_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    root = logging.getLogger()
-    monkeypatch.setattr(root, "handlers", [])
-    monkeypatch.setattr(root, "level", root.level)
+def test_of_libraries_only_what_is_wrong_is_heard() -> None:
     logs.set_up()
     assert not logging.getLogger("aiohttp.server").isEnabledFor(logging.ERROR)
-    logging.getLogger("aiohttp").setLevel(logging.NOTSET)
-    logging.getLogger("asyncio").setLevel(logging.NOTSET)
+    assert not logging.getLogger("mail.log").isEnabledFor(logging.INFO)
+    assert logging.getLogger("mail.log").isEnabledFor(logging.WARNING)
+    assert logging.getLogger("ailo.chat").isEnabledFor(logging.INFO)
