@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 
 from chat import logs, words
 from chat.accounts import CannotDo, Misuse
-from chat.doorkeeper import Doorkeeper
+from chat.doorkeeper import MOST_BY_PROXY, Doorkeeper
 from chat.errors import NotAllowed, NotFound, TooLong
 from chat.frames import LARGEST_FRAME, Code
 from chat.limits import AccountLimits
@@ -62,7 +62,7 @@ class Door:
         self.device_cookie = f"{self.cookie}-device"
         self._origins = settings.origins()
         self._limits: dict[bytes, AccountLimits] = {}
-        self.keeper = Doorkeeper()
+        self.keeper = Doorkeeper(by_proxy=MOST_BY_PROXY if settings.proxies else None)
 
     async def signed_in(self, request: web.Request) -> SignedIn | None:
         """Who is asking."""
@@ -110,7 +110,6 @@ class Door:
     @web.middleware
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Give every request an id, and every error below `/api/`, `/ws` and `/health/` its JSON form."""
-        self.keeper.heard(request.protocol)
         request_id = uuid4().hex
         logs.REQUEST.set(request_id)
         try:
@@ -125,6 +124,8 @@ class Door:
     async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         is_program = request.path.startswith(("/api/", "/health/", "/metrics")) or request.path == "/ws"
         try:
+            if not self.keeper.heard(request.protocol, self.remote_of(request)):
+                raise Refused(429, Code.SLOW_DOWN, wait=10)
             return await handler(request)
         except web.HTTPException as error:
             if not is_program or error.status < 400:

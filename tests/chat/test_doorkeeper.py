@@ -24,8 +24,8 @@ Wire = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class House:
     """An application with a doorkeeper of its own; a request to /known is one of somebody signed in."""
 
-    def __init__(self, rooms: Rooms, keeper: Doorkeeper) -> None:
-        door = Door(ChatSettings("127.0.0.1", 0, "http://127.0.0.1:8080", 0), rooms.sign_ins)
+    def __init__(self, rooms: Rooms, keeper: Doorkeeper, proxies: int) -> None:
+        door = Door(ChatSettings("127.0.0.1", 0, "http://127.0.0.1:8080", 0, proxies), rooms.sign_ins)
         door.keeper = self.keeper = keeper
         self.app = application(door)
         self.app.router.add_get("/x", self.answer)
@@ -54,8 +54,8 @@ class House:
 
 
 @asynccontextmanager
-async def at_the_door(rooms: Rooms, keeper: Doorkeeper) -> AsyncIterator[House]:
-    house = House(rooms, keeper)
+async def at_the_door(rooms: Rooms, keeper: Doorkeeper, proxies: int = 0) -> AsyncIterator[House]:
+    house = House(rooms, keeper, proxies)
     runner = web.AppRunner(house.app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     assert runner.server
@@ -79,7 +79,10 @@ async def is_shut(wire: Wire) -> bool:
 
 async def answered(wire: Wire) -> bytes:
     async with asyncio.timeout(5):
-        return (await wire[0].readuntil(b"yes"))[:12]
+        head = await wire[0].readuntil(b"\r\n\r\n")
+        size = next(line for line in head.split(b"\r\n") if line.startswith(b"Content-Length: "))
+        await wire[0].readexactly(int(size[16:]))
+        return head[:12]
 
 
 @pytest.mark.parametrize("said", SLOW)
@@ -129,3 +132,70 @@ async def test_a_body_that_does_not_end_is_a_bad_request(rooms: Rooms, monkeypat
         wire = await house.come(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
         async with asyncio.timeout(5):
             assert (await wire[0].readline()).split()[1] == b"400"
+
+
+# Behind proxies of our own
+
+YES, NO = b"HTTP/1.1 200", b"HTTP/1.1 429"
+
+
+def asked(heard: str, path: bytes = b"/x") -> bytes:
+    return ASK.replace(b"/x", path).replace(b"Host", b"X-Forwarded-For: " + heard.encode() + b"\r\nHost")
+
+
+async def test_behind_a_proxy_it_is_the_address_that_the_proxy_saw_which_has_so_many(rooms: Rooms) -> None:
+    async with at_the_door(rooms, Doorkeeper(most=2, by_proxy=10), proxies=1) as house:
+        ours = [await house.come(asked("192.0.2.1")) for _ in range(2)]
+        assert [await answered(wire) for wire in ours] == [YES, YES]
+        assert await answered(await house.come(asked("192.0.2.1"))) == NO
+        assert await answered(await house.come(asked("192.0.2.2"))) == YES
+
+
+async def test_a_forged_header_makes_nobody_another(rooms: Rooms) -> None:
+    """What a stranger writes stands before what the proxy adds."""
+    async with at_the_door(rooms, Doorkeeper(most=1, by_proxy=10), proxies=1) as house:
+        assert await answered(await house.come(asked("198.51.100.1, 192.0.2.1"))) == YES
+        assert await answered(await house.come(asked("198.51.100.2, 192.0.2.1"))) == NO
+
+
+async def test_without_proxies_the_header_says_nothing(rooms: Rooms) -> None:
+    async with at_the_door(rooms, Doorkeeper(most=2)) as house:
+        for number in range(2):
+            assert await answered(await house.come(asked(f"192.0.2.{number}"))) == YES
+        assert await is_shut(await house.come(asked("192.0.2.9")))
+
+
+async def test_a_request_that_the_proxy_says_nothing_of_is_the_proxys(rooms: Rooms) -> None:
+    async with at_the_door(rooms, Doorkeeper(most=1, by_proxy=10), proxies=2) as house:
+        assert await answered(await house.come(ASK)) == YES
+        assert await answered(await house.come(asked("192.0.2.1"))) == NO
+
+
+async def test_a_refused_proxy_keeps_its_connection(rooms: Rooms) -> None:
+    """And what it carries next is another's."""
+    async with at_the_door(rooms, Doorkeeper(most=1, by_proxy=10), proxies=1) as house:
+        assert await answered(await house.come(asked("192.0.2.1"))) == YES
+        wire = await house.come(asked("192.0.2.1"))
+        assert await answered(wire) == NO
+        wire[1].write(asked("192.0.2.2"))
+        assert await answered(wire) == YES
+
+
+async def test_on_a_proxys_connection_each_request_is_somebody_elses(rooms: Rooms) -> None:
+    """One who is signed in does not answer for the stranger who comes next on it."""
+    async with at_the_door(rooms, Doorkeeper(most=1, by_proxy=10), proxies=1) as house:
+        wire, other = await house.come(asked("192.0.2.1", b"/known")), await house.come(asked("192.0.2.1", b"/known"))
+        assert [await answered(wire), await answered(other)] == [YES, YES]
+        assert house.keeper.strangers == 0
+        for one, expected in ((wire, YES), (other, NO)):
+            one[1].write(asked("192.0.2.1"))
+            assert await answered(one) == expected
+        assert house.keeper.strangers == 2
+
+
+async def test_a_proxy_itself_has_so_many(rooms: Rooms) -> None:
+    async with at_the_door(rooms, Doorkeeper(most=1, by_proxy=2), proxies=1) as house:
+        for number in range(2):
+            assert await answered(await house.come(asked(f"192.0.2.{number}"))) == YES
+        assert await is_shut(await house.come(asked("192.0.2.9")))
+        assert house.keeper.strangers == 2
