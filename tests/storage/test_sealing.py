@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from storage.epochs import EpochSecret, MessageKey
 from storage.errors import CannotOpen, Damaged, WrongKey
-from storage.primitives import HEADER_BYTES, TAG_BYTES, encrypt_named
+from storage.primitives import HEADER_BYTES, TAG_BYTES, canonical, encrypt_named, keyed_hash
 from storage.sealing import PADDING_STEP, Fact, Place, first_link, is_linked, link, seal, unseal
 
 KEY, OTHER_KEY = EpochSecret(bytes([1]) * 32).message_key(), EpochSecret(bytes([2]) * 32).message_key()
@@ -74,6 +74,35 @@ def test_a_message_without_padding_is_damaged(raw: bytes) -> None:
 def test_the_keys_name_is_its_hash_not_the_key() -> None:
     assert isinstance(KEY, MessageKey)
     assert KEY.id not in KEY.key
+
+
+# What is packed in one step is what the format says
+
+numbers = st.integers(0, 2**64 - 1)
+
+
+@given(st.uuids(), numbers, st.uuids(), st.uuids(), texts)
+def test_a_place_is_packed_as_the_format_says(thread: UUID, epoch: int, id_: UUID, author: UUID, kind: str) -> None:
+    packed = Place(thread, epoch, id_, author, kind).encoded()
+    assert packed == canonical(b"ailo.message.1", thread, epoch, id_, author, kind)
+
+
+@given(st.binary(max_size=50), numbers, numbers, st.uuids(), st.uuids(), texts, numbers, st.binary(max_size=50))
+def test_a_link_covers_what_the_format_says(
+    before: bytes, seq: int, at: int, id_: UUID, author: UUID, kind: str, epoch: int, body: bytes
+) -> None:
+    hashed = keyed_hash(b"", b"ailo.body.1", body)
+    covered = canonical(b"ailo.link.1", before, seq, at, id_, author, kind, epoch, hashed)
+    made = link(NAME, LINKING, before, Fact(seq, at, id_, author, kind, epoch, body))
+    assert made == b"\x01" + NAME + keyed_hash(LINKING, b"ailo.link.1", covered)
+
+
+@pytest.mark.parametrize("epoch", [-1, 2**64, "1", None, 1.5])
+def test_an_epoch_that_is_no_number_is_damaged(epoch: Any) -> None:
+    with pytest.raises(Damaged):
+        replace(PLACE, epoch=epoch).encoded()
+    with pytest.raises(Damaged):
+        link(NAME, LINKING, PREVIOUS, replace(FACT, epoch=epoch))
 
 
 # Links
