@@ -62,6 +62,7 @@ class Post:
     """A sealed message to commit. ``others`` are the epoch's participants but the author.
 
     ``waits`` says whether its author is the member, who waits for an answer from then on; None changes nothing in that.
+    Unless it is None a participant wrote, which opens a closed thread again.
     ``at`` is now, unless a history is brought in.
     """
 
@@ -217,6 +218,7 @@ class _Group:
             message.link,
             _waiting_since(thread, post, message.at),
             thread.opened_at,
+            closed_at=thread.closed_at if post.waits is None else None,
         )
         self._new.append(message)
         self._known[thread.id, post.id] = message

@@ -1,7 +1,7 @@
 """Threads: where each stands, who takes part, and the order of somebody's list."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
 
@@ -25,6 +25,7 @@ class Thread:
     """Where a thread stands. ``last_seq`` is 0 before its first message; times in ms since 1970.
 
     ``is_sound`` is false when the row is not as the service wrote it: then nothing is added to the thread.
+    ``closed_at`` is when the staff closed it; the next message of a participant opens it again.
     """
 
     id: UUID
@@ -35,6 +36,7 @@ class Thread:
     waiting_since: int | None
     opened_at: int
     is_sound: bool = True
+    closed_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ class Mark:
 async def add(tx: Transaction, guard: Guard, thread: Thread) -> None:
     """Keep a new thread; its first epoch follows in the same transaction."""
     await tx.run(
-        "insert into threads (id, epoch, last_seq, last_at, last_link, head, waiting_since, opened_at)"
-        " values (:id, :epoch, :last_seq, :last_at, :last_link, :head, :waiting_since, :opened_at)",
+        "insert into threads (id, epoch, last_seq, last_at, last_link, head, waiting_since, closed_at, opened_at)"
+        " values (:id, :epoch, :last_seq, :last_at, :last_link, :head, :waiting_since, :closed_at, :opened_at)",
         **_values(guard, thread),
         opened_at=thread.opened_at,
     )
@@ -60,7 +62,7 @@ async def save(tx: Transaction, guard: Guard, thread: Thread) -> None:
     """Write where a thread stands now."""
     await tx.run(
         "update threads set epoch = :epoch, last_seq = :last_seq, last_at = :last_at, last_link = :last_link, head = :head,"
-        " waiting_since = :waiting_since where id = :id",
+        " waiting_since = :waiting_since, closed_at = :closed_at where id = :id",
         **_values(guard, thread),
     )
 
@@ -73,6 +75,7 @@ def _values(guard: Guard, thread: Thread) -> dict[str, Value]:
         "last_at": thread.last_at,
         "last_link": thread.last_link,
         "waiting_since": thread.waiting_since,
+        "closed_at": thread.closed_at,
     }
     return {**values, "head": guard.authenticate(*_proven(values))}
 
@@ -84,14 +87,33 @@ def _proven(row: Row) -> tuple[Part, ...]:
 GUARDED = (Guarded("threads", ("id",), "head", _proven, is_proof=True),)
 
 
+async def close(tx: Transaction, guard: Guard, id_: UUID, now: int) -> bool:
+    """Close a thread: nobody waits in it any more. False when it was closed already, or cannot be written to."""
+    thread = await find(tx, guard, id_)
+    if thread is None or not thread.is_sound or thread.closed_at is not None:
+        return False
+    await save(tx, guard, replace(thread, closed_at=now, waiting_since=None))
+    return True
+
+
+async def reopen(tx: Transaction, guard: Guard, id_: UUID, waiting_since: int | None) -> bool:
+    """Open a closed thread; False when it is not closed, or cannot be written to."""
+    thread = await find(tx, guard, id_)
+    if thread is None or not thread.is_sound or thread.closed_at is None:
+        return False
+    await save(tx, guard, replace(thread, closed_at=None, waiting_since=waiting_since))
+    return True
+
+
 async def save_all(tx: Transaction, guard: Guard, changed: Iterable[Thread]) -> None:
     """Write where many threads stand now, in one statement."""
-    columns = ("id", "epoch", "last_seq", "last_at", "last_link", "head", "waiting_since")
+    columns = ("id", "epoch", "last_seq", "last_at", "last_link", "head", "waiting_since", "closed_at")
     rows = [(*(values[name] for name in columns), thread.opened_at) for thread in changed for values in [_values(guard, thread)]]
     await tx.run_rows(
-        "insert into threads (id, epoch, last_seq, last_at, last_link, head, waiting_since, opened_at) values :rows"
+        "insert into threads (id, epoch, last_seq, last_at, last_link, head, waiting_since, closed_at, opened_at) values :rows"
         " on conflict (id) do update set epoch = excluded.epoch, last_seq = excluded.last_seq, last_at = excluded.last_at,"
-        " last_link = excluded.last_link, head = excluded.head, waiting_since = excluded.waiting_since",
+        " last_link = excluded.last_link, head = excluded.head, waiting_since = excluded.waiting_since,"
+        " closed_at = excluded.closed_at",
         rows,
     )
 
@@ -118,6 +140,7 @@ def _thread(guard: Guard, row: Row) -> Thread:
         row["waiting_since"],
         row["opened_at"],
         is_sound=_is_sound(guard, row),
+        closed_at=row["closed_at"],
     )
 
 

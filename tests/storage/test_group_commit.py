@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.ids import new_id
-from storage import check, group_commit
+from storage import check, group_commit, threads
 from storage.errors import Stalled
 from storage.group_commit import GroupCommit, Item, Marked, MarkRead, Outcome, Post, Posted, Refusal
 from tests.cast import MINUTE, House, Person, StoppedClock, open_house
@@ -256,6 +256,36 @@ async def test_no_more_wait_than_the_queue_holds(house: House, thread: UUID, mon
         house.commits.put(mark, lambda _: None)
 
 
+async def test_a_message_opens_a_closed_thread(house: House, thread: UUID) -> None:
+    await close(house, thread)
+    await house.post(house.lea, thread)
+    assert (await house.thread(thread)).closed_at is None
+
+
+async def test_a_mark_leaves_a_closed_thread_closed(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+    await house.post(house.claire, thread)
+    await close(house, thread)
+    await house.mark(house.lea, thread, 1)
+    assert (await house.thread(thread)).closed_at == stopped_clock()
+
+
+async def test_the_service_leaves_a_closed_thread_closed(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+    """A lesson that comes by itself is nobody taking the conversation up again."""
+    await close(house, thread)
+    post = await house.sealed(house.lea, thread, "…")
+    await house.commits.commit(replace(post, waits=None))
+    assert (await house.thread(thread)).closed_at == stopped_clock()
+
+
+async def test_a_message_sent_again_leaves_a_closed_thread_closed(house: House, thread: UUID) -> None:
+    """A browser that never heard of its first answer repeats itself: nothing new was said."""
+    post = await house.sealed(house.lea, thread, "Merci, au revoir")
+    await together(house, [post])
+    await close(house, thread)
+    await together(house, [post])
+    assert (await house.thread(thread)).closed_at is not None
+
+
 async def test_a_long_queue_goes_in_several_groups(house: House, thread: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_commit, "LARGEST_GROUP", 2)
     posts = [await house.sealed(house.lea, thread, "Bonjour") for _ in range(5)]
@@ -287,6 +317,7 @@ class ModelThread:
     messages: list[tuple[UUID, UUID]] = field(default_factory=list)
     read: dict[UUID, int] = field(default_factory=dict)
     waiting_since: int | None = None
+    closed_at: int | None = None
 
     def take(self, item: Item, now: int) -> tuple[int, bool] | Refusal:
         if item.epoch != self.epoch:
@@ -300,6 +331,7 @@ class ModelThread:
         self.messages.append((post.id, post.author))
         self.read[post.author] = len(self.messages)
         self.waiting_since = (self.waiting_since or now) if post.waits else None
+        self.closed_at = None
         return len(self.messages), True
 
     def _take_mark(self, mark: MarkRead) -> tuple[int, bool] | Refusal:
@@ -325,13 +357,15 @@ def plain(outcome: Outcome) -> tuple[int, bool] | Refusal:
     return (outcome.seq, outcome.has_moved) if isinstance(outcome, Marked) else outcome
 
 
-@given(groups, st.integers(0, 5))
+@given(groups, st.integers(0, 5), st.sets(st.integers(0, 5)))
 @settings(max_examples=25, deadline=None)
-def test_any_sequence_is_that_of_a_list(sequence: list[list[tuple[int, int, int, int, int]]], leave_at: int) -> None:
-    asyncio.run(play(sequence, leave_at))
+def test_any_sequence_is_that_of_a_list(
+    sequence: list[list[tuple[int, int, int, int, int]]], leave_at: int, close_at: set[int]
+) -> None:
+    asyncio.run(play(sequence, leave_at, close_at))
 
 
-async def play(sequence: list[list[tuple[int, int, int, int, int]]], leave_at: int) -> None:
+async def play(sequence: list[list[tuple[int, int, int, int, int]]], leave_at: int, close_at: set[int]) -> None:
     clock = StoppedClock()
     with TemporaryDirectory() as folder:
         async with open_house(Path(folder), clock) as house:
@@ -342,6 +376,9 @@ async def play(sequence: list[list[tuple[int, int, int, int, int]]], leave_at: i
             for number, group in enumerate(sequence):
                 if number == leave_at:
                     await somebody_leaves(house, models[0])
+                if number in close_at:
+                    await close(house, models[1].id)
+                    models[1].closed_at, models[1].waiting_since = models[1].closed_at or clock(), None
                 items = [item_of(models[which], *step) for which, *step in group]
                 expected = [models[which].take(item, clock()) for (which, *_), item in zip(group, items, strict=True)]
                 assert [plain(outcome) for outcome in await together(house, list(items))] == expected
@@ -361,6 +398,12 @@ async def somebody_leaves(house: House, thread: ModelThread) -> None:
     await house.leave(thread.id, gone)
     thread.read.pop(gone.id)
     thread.epoch += 1
+
+
+async def close(house: House, thread: UUID) -> None:
+    """The staff ends the conversation."""
+    store = house.store
+    await store.database.write(lambda tx: threads.close(tx, store.guard, thread, store.clock()))
 
 
 def item_of(thread: ModelThread, who: int, what: int, which: int, age: int) -> Item:
@@ -384,6 +427,7 @@ async def compare(house: House, models: list[ModelThread]) -> None:
         assert all(row.is_linked for row in rows)
         stands = await house.thread(each.id)
         assert (stands.last_seq, stands.waiting_since) == (len(each.messages), each.waiting_since)
+        assert stands.closed_at == each.closed_at
         assert {one.id: await house.read_seq(each.id, one) for one in each.people} == each.read
     assert await owed(house) == models[0].owed() | models[1].owed()
     assert await check.check_all(house.store) == []

@@ -175,3 +175,45 @@ async def test_who_has_left_has_no_mark(house: House) -> None:
     await house.store.database.write(lambda tx: threads.part(tx, thread.id, house.lea.id))
     assert await house.read_seq(thread.id, house.lea) is None
     assert not await house.store.database.write(lambda tx: threads.mark(tx, thread.id, house.lea.id, 1))
+
+
+async def close(house: House, thread: Thread, now: int) -> bool:
+    guard = house.store.guard
+    return await house.store.database.write(lambda tx: threads.close(tx, guard, thread.id, now))
+
+
+async def reopen(house: House, thread: Thread, waiting_since: int | None) -> bool:
+    guard = house.store.guard
+    return await house.store.database.write(lambda tx: threads.reopen(tx, guard, thread.id, waiting_since))
+
+
+async def test_nobody_waits_in_a_closed_thread(house: House) -> None:
+    thread = standing(5, waiting_since=5)
+    await keep(house, [thread], house.claire)
+    assert await close(house, thread, 7)
+    assert await page(house, house.claire, Order.WAITING) == [replace(thread, closed_at=7, waiting_since=None)]
+
+
+async def test_a_closed_thread_keeps_its_first_time(house: House) -> None:
+    thread = standing(5)
+    await keep(house, [thread], house.claire)
+    assert (await close(house, thread, 7), await close(house, thread, 9)) == (True, False)
+    assert (await house.thread(thread.id)).closed_at == 7
+
+
+async def test_reopening_brings_back_who_waits(house: House) -> None:
+    thread = standing(5, waiting_since=5)
+    await keep(house, [thread], house.claire)
+    assert not await reopen(house, thread, None)
+    await close(house, thread, 7)
+    assert await reopen(house, thread, 5)
+    assert await page(house, house.claire, Order.WAITING) == [thread]
+
+
+async def test_a_row_that_was_tampered_with_is_not_closed(house: House) -> None:
+    """Saving it anew would prove what the service never wrote."""
+    thread = standing(5)
+    await keep(house, [thread], house.claire)
+    await house.spoil("update threads set last_seq = 3")
+    assert not await close(house, thread, 7)
+    assert not (await house.thread(thread.id)).is_sound
