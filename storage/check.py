@@ -29,8 +29,8 @@ ORPHANS = {
     "pending notices without an unread message": "select count(*) as count from pending_notices n"
     " join threads t on t.id = n.thread left join participants p on p.thread = n.thread and p.account = n.account"
     " where coalesce(n.told_seq, 0) > t.last_seq or coalesce(p.read_seq, 0) >= t.last_seq",
-    "sessions or keyholes of no account": "select count(*) as count from"
-    " (select account from sessions union all select account from keyholes) s"
+    "sessions, keyholes or preferences of no account": "select count(*) as count from"
+    " (select account from sessions union all select account from keyholes union all select account from preferences) s"
     " where not exists (select 1 from accounts a where a.id = s.account)",
     "letters to no account": "select count(*) as count from letters l where not exists"
     " (select 1 from accounts a where a.id = l.account)",

@@ -10,10 +10,12 @@ from base64 import b32decode, b32encode
 from dataclasses import dataclass
 from uuid import UUID
 
+from storage.database import Row
 from storage.errors import Damaged
 from storage.guarding import Guard, Guarded
 from storage.primitives import (
     KEY_BYTES,
+    Part,
     argon2id,
     canonical,
     decrypt,
@@ -219,6 +221,11 @@ def _session_place(session: bytes, account: UUID, generation: int, expires_at: i
     return ("sessions", "body", session, account, generation, expires_at)
 
 
+def session_parts(row: Row) -> tuple[Part, ...]:
+    """The place of a session's keyhole, by its row."""
+    return _session_place(row["id"], UUID(bytes=row["account"]), row["generation"], row["expires_at"])
+
+
 GUARDED = (
     Guarded(
         "keyholes",
@@ -236,7 +243,7 @@ GUARDED = (
         "sessions",
         ("id",),
         "body",
-        lambda row: _session_place(row["id"], UUID(bytes=row["account"]), row["generation"], row["expires_at"]),
+        session_parts,
     ),
 )
 

@@ -151,6 +151,21 @@ async def free_leases(tx: Transaction) -> None:
     await tx.run("update letters set leased_until = null where leased_until is not null")
 
 
+async def refused_at(reader: Reader, account: UUID) -> int | None:
+    """When the last letter to an account was refused for good by the other side; None when it was not, or went out since."""
+    row = await reader.row(
+        "select state, ended_at from letters where account = :account and (state = 'sent' or state = 'refused'"
+        " and (reason like 'smtp %' or reason = 'address')) order by ended_at desc, written_at desc limit 1",
+        account=account.bytes,
+    )
+    return row["ended_at"] if row and row["state"] == State.REFUSED else None
+
+
+async def hold(tx: Transaction, letter: Claimed, due_at: int, reason: str) -> bool:
+    """A letter must not go out before ``due_at``: nothing was tried. False when it is no longer ours."""
+    return await _release(tx, letter, due_at, letter.attempts - 1, reason)
+
+
 async def counts(reader: Reader) -> dict[str, int]:
     """How many letters stand in each state."""
     rows = await reader.rows("select state, count(*) as how_many from letters group by state")

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from storage import accounts, house, keyholes, letters, rosters, seams, threads
+from storage import accounts, house, keyholes, letters, preferences, rosters, seams, sessions, threads
 from storage.database import Reader, Row, Transaction, Value
 from storage.errors import CannotOpen
 from storage.guarding import Guard, Guarded
@@ -22,6 +22,8 @@ COLUMNS: tuple[Guarded, ...] = (
     *accounts.GUARDED,
     *keyholes.GUARDED,
     *letters.GUARDED,
+    *preferences.GUARDED,
+    *sessions.GUARDED,
     *rosters.GUARDED,
     *threads.GUARDED,
     *seams.GUARDED,

@@ -1,14 +1,37 @@
-"""Sessions: who is signed in. A row is found by a hash of its cookie and opens with the cookie alone."""
+"""Sessions: who is signed in. A row is found by a hash of its cookie and opens with the cookie alone.
 
+Beside it stands, guarded, what its owner is told of it: the kind of device, and the day when it was last seen.
+"""
+
+import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
+import msgspec
+
 from storage.database import Reader, Row, Transaction
+from storage.errors import CannotOpen
+from storage.guarding import Guard, Guarded
+from storage.keyholes import session_parts
+from storage.primitives import Part, keyed_hash
+
+DAY_MS = timedelta(days=1) // timedelta(milliseconds=1)
+
+log = logging.getLogger("ailo.storage")
+
+
+class About(msgspec.Struct, frozen=True):
+    """What is kept of a session for its owner: "Firefox, Linux" (or nothing), and the start of a day in UTC, in ms since 1970."""
+
+    device: str
+    seen_at: int
 
 
 @dataclass(frozen=True, repr=False)
 class Session:
-    """A session's row. Times in ms since 1970."""
+    """A session's row. Times in ms since 1970. ``about`` is guarded; None in rows of before there was such a thing."""
 
     id: bytes
     account: UUID
@@ -17,14 +40,44 @@ class Session:
     body: bytes
     began_at: int
     expires_at: int
+    about: bytes | None = None
+
+
+@dataclass(frozen=True, repr=False)
+class Known:
+    """A session as its owner is told of it. ``device`` is empty where it is not known."""
+
+    id: bytes
+    began_at: int
+    seen_at: int
+    device: str
+
+    @property
+    def handle(self) -> UUID:
+        """Names it to its owner. A hash of the row's id, itself a hash of the cookie: nothing is found or opened by it."""
+        return UUID(bytes=keyed_hash(b"", b"ailo.handle.1", self.id, 16))
+
+
+def day_of(now: int) -> int:
+    """The start of the day in UTC."""
+    return now - now % DAY_MS
+
+
+def guard_about(guard: Guard, session: bytes, account: UUID, began_at: int, about: About) -> bytes:
+    """What is kept of a session for its owner."""
+    return guard.guard(msgspec.json.encode(about), *_about_place(session, account, began_at))
+
+
+def _about_place(session: bytes, account: UUID, began_at: int) -> tuple[Part, ...]:
+    return ("sessions", "about", session, account, began_at)
 
 
 async def begin(tx: Transaction, session: Session) -> None:
     """Keep a session; those that have ended go."""
     await tx.run("delete from sessions where expires_at <= :now", now=session.began_at)
     await tx.run(
-        "insert into sessions (id, account, generation, pepper, body, began_at, expires_at)"
-        " values (:id, :account, :generation, :pepper, :body, :began_at, :expires_at)",
+        "insert into sessions (id, account, generation, pepper, body, began_at, expires_at, about)"
+        " values (:id, :account, :generation, :pepper, :body, :began_at, :expires_at, :about)",
         id=session.id,
         account=session.account.bytes,
         generation=session.generation,
@@ -32,6 +85,7 @@ async def begin(tx: Transaction, session: Session) -> None:
         body=session.body,
         began_at=session.began_at,
         expires_at=session.expires_at,
+        about=session.about,
     )
 
 
@@ -59,6 +113,75 @@ async def find(reader: Reader, session: bytes, now: int) -> Session | None:
     return _session(row) if row else None
 
 
+# What their owner is told of them
+
+
+async def of_account(reader: Reader, guard: Guard, account: UUID, generation: int, now: int) -> list[Known]:
+    """The sessions that open an account, newest first. One that the service did not write opens nothing, and is left out."""
+    rows = await reader.rows(
+        "select * from sessions where account = :account and generation = :generation and expires_at > :now"
+        " order by began_at desc, id",
+        account=account.bytes, generation=generation, now=now,
+    )  # fmt: skip
+    return [_known(guard, row) for row in rows if _opens(guard, row)]
+
+
+def _opens(guard: Guard, row: Row) -> bool:
+    try:
+        guard.unguard(row["body"], *session_parts(row))
+    except (CannotOpen, TypeError, ValueError):
+        log.error("alert: a session of %s is not as the service wrote it", UUID(bytes=row["account"]))
+        return False
+    return True
+
+
+def _known(guard: Guard, row: Row) -> Known:
+    about = _about(guard, _session(row))
+    return Known(row["id"], row["began_at"], about.seen_at, about.device)
+
+
+def _about(guard: Guard, session: Session) -> About:
+    """What is kept of a session. Where it was tampered with the session is told all the same: it opens the account."""
+    usual = About("", day_of(session.began_at))
+    if session.about is None:
+        return usual
+    try:
+        raw = guard.unguard(session.about, *_about_place(session.id, session.account, session.began_at))
+        return msgspec.json.decode(raw, type=About)
+    except (CannotOpen, msgspec.DecodeError, TypeError):
+        log.error("alert: what is kept of a session of %s is not as the service wrote it", session.account)
+        return usual
+
+
+async def see(tx: Transaction, guard: Guard, seen: Iterable[bytes], now: int) -> None:
+    """These sessions were seen today. One that is known to have been is not written again."""
+    for id_ in seen:
+        session = await find(tx, id_, now)
+        about = _about(guard, session) if session else None
+        if session is None or about is None or (session.about is not None and about.seen_at >= day_of(now)):
+            continue
+        body = guard_about(guard, id_, session.account, session.began_at, About(about.device, day_of(now)))
+        await tx.run("update sessions set about = :about where id = :id", about=body, id=id_)
+
+
 def _session(row: Row) -> Session:
-    account = UUID(bytes=row["account"])
-    return Session(row["id"], account, row["generation"], row["pepper"], row["body"], row["began_at"], row["expires_at"])
+    return Session(
+        row["id"],
+        UUID(bytes=row["account"]),
+        row["generation"],
+        row["pepper"],
+        row["body"],
+        row["began_at"],
+        row["expires_at"],
+        row["about"],
+    )
+
+
+GUARDED = (
+    Guarded(
+        "sessions",
+        ("id",),
+        "about",
+        lambda row: _about_place(row["id"], UUID(bytes=row["account"]), row["began_at"]),
+    ),
+)

@@ -175,6 +175,8 @@ LEA_ID, CLAIRE_ID, THREAD, MESSAGE, LETTER = (some_id(name) for name in ("Léa",
 THE_SERVICE, THE_OFFICER = UUID(int=0), UUID(int=1)
 AT, EXPIRES_AT = 1_795_424_400_000, 1_798_016_400_000
 PASSWORD, ADDRESS, TEXT = "Re\u0301sume\u0301 de l’e\u0301te\u0301", " LÉA@Ailo.test ", "Bonjour Claire, merci. ☀️"
+PREFERENCES = b'{"enter_sends":true,"single_keys":false,"letters":{"replies":true,"quiet_from":1260,"quiet_to":420}}'
+ABOUT = b'{"device":"Firefox, Linux","seen_at":1795392000000}'
 KEYRING_FILE = b'{"format": "ailo root keyring 1"}'
 
 
@@ -219,6 +221,7 @@ def _guarded() -> dict[str, bytes]:
         "guarded value": guarded("léa@ailo.test".encode(), "nonce 1", "accounts", "email", LEA_ID),
         "guarded facts of a letter": guarded(b'{"thread": "x"}', "nonce 2", "letters", "facts", LETTER),
         "guarded fact of the house": guarded(public_key(OFFICER), "nonce 3", "house", "body", "officer"),
+        "guarded preferences": guarded(PREFERENCES, "nonce 17", "preferences", "body", LEA_ID),
         "address index": blake2b(INDEX, b"ailo.address.1", "léa@ailo.test".encode()),
         "known device": fixed("device", 16) + proof("device", LEA_ID, fixed("device", 16)),
     }
@@ -232,6 +235,10 @@ def _accounts() -> dict[str, bytes]:
         "note": encrypted(
             blake2b(LEA, b"ailo.notes.1", b""), padded(TEXT.encode()), canonical(b"ailo.note.1", LEA_ID, THREAD, 1),
             fixed("nonce 4", 24),
+        ),
+        "replies": encrypted(
+            blake2b(LEA, b"ailo.replies.1", b""), padded(TEXT.encode()), canonical(b"ailo.replies.1", LEA_ID, 1, 3),
+            fixed("nonce of the replies", 24),
         ),
     }  # fmt: skip
 
@@ -256,6 +263,8 @@ def _ways_in() -> dict[str, bytes]:
         "recovery keyhole": guarded(by_code, "nonce 9", *place, "recovery", 0, 1),
         "pepper id": key_id(PEPPER),
         "session id": session,
+        "session handle": blake2b(b"", b"ailo.handle.1", session, 16),
+        "guarded facts of a session": guarded(ABOUT, "nonce 18", "sessions", "about", session, LEA_ID, AT),
         "session keyhole": guarded(by_cookie, "nonce 10", "sessions", "body", session, LEA_ID, 1, EXPIRES_AT),
     }
 

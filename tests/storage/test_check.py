@@ -115,8 +115,9 @@ ORPHANS = [
      "1 pending notices of no thread or account"),
     ("insert into epochs select thread, 3, roster, proof from epochs where thread = :id and number = 2",
      "1 epochs of no thread, or beyond its latest"),
-    ("insert into sessions values (zeroblob(16), :other, 1, zeroblob(8), zeroblob(8), 0, 0)",
-     "1 sessions or keyholes of no account"),
+    ("insert into sessions values (zeroblob(16), :other, 1, zeroblob(8), zeroblob(8), 0, 0, null)",
+     "1 sessions, keyholes or preferences of no account"),
+    ("insert into preferences values (:other, zeroblob(8))", "1 sessions, keyholes or preferences of no account"),
     ("insert into messages select :other, seq, id, epoch, author, kind, at, body, link from messages where seq = 1",
      "1 messages of no thread"),
 ]  # fmt: skip

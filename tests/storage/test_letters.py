@@ -148,3 +148,54 @@ async def test_who_has_lost_the_lease_puts_nothing_back(store: Store, lea: UUID,
     await claimed(store)
     assert not await store.database.write(lambda tx: letters.put_back(tx, late, clock() + 50, "why"))
     assert await claim(store) is None
+
+
+# What the owner of an address is told
+
+
+async def end_one(store: Store, clock: Clock, account: UUID, state: State, reason: str | None = None) -> int:
+    """A letter to somebody ends; when."""
+    clock.advance(1)
+    letter = await write(store, account)
+    now = store.clock()
+    await store.database.write(lambda tx: letters.finish(tx, letter, state, now, reason))
+    return now
+
+
+async def refused_at(store: Store, account: UUID) -> int | None:
+    return await store.database.read(lambda reader: letters.refused_at(reader, account))
+
+
+@pytest.mark.parametrize("reason", ["smtp 550", "smtp 552", "address"])
+async def test_a_refusal_for_good_is_told_until_a_letter_goes_out(store: Store, clock: Clock, lea: UUID, reason: str) -> None:
+    assert await refused_at(store, lea) is None
+    await end_one(store, clock, lea, State.SENT)
+    at = await end_one(store, clock, lea, State.REFUSED, reason)
+    assert await refused_at(store, lea) == at
+    await end_one(store, clock, lea, State.DROPPED, "read meanwhile")
+    await write(store, lea)
+    assert await refused_at(store, lea) == at
+    await end_one(store, clock, lea, State.SENT)
+    assert await refused_at(store, lea) is None
+
+
+@pytest.mark.parametrize("reason", ["damaged", "unknown kind"])
+async def test_a_fault_of_ours_is_no_refusal(store: Store, clock: Clock, lea: UUID, reason: str) -> None:
+    await end_one(store, clock, lea, State.REFUSED, reason)
+    assert await refused_at(store, lea) is None
+
+
+async def test_a_refusal_is_told_to_nobody_else(store: Store, clock: Clock, lea: UUID) -> None:
+    karim = await Cast(store).add("karim@ailo.test", "Karim")
+    await end_one(store, clock, lea, State.REFUSED, "smtp 550")
+    assert await refused_at(store, karim) is None
+
+
+async def test_a_letter_that_is_held_was_not_tried(store: Store, clock: Clock, lea: UUID) -> None:
+    await write(store, lea)
+    letter = await claimed(store)
+    until = store.clock() + 500
+    assert await store.database.write(lambda tx: letters.hold(tx, letter, until, "quiet hours"))
+    assert await claim(store) is None
+    clock.advance(500)
+    assert (await claimed(store)).attempts == 1

@@ -3,6 +3,7 @@
 import json
 from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -11,6 +12,7 @@ import pytest
 from chat import officer_sheet
 from storage import (
     accounts,
+    canned_replies,
     epochs,
     house,
     keyholes,
@@ -20,10 +22,12 @@ from storage import (
     messages,
     notes,
     officer,
+    preferences,
     primitives,
     rosters,
     sealing,
     seams,
+    sessions,
     threads,
 )
 from storage.epochs import EpochSecret, Roster
@@ -31,7 +35,9 @@ from storage.errors import CannotOpen
 from storage.guarding import Guard
 from storage.keyholes import AccountKey, Cookie, Opening
 from storage.keyring import Keyring, RootKey
+from storage.preferences import Letters, Preferences
 from storage.sealing import Fact, Place
+from storage.sessions import About, Known, Session
 from tests.storage import second
 from tests.storage.second import AT, CLAIRE_ID, EXPIRES_AT, LEA_ID, MESSAGE, PASSWORD, ROOT, TEXT, THE_SERVICE, THREAD
 
@@ -46,6 +52,8 @@ EPOCH = EpochSecret(second.SECRET)
 PLACE = Place(THREAD, 2, MESSAGE, LEA_ID, "text")
 LESSON = Place(THREAD, 2, MESSAGE, THE_SERVICE, "lesson")
 ACCOUNT = {"id": LEA_ID.bytes, "role": "member", "status": "active", "generation": 1, "public_key": LEA}
+SESSION = Session(VECTORS["session id"], LEA_ID, 1, b"", b"", AT, EXPIRES_AT)
+REPLIES = {"account": LEA_ID.bytes, "generation": 1, "version": 3}
 NOTE = {"account": LEA_ID.bytes, "thread": THREAD.bytes, "generation": 1}
 
 
@@ -129,6 +137,10 @@ OPENED: dict[str, tuple[Callable[[], object], object]] = {
         lambda: GUARD.unguard(VECTORS["guarded fact of the house"], *house._place("officer")),
         OFFICER,
     ),
+    "guarded preferences": (
+        lambda: preferences._decoded(GUARD.unguard(VECTORS["guarded preferences"], *preferences._place(LEA_ID))),
+        Preferences(enter_sends=True, single_keys=False, letters=Letters(quiet_from=21 * 60, quiet_to=7 * 60)),
+    ),
     "address index": (lambda: GUARD.address_index(second.ADDRESS), VECTORS["address index"]),
     "known device": (
         lambda: GUARD.check(VECTORS["known device"][16:], "device", LEA_ID, VECTORS["known device"][:16]),
@@ -137,6 +149,7 @@ OPENED: dict[str, tuple[Callable[[], object], object]] = {
     "public key": (lambda: primitives.public_key_of(second.LEA), VECTORS["public key"]),
     "proof of an account": (lambda: proven("proof of an account", *accounts._proven(ACCOUNT)), True),
     "draft key": (LEA_KEY.draft_key, VECTORS["draft key"]),
+    "replies": (lambda: canned_replies._opened(LEA_KEY, {**REPLIES, "body": VECTORS["replies"]}), TEXT),
     "note": (lambda: notes._opened(LEA_KEY, {**NOTE, "body": VECTORS["note"]}), TEXT),
     "stretched password": (stretched, VECTORS["stretched password"]),
     "password keyhole": (password, LEA_KEY),
@@ -147,6 +160,11 @@ OPENED: dict[str, tuple[Callable[[], object], object]] = {
     ),
     "pepper id": (lambda: primitives.key_id(second.PEPPER), VECTORS["pepper id"]),
     "session id": (lambda: Cookie(second.COOKIE).session, VECTORS["session id"]),
+    "session handle": (lambda: Known(VECTORS["session id"], 0, 0, "").handle.bytes, VECTORS["session handle"]),
+    "guarded facts of a session": (
+        lambda: sessions._about(GUARD, replace(SESSION, about=VECTORS["guarded facts of a session"])),
+        About("Firefox, Linux", AT - AT % 86_400_000),
+    ),
     "session keyhole": (
         lambda: keyholes.open_session(
             GUARD, Cookie(second.COOKIE), second.PEPPER, VECTORS["session keyhole"], OPENING, EXPIRES_AT

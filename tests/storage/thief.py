@@ -34,7 +34,7 @@ class Lock:
 
 @dataclass
 class Thief:
-    """What was stolen, and what it gave. ``opened`` holds plaintexts by kind: message, grant, keyhole, note, guarded."""
+    """What was stolen, and what it gave. ``opened`` holds plaintexts by kind: message, grant, keyhole, note, replies, guarded."""
 
     data: Path
     keyring: Keyring | None = None
@@ -78,6 +78,9 @@ class Thief:
         for row in self.rows("notes"):
             where = canonical(b"ailo.note.1", _id(row["account"]), _id(row["thread"]), row["generation"])
             yield Lock("note", row["body"], where)
+        for row in self.rows("canned_replies"):
+            where = canonical(b"ailo.replies.1", _id(row["account"]), row["generation"], row["version"])
+            yield Lock("replies", row["body"], where)
         yield from self._keyholes()
         for value, parts in self._guarded():
             yield Lock("guarded", value, canonical(b"ailo.guarded.1", *parts))
@@ -86,7 +89,7 @@ class Thief:
         """What is wrapped in the keyholes, once their guard is off."""
         owners = {row["id"]: row for row in self.rows("accounts")}
         for value, place in self._guarded():
-            if place[0] not in {"keyholes", "sessions"}:
+            if place[0] not in {"keyholes", "sessions"} or place[1] != "body":
                 continue
             owner = owners[place[2].bytes if place[0] == "keyholes" else place[3].bytes]  # type: ignore[union-attr]
             inner = self._unguarded(value, place)
@@ -105,6 +108,10 @@ class Thief:
             yield row["body"], place
         for row in self.rows("sessions"):
             yield row["body"], ("sessions", "body", row["id"], _id(row["account"]), row["generation"], row["expires_at"])
+            if row["about"]:
+                yield row["about"], ("sessions", "about", row["id"], _id(row["account"]), row["began_at"])
+        for row in self.rows("preferences"):
+            yield row["body"], ("preferences", "body", _id(row["account"]))
         for row in self.rows("letters"):
             yield row["facts"], ("letters", "facts", _id(row["id"]))
         for row in self.rows("house"):
@@ -177,6 +184,8 @@ def _opened(lock: Lock, keys: Iterable[bytes]) -> Iterator[bytes]:
         candidates = [key, EpochSecret(key).message_key().key] if lock.what == "message" else [key]
         if lock.what == "note":
             candidates.append(keyed_hash(key, b"ailo.notes.1"))
+        if lock.what == "replies":
+            candidates.append(keyed_hash(key, b"ailo.replies.1"))
         if lock.ends:
             candidates = [_shared(key, end) for end in lock.ends]
         for candidate in candidates:

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from chat.ids import new_id
-from storage import letters, messages, sessions, threads
+from storage import letters, messages, preferences, sessions, threads
 from storage.check import check_all
 from storage.database import Database, Reader, Transaction
 from storage.group_commit import GroupCommit
@@ -19,10 +19,11 @@ from storage.keyholes import Cookie, guard_session
 from storage.keyring import write_private
 from storage.letters import Letter
 from storage.messages import SealedMessage
+from storage.preferences import Preferences
 from storage.reguarding import COLUMNS
 from storage.rotation import Rotation
 from storage.sealing import link
-from storage.sessions import Session
+from storage.sessions import About, Session, guard_about
 from storage.store import Clock, Store, open_store
 from tests.cast import DAY, House, Person, settings_in
 
@@ -46,7 +47,9 @@ async def _write_more(tx: Transaction, house: House) -> None:
     await letters.write(tx, store.guard, letter, now)
     cookie, (name, pepper) = Cookie(b"c" * 32), store.peppers.current(now)
     body = guard_session(store.guard, cookie, pepper, house.lea.key, now + DAY)
-    await sessions.begin(tx, Session(cookie.session, house.lea.id, 1, name, body, now, now + DAY))
+    about = guard_about(store.guard, cookie.session, house.lea.id, now, About("Firefox, Linux", now))
+    await sessions.begin(tx, Session(cookie.session, house.lea.id, 1, name, body, now, now + DAY, about))
+    await preferences.keep(tx, store.guard, house.lea.id, Preferences(enter_sends=True))
 
 
 async def add_by_service(house: House, thread: UUID, *, misplaced: bool = False) -> SealedMessage:
