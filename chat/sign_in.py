@@ -193,7 +193,7 @@ class SignIns:
         """
         store, cookie = self._store, Cookie.fresh()
         now = store.clock()
-        pepper_id, pepper = store.peppers.current(now)
+        pepper_id, pepper = await asyncio.to_thread(store.peppers.current, now)
         body = keyholes.guard_session(store.guard, cookie, pepper, key, now + SESSION_MS)
         session = Session(cookie.session, account.id, key.generation, pepper_id, body, now, now + SESSION_MS)
 

@@ -3,6 +3,7 @@
 What is in it beside the database is the keyring's copy that the recovery officer alone can open (``keyring_copy``).
 """
 
+import asyncio
 import errno
 import os
 from pathlib import Path
@@ -18,11 +19,11 @@ async def copy(store: Store, folder: Path) -> Path:
     Raises FileExistsError when it holds one already, OSError or Stalled when it cannot be written.
     """
     final = folder / store.settings.database.name
-    fresh = _made_ready(final)
+    fresh = await asyncio.to_thread(_made_ready, final)
     async with store.keys_change:  # so that the copy of the keyring has every key of this database
         await store.database.copy_to(str(fresh))
-        _copy_keyring(store, folder)
-    _finish(fresh, final)
+        await asyncio.to_thread(_copy_keyring, store, folder)
+    await asyncio.to_thread(_finish, fresh, final)  # where the sync of a large file holds nobody up
     return final
 
 

@@ -5,6 +5,7 @@ an old backup open nothing, not even with their cookies.
 """
 
 import json
+import threading
 from base64 import b64decode, b64encode
 from pathlib import Path
 
@@ -22,9 +23,17 @@ class Peppers:
         self._path = path
         self._kept_ms = kept_ms
         self._by_id: dict[bytes, tuple[int, bytes]] = _read(path)
+        self._one_at_a_time = threading.Lock()
 
     def current(self, now: int) -> tuple[bytes, bytes]:
-        """The id and the bytes of this week's pepper, which is on the disk before it is used."""
+        """The id and the bytes of this week's pepper, which is on the disk before it is used: once a week it waits for that.
+
+        May be called in any thread; two who need the week's first get the same.
+        """
+        with self._one_at_a_time:
+            return self._current(now)
+
+    def _current(self, now: int) -> tuple[bytes, bytes]:
         of_this_week = {made_at: id_ for id_, (made_at, _) in self._by_id.items() if 0 <= now - made_at < WEEK_MS}
         if not of_this_week:
             return self._add(now)

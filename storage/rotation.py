@@ -77,8 +77,8 @@ class Rotation:
             is_turned = await self.is_finished()
             if is_turned:
                 fresh = keyring.with_fresh_key(self._file())
-                keyring_copy.write(self._store.settings, self._store.officer, fresh)
-                self._use(fresh)
+                await self._copy(fresh)
+                await self._use(fresh)
                 self._turned_at = time.monotonic()
         self._wanted.set()
         return is_turned
@@ -96,8 +96,8 @@ class Rotation:
                     f"This key still keeps {uses.total()} values: let `ailo keys rotate` finish, and see `ailo keys status`."
                 )
             without = keyring.without_key(self._file(), name)
-            self._use(without)
-            keyring_copy.write(self._store.settings, self._store.officer, without)
+            await self._use(without)
+            await self._copy(without)
 
     def _file(self) -> bytes:
         """The keyring's file, which must still be the one that is in use."""
@@ -108,12 +108,15 @@ class Rotation:
             raise KeyringRefused(f"The keyring {path} is not the one in use: put that back, or start again with this one.")
         return raw
 
-    def _use(self, content: bytes) -> None:
+    async def _use(self, content: bytes) -> None:
         """On the disk first: what is guarded with a key must never outlive it."""
         path = self._store.settings.keys
         fresh = keyring.parse(content, path)
-        write_private(path, content, replace=True)
+        await asyncio.to_thread(write_private, path, content, replace=True)
         self._store.guard.turn_to(fresh)
+
+    async def _copy(self, content: bytes) -> None:
+        await asyncio.to_thread(keyring_copy.write, self._store.settings, self._store.officer, content)
 
     # Bringing everything to the newest key
 
