@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from storage import accounts, chain, house, rosters, sessions, threads
+from storage import accounts, canned_replies, chain, house, rosters, sessions, threads
 from storage.accounts import Account, Keyhole
 from storage.database import Reader, Transaction
 from storage.epochs import THE_OFFICER, Roster
@@ -115,9 +115,10 @@ def _check_roster(last: Roster, roster: Roster, officer: bytes, key: AccountKey 
 
 
 async def _turn(tx: Transaction, store: Store, account: Account, key: AccountKey, keyhole: Keyhole) -> None:
-    """The account's private notes, sealed to the key that nobody has any more, go: even the officer cannot read them."""
+    """What the account sealed to the key that nobody has any more goes, notes and replies: even the officer cannot read it."""
     await accounts.turn_to_key(tx, store.guard, account, key)
     await accounts.keep_keyhole(tx, account.id, "password", keyhole, store.clock())
     await accounts.drop_keyhole(tx, account.id, "recovery")
     await sessions.end_all(tx, account.id)
     await tx.run("delete from notes where account = :account", account=account.id.bytes)
+    await canned_replies.forget(tx, account.id)

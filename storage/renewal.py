@@ -10,7 +10,7 @@ import logging
 from dataclasses import replace
 from uuid import UUID
 
-from storage import accounts, chain, notes, rosters, sessions, threads
+from storage import accounts, canned_replies, chain, notes, rosters, sessions, threads
 from storage.accounts import Account, Keyhole
 from storage.database import Transaction
 from storage.epochs import Roster, Seat, grant
@@ -40,6 +40,7 @@ async def renew(
     await check_current(tx, guard, old)
     changes = [await _renew_in(tx, guard, id_, old, new, now) for id_ in await threads.ids_of(tx, account.id)]
     await notes.turn_to_key(tx, old, new)
+    await canned_replies.turn_to_key(tx, old, new)
     await accounts.turn_to_key(tx, guard, account, new)
     await accounts.keep_keyhole(tx, account.id, "password", password, now)
     await accounts.drop_keyhole(tx, account.id, "recovery")

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from chat.ids import new_id
-from storage import accounts, notes, sessions
+from storage import accounts, canned_replies, notes, sessions
 from storage.keyholes import Cookie, guard_session
 from storage.sessions import Session
 from tests.cast import DAY, House, Person, StoppedClock
@@ -248,3 +248,41 @@ async def test_a_note_opens_to_no_old_key_after_a_renewal(scene: Scene) -> None:
     thief = scene.steal()
     thief.loot, thief.passwords = {old.key.private_key}, [old.password]
     assert notes_of(thief) == set()
+
+
+# Canned replies
+
+
+async def with_replies(scene: Scene) -> Thief:
+    claire = scene.house.claire
+    kept = canned_replies.Kept(1, "merci de votre confiance")
+    await scene.house.store.database.write(lambda tx: canned_replies.write(tx, claire.key, kept, 0))
+    return scene.steal()
+
+
+def replies_of(thief: Thief) -> set[bytes]:
+    return {plain.rstrip(b"\0")[:-1] for plain in thief.try_everything().opened.get("replies", set())}
+
+
+async def test_replies_open_to_their_author(scene: Scene) -> None:
+    thief = await with_replies(scene)
+    thief.passwords = [scene.house.claire.password]
+    assert replies_of(thief) == {b"merci de votre confiance"}
+
+
+async def test_replies_open_to_nobody_else_not_even_the_officer(scene: Scene) -> None:
+    """Nor to the root key, which the thief holds: it guards nothing of them."""
+    thief, house = await with_replies(scene), scene.house
+    thief.passwords = [house.lea.password, house.sam.password, house.nora.password]
+    thief.loot = {house.officer.private_key}
+    assert replies_of(thief) == set()
+    assert thief.messages == {"un", "deux"}
+
+
+async def test_replies_open_to_no_old_key_after_a_renewal(scene: Scene) -> None:
+    await with_replies(scene)
+    old = scene.house.claire
+    await renew(scene.house, old)
+    thief = scene.steal()
+    thief.loot, thief.passwords = {old.key.private_key}, [old.password]
+    assert replies_of(thief) == set()

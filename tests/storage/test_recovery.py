@@ -17,7 +17,10 @@ from storage.recovery import NewKey
 from tests.cast import House, Person
 from tests.storage.deeds import Killed, all_rows, begin_own, bring_in, keyhole_of, killed_after, officers_texts, with_new_key
 
-TABLES = ("accounts", "keyholes", "sessions", "epochs", "grants", "threads", "participants", "notes", "recoveries", "house")
+TABLES = (
+    "accounts", "keyholes", "sessions", "epochs", "grants", "threads", "participants", "notes", "canned_replies", "recoveries",
+    "house",
+)  # fmt: skip
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from storage import accounts, notes, renewal, rosters, sessions
+from storage import accounts, canned_replies, notes, renewal, rosters, sessions
 from storage.accounts import Account, Keyhole
 from storage.database import Transaction
 from storage.epochs import THE_OFFICER, open_grant
@@ -27,7 +27,10 @@ from tests.storage.deeds import (
     with_new_key,
 )
 
-TABLES = ("accounts", "keyholes", "sessions", "epochs", "grants", "threads", "participants", "notes", "renewals_due", "messages")
+TABLES = (
+    "accounts", "keyholes", "sessions", "epochs", "grants", "threads", "participants", "notes", "canned_replies", "renewals_due",
+    "messages",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -201,6 +204,7 @@ async def test_killed_at_any_statement_all_is_as_before(house: House, thread: UU
     await house.open_thread(house.lea, house.sam)
     await make_code(house, house.lea)
     await house.store.database.write(lambda tx: notes.write(tx, house.lea.key, thread, "à moi", 0))
+    await house.store.database.write(lambda tx: canned_replies.write(tx, house.lea.key, canned_replies.Kept(1, "[]"), 0))
     before, account, new = await state(house), await house.account(house.lea), with_new_key(house.lea)
     row, killed = keyhole_of(house, new), 0
     while True:
