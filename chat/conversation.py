@@ -179,7 +179,7 @@ class Conversation:
             stands, least = await self._access.readable(reader, who, thread)
             below = stands.last_seq + 1 if seq is None else seq
             rows = await messages.before(reader, self._store.guard, thread, below, limit, least)
-            found = [await self._opened(reader, who, row) for row in rows]
+            found = await self._all_opened(reader, who, rows)
             return [*found, _lost(stands)][-limit:] if below > stands.last_seq and _is_cut_off(stands, rows) else found
 
         return await self._store.database.read(read)
@@ -190,14 +190,31 @@ class Conversation:
         async def read(reader: Reader) -> tuple[list[Message], int]:
             stands, least = await self._access.readable(reader, who, thread)
             rows = await messages.after(reader, self._store.guard, thread, seq, limit, least)
-            return [await self._opened(reader, who, row) for row in rows], stands.last_seq
+            return await self._all_opened(reader, who, rows), stands.last_seq
 
         return await self._store.database.read(read)
 
     async def _opened(self, reader: Reader, who: Unlocked, row: SealedMessage) -> Message:
-        """Unseal a message. One that was tampered with is shown as broken, without a word of it, and raises the alarm."""
+        return (await self._all_opened(reader, who, [row]))[0]
+
+    async def _all_opened(self, reader: Reader, who: Unlocked, rows: list[SealedMessage]) -> list[Message]:
+        """Unseal messages of one thread. Their epochs are unlocked first, each once: the rest is done for every message."""
+        epochs: dict[int, OpenEpoch | None] = {}
+        for row in rows:
+            if row.is_linked and row.epoch not in epochs:
+                epochs[row.epoch] = await self._epoch(reader, who, row)
+        return [self._message(row, epochs.get(row.epoch) if row.is_linked else None) for row in rows]
+
+    async def _epoch(self, reader: Reader, who: Unlocked, row: SealedMessage) -> OpenEpoch | None:
         try:
-            text = await self._text(reader, who, row) if row.is_linked else None
+            return await who.epoch(reader, self._store.guard, row.thread, row.epoch)
+        except CannotOpen:
+            return None
+
+    def _message(self, row: SealedMessage, epoch: OpenEpoch | None) -> Message:
+        """One that was tampered with is shown as broken, without a word of it, and raises the alarm."""
+        try:
+            text = self._text(row, epoch) if epoch else None
         except CannotOpen:
             text = None
         if text is None:
@@ -205,13 +222,12 @@ class Conversation:
         kind = row.kind if text is not None else KIND_BROKEN
         return Message(row.id, row.thread, row.seq, row.author, kind, moment(row.at), text or "")
 
-    async def _text(self, reader: Reader, who: Unlocked, row: SealedMessage) -> str:
-        epoch = await who.epoch(reader, self._store.guard, row.thread, row.epoch)
+    def _text(self, row: SealedMessage, epoch: OpenEpoch) -> str:
         if row.kind == KIND_TEXT:
             # Nobody writes in an epoch that no participant gave: the service made its secret, and could have made the text.
-            if not epoch.roster.is_of_a_participant:
+            if not epoch.is_of_a_participant:
                 raise Damaged("a message stands in an epoch in which nobody writes")
-            return unseal(epoch.message_key, row.body, row.place)
+            return unseal(epoch.message_key, row.body, row)
         return service_posts.unsealed(self._store.guard, epoch.secret, row)
 
     # The list

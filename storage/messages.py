@@ -8,7 +8,7 @@ from storage import seams
 from storage.database import Reader, Row, Transaction, Value
 from storage.errors import Damaged
 from storage.guarding import Guard, Guarded
-from storage.sealing import Fact, Place, first_link, is_linked
+from storage.sealing import first_link, is_linked
 from storage.seams import Seam
 
 # The end of the year 9999, in ms since 1970: what no calendar shows.
@@ -32,14 +32,6 @@ class SealedMessage:
     body: bytes
     link: bytes
     is_linked: bool = True
-
-    @property
-    def place(self) -> Place:
-        return Place(self.thread, self.epoch, self.id, self.author, self.kind)
-
-    @property
-    def fact(self) -> Fact:
-        return Fact(self.seq, self.at, self.id, self.author, self.kind, self.epoch, self.body)
 
 
 async def add(tx: Transaction, message: SealedMessage) -> bool:
@@ -89,14 +81,14 @@ async def add_all(tx: Transaction, new: Sequence[SealedMessage]) -> bool:
 async def known(reader: Reader, ids: Iterable[UUID]) -> dict[tuple[UUID, UUID], SealedMessage]:
     """Those of many ids that there are already, by thread and id (their links are not checked)."""
     rows = await reader.rows_in("select * from messages where id in :values", [id_.bytes for id_ in ids])
-    found = [_message(row, is_linked=True) for row in rows]
+    found = [_message(row, UUID(bytes=row["thread"]), {}) for row in rows]
     return {(message.thread, message.id): message for message in found}
 
 
 async def by_id(reader: Reader, thread: UUID, id_: UUID) -> SealedMessage | None:
     """The message of a thread with this id (its link is not checked)."""
     row = await reader.row("select * from messages where id = :id and thread = :thread", id=id_.bytes, thread=thread.bytes)
-    return _message(row, is_linked=True) if row else None
+    return _message(row, thread, {}) if row else None
 
 
 async def before(reader: Reader, guard: Guard, thread: UUID, seq: int, limit: int, least: int = 1) -> list[SealedMessage]:
@@ -125,11 +117,12 @@ async def after(reader: Reader, guard: Guard, thread: UUID, seq: int, limit: int
 def _with_links(guard: Guard, thread: UUID, rows: Sequence[Row], first: int, seam: Seam | None) -> Iterator[SealedMessage]:
     """Check each row against the one before it. Number ``first`` must be there: it stands for all that came before."""
     keys = {key.id: key.linking for key in guard.keyring.by_id.values()}
+    authors: dict[object, UUID] = {}
     previous, expected = None, first
     for row in rows:
         if row["seq"] == 1:
             previous = first_link(thread)
-        message = _message(row, is_linked=True)
+        message = _message(row, thread, authors)
         sound = row["seq"] == expected and (previous is None or _is_linked(keys, previous, message))
         yield message if sound else replace(message, is_linked=False)
         previous, expected = row["link"], row["seq"] + 1
@@ -139,15 +132,18 @@ def _with_links(guard: Guard, thread: UUID, rows: Sequence[Row], first: int, sea
 
 def _is_linked(keys: dict[bytes, bytes], previous: bytes, message: SealedMessage) -> bool:
     try:
-        return is_linked(keys, previous, message.fact, message.link)
+        return is_linked(keys, previous, message, message.link)
     except Damaged:
         return False
 
 
-def _message(row: Row, *, is_linked: bool) -> SealedMessage:
+def _message(row: Row, thread: UUID, authors: dict[object, UUID]) -> SealedMessage:
+    """A row of this thread. ``authors`` remembers ids from one row to the next: to make one costs as much as to hash."""
+    raw = row["author"]
+    author = authors.get(raw) or authors.setdefault(raw, _id(raw))
     return SealedMessage(
-        UUID(bytes=row["thread"]), row["seq"], _id(row["id"]), row["epoch"], _id(row["author"]), str(row["kind"]),
-        _time(row["at"]), _bytes(row["body"]), _bytes(row["link"]), is_linked,
+        thread, row["seq"], _id(row["id"]), row["epoch"], author, str(row["kind"]),
+        _time(row["at"]), _bytes(row["body"]), _bytes(row["link"]),
     )  # fmt: skip
 
 

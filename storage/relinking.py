@@ -100,7 +100,7 @@ def _relinked(guard: Guard, chunk: list[SealedMessage], previous: bytes) -> list
     newest, relinked = guard.keyring.newest, []
     for message in chunk:
         kept = replace(message, body=_body(guard, message))
-        previous = link(newest.id, newest.linking, previous, kept.fact)
+        previous = link(newest.id, newest.linking, previous, kept)
         relinked.append(replace(kept, link=previous))
     return relinked
 

@@ -7,6 +7,7 @@ swapped or re-dated is seen.
 
 import struct
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 
 from storage.epochs import MessageKey
@@ -38,6 +39,40 @@ _LINKED = struct.Struct(">IQIQI16sI16sI")
 _LINKED_TAIL = struct.Struct(">IQI32s")
 
 
+class _Named(Protocol):
+    @property
+    def epoch(self) -> int: ...
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def author(self) -> UUID: ...
+
+    @property
+    def kind(self) -> str: ...
+
+
+class Placed(_Named, Protocol):
+    """What stands in one place: a ``Place``; and a message's row, so that nothing else is made of each that is read."""
+
+    @property
+    def thread(self) -> UUID: ...
+
+
+class Linked(_Named, Protocol):
+    """What a link covers of one message: a ``Fact``; and a message's row, as above."""
+
+    @property
+    def seq(self) -> int: ...
+
+    @property
+    def at(self) -> int: ...
+
+    @property
+    def body(self) -> bytes: ...
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a message belongs."""
@@ -49,13 +84,18 @@ class Place:
     kind: str
 
     def encoded(self) -> bytes:
-        """canonical("ailo.message.1", thread, epoch, id, author, kind). Raises Damaged where a row holds no such thing."""
-        try:
-            kind = self.kind.encode()
-            thread, id_, author = self.thread.bytes, self.id.bytes, self.author.bytes
-            return _PLACE.pack(14, b"ailo.message.1", 16, thread, 8, self.epoch, 16, id_, 16, author, len(kind)) + kind
-        except struct.error:
-            raise Damaged("a row holds what the service never writes there") from None
+        """As ``encoded_place``."""
+        return encoded_place(self)
+
+
+def encoded_place(it: Placed) -> bytes:
+    """canonical("ailo.message.1", thread, epoch, id, author, kind). Raises Damaged where a row holds no such thing."""
+    try:
+        kind = it.kind.encode()
+        thread, id_, author = it.thread.bytes, it.id.bytes, it.author.bytes
+        return _PLACE.pack(14, b"ailo.message.1", 16, thread, 8, it.epoch, 16, id_, 16, author, len(kind)) + kind
+    except struct.error:
+        raise Damaged("a row holds what the service never writes there") from None
 
 
 def seal(key: MessageKey, text: str, place: Place) -> bytes:
@@ -63,11 +103,11 @@ def seal(key: MessageKey, text: str, place: Place) -> bytes:
     return encrypt_named(key.key, key.id, padded(text.encode()), place.encoded())
 
 
-def unseal(key: MessageKey, body: bytes, place: Place) -> str:
+def unseal(key: MessageKey, body: bytes, place: Placed) -> str:
     """Read a message. Raises WrongKey when it is of another epoch, Damaged when it is not as it was written."""
     if key_name_of(body) != key.id:
         raise WrongKey("the message was sealed under another key")
-    return unpadded(decrypt_named(key.key, body, place.encoded())).decode()
+    return unpadded(decrypt_named(key.key, body, encoded_place(place))).decode()
 
 
 def seal_to_epoch(epoch_key: bytes, text: str, place: Place) -> bytes:
@@ -81,7 +121,7 @@ def seal_to_epoch(epoch_key: bytes, text: str, place: Place) -> bytes:
     return public_key + encrypt(shared_key(private_key, epoch_key), padded(inside), _service_place(public_key, place))
 
 
-def unseal_from_service(epoch_private_key: bytes, sealed: bytes, place: Place) -> str:
+def unseal_from_service(epoch_private_key: bytes, sealed: bytes, place: Placed) -> str:
     """Read what ``seal_to_epoch`` made. Raises CannotOpen when it was not made for this epoch and place."""
     public_key, value = sealed[:KEY_BYTES], sealed[KEY_BYTES:]
     if len(public_key) != KEY_BYTES:
@@ -93,8 +133,8 @@ def unseal_from_service(epoch_private_key: bytes, sealed: bytes, place: Place) -
     return text.decode()
 
 
-def _service_place(public_key: bytes, place: Place) -> bytes:
-    return canonical(b"ailo.to-epoch.1", public_key, place.encoded())
+def _service_place(public_key: bytes, place: Placed) -> bytes:
+    return canonical(b"ailo.to-epoch.1", public_key, encoded_place(place))
 
 
 def padded(raw: bytes) -> bytes:
@@ -128,12 +168,12 @@ def first_link(thread: UUID) -> bytes:
     return keyed_hash(b"", b"ailo.thread.1", thread.bytes)
 
 
-def link(key_name: bytes, key: bytes, previous: bytes, fact: Fact) -> bytes:
+def link(key_name: bytes, key: bytes, previous: bytes, fact: Linked) -> bytes:
     """The link of a message to all that stood before it: version · key id · 32 bytes."""
     return VERSION + key_name + keyed_hash(key, b"ailo.link.1", _covered(previous, fact))
 
 
-def _covered(previous: bytes, fact: Fact) -> bytes:
+def _covered(previous: bytes, fact: Linked) -> bytes:
     """canonical("ailo.link.1", previous, seq, at, id, author, kind, epoch, hash of the body). Raises Damaged as a place."""
     try:
         kind = fact.kind.encode()
@@ -150,7 +190,7 @@ def _covered(previous: bytes, fact: Fact) -> bytes:
         raise Damaged("a row holds what the service never writes there") from None
 
 
-def is_linked(linking_keys: dict[bytes, bytes], previous: bytes, fact: Fact, found: bytes) -> bool:
+def is_linked(linking_keys: dict[bytes, bytes], previous: bytes, fact: Linked, found: bytes) -> bool:
     """Whether ``found`` is the link that the service wrote for this message after that link."""
     key = linking_keys.get(found[1:9]) if isinstance(found, bytes) else None
     return key is not None and equal(found, link(found[1:9], key, previous, fact))

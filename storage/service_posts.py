@@ -47,7 +47,7 @@ async def prepared(reader: Reader, guard: Guard, post: ServicePost) -> Post | No
 def unsealed(guard: Guard, secret: EpochSecret, message: SealedMessage) -> str:
     """Read what the service wrote, with the epoch's secret. Raises CannotOpen."""
     body = guard.unguard(message.body, *GUARDED_BODY.parts(values(message)))
-    return unseal_from_service(secret.private_key, body, message.place)
+    return unseal_from_service(secret.private_key, body, message)
 
 
 def _place(place: Place) -> tuple[Part, ...]:

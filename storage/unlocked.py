@@ -17,12 +17,13 @@ MOST_EPOCHS = 1024
 
 @dataclass(frozen=True, repr=False)
 class OpenEpoch:
-    """An epoch that its reader has unlocked."""
+    """An epoch that its reader has unlocked. What is asked of it for every message is worked out once."""
 
     roster: Roster
     secret: EpochSecret
     message_key: MessageKey
     others: tuple[UUID, ...]
+    is_of_a_participant: bool
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,7 +61,7 @@ class Unlocked:
     async def _open(self, reader: Reader, roster: Roster) -> OpenEpoch:
         secret = await rosters.secret_of(reader, self.key, roster)
         others = tuple(account for account in roster.accounts() if account != self.account.id)
-        return self._keep(OpenEpoch(roster, secret, secret.message_key(), others))
+        return self._keep(OpenEpoch(roster, secret, secret.message_key(), others, roster.is_of_a_participant))
 
     def _keep(self, epoch: OpenEpoch) -> OpenEpoch:
         self._epochs[epoch.roster.thread, epoch.roster.number] = epoch

@@ -195,7 +195,7 @@ async def _texts(reader: Reader, store: Store, who: Unlocked, rows: Sequence[Sea
 async def _text(reader: Reader, store: Store, who: Unlocked, row: SealedMessage) -> str | None:
     try:
         epoch = await who.epoch(reader, store.guard, row.thread, row.epoch) if row.is_linked else None
-        return unseal(epoch.message_key, row.body, row.place) if epoch else None
+        return unseal(epoch.message_key, row.body, row) if epoch else None
     except CannotOpen:
         return None
 

@@ -93,7 +93,7 @@ async def officers_texts(house: House, thread: UUID) -> list[str]:
 
     async def read(reader: Reader) -> list[str]:
         secrets = [await rosters.secret_of(reader, key, chain[row.epoch]) for row in rows]
-        return [unseal(secret.message_key(), row.body, row.place) for secret, row in zip(secrets, rows, strict=True)]
+        return [unseal(secret.message_key(), row.body, row) for secret, row in zip(secrets, rows, strict=True)]
 
     return await house.store.database.read(read)
 

@@ -225,7 +225,7 @@ async def officers_texts(house: House, thread: UUID) -> Sequence[str]:
         found = []
         for row in rows:
             secret = await rosters.secret_of(reader, key, await rosters.find(reader, house.store.guard, thread, row.epoch))
-            found.append(unseal(secret.message_key(), row.body, row.place))
+            found.append(unseal(secret.message_key(), row.body, row))
         return found
 
     return await house.store.database.read(read)

@@ -63,7 +63,7 @@ async def add_by_service(house: House, thread: UUID, *, misplaced: bool = False)
     body = store.guard.guard(sealed.body, *messages.GUARDED_BODY.parts(place))
     key = store.guard.keyring.newest
     kept = replace(bare, body=body)
-    kept = replace(kept, link=link(key.id, key.linking, stands.last_link, kept.fact))
+    kept = replace(kept, link=link(key.id, key.linking, stands.last_link, kept))
 
     async def write(tx: Transaction) -> None:
         await messages.add(tx, kept)
