@@ -8,16 +8,18 @@ from delivery.addresses import mailable
 from delivery.compose import Envelope, compose
 from delivery.errors import NoSuchLetter
 from delivery.post import Later, Outcome, Post, Refused
+from delivery.quiet import silence_until
 from delivery.schedule import TRIES
 from delivery.settings import DeliverySettings
-from storage import accounts, notices
+from storage import accounts, notices, preferences
 from storage.accounts import Account, Status
 from storage.database import Reader
 from storage.errors import Damaged, WrongKey
 from storage.letters import Claimed
+from storage.preferences import Letters
 from storage.store import Store
 
-__all__ = ["Attempt", "Dropped", "Ending"]
+__all__ = ["Attempt", "Dropped", "Ending", "Held"]
 
 SEND_SECONDS = 90.0
 
@@ -29,7 +31,14 @@ class Dropped:
     reason: str
 
 
-Ending = Outcome | Dropped
+@dataclass(frozen=True)
+class Held:
+    """Not tried: its reader wants to be left in peace until then (ms since 1970)."""
+
+    until: int
+
+
+Ending = Outcome | Dropped | Held
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,6 +48,7 @@ class _Reader:
     account: Account
     address: str
     is_news: bool
+    wanted: Letters
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,6 +90,10 @@ class Attempt:
             return Dropped("the account is closed")
         if not reader.is_news:
             return Dropped("read meanwhile")
+        if not reader.wanted.replies:
+            return Dropped("not wanted any more")
+        if (until := silence_until(reader.wanted, reader.account.time_zone, self.store.clock())) is not None:
+            return Held(until)
         return await self._send(reader, facts["group"])
 
     async def _reader(self, thread: UUID, seq: int) -> _Reader | None:
@@ -88,7 +102,8 @@ class Attempt:
             address = await accounts.address_of(reader, self.store.guard, self.letter.account)
             if account is None or address is None:
                 return None
-            return _Reader(account, address, await notices.still_tells(reader, account.id, thread, seq))
+            chosen = await preferences.find(reader, self.store.guard, account.id)
+            return _Reader(account, address, await notices.still_tells(reader, account.id, thread, seq), chosen.letters)
 
         return await self.store.database.read(read)
 

@@ -1,14 +1,16 @@
 """From a notice that is due to a letter in the outbox, if it is still owed: worked out now, from the stored read marks.
 
 However many messages came, it is one letter; and none again for that thread until the person reads, or a day has passed.
+Who wants no letters owes none to themselves; in quiet hours the notice waits for their end, and goes when it is read meanwhile.
 """
 
 import logging
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+from delivery.quiet import silence_until
 from delivery.settings import DeliverySettings
-from storage import accounts, letters, notices
+from storage import accounts, letters, notices, preferences
 from storage.accounts import Status
 from storage.database import Reader, Transaction
 from storage.errors import CannotOpen
@@ -48,13 +50,18 @@ async def notice_one(store: Store, settings: DeliverySettings) -> bool:
 async def _settle(tx: Transaction, store: Store, settings: DeliverySettings, due: Due, now: int) -> UUID | None:
     try:
         account = await accounts.by_id(tx, store.guard, due.account)
+        wanted = (await preferences.find(tx, store.guard, due.account)).letters
     except CannotOpen:
-        # An account that is not as we wrote it gets no letter, and must not keep the others from theirs.
-        log.error("a notice is put off: its account's row does not open")
+        # An account that is not as we wrote it gets no letter, and must not keep the others from theirs. Nor does one whose
+        # choices are not: it may have wanted none.
+        log.error("a notice is put off: its account's row, or what was chosen, does not open")
         await notices.postpone(tx, due, now + POSTPONED)
         return None
-    if not due.is_owed or account is None or account.status is not Status.ACTIVE:
+    if not due.is_owed or account is None or account.status is not Status.ACTIVE or not wanted.replies:
         await notices.drop(tx, due.account, due.thread)
+        return None
+    if (until := silence_until(wanted, account.time_zone, now)) is not None:
+        await notices.postpone(tx, due, until)
         return None
     letter = _letter(store, settings, due, now)
     await letters.write(tx, store.guard, letter, now)

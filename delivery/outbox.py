@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from delivery.attempt import SEND_SECONDS, Attempt, Dropped, Ending
+from delivery.attempt import SEND_SECONDS, Attempt, Dropped, Ending, Held
 from delivery.post import Later, Post, Refused, Sent
 from delivery.schedule import TRIES, rest_until, retry_at
 from delivery.settings import DeliverySettings
@@ -104,6 +104,9 @@ async def _next_state(tx: Transaction, outbox: Outbox, letter: Claimed, ending: 
         case Refused(reason):
             await letters.finish(tx, letter.id, State.REFUSED, now, reason)
             return f"refused: {reason}"
+        case Held(until):
+            await letters.hold(tx, letter, until, "quiet hours")
+            return "waits for the end of quiet hours"
         case Later(reason, for_all=True):
             await letters.give_back(tx, letter, reason)
             return f"keeps its place: {reason}"
