@@ -3,6 +3,7 @@
 ConversationError
 ├── NotFound      no such thread, or no part in it: nobody is told which
 ├── NotAllowed    it makes no sense: an empty text, a number beyond the end, an id that is somebody else's
+├── Overtaken     somebody, or another tab, has changed meanwhile what was to be changed
 └── TooLong       a text with more code points than a message holds
 """
 
@@ -17,6 +18,10 @@ class NotFound(ConversationError):
 
 class NotAllowed(ConversationError):
     """What was asked makes no sense."""
+
+
+class Overtaken(ConversationError):
+    """What was to be changed is not what it was when it was read."""
 
 
 class TooLong(ConversationError):

@@ -23,6 +23,7 @@ class Code(StrEnum):
     BAD_FRAME = "bad_frame"
     BAD_REQUEST = "bad_request"
     BUSY = "busy"
+    CONFLICT = "conflict"
     FOREIGN_ORIGIN = "foreign_origin"
     NOT_FOUND = "not_found"
     SIGNED_OUT = "signed_out"
@@ -260,6 +261,21 @@ class NewNote(msgspec.Struct, frozen=True):
     """A private note about a thread; empty to forget it."""
 
     text: Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
+
+
+class CannedReply(msgspec.Struct, frozen=True):
+    """A text that somebody of the staff keeps at hand; ``{fields}`` in it are filled where it is used."""
+
+    id: UUID
+    title: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_TEXT)]
+
+
+class CannedReplies(msgspec.Struct, frozen=True):
+    """All of somebody's; ``version`` counts the changes, so that one tab does not undo what another did."""
+
+    replies: Annotated[list[CannedReply], msgspec.Meta(max_length=100)]
+    version: Seq
 
 
 class NewMessage(msgspec.Struct, frozen=True):

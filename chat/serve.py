@@ -17,11 +17,13 @@ from aiohttp import web
 from chat import control, logs
 from chat.account_api import AccountApi
 from chat.api import Api
+from chat.canned_replies import RepliesAtHand
 from chat.doorkeeper import IDLE_S, Doorkeeper
 from chat.gateway import Gateway
 from chat.health import add_health
 from chat.metrics import Metrics, shown_at
 from chat.pages import add_pages
+from chat.replies_api import RepliesApi
 from chat.rooms import Rooms, open_rooms
 from chat.search import Search
 from chat.search_api import SearchApi
@@ -223,6 +225,7 @@ def _application(rooms: Rooms, settings: Settings) -> tuple[web.Application, Gat
     AccountApi(door, rooms.own_keys, rooms.hub).add_to(app)
     Api(door, rooms.conversation, rooms.taking_part, rooms.notes).add_to(app)
     SearchApi(door, Search(rooms.conversation)).add_to(app)
+    RepliesApi(RepliesAtHand(rooms.store)).add_to(app)
     add_health(app, rooms.store)
     add_pages(app, role_of)
     return app, gateway, door.keeper

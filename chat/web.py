@@ -16,7 +16,7 @@ from aiohttp.typedefs import Handler
 from chat import logs, words
 from chat.accounts import CannotDo, Misuse
 from chat.doorkeeper import MOST_BY_PROXY, Doorkeeper
-from chat.errors import NotAllowed, NotFound, TooLong
+from chat.errors import NotAllowed, NotFound, Overtaken, TooLong
 from chat.frames import LARGEST_FRAME, Code
 from chat.limits import AccountLimits
 from chat.session import SENTENCES
@@ -45,6 +45,7 @@ WORDS = {
     Code.BAD_REQUEST: "Cette demande n’a pas été comprise.",
     Code.NOT_FOUND: "Ceci n’existe pas.",
     Code.FOREIGN_ORIGIN: "Cette demande ne vient pas des pages du service.",
+    Code.CONFLICT: "Ceci a changé entre-temps, dans un autre onglet peut-être. Rien n’a été remplacé.",
     Code.WRONG_METHOD: "Cette adresse ne s’utilise pas ainsi.",
     Code.WRONG_CREDENTIALS: "Cette adresse et ce mot de passe ne vont pas ensemble.",
     Code.SLOW_DOWN: "Trop d’essais. Réessayez un peu plus tard.",
@@ -164,14 +165,14 @@ def _refused_for(error: Exception) -> Refused:
             return error
         case NotFound():
             return Refused(404, Code.NOT_FOUND)
-        case WrongCredentials():
-            return Refused(401, Code.WRONG_CREDENTIALS)
+        case Overtaken():
+            return Refused(409, Code.CONFLICT)
+        case WrongCredentials() | Superseded():
+            return Refused(401, Code.SIGNED_OUT if isinstance(error, Superseded) else Code.WRONG_CREDENTIALS)
         case SlowDown():
             return Refused(429, Code.SLOW_DOWN, error.wait)
         case NotAllowed() | TooLong() | Misuse() | CannotDo() | msgspec.DecodeError():
             return Refused(400, Code.BAD_REQUEST)
-        case Superseded():
-            return Refused(401, Code.SIGNED_OUT)
         case StorageError():
             log.error("the store refused a request: %s", type(error).__name__)
             return Refused(503, Code.BUSY, wait=1)

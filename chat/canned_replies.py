@@ -1,0 +1,61 @@
+"""Canned replies: what a staff member keeps at hand to write again. Theirs alone, for whichever conversation they are in."""
+
+import logging
+
+import msgspec
+
+from chat.errors import NotAllowed, NotFound, Overtaken
+from chat.frames import CannedReplies, CannedReply, encode
+from storage import canned_replies, renewal
+from storage.canned_replies import Kept
+from storage.database import Transaction
+from storage.errors import CannotOpen
+from storage.store import Store
+from storage.unlocked import Unlocked
+
+# All of them together, as JSON: what fits into one request, with room for what is around it.
+LARGEST = 100_000
+
+log = logging.getLogger("ailo.canned_replies")
+_decoder = msgspec.json.Decoder(list[CannedReply])
+
+
+class RepliesAtHand:
+    """What the staff keeps at hand."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def read(self, who: Unlocked) -> CannedReplies:
+        """One's own. Raises NotFound to whoever is not staff, CannotOpen when they are not as they were written."""
+        _must_be_staff(who)
+        try:
+            kept = await self._store.database.read(lambda reader: canned_replies.read(reader, who.key))
+        except CannotOpen as error:
+            log.error("alert: the replies of %s cannot be opened: %s", who.account.id, type(error).__name__)
+            raise
+        return CannedReplies(_decoder.decode(kept.text) if kept.text else [], kept.version)
+
+    async def write(self, who: Unlocked, new: CannedReplies) -> CannedReplies:
+        """Keep these in the place of version ``new.version``; gives them with the next one.
+
+        Raises NotFound to whoever is not staff, NotAllowed for too much or one id twice, Overtaken when the version is another.
+        """
+        _must_be_staff(who)
+        text = encode(new.replies).decode()
+        if len(text.encode()) > LARGEST or len({reply.id for reply in new.replies}) < len(new.replies):
+            raise NotAllowed
+        kept, store = Kept(new.version + 1, text), self._store
+
+        async def write(tx: Transaction) -> bool:
+            await renewal.check_current(tx, store.guard, who.key)
+            return await canned_replies.write(tx, who.key, kept, store.clock())
+
+        if not await store.database.write(write):
+            raise Overtaken
+        return CannedReplies(new.replies, kept.version)
+
+
+def _must_be_staff(who: Unlocked) -> None:
+    if not who.account.role.is_staff:
+        raise NotFound
