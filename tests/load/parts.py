@@ -42,7 +42,7 @@ def _rows(folder: Path, group: int) -> Figures:
             database.execute(f"pragma {pragma}")
         database.execute(
             "create table messages (thread blob, seq integer, id blob, epoch integer, author blob, kind text, at integer,"
-            " body blob, link blob, primary key (thread, seq)) without rowid"
+            " body blob, link blob, primary key (thread, seq))"
         )
         database.execute("create unique index messages_by_id on messages (id, thread)")
         threads, body, seq = [os.urandom(16) for _ in range(100)], os.urandom(305), 0

@@ -127,3 +127,25 @@ def test_a_statement_ends_with_its_line() -> None:
         "create table a (b text)",
         "-- and; so on\ncreate table c (d text default ';')",
     ]
+
+
+async def test_messages_are_all_there_when_they_have_become_rows(path: Path) -> None:
+    """What stood in a table without rowid stands in one with it: every column, thread by thread."""
+    await migrated(path, STEPS[:7])
+    rows = [(bytes([thread]) * 16, seq, bytes([thread, seq]) * 8, 1, b"a" * 16, "text", seq, b"body", b"link")
+            for seq in (1, 2, 3) for thread in (2, 1)]  # fmt: skip
+    with sqlite3.connect(path) as plain:
+        for thread in (1, 2):
+            plain.execute(
+                "insert into threads (id, epoch, last_seq, last_at, last_link, head, opened_at) values (?, 1, 3, 3, ?, ?, 1)",
+                (bytes([thread]) * 16, b"link", b"head"),
+            )
+        plain.executemany("insert into messages values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    plain.close()
+    await migrated(path)
+    plain = sqlite3.connect(path)
+    found = plain.execute("select * from messages order by rowid").fetchall()
+    plan = str(plain.execute("explain query plan select * from messages where thread = x'00' and seq < 3").fetchall())
+    plain.close()
+    assert found == sorted(rows)
+    assert "USING INDEX" in plan
