@@ -14,7 +14,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from chat.accounts import DEFAULT_ZONE
-from chat.pages import CONTENT_POLICY, HEADERS
+from chat.pages import CONTENT_POLICY, HEADERS, STYLES
 from chat.words import Words, static_folder
 
 __all__ = ["Letter", "add_mailbox"]
@@ -79,14 +79,8 @@ def _template() -> Template:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        pages.globals.update(_=words.translate, language="fr", styles=[*_styles(), "/mailbox/mailbox.css"])
+        pages.globals.update(_=words.translate, language="fr", styles=STYLES, at=str)
         return pages.get_template("mailbox.html")
-
-
-def _styles() -> list[str]:
-    """The style sheets of all pages; the layers come first, they set the order of all others."""
-    names = sorted(file.name for file in (static_folder() / "styles").glob("*.css"))
-    return [f"/static/styles/{name}" for name in sorted(names, key=lambda name: name != "layers.css")]
 
 
 def _told(at: datetime) -> str:

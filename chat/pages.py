@@ -2,6 +2,10 @@
 
 Everything is read, rendered and compressed once, at start, and answered from memory: a page costs no disk, and a file
 that is not there at start does not exist. The pages hold no personal data; their modules ask the JSON routes for it.
+
+The pages name their files below an address that holds the version of all of them (`/static/VERSION/elements/…`): a browser
+keeps those for good, asks for none of them twice, and a tab never mixes two versions. A tab that is older than the service
+gets the present file at its old address, so that what it loads late still comes.
 """
 
 import gzip
@@ -29,21 +33,30 @@ PAGES: Final = {
     "/member": "member.html",
     "/dashboard": "dashboard.html",
     "/accessibility": "accessibility.html",
+    "/offline": "offline.html",
 }
 ENTRY: Final = "-page.js"
-STYLES: Final = "/styles.css"
+STYLES: Final = "/static/styles.css"
+LATE_STYLES: Final = "/static/styles/late/"
+WORKER: Final = "/worker.js"
+OFFLINE: Final = "/offline"
+ICON: Final = "/static/images/icon.svg"
 NOT_FOUND: Final = "not-found.html"
 IMPORT: Final = re.compile(r'^import (?:.* from )?"(\.[^"]+)"$', re.MULTILINE)
 FOLDERS: Final = ("elements", "models", "helpers", "styles", "images")
 
+# The one policy of trusted types: the address of a service worker can be given in no other way. Whoever could run code in a page
+# gains nothing by it: it makes one address, our own WORKER, and refuses to be made twice (static/models/shell.js).
+WORKER_POLICY: Final = "ailo-worker"
+
 CONTENT_POLICY: Final = "; ".join([
     "default-src 'none'",
-    *(f"{kind}-src 'self'" for kind in ("script", "style", "img", "font", "connect", "manifest")),
+    *(f"{kind}-src 'self'" for kind in ("script", "style", "img", "font", "connect", "manifest", "worker")),
     "form-action 'self'",
     "base-uri 'none'",
     "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
-    "trusted-types 'none'",
+    f"trusted-types {WORKER_POLICY}",
 ])  # fmt: skip
 
 HEADERS: Final = {
@@ -55,6 +68,8 @@ HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+
+FOR_GOOD: Final = "public, max-age=31536000, immutable"
 
 RoleOf = Callable[[web.Request], Awaitable[str | None]]
 
@@ -68,6 +83,7 @@ def add_pages(app: web.Application, role_of: RoleOf) -> None:
         app.router.add_get(path, partial(_answer_page, shelf, path))
     for path, asset in shelf.assets.items():
         app.router.add_get(path, partial(_answer_asset, asset))
+    app.router.add_get("/static/{version:[0-9a-f]{12}}/{path:.+}", partial(_answer_versioned, shelf))
 
 
 async def _send_home(role_of: RoleOf, request: web.Request) -> web.StreamResponse:
@@ -84,6 +100,17 @@ async def _answer_asset(asset: "Asset", request: web.Request) -> web.StreamRespo
     return asset.answer(request)
 
 
+async def _answer_versioned(shelf: "Shelf", request: web.Request) -> web.StreamResponse:
+    """Answer a file at an address with a version: ours is kept for good, at another one it is a stand-in."""
+    asset = shelf.assets.get(f"/static/{request.match_info['path']}")
+    if asset is None:
+        raise web.HTTPNotFound
+    answer = asset.answer(request)
+    if request.match_info["version"] == shelf.version:
+        answer.headers["Cache-Control"] = FOR_GOOD
+    return answer
+
+
 def _language_of(request: web.Request) -> str:
     return choose(request.headers.get("Accept-Language"), request.cookies.get(PREFERENCE))
 
@@ -95,6 +122,7 @@ class Asset:
     body: bytes
     kind: str
     varies: str = "Accept-Encoding"
+    language: str | None = None
     tag: str = field(init=False)
     packed: bytes = field(init=False)
 
@@ -106,6 +134,8 @@ class Asset:
         """Answer 304 when the browser has this already, else the bytes, compressed if it can take them so."""
         # The tag is weak: the plain and the compressed bytes share it.
         headers = {**HEADERS, "ETag": f'W/"{self.tag}"', "Vary": self.varies}
+        if self.language:
+            headers["Content-Language"] = self.language
         if status == 200 and self._is_known_to(request):
             return web.Response(status=304, headers=headers)
         headers["Content-Type"] = self.kind
@@ -125,11 +155,17 @@ class Shelf:
         files = self._read_files()
         self.assets = {**files, STYLES: self._join_styles(files)}
         self.assets |= self._read_words()
+        self.version = self._find_version()
         self.pages = {
             (path, language): self._render(template, language)
             for path, template in {**PAGES, NOT_FOUND: NOT_FOUND}.items()
             for language in LANGUAGES
         }
+        self.assets[WORKER] = self._make_worker()
+
+    def at(self, path: str) -> str:
+        """Tell the address of a file that holds its version."""
+        return path.replace("/static/", f"/static/{self.version}/", 1)
 
     @web.middleware
     async def answer_kindly(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -163,16 +199,37 @@ class Shelf:
         for code in LANGUAGES:
             spoken = Words.of(code).for_pages(self._text_of(at_once))
             more = Words.of(code).for_pages(self._text_of(modules - at_once))
-            found[f"/words/{code}.json"] = Asset(_to_json(spoken), kind)
-            found[f"/words/{code}-more.json"] = Asset(_to_json({key: more[key] for key in more.keys() - spoken}), kind)
+            found[f"/static/words/{code}.json"] = Asset(_to_json(spoken), kind)
+            found[f"/static/words/{code}-more.json"] = Asset(_to_json({key: more[key] for key in more.keys() - spoken}), kind)
         return found
 
     def _text_of(self, modules: set[str]) -> str:
         return "".join(self.assets[path].body.decode() for path in modules)
 
+    def _find_version(self) -> str:
+        """Give twelve hex digits that change with any file."""
+        tags = "".join(f"{path} {self.assets[path].tag} " for path in sorted(self.assets))
+        return hashlib.blake2b(tags.encode(), digest_size=6).hexdigest()
+
+    def _make_worker(self) -> Asset:
+        """Tell the service worker what the shell is: all modules, the styles and the icon, and the page of no network.
+
+        Whatever changes in these changes the worker's own text, which is how a browser hears of a new version."""
+        parts = [path for path in self.assets if path.endswith(".js") or path.startswith(LATE_STYLES)]
+        shell = {
+            "root": self.at("/static/"),
+            "paths": [self.at(path) for path in sorted([*parts, STYLES, ICON])],
+            "offline": OFFLINE,
+            "pages": [self.pages[OFFLINE, language].tag for language in LANGUAGES],
+        }
+        source = (self._folder / "worker.js").read_bytes()
+        return Asset(b"const SHELL = " + _to_json(shell) + b"\n" + source, "text/javascript; charset=utf-8")
+
     def _join_styles(self, files: Mapping[str, Asset]) -> Asset:
-        """Join all sheets into one, which compresses far better; the layers come first, they set the order of the others."""
-        paths = [path for path in files if path.startswith("/static/styles/")]
+        """Join all sheets into one, which compresses far better; the layers come first, they set the order of the others.
+
+        Those in `late` stay apart: a module puts them on when it is opened (static/helpers/late-styles.js)."""
+        paths = [path for path in files if path.startswith("/static/styles/") and not path.startswith(LATE_STYLES)]
         paths.sort(key=lambda path: (not path.endswith("/layers.css"), path))
         return Asset(b"".join(files[path].body for path in paths), "text/css; charset=utf-8")
 
@@ -185,9 +242,9 @@ class Shelf:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        pages.globals.update(_=words.translate, language=language, modules=self._modules_behind, styles=STYLES)
+        pages.globals.update(_=words.translate, language=language, modules=self._modules_behind, styles=STYLES, at=self.at)
         body = pages.get_template(template).render().encode()
-        return Asset(body, "text/html; charset=utf-8", varies="Accept-Encoding, Accept-Language, Cookie")
+        return Asset(body, "text/html; charset=utf-8", varies="Accept-Encoding, Accept-Language, Cookie", language=language)
 
     def _modules_behind(self, path: str) -> list[str]:
         """Name every module that one leads to, itself first, so that a page can ask for all of them at once."""

@@ -88,6 +88,8 @@ export class CorrespondencePage extends HTMLElement {
     this.querySelector("ways-offer").begin(this.account, this.correspondence.safe)
     this.#listen()
     this.update()
+    const whenIdle = globalThis.requestIdleCallback ?? setTimeout
+    whenIdle(async () => (await import("./after-first-view.js")).begin(this))
   }
 
   /** Do something that needs the service; when it is away say so and try again, when signed out go and sign in. */

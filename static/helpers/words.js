@@ -10,7 +10,7 @@ await learn()
 export async function learn(part) {
   if (language === "fr") return
   try {
-    const answer = await fetch(`/words/${[language, part].filter(Boolean).join("-")}.json`)
+    const answer = await fetch(new URL(`../words/${[language, part].filter(Boolean).join("-")}.json`, import.meta.url))
     if (answer.ok) Object.assign(catalogue, await answer.json())
   } catch {
     // French words are better than no page.

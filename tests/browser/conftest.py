@@ -141,12 +141,15 @@ class Visitors:
     url: str
     complaints: list[str] = field(default_factory=list)
     contexts: list[BrowserContext] = field(default_factory=list)
-    tolerated: tuple[str, ...] = ()
+    tolerated: tuple[str, ...] = ("Service Worker registration blocked",)
     sessions: dict[str, Any] = field(default_factory=dict)
 
     async def context(self, *, offers: bool = False, **options: Any) -> BrowserContext:
-        """Open a browser of its own; without ``offers`` it is as if password and recovery code were settled."""
-        context = await self.browser.new_context(base_url=self.url, **{"locale": "fr-FR", "viewport": WIDE, **options})
+        """Open a browser of its own; without ``offers`` it is as if password and recovery code were settled.
+
+        It forbids service workers, so that tests can stand in for the service; those of the shell allow them."""
+        usual = {"locale": "fr-FR", "viewport": WIDE, "service_workers": "block"}
+        context = await self.browser.new_context(base_url=self.url, **{**usual, **options})
         context.on("console", lambda said: self._note(said.type, said.text))
         context.on("weberror", lambda fault: self._note("error", str(fault.error)))
         self.contexts.append(context)

@@ -1,6 +1,7 @@
 """The pages and their files: what is served, under which policy, in which language, and what is not there."""
 
 import gzip
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from chat.pages import add_pages
 
 STATIC = Path(__file__).parents[2] / "static"
 PAGES = ["/sign-in", "/member", "/dashboard"]
-PLAIN_PAGES = ["/accessibility"]
+PLAIN_PAGES = ["/accessibility", "/offline"]
 SOURCES = sorted(file for file in STATIC.rglob("*.*") if file.suffix in {".html", ".js", ".css"})
 
 Client = TestClient[web.Request, web.Application]
@@ -53,7 +54,9 @@ async def test_everybody_is_sent_where_they_belong(client: Client, role: str | N
     assert (answer.status, answer.headers["Location"], answer.headers["Cache-Control"]) == (303, home, "no-store")
 
 
-@pytest.mark.parametrize("path", [*PAGES, *PLAIN_PAGES, "/static/elements/member-page.js", "/favicon.ico", "/words/en.json"])
+@pytest.mark.parametrize(
+    "path", [*PAGES, *PLAIN_PAGES, "/static/elements/member-page.js", "/favicon.ico", "/static/words/en.json", "/worker.js"]
+)
 async def test_everything_is_served_under_the_policy(client: Client, path: str) -> None:
     answer = await client.get(path)
     assert answer.status == 200
@@ -69,7 +72,13 @@ async def test_the_content_policy_allows_nothing_else(client: Client) -> None:
     assert policy[0] == "default-src 'none'"
     assert {part.split(" ", 1)[1] for part in policy if "-src" in part} == {"'none'", "'self'"}
     assert {"base-uri 'none'", "frame-ancestors 'none'", "form-action 'self'"} <= set(policy)
-    assert {"require-trusted-types-for 'script'", "trusted-types 'none'"} <= set(policy)
+    assert {"require-trusted-types-for 'script'", "trusted-types ailo-worker"} <= set(policy)
+    assert {"worker-src 'self'", "manifest-src 'self'"} <= set(policy)
+
+
+def test_one_module_makes_the_one_policy_of_trusted_types() -> None:
+    makers = [file.name for file in SOURCES if "createPolicy" in file.read_text()]
+    assert makers == ["shell.js"]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +90,8 @@ async def test_the_content_policy_allows_nothing_else(client: Client) -> None:
         ("/static/images/icon.svg", "image/svg+xml"),
         ("/manifest.webmanifest", "application/manifest+json"),
         ("/favicon.ico", "image/x-icon"),
-        ("/words/en.json", "application/json; charset=utf-8"),
+        ("/worker.js", "text/javascript; charset=utf-8"),
+        ("/static/words/en.json", "application/json; charset=utf-8"),
     ],
 )
 async def test_everything_says_what_it_is(client: Client, path: str, kind: str) -> None:
@@ -124,7 +134,7 @@ async def test_a_language_has_a_tag_of_its_own(client: Client) -> None:
     assert len(tags) == 2
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/static/nothing.js", "/words/xx.json", "/static/%2e%2e/chat/pages.py"])
+@pytest.mark.parametrize("path", ["/nowhere", "/static/nothing.js", "/static/words/xx.json", "/static/%2e%2e/chat/pages.py"])
 async def test_an_unknown_page_is_answered_kindly(client: Client, path: str) -> None:
     answer = await client.get(path, headers={"Accept": "text/html", "Accept-Encoding": "identity"})
     assert answer.status == 404
@@ -137,6 +147,40 @@ async def test_programs_keep_their_own_answer(client: Client) -> None:
     assert (answer.status, await answer.text()) == (404, "/api/nothing: no such thing")
 
 
+async def test_what_has_its_version_in_its_address_is_kept_for_good(client: Client) -> None:
+    page = await (await client.get("/sign-in", headers={"Accept-Encoding": "identity"})).text()
+    paths = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
+    assert len(paths) > 5
+    for path in paths:
+        assert (await client.get(path)).headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+async def test_an_older_tab_still_gets_what_it_loads_late(client: Client) -> None:
+    present = await client.get("/static/elements/search-sheet.js")
+    older = await client.get("/static/0123456789ab/elements/search-sheet.js")
+    assert (older.status, older.headers["Cache-Control"]) == (200, "no-cache")
+    assert await older.read() == await present.read()
+    assert (await client.get("/static/0123456789ab/elements/never-was.js")).status == 404
+
+
+async def test_the_worker_is_told_of_every_version(client: Client) -> None:
+    source = await (await client.get("/worker.js", headers={"Accept-Encoding": "identity"})).text()
+    shell = json.loads(source.splitlines()[0].removeprefix("const SHELL = "))
+    page = await (await client.get("/member", headers={"Accept-Encoding": "identity"})).text()
+    modules = set(re.findall(r'rel="modulepreload" href="([^"]+)"', page))
+    assert modules <= set(shell["paths"])
+    assert all(path.startswith(shell["root"]) for path in shell["paths"])
+    assert [(await client.get(path)).status for path in [*shell["paths"], shell["offline"]]] == [200] * (len(shell["paths"]) + 1)
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+async def test_the_page_of_no_network_has_the_numbers_of_help(client: Client, language: str) -> None:
+    answer = await client.get("/offline", headers={"Accept-Encoding": "identity", "Accept-Language": language})
+    assert answer.headers["Content-Language"] == language
+    page = await answer.text()
+    assert [number for number in ("3114", "15", "112") if f'href="tel:{number}"' in page] == ["3114", "15", "112"]
+
+
 @pytest.mark.parametrize("path", ["/static/pages/member.html", "/static/words/en.po", "/pages/layout.html"])
 async def test_sources_of_pages_are_not_served(client: Client, path: str) -> None:
     assert (await client.get(path)).status == 404
@@ -146,7 +190,7 @@ async def test_sources_of_pages_are_not_served(client: Client, path: str) -> Non
 async def test_a_page_asks_for_all_its_modules_at_once(client: Client, path: str) -> None:
     page = await (await client.get(path, headers={"Accept-Encoding": "identity"})).text()
     modules = re.findall(r'rel="modulepreload" href="([^"]+)"', page)
-    assert {"/static/helpers/words.js", "/static/models/session.js"} <= set(modules)
+    assert {"/helpers/words.js", "/models/session.js"} <= {re.sub(r"^/static/[0-9a-f]{12}", "", module) for module in modules}
     assert [(await client.get(module)).status for module in modules] == [200] * len(modules)
 
 
@@ -154,7 +198,8 @@ async def test_a_page_asks_for_all_its_modules_at_once(client: Client, path: str
 @pytest.mark.parametrize("language", ["fr", "en"])
 async def test_a_page_weighs_less_than_sixty_kilobytes(client: Client, path: str, language: str) -> None:
     page = await (await client.get(path, headers={"Accept-Encoding": "identity", "Accept-Language": language})).text()
-    paths = [path, *set(re.findall(r'(?:href|src)="(/static/[^"]+|/words/[^"]+|/styles.css)"', page))]
+    paths = [path, *set(re.findall(r'(?:href|src)="(/static/[^"]+)"', page))]
+    paths = [path for path in paths if not path.endswith(".png")]  # An icon for the home screen is not the page's.
     sizes = [len(await (await client.get(path, headers={"Accept-Encoding": "gzip"})).read()) for path in paths]
     assert sum(sizes) < 60_000
 
@@ -181,7 +226,7 @@ FLOORS = ["helpers", "models", "elements"]
 
 @pytest.mark.parametrize("file", [file for file in SOURCES if file.suffix == ".js"], ids=lambda file: file.name)
 def test_no_module_imports_from_above(file: Path) -> None:
-    floor = FLOORS.index(file.parent.name)
+    floor = FLOORS.index(file.parent.name) if file.parent != STATIC else -1  # The worker imports nothing.
     imported = re.findall(r'^import .*"(?:\.\./(\w+)/|\./)', file.read_text(), re.MULTILINE)
     assert all(FLOORS.index(name) < floor for name in imported if name)
 

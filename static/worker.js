@@ -1,0 +1,77 @@
+/*
+  The service worker: keeps the shell, so that a page opens fast on a slow line and says something kind on none.
+
+  It keeps what is the same for everybody: the files at the addresses of this version, and the page of no network. It never looks
+  at what is asked of /api/, keeps no page of a conversation, and lets everything but GET pass. SHELL is written above by the
+  service (chat/pages.py): {root, paths, offline, pages}; it changes with any file, and with it this worker. A new one waits until
+  no tab of the old is left, then drops what the old one kept: a tab that is open goes on with the files it began with.
+*/
+
+/* global SHELL */
+
+const PREFIX = "ailo-shell "
+const KEPT = PREFIX + SHELL.root
+
+// What a proxy answers while the service starts again: no page of ours.
+const AWAY = new Set([502, 503, 504])
+
+self.addEventListener("install", (event) => event.waitUntil(keepShell()))
+self.addEventListener("activate", (event) => event.waitUntil(begin()))
+self.addEventListener("fetch", answer)
+
+// Lifecycle
+
+async function keepShell() {
+  const kept = await caches.open(KEPT)
+  await kept.addAll([...SHELL.paths, new Request(SHELL.offline, { cache: "reload" })])
+}
+
+async function begin() {
+  const names = await caches.keys()
+  await Promise.all(names.filter((name) => name.startsWith(PREFIX) && name !== KEPT).map((name) => caches.delete(name)))
+  await self.registration.navigationPreload?.enable()
+  await self.clients.claim()
+}
+
+// Answering
+
+function answer(event) {
+  const { request } = event
+  const { origin, pathname } = new URL(request.url)
+  if (request.method !== "GET" || origin !== self.location.origin || pathname.startsWith("/api/")) return
+  if (request.mode === "navigate" && request.destination === "document") event.respondWith(openPage(event))
+  else if (pathname.startsWith(SHELL.root)) event.respondWith(fromShell(request))
+}
+
+/** The network first, always: a page is never kept. */
+async function openPage(event) {
+  try {
+    const page = (await event.preloadResponse) ?? (await fetch(event.request))
+    if (AWAY.has(page.status)) return await pageOfNoNetwork()
+    event.waitUntil(speak(page.headers.get("Content-Language")))
+    return page
+  } catch {
+    return pageOfNoNetwork()
+  }
+}
+
+async function pageOfNoNetwork() {
+  return (await caches.match(SHELL.offline, { cacheName: KEPT })) ?? Response.error()
+}
+
+/** Keep the page of no network in the language that pages are read in. */
+async function speak(language) {
+  const kept = await caches.open(KEPT)
+  const known = await kept.match(SHELL.offline)
+  if (language && known?.headers.get("Content-Language") !== language) await kept.add(new Request(SHELL.offline, { cache: "reload" }))
+}
+
+/** What has this version in its address never changes; what is not there yet (words, images) is kept as it passes. */
+async function fromShell(request) {
+  const kept = await caches.open(KEPT)
+  const found = await kept.match(request)
+  if (found) return found
+  const answer = await fetch(request)
+  if (answer.ok) await kept.put(request, answer.clone())
+  return answer
+}
