@@ -155,6 +155,16 @@ async def test_what_has_its_version_in_its_address_is_kept_for_good(client: Clie
         assert (await client.get(path)).headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
+@pytest.mark.parametrize("path", ["elements/message-log.js", "models/history.js", "styles/base.css"])
+async def test_remarks_are_not_sent_but_their_lines_are(client: Client, path: str) -> None:
+    sent = await (await client.get(f"/static/{path}", headers={"Accept-Encoding": "identity"})).text()
+    written = (STATIC / path).read_text()
+    assert "/*" not in sent
+    kept = [line for line in sent.splitlines() if line.strip()]
+    places = {line: number for number, line in enumerate(written.splitlines())}
+    assert all(sent.splitlines()[places[line]] == line for line in kept if written.count(line) == 1)
+
+
 async def test_an_older_tab_still_gets_what_it_loads_late(client: Client) -> None:
     present = await client.get("/static/elements/search-sheet.js")
     older = await client.get("/static/0123456789ab/elements/search-sheet.js")
