@@ -259,6 +259,7 @@ class Conversation:
             unread=thread.last_seq - mine,
             waiting_since=moment(thread.waiting_since) if thread.waiting_since is not None else None,
             last=frames.plain(await self._opened(reader, who, last[0])) if last else None,
+            closed_at=moment(thread.closed_at) if thread.closed_at is not None else None,
         )
 
 

@@ -3,6 +3,7 @@
 ConversationError
 ├── NotFound      no such thread, or no part in it: nobody is told which
 ├── NotAllowed    it makes no sense: an empty text, a number beyond the end, an id that is somebody else's
+├── MovedOn       a message came that whoever asks has not seen
 ├── Overtaken     somebody, or another tab, has changed meanwhile what was to be changed
 └── TooLong       a text with more code points than a message holds
 """
@@ -18,6 +19,10 @@ class NotFound(ConversationError):
 
 class NotAllowed(ConversationError):
     """What was asked makes no sense."""
+
+
+class MovedOn(ConversationError):
+    """A message has come that whoever asks has not seen yet."""
 
 
 class Overtaken(ConversationError):

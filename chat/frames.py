@@ -32,6 +32,7 @@ class Code(StrEnum):
     WRONG_CREDENTIALS = "wrong_credentials"
     WRONG_METHOD = "wrong_method"
     FAILED = "failed"
+    MOVED_ON = "moved_on"
 
 
 class Send(msgspec.Struct, frozen=True, tag="send"):
@@ -129,6 +130,12 @@ class Presence(msgspec.Struct, frozen=True, tag="presence"):
     online: bool
 
 
+class AboutChanged(msgspec.Struct, frozen=True, tag="about"):
+    """What there is to know about a thread has changed; ``thread`` is null where it may be so for any."""
+
+    thread: UUID | None
+
+
 class Resumed(msgspec.Struct, frozen=True, tag="resumed"):
     """All that was asked for has been sent; up to where, in each thread."""
 
@@ -217,6 +224,7 @@ class ThreadEntry(msgspec.Struct, frozen=True):
     unread: int
     waiting_since: datetime | None
     last: PlainMessage | None
+    closed_at: datetime | None
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -255,6 +263,46 @@ class Recover(msgspec.Struct, frozen=True):
     email: Annotated[str, msgspec.Meta(max_length=400)]
     code: Annotated[str, msgspec.Meta(max_length=100)]
     password: Annotated[str, msgspec.Meta(max_length=1_000)]
+
+
+class OwnPractice(msgspec.Struct, frozen=True):
+    """How somebody of the staff answers, as they say it. What is null, or not said, they say nothing about."""
+
+    reply_within_hours: Annotated[int, msgspec.Meta(ge=1, le=336)] | None = None
+    away_until: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    away_words: Annotated[str, msgspec.Meta(max_length=500)] | None = None
+
+
+class AboutPerson(msgspec.Struct, frozen=True):
+    """What somebody who takes part says of how they answer; ``joined_seq`` is the first number that they may read."""
+
+    id: UUID
+    reply_within_hours: int | None
+    away_until: datetime | None
+    away_words: str | None
+    joined_seq: int
+
+
+class PastPerson(msgspec.Struct, frozen=True):
+    """Somebody who took part in what the reader may read, and does no more."""
+
+    id: UUID
+    role: str
+    first_name: str
+
+
+class About(msgspec.Struct, frozen=True):
+    """What there is to know about a thread beside its messages."""
+
+    closed_at: datetime | None
+    people: list[AboutPerson]
+    past: list[PastPerson]
+
+
+class Closing(msgspec.Struct, frozen=True):
+    """Up to where whoever closes a thread has seen it; null to close it whatever there is."""
+
+    last_seq: Seq | None = None
 
 
 class NewNote(msgspec.Struct, frozen=True):

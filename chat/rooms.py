@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from chat.about import Abouts
 from chat.access import Access
 from chat.conversation import Conversation
 from chat.hub import Hub
 from chat.notes import Notes
 from chat.own_keys import OwnKeys
+from chat.practices import Practices
 from chat.sign_in import SignIns
 from chat.taking_part import TakingPart
 from storage.group_commit import GroupCommit
@@ -31,6 +33,8 @@ class Rooms:
     notes: Notes
     sign_ins: SignIns
     rotation: Rotation
+    abouts: Abouts
+    practices: Practices
 
 
 @asynccontextmanager
@@ -47,6 +51,9 @@ async def open_rooms(settings: StorageSettings, clock: Clock = wall_clock) -> As
                 sign_ins.renewed = own_keys.renewed
                 notes = Notes(store, access)
                 conversation = Conversation(store, commits, hub, access, taking_part)
-                yield Rooms(store, commits, hub, access, conversation, taking_part, own_keys, notes, sign_ins, Rotation(store))
+                yield Rooms(
+                    store, commits, hub, access, conversation, taking_part, own_keys, notes, sign_ins, Rotation(store),
+                    Abouts(store, access, hub), Practices(store, hub),
+                )  # fmt: skip
         finally:
             sign_ins.close()

@@ -15,6 +15,7 @@ import uvloop
 from aiohttp import web
 
 from chat import control, logs
+from chat.about_api import AboutApi
 from chat.account_api import AccountApi
 from chat.api import Api
 from chat.canned_replies import RepliesAtHand
@@ -228,6 +229,7 @@ def _application(rooms: Rooms, settings: Settings) -> tuple[web.Application, Gat
     RepliesApi(RepliesAtHand(rooms.store)).add_to(app)
     add_health(app, rooms.store)
     add_pages(app, role_of)
+    AboutApi(door, rooms.abouts, rooms.practices).add_to(app)
     return app, gateway, door.keeper
 
 

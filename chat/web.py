@@ -16,7 +16,7 @@ from aiohttp.typedefs import Handler
 from chat import logs, words
 from chat.accounts import CannotDo, Misuse
 from chat.doorkeeper import MOST_BY_PROXY, Doorkeeper
-from chat.errors import NotAllowed, NotFound, Overtaken, TooLong
+from chat.errors import MovedOn, NotAllowed, NotFound, Overtaken, TooLong
 from chat.frames import LARGEST_FRAME, Code
 from chat.limits import AccountLimits
 from chat.session import SENTENCES
@@ -49,6 +49,7 @@ WORDS = {
     Code.WRONG_METHOD: "Cette adresse ne s’utilise pas ainsi.",
     Code.WRONG_CREDENTIALS: "Cette adresse et ce mot de passe ne vont pas ensemble.",
     Code.SLOW_DOWN: "Trop d’essais. Réessayez un peu plus tard.",
+    Code.MOVED_ON: "Un message vient d’arriver : lisez-le d’abord.",
     Code.FAILED: "Le service a rencontré un problème. Réessayez dans un instant.",
 }
 
@@ -165,8 +166,8 @@ def _refused_for(error: Exception) -> Refused:
             return error
         case NotFound():
             return Refused(404, Code.NOT_FOUND)
-        case Overtaken():
-            return Refused(409, Code.CONFLICT)
+        case MovedOn() | Overtaken():
+            return Refused(409, Code.MOVED_ON if isinstance(error, MovedOn) else Code.CONFLICT)
         case WrongCredentials() | Superseded():
             return Refused(401, Code.SIGNED_OUT if isinstance(error, Superseded) else Code.WRONG_CREDENTIALS)
         case SlowDown():

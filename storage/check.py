@@ -32,6 +32,8 @@ ORPHANS = {
     "sessions, keyholes or preferences of no account": "select count(*) as count from"
     " (select account from sessions union all select account from keyholes union all select account from preferences) s"
     " where not exists (select 1 from accounts a where a.id = s.account)",
+    "practices of no account": "select count(*) as count from practices p where not exists"
+    " (select 1 from accounts a where a.id = p.account)",
     "letters to no account": "select count(*) as count from letters l where not exists"
     " (select 1 from accounts a where a.id = l.account)",
 }

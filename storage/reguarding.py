@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from storage import accounts, house, keyholes, letters, preferences, rosters, seams, sessions, threads
+from storage import accounts, house, keyholes, letters, practices, preferences, rosters, seams, sessions, threads
 from storage.database import Reader, Row, Transaction, Value
 from storage.errors import CannotOpen
 from storage.guarding import Guard, Guarded
@@ -23,6 +23,7 @@ COLUMNS: tuple[Guarded, ...] = (
     *keyholes.GUARDED,
     *letters.GUARDED,
     *preferences.GUARDED,
+    *practices.GUARDED,
     *sessions.GUARDED,
     *rosters.GUARDED,
     *threads.GUARDED,

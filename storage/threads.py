@@ -1,9 +1,11 @@
 """Threads: where each stands, who takes part, and the order of somebody's list."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
+
+from msgspec import Struct, structs
 
 from storage.database import Reader, Row, Transaction, Value
 from storage.errors import CannotOpen
@@ -20,8 +22,7 @@ class Order(StrEnum):
     WAITING = "waiting"
 
 
-@dataclass(frozen=True)
-class Thread:
+class Thread(Struct, frozen=True, gc=False):
     """Where a thread stands. ``last_seq`` is 0 before its first message; times in ms since 1970.
 
     ``is_sound`` is false when the row is not as the service wrote it: then nothing is added to the thread.
@@ -92,7 +93,7 @@ async def close(tx: Transaction, guard: Guard, id_: UUID, now: int) -> bool:
     thread = await find(tx, guard, id_)
     if thread is None or not thread.is_sound or thread.closed_at is not None:
         return False
-    await save(tx, guard, replace(thread, closed_at=now, waiting_since=None))
+    await save(tx, guard, structs.replace(thread, closed_at=now, waiting_since=None))
     return True
 
 
@@ -101,7 +102,7 @@ async def reopen(tx: Transaction, guard: Guard, id_: UUID, waiting_since: int | 
     thread = await find(tx, guard, id_)
     if thread is None or not thread.is_sound or thread.closed_at is None:
         return False
-    await save(tx, guard, replace(thread, closed_at=None, waiting_since=waiting_since))
+    await save(tx, guard, structs.replace(thread, closed_at=None, waiting_since=waiting_since))
     return True
 
 
@@ -195,6 +196,16 @@ async def correspondents(reader: Reader, account: UUID) -> set[UUID]:
         account=account.bytes,
     )
     return {UUID(bytes=row["account"]) for row in rows}
+
+
+async def shared(reader: Reader, account: UUID) -> list[tuple[UUID, UUID]]:
+    """Everybody in the threads of this account, itself included: account and thread."""
+    rows = await reader.rows(
+        "select other.account, other.thread from participants mine join participants other on other.thread = mine.thread"
+        " where mine.account = :account",
+        account=account.bytes,
+    )
+    return [(UUID(bytes=row["account"]), UUID(bytes=row["thread"])) for row in rows]
 
 
 async def join(tx: Transaction, thread: UUID, account: UUID, now: int, read_seq: int) -> None:

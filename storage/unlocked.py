@@ -1,6 +1,7 @@
 """Somebody who is signed in, with the keys that this opens. Lives in memory, for one connection or one request."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -50,6 +51,10 @@ class Unlocked:
         opened = await self._open(reader, rosters_[-1])
         self._chains[thread.id] = rosters_
         return opened
+
+    def rosters(self, thread: UUID) -> Sequence[Roster]:
+        """The rosters of a thread whose latest epoch was unlocked, each of them believed."""
+        return self._chains[thread]
 
     async def epoch(self, reader: Reader, guard: Guard, thread: UUID, number: int) -> OpenEpoch:
         """Unlock an epoch of a thread in which the account takes part. Raises CannotOpen when no grant opens."""

@@ -6,11 +6,12 @@ from uuid import UUID
 import pytest
 
 from chat.ids import new_id
-from storage import check, letters
+from storage import check, letters, practices
 from storage.database import Value
 from storage.errors import Stalled
 from storage.keyring import create, load
 from storage.letters import Letter
+from storage.practices import Practice
 from tests.cast import House
 
 
@@ -118,6 +119,7 @@ ORPHANS = [
     ("insert into sessions values (zeroblob(16), :other, 1, zeroblob(8), zeroblob(8), 0, 0, null)",
      "1 sessions, keyholes or preferences of no account"),
     ("insert into preferences values (:other, zeroblob(8))", "1 sessions, keyholes or preferences of no account"),
+    ("insert into practices values (:other, zeroblob(8))", "1 practices of no account"),
     ("insert into messages select :other, seq, id, epoch, author, kind, at, body, link from messages where seq = 1",
      "1 messages of no thread"),
 ]  # fmt: skip
@@ -142,7 +144,7 @@ async def test_what_belongs_to_nothing_is_counted(house: House, thread: UUID, sq
 
 CLOSED = [
     ("accounts", "email"), ("accounts", "first_name"), ("accounts", "last_name"), ("accounts", "proof"),
-    ("keyholes", "body"), ("house", "body"), ("letters", "facts"),
+    ("keyholes", "body"), ("house", "body"), ("letters", "facts"), ("practices", "body"),
 ]  # fmt: skip
 
 
@@ -152,7 +154,13 @@ async def letter(house: House) -> None:
     await house.store.database.write(lambda tx: letters.write(tx, house.store.guard, letter, 0))
 
 
-@pytest.mark.usefixtures("letter")
+@pytest.fixture
+async def practice(house: House) -> None:
+    said = Practice(48, None, "En congé.")
+    await house.store.database.write(lambda tx: practices.keep(tx, house.store.guard, house.claire.id, said))
+
+
+@pytest.mark.usefixtures("letter", "practice")
 @pytest.mark.parametrize("value", ["zeroblob(60)", "'no bytes'"])
 @pytest.mark.parametrize(("table", "column"), CLOSED)
 async def test_a_value_that_does_not_open_is_counted(house: House, thread: UUID, table: str, column: str, value: str) -> None:
