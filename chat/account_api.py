@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from chat.answers import NO_STORE, body_of, done, json_answer
+from chat.answers import body_of, done, json_answer
+from chat.devices import device_of
 from chat.frames import ChangePassword, Credentials, Proof, Recover, profile
 from chat.hub import Hub
 from chat.own_keys import NewPassword, OwnKeys
@@ -57,7 +58,8 @@ class AccountApi:
 
     def _attempt(self, request: web.Request, email: str, password: str) -> Attempt:
         device = request.cookies.get(self._door.device_cookie, "")
-        return Attempt(email, password, device, self._door.remote_of(request))
+        kind = device_of(request.headers.get("User-Agent", ""))
+        return Attempt(email, password, device, self._door.remote_of(request), kind)
 
     async def _welcome(self, granted: Granted, before: SignedIn | None) -> web.Response:
         """Set the cookies of the new session; the one that this browser had before ends."""
@@ -74,9 +76,7 @@ class AccountApi:
 
     async def sign_out(self, request: web.Request) -> web.Response:
         await self._end(request[SIGNED_IN])
-        response = web.Response(status=204, headers=NO_STORE)
-        response.del_cookie(self._door.cookie, path="/", secure=self._is_secure, httponly=True, samesite="Lax")
-        return response
+        return self._door.forgets(done())
 
     async def _end(self, signed_in: SignedIn) -> None:
         await self._door.sign_ins.sign_out(signed_in)

@@ -21,6 +21,9 @@ from chat.ids import new_id
 
 Json = dict[str, Any]
 
+# What the list of one's own sessions calls this program by (chat/devices.py).
+NAMED = {"User-Agent": "ailo"}
+
 # What a connection may end with, for callers that know nothing of the library.
 CUT = (websockets.exceptions.WebSocketException, OSError)
 
@@ -124,7 +127,10 @@ async def sign_in(origin: str, email: str, password: str) -> AsyncIterator[Clien
 
 
 async def _ask(http: aiohttp.ClientSession, origin: str, method: str, path: str, body: Json | None) -> Json:
-    async with asyncio.timeout(30), http.request(method, origin + path, json=body, headers={"Origin": origin}) as response:
+    async with (
+        asyncio.timeout(30),
+        http.request(method, origin + path, json=body, headers={"Origin": origin, **NAMED}) as response,
+    ):
         raw = await response.read()
         answer: Json = json.loads(raw) if raw else {}
         if response.status >= 400:

@@ -153,7 +153,7 @@ class OwnKeys:
             raise WrongCredentials from None
         self.renewed(account.id, changes)
         self._sign_ins.forgive(attempt)
-        return await self._sign_ins.begin(account, new)
+        return await self._sign_ins.begin(account, new, kind=attempt.kind)
 
     async def _by_code(self, reader: Reader, email: str, code: str) -> tuple[Account | None, AccountKey | None]:
         guard = self._store.guard

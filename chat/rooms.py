@@ -56,4 +56,5 @@ async def open_rooms(settings: StorageSettings, clock: Clock = wall_clock) -> As
                     Abouts(store, access, hub), Practices(store, hub),
                 )  # fmt: skip
         finally:
+            await sign_ins.seen.settled()
             sign_ins.close()

@@ -23,12 +23,15 @@ from chat.doorkeeper import IDLE_S, Doorkeeper
 from chat.gateway import Gateway
 from chat.health import add_health
 from chat.metrics import Metrics, shown_at
+from chat.own_sessions import SessionsOfOne
+from chat.own_settings import SettingsOfOne
 from chat.pages import add_pages
 from chat.replies_api import RepliesApi
 from chat.rooms import Rooms, open_rooms
 from chat.search import Search
 from chat.search_api import SearchApi
 from chat.settings import ChatSettings
+from chat.settings_api import SettingsApi
 from chat.sign_in import SignIns
 from chat.web import Door, application
 from delivery.settings import DeliverySettings
@@ -224,6 +227,7 @@ def _application(rooms: Rooms, settings: Settings) -> tuple[web.Application, Gat
 
     app.router.add_get("/ws", socket_route)
     AccountApi(door, rooms.own_keys, rooms.hub).add_to(app)
+    SettingsApi(door, SettingsOfOne(rooms.store), SessionsOfOne(rooms.store, rooms.hub)).add_to(app)
     Api(door, rooms.conversation, rooms.taking_part, rooms.notes).add_to(app)
     SearchApi(door, Search(rooms.conversation)).add_to(app)
     RepliesApi(RepliesAtHand(rooms.store)).add_to(app)

@@ -14,13 +14,14 @@ from uuid import UUID
 
 from chat.accounts import profile_of
 from chat.limits import ACCOUNT_FAILURES, ADDRESS_FAILURES, Failures
+from chat.seen import Seen
 from storage import accounts, keyholes, renewal, sessions
 from storage.accounts import Account, Keyhole, Status
 from storage.database import Reader, Transaction
 from storage.errors import CannotOpen, Superseded
 from storage.keyholes import AccountKey, Cookie, PasswordKeyhole, Stretched
 from storage.primitives import random_bytes
-from storage.sessions import Session
+from storage.sessions import About, Session, day_of, guard_about
 from storage.store import SESSION_MS, Store
 from storage.taking_part import Change
 from storage.unlocked import Unlocked
@@ -59,12 +60,14 @@ class Granted:
 
 @dataclass(frozen=True, repr=False)
 class Attempt:
-    """Somebody who wants to sign in: what they gave, their device's cookie if any, and where they come from."""
+    """Somebody who wants to sign in: what they gave, their device's cookie if any, where they come from, and the kind of
+    device that their session is to be told as ("Firefox, Linux", or nothing)."""
 
     email: str
     password: str
     device: str
     remote: str
+    kind: str = ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,6 +84,7 @@ class SignIns:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._failures = Failures()
+        self.seen = Seen(store)
         self.pool = ThreadPoolExecutor(os.cpu_count() or 1, "argon2id")
         self.waiting = 0
         self.renewed: Callable[[UUID, list[Change]], None] = lambda *_: None
@@ -105,7 +109,7 @@ class SignIns:
             self._failures.forgive(attempt.remote)
         try:
             key = await self._renewed(target.account, key, target.keyhole, stretched)
-            return await self.begin(target.account, key, stretched)
+            return await self.begin(target.account, key, stretched, attempt.kind)
         except Superseded:  # the key was renewed or the password changed at the same moment: once more, with what is true now
             return await self.sign_in(attempt)
 
@@ -186,8 +190,8 @@ class SignIns:
         except CannotOpen:
             return None
 
-    async def begin(self, account: Account, key: AccountKey, proved: Stretched | None = None) -> Granted:
-        """Begin a session for somebody who has proved who they are.
+    async def begin(self, account: Account, key: AccountKey, proved: Stretched | None = None, kind: str = "") -> Granted:
+        """Begin a session for somebody who has proved who they are, on a ``kind`` of device.
 
         Raises Superseded when what they ``proved`` is the password no more: a change ends all sessions, this one too.
         """
@@ -195,7 +199,8 @@ class SignIns:
         now = store.clock()
         pepper_id, pepper = await asyncio.to_thread(store.peppers.current, now)
         body = keyholes.guard_session(store.guard, cookie, pepper, key, now + SESSION_MS)
-        session = Session(cookie.session, account.id, key.generation, pepper_id, body, now, now + SESSION_MS)
+        about = guard_about(store.guard, cookie.session, account.id, now, About(kind, day_of(now)))
+        session = Session(cookie.session, account.id, key.generation, pepper_id, body, now, now + SESSION_MS, about)
 
         async def write(tx: Transaction) -> None:
             if proved is not None:
@@ -203,6 +208,7 @@ class SignIns:
             await sessions.begin(tx, session)
 
         await store.database.write(write)
+        self.seen.know(session.id)
         return Granted(account, urlsafe_b64encode(cookie.secret).decode(), self._device_cookie(account))
 
     async def _check_still_proved(self, tx: Transaction, key: AccountKey, proved: Stretched) -> None:
@@ -218,7 +224,10 @@ class SignIns:
     async def find(self, raw: str) -> SignedIn | None:
         """Who is behind a cookie; None when nobody is (any more)."""
         cookie = _cookie(raw)
-        return await self._store.database.read(lambda reader: self._find(reader, cookie)) if cookie else None
+        found = await self._store.database.read(lambda reader: self._find(reader, cookie)) if cookie else None
+        if found:
+            self.seen.note(found.session_id)
+        return found
 
     async def _find(self, reader: Reader, cookie: Cookie) -> SignedIn | None:
         guard = self._store.guard

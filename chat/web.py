@@ -33,9 +33,9 @@ log = logging.getLogger("ailo.web")
 
 
 class Refused(Exception):
-    """A request that is answered with an error."""
+    """A request that is answered with an error; ``words`` in the reader's language where there is more to say than its code."""
 
-    def __init__(self, status: int, code: Code, wait: float | None = None) -> None:
+    def __init__(self, status: int, code: Code, wait: float | None = None, words: str | None = None) -> None:
         super().__init__(code.value)
         self.status, self.code, self.wait = status, code, wait
 
@@ -85,6 +85,11 @@ class Door:
         heard = [one.strip() for line in request.headers.getall("X-Forwarded-For", []) for one in line.split(",")]
         trusted = self.settings.proxies
         return heard[-trusted] if trusted and len(heard) >= trusted else request.remote or ""
+
+    def forgets(self, response: web.Response) -> web.Response:
+        """Have the browser forget the session's cookie."""
+        response.del_cookie(self.cookie, path="/", secure=self.settings.is_secure, httponly=True, samesite="Lax")
+        return response
 
     def check_origin(self, request: web.Request) -> None:
         """Raise Refused unless the request comes from the service's own pages."""
@@ -140,7 +145,7 @@ class Door:
         signed_in = request.get(SIGNED_IN)
         language = signed_in.who.account.locale if signed_in else None
         language = words.choose(request.headers.get("Accept-Language"), language)
-        body = {"error": {"code": refused.code.value, "message": words.say(language, WORDS[refused.code])}}
+        body = {"error": {"code": refused.code.value, "message": refused.words or words.say(language, WORDS[refused.code])}}
         headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
         if refused.wait is not None:
             headers["Retry-After"] = str(max(1, math.ceil(refused.wait)))

@@ -216,6 +216,14 @@ async def password_keyhole(reader: Reader, account: UUID) -> Keyhole | None:
     return await keyhole(reader, account, "password")
 
 
+async def settle(tx: Transaction, account: UUID, locale: str, time_zone: str) -> None:
+    """Note which language somebody reads, and in which time zone they live."""
+    await tx.run(
+        "update accounts set locale = :locale, time_zone = :time_zone where id = :id",
+        locale=locale, time_zone=time_zone, id=account.bytes,
+    )  # fmt: skip
+
+
 async def ask_renewal(tx: Transaction, account: UUID, now: int) -> None:
     """Have an account's key renewed at its owner's next sign-in."""
     await tx.run(

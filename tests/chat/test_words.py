@@ -1,7 +1,7 @@
 """The words: every sentence has its English, French keeps its typography, and a page speaks the reader's language."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from chat import session, web, words
+from chat import own_settings, session, web, words
 
 ROOT = Path(__file__).parents[2]
 SOURCES: list[tuple[str, str, str, Any]] = [  # folder, files, how they are read, which calls hold sentences
@@ -40,7 +40,12 @@ def english() -> Iterator[tuple[Sentence, Sentence]]:
 
 def sentences_of_refusals() -> dict[Sentence, str]:
     """What the server says by table, one sentence for each code."""
-    return {**dict.fromkeys(web.WORDS.values(), "chat/web.py"), **dict.fromkeys(session.SENTENCES.values(), "chat/session.py")}
+    tables: dict[str, Iterable[str]] = {
+        "chat/web.py": web.WORDS.values(),
+        "chat/session.py": session.SENTENCES.values(),
+        "chat/own_settings.py": own_settings.Fault,
+    }
+    return {str(sentence): place for place, sentences in tables.items() for sentence in sentences}
 
 
 def as_sentence(found: str | list[str] | tuple[str, ...]) -> Sentence:
