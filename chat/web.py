@@ -37,7 +37,7 @@ class Refused(Exception):
 
     def __init__(self, status: int, code: Code, wait: float | None = None, words: str | None = None) -> None:
         super().__init__(code.value)
-        self.status, self.code, self.wait = status, code, wait
+        self.status, self.code, self.wait, self.words = status, code, wait, words
 
 
 WORDS = {
