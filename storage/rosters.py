@@ -61,7 +61,7 @@ async def find(reader: Reader, guard: Guard, thread: UUID, number: int) -> Roste
     row = await reader.row("select * from epochs where thread = :thread and number = :number", thread=thread.bytes, number=number)
     if row is None:
         raise Damaged("an epoch has no roster")
-    return _roster(guard, row, thread, number)
+    return read(guard, row, thread, number)
 
 
 async def find_all(reader: Reader, guard: Guard, thread: UUID, last: int) -> list[Roster]:
@@ -72,10 +72,10 @@ async def find_all(reader: Reader, guard: Guard, thread: UUID, last: int) -> lis
     )  # fmt: skip
     if not rows or len(rows) != last:
         raise Damaged("an epoch has no roster")
-    return [_roster(guard, row, thread, number) for number, row in enumerate(rows, 1)]
+    return [read(guard, row, thread, number) for number, row in enumerate(rows, 1)]
 
 
-def _roster(guard: Guard, row: Row, thread: UUID, number: int) -> Roster:
+def read(guard: Guard, row: Row, thread: UUID, number: int) -> Roster:
     guard.check(row["proof"], *_proven(row))
     roster = Roster.decoded(row["roster"])
     if (roster.thread, roster.number) != (thread, number):
