@@ -10,7 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from storage import rosters
-from storage.database import Reader
+from storage.database import Reader, Row
 from storage.errors import CannotOpen
 from storage.guarding import Guard
 
@@ -47,7 +47,8 @@ class Figures:
 async def of(reader: Reader, guard: Guard, account: UUID, start: int) -> Figures:
     """The figures of an account's threads from ``start`` on, in ms since 1970."""
     least = await _least_seqs(reader, guard, account, start)
-    said = [Said(*row) for row in await reader.rows(_SAID, account=account.bytes, start=start)]
+    # Put in order here: asked to, SQLite walks through all messages there are.
+    said = sorted([_said(row) for row in await reader.rows(_SAID, account=account.bytes, start=start)])
     return Figures(
         [one for one in said if one.thread in least and one.seq >= least[one.thread]],
         [
@@ -56,6 +57,10 @@ async def of(reader: Reader, guard: Guard, account: UUID, start: int) -> Figures
             if row["id"] in least
         ],
     )
+
+
+def _said(row: Row) -> Said:
+    return Said(row["thread"], row["seq"], row["at"], row["author"], bool(row["by_member"]))
 
 
 async def _least_seqs(reader: Reader, guard: Guard, account: UUID, start: int) -> dict[bytes, int]:
@@ -114,6 +119,5 @@ _SAID = """
         from back where kind = 'text' and author in (select id from members)
     union all
     select m.thread, m.seq, m.at, m.author, m.author in (select id from members)
-        from first f join messages m on m.thread = f.thread and m.seq >= f.seq where m.kind = 'text'
-    order by 1, 2
+        from first f cross join messages m where m.thread = f.thread and m.seq >= f.seq and m.kind = 'text'
 """

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from chat.errors import NotFound
 from chat.ids import new_id
 from chat.overview import DAYS, Overview, Overviews, dates_until, start_of, zone_named
-from storage.database import Transaction
+from storage.database import Transaction, Value
 from tests.cast import DAY, HOUR, MINUTE, House, Person, StoppedClock
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -141,7 +141,8 @@ class World:
     async def write(self, lines: list[Line], end: int) -> None:
         """Put these messages into the database as rows, the last of them at ``end``."""
         at = end - sum(line.after for line in lines)
-        self.rows, values, last = [], [], Counter[int]()
+        values: list[dict[str, Value]] = []
+        self.rows, last = [], Counter[int]()
         for line in lines:
             at += line.after
             last[line.thread] += 1
@@ -188,7 +189,7 @@ class World:
         ]
 
 
-@settings(max_examples=150, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=300, suppress_health_check=list(HealthCheck), deadline=None)
 @given(lines=LINES, zone=st.sampled_from(ZONES), now=st.integers(1_760_000_000_000, 1_800_000_000_000), early=st.integers(0, DAY))
 async def test_it_is_what_a_plain_computation_gives(
     house: House, stopped_clock: StoppedClock, lines: list[Line], zone: str, now: int, early: int

@@ -55,6 +55,26 @@ async def test_who_waited_already_is_told_from_the_first_unanswered(
     assert [seq for seq, *_ in await said(house, house.claire, stopped_clock())] == [3, 4, 5]
 
 
+async def test_what_the_service_wrote_meanwhile_ends_no_wait(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+    for one in (house.claire, house.lea, house.claire, house.claire):
+        await house.post(one, thread)
+    await house.spoil("update messages set kind = 'lesson' where seq in (3, 4)")
+    stopped_clock.advance(DAY)
+    await house.post(house.claire, thread)
+    assert [seq for seq, *_ in await said(house, house.claire, stopped_clock())] == [2, 5]
+
+
+@pytest.mark.parametrize(("start", "seqs"), [(0, [1, 2, 3]), (1, [2, 3]), (2, [3]), (3, [])])
+async def test_the_first_instant_counts_and_the_one_before_does_not(
+    house: House, thread: UUID, stopped_clock: StoppedClock, start: int, seqs: list[int]
+) -> None:
+    began = stopped_clock()
+    for _ in range(3):
+        await house.post(house.claire, thread)
+        stopped_clock.advance(1)
+    assert [seq for seq, *_ in await said(house, house.claire, began + start)] == seqs
+
+
 async def test_a_thread_that_is_quiet_since_costs_nothing(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
     await house.post(house.lea, thread)
     stopped_clock.advance(DAY)
@@ -118,3 +138,11 @@ async def test_a_forged_roster_is_as_no_thread(house: House, thread: UUID, caplo
         found = await figures_of(house, house.claire)
     assert {one.thread for one in found.said} == {other.bytes}
     assert f"alert: a roster of thread {thread}" in caplog.text
+
+
+async def test_no_table_of_messages_is_walked_through(house: House, thread: UUID) -> None:
+    """However much is older or belongs to others, it costs nothing."""
+    sql = f"explain query plan {figures._SAID}"
+    plan = [row["detail"] for row in await house.select(sql, account=house.claire.id.bytes, start=0)]
+    assert [step for step in plan if step.startswith("SEARCH m USING INDEX")] != []
+    assert [step for step in plan if step.split()[:2] == ["SCAN", "m"]] == []
