@@ -1,8 +1,9 @@
 """Messages as rows: sealed, numbered without a gap, each linked to the one before."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from uuid import UUID
+
+from msgspec import Struct, structs
 
 from storage import seams
 from storage.database import Reader, Row, Transaction, Value
@@ -18,8 +19,7 @@ LAST_TIME = 253_402_300_800_000
 COLUMNS = ("thread", "seq", "id", "epoch", "author", "kind", "at", "body", "link")
 
 
-@dataclass(frozen=True, slots=True)
-class SealedMessage:
+class SealedMessage(Struct, frozen=True, gc=False):
     """One row. ``at`` in ms since 1970; ``is_linked`` is false when the row does not follow from the one before."""
 
     thread: UUID
@@ -124,7 +124,7 @@ def _with_links(guard: Guard, thread: UUID, rows: Sequence[Row], first: int, sea
             previous = first_link(thread)
         message = _message(row, thread, authors)
         sound = row["seq"] == expected and (previous is None or _is_linked(keys, previous, message))
-        yield message if sound else replace(message, is_linked=False)
+        yield message if sound else structs.replace(message, is_linked=False)
         previous, expected = row["link"], row["seq"] + 1
         if seam and (row["seq"], row["link"]) == (seam.seq, seam.new_link):
             previous = seam.old_link

@@ -94,7 +94,7 @@ async def _begin(tx: Transaction, store: Store, answered: ThreadAnswered, office
         raise Refused("Somebody came or left since the request was made: make another.")
     last = await rosters.find(tx, store.guard, thread.id, thread.epoch)
     _check_roster(last, roster, officer if key is None else last.officer, key)
-    await threads.save(tx, store.guard, replace(thread, epoch=roster.number))
+    await threads.save(tx, store.guard, msgspec.structs.replace(thread, epoch=roster.number))
     await rosters.add(tx, store.guard, roster, {UUID(account): body for account, body in answered.grants.items()})
     receiver = key.account if key else THE_OFFICER
     for number, body in answered.history.items():

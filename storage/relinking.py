@@ -10,9 +10,10 @@ always; the last chunk writes that link anew in its own transaction.
 
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from enum import Enum
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from storage import messages, seams, threads
 from storage.database import Reader, Transaction

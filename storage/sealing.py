@@ -6,9 +6,10 @@ swapped or re-dated is seen.
 """
 
 import struct
-from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
+
+from msgspec import Struct
 
 from storage.epochs import MessageKey
 from storage.errors import Damaged, WrongKey
@@ -73,8 +74,7 @@ class Linked(_Named, Protocol):
     def body(self) -> bytes: ...
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True, gc=False):
     """Where a message belongs."""
 
     thread: UUID
@@ -150,8 +150,7 @@ def unpadded(raw: bytes) -> bytes:
     return stripped[:-1]
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(Struct, frozen=True, gc=False):
     """What a link covers of one message row. ``at`` in ms since 1970."""
 
     seq: int

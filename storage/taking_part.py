@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from msgspec import structs
+
 from storage import chain, notices, rosters, threads
 from storage.accounts import Account
 from storage.database import Reader, Transaction
@@ -40,7 +42,7 @@ class Changing:
 
     async def begin(self, giver: AccountKey, seats: tuple[Seat, ...], officer: bytes | None = None) -> "Changing":
         """Begin the next epoch with these seats, its secret fresh, its grants from ``giver``."""
-        thread = replace(self.thread, epoch=self.thread.epoch + 1)
+        thread = structs.replace(self.thread, epoch=self.thread.epoch + 1)
         secret = EpochSecret.fresh()
         roster = Roster(
             thread=thread.id,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 
 from chat.errors import NotFound
 from chat.ids import new_id
@@ -85,7 +86,7 @@ async def plant(rooms: Rooms, thread: UUID, *, seat: Seat | None, by_service: bo
             last, number=last.number + 1, previous=last.hash(), public_key=secret.public_key, giver=giver,
             giver_key=key.public_key, seats=(*last.seats, seat) if seat else last.seats,
         )  # fmt: skip
-        await threads.save(tx, store.guard, replace(stands, epoch=roster.number))
+        await threads.save(tx, store.guard, structs.replace(stands, epoch=roster.number))
         await rosters.add(tx, store.guard, roster, grants_of(secret, roster, key.private_key))
 
     await store.database.write(write)

@@ -1,8 +1,9 @@
 """Fill a house with history: real sealed rows with their links, by the storage's own functions, many in a transaction."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from storage import accounts, messages, taking_part, threads
 from storage.database import Transaction

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 from uuid import UUID
 
+from msgspec import structs
+
 from storage import accounts, renewal, rosters, taking_part, threads
 from storage.accounts import Keyhole
 from storage.database import Reader, Transaction
@@ -115,7 +117,7 @@ class Intruder:
         async def write(tx: Transaction) -> None:
             stands = await threads.find(tx, store.guard, thread)
             assert stands is not None
-            await threads.save(tx, store.guard, replace(stands, epoch=roster.number))
+            await threads.save(tx, store.guard, structs.replace(stands, epoch=roster.number))
             await rosters.add(tx, store.guard, roster, grants_of(secret, roster, giver_private_key, receivers))
 
         await store.database.write(write)

@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec import structs
 
 from chat.ids import new_id
 from chat.sign_in import Attempt, Granted, SignIns, WrongCredentials
@@ -174,7 +175,7 @@ async def test_an_end_cut_off_in_the_threads_row_too_is_seen(scene: Scene) -> No
         " where id = :mine",
     )
     post = await scene.house.sealed(scene.house.claire, scene.theirs, "Bonjour")
-    assert await scene.house.commits.commit(replace(post, thread=scene.thread)) is Refusal.BROKEN
+    assert await scene.house.commits.commit(structs.replace(post, thread=scene.thread)) is Refusal.BROKEN
     with pytest.raises(CannotOpen):
         await scene.latest(scene.house.lea)
     assert await scene.found()

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from chat.ids import new_id
 from storage import check, group_commit, threads
@@ -63,7 +64,7 @@ async def test_a_repeated_message_keeps_its_first_time(house: House, thread: UUI
     id_ = new_id()
     first = await house.post(house.lea, thread, "Bonjour", id_)
     stopped_clock.advance(MINUTE)
-    assert await house.post(house.lea, thread, "autre chose", id_) == replace(first, is_new=False)
+    assert await house.post(house.lea, thread, "autre chose", id_) == structs.replace(first, is_new=False)
     assert await house.texts(house.claire, thread) == ["Bonjour"]
 
 
@@ -87,7 +88,7 @@ async def test_time_never_runs_backwards_in_a_thread(house: House, thread: UUID,
 
 async def test_a_history_keeps_the_times_that_it_brings(house: House, thread: UUID) -> None:
     at = (await house.thread(thread)).last_at + 5
-    outcome = await house.commits.commit(replace(await house.sealed(house.lea, thread, "Bonjour"), at=at))
+    outcome = await house.commits.commit(structs.replace(await house.sealed(house.lea, thread, "Bonjour"), at=at))
     assert outcome == Posted(1, at, is_new=True)
 
 
@@ -101,7 +102,7 @@ async def test_a_message_of_an_older_epoch_is_moved(house: House) -> None:
 
 
 async def test_an_unknown_thread_is_absent(house: House, thread: UUID) -> None:
-    post = replace(await house.sealed(house.lea, thread, "Bonjour"), thread=uuid4())
+    post = structs.replace(await house.sealed(house.lea, thread, "Bonjour"), thread=uuid4())
     assert await house.commits.commit(post) is Refusal.ABSENT
 
 
@@ -273,7 +274,7 @@ async def test_the_service_leaves_a_closed_thread_closed(house: House, thread: U
     """A lesson that comes by itself is nobody taking the conversation up again."""
     await close(house, thread)
     post = await house.sealed(house.lea, thread, "…")
-    await house.commits.commit(replace(post, waits=None))
+    await house.commits.commit(structs.replace(post, waits=None))
     assert (await house.thread(thread)).closed_at == stopped_clock()
 
 
@@ -413,8 +414,8 @@ def item_of(thread: ModelThread, who: int, what: int, which: int, age: int) -> I
         return MarkRead(thread.id, thread.epoch + age, author.id, which)
     mine = [post for post in thread.posts if post.author == author.id]
     others = tuple(one.id for one in thread.people if one.id != author.id)
-    post = replace(mine[which % len(mine)], epoch=thread.epoch + age, others=others)
-    return post if what % 2 else replace(post, id=new_id())
+    post = structs.replace(mine[which % len(mine)], epoch=thread.epoch + age, others=others)
+    return post if what % 2 else structs.replace(post, id=new_id())
 
 
 async def compare(house: House, models: list[ModelThread]) -> None:

@@ -1,12 +1,12 @@
 """Sealed messages: they open in their own place alone; padding; the chain of links."""
 
-from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from storage.epochs import EpochSecret, MessageKey
 from storage.errors import CannotOpen, Damaged, WrongKey

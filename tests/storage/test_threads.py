@@ -1,9 +1,9 @@
 """Threads as rows: where each stands, who takes part, and the two orders of somebody's list."""
 
-from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from storage import threads
 from storage.database import Reader, Transaction

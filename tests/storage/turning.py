@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 
 from chat.ids import new_id
 from storage import letters, messages, preferences, sessions, threads
@@ -59,11 +60,11 @@ async def add_by_service(house: House, thread: UUID, *, misplaced: bool = False)
     bare = SealedMessage(
         thread, stands.last_seq + 1, new_id(), stands.epoch, house.claire.id, "lesson", store.clock(), sealed.body, b""
     )
-    place = messages.values(replace(bare, seq=0, kind="welcome") if misplaced else bare)
+    place = messages.values(structs.replace(bare, seq=0, kind="welcome") if misplaced else bare)
     body = store.guard.guard(sealed.body, *messages.GUARDED_BODY.parts(place))
     key = store.guard.keyring.newest
-    kept = replace(bare, body=body)
-    kept = replace(kept, link=link(key.id, key.linking, stands.last_link, kept))
+    kept = structs.replace(bare, body=body)
+    kept = structs.replace(kept, link=link(key.id, key.linking, stands.last_link, kept))
 
     async def write(tx: Transaction) -> None:
         await messages.add(tx, kept)
@@ -76,7 +77,7 @@ async def add_by_service(house: House, thread: UUID, *, misplaced: bool = False)
 async def _move_end(tx: Transaction, house: House, thread: UUID, last: SealedMessage) -> None:
     stands = await threads.find(tx, house.store.guard, thread)
     assert stands
-    await threads.save(tx, house.store.guard, replace(stands, last_seq=last.seq, last_link=last.link))
+    await threads.save(tx, house.store.guard, structs.replace(stands, last_seq=last.seq, last_link=last.link))
 
 
 async def assert_all_opens(store: Store) -> None:
