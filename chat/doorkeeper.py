@@ -6,7 +6,7 @@ which have a larger number; whose a connection is shows there with each request,
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from typing import Any
 
 from aiohttp import web
@@ -14,6 +14,7 @@ from aiohttp import web
 HEAD_S = 15.0
 MOST_STRANGERS = 2_000
 MOST_BY_PROXY = 10_000
+AT_A_TURN = 16
 # Between two requests: longer than proxies keep an idle connection, so that it is they who close it.
 IDLE_S = 75.0
 
@@ -28,6 +29,7 @@ class Doorkeeper:
         self._here_of: dict[object, str] = {}
         self._there_of: dict[object, str] = {}
         self._timers: dict[object, asyncio.TimerHandle] = {}
+        self._outside: deque[asyncio.Transport] = deque()
 
     @property
     def strangers(self) -> int:
@@ -56,6 +58,23 @@ class Doorkeeper:
             return
         _count(self._here, self._here_of, handler, address)
         self._timers[handler] = asyncio.get_running_loop().call_later(self._head_s, self._tire, handler)
+        self._wait_outside(transport)
+
+    def _wait_outside(self, transport: asyncio.Transport) -> None:
+        """Nothing is heard from a connection before its turn: when a thousand come at once, others must not wait for them all."""
+        transport.pause_reading()
+        self._outside.append(transport)
+        if len(self._outside) == 1:
+            asyncio.get_running_loop().call_soon(self._let_in)
+
+    def _let_in(self) -> None:
+        """Hear some of those who wait, and in the next turn of the loop some more."""
+        for _ in range(min(AT_A_TURN, len(self._outside))):
+            transport = self._outside.popleft()
+            if not transport.is_closing():
+                transport.resume_reading()
+        if self._outside:
+            asyncio.get_running_loop().call_soon(self._let_in)
 
     def _tire(self, handler: Any) -> None:
         self._timers.pop(handler, None)

@@ -97,6 +97,10 @@ class Line:
         for frame, _ in answers.values():
             self._outlet.offer(frame)
 
+    def end(self) -> None:
+        """Find no pages any more."""
+        self._pages = _no_pages
+
     async def _catch_up(self, thread: UUID, seq: int, patience: float | None) -> int | None:
         """Read on until nothing is left that came meanwhile; in that same instant live messages go through again."""
         while True:
@@ -132,3 +136,7 @@ class Line:
         if answer:
             self._outlet.offer(answer)
         self._reached[message.thread] = message.seq
+
+
+async def _no_pages(_: UUID, __: int, ___: int) -> None:
+    return None

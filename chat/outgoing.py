@@ -117,3 +117,19 @@ class Outgoing:
         self.shut()
         if self._writer:
             self._writer.cancel()
+
+    def let_go(self) -> None:
+        """Know no socket any more: the end, after ``stop``."""
+        self._write_now, self._write, self._overflow = _write_nowhere_now, _write_nowhere, _nothing
+
+
+def _write_nowhere_now(_: Sequence[bytes]) -> bool:
+    return True
+
+
+async def _write_nowhere(_: bytes) -> None:
+    pass
+
+
+def _nothing() -> None:
+    pass

@@ -61,8 +61,8 @@ class Session:
         self._has_room = Gate()
         self._not_understood = 0
         self._resuming: asyncio.Task[object] | None = None
-        self._ended: Callable[[], None] = lambda: None
-        self._restarted: Callable[[], None] = lambda: None
+        self._ended: Callable[[], None] = _nothing
+        self._restarted: Callable[[], None] = _nothing
 
     # As a listener of the hub
 
@@ -216,6 +216,16 @@ class Session:
             self._has_room.shut()
             await self._has_room.passed()
         self._line.let_go()
+
+    def let_go(self) -> None:
+        """Know no connection any more: the end, after ``finish``."""
+        self._ended = self._restarted = _nothing
+        self._line.end()
+        self._resuming = None
+
+
+def _nothing() -> None:
+    pass
 
 
 _ACTIONS: dict[type, Callable[..., Awaitable[None]]] = {

@@ -1,6 +1,8 @@
 """Strangers at the door: one who never ends a request, and too many from one address."""
 
 import asyncio
+import socket
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,7 +11,7 @@ from aiohttp import web
 
 from chat import answers
 from chat.answers import body_of
-from chat.doorkeeper import Doorkeeper
+from chat.doorkeeper import AT_A_TURN, Doorkeeper
 from chat.frames import Proof
 from chat.rooms import Rooms
 from chat.settings import ChatSettings
@@ -132,6 +134,33 @@ async def test_a_body_that_does_not_end_is_a_bad_request(rooms: Rooms, monkeypat
         wire = await house.come(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
         async with asyncio.timeout(5):
             assert (await wire[0].readline()).split()[1] == b"400"
+
+
+async def test_of_many_who_come_at_once_some_are_heard_in_each_turn(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In between others have theirs."""
+    keeper, turn, heard = Doorkeeper(), 0, Counter[int]()
+
+    async def count_turns() -> None:
+        nonlocal turn
+        while True:
+            await asyncio.sleep(0)
+            turn += 1
+
+    def noted(handler: object, address: str) -> bool:
+        heard[turn] += 1
+        return Doorkeeper.heard(keeper, handler, address)
+
+    monkeypatch.setattr(keeper, "heard", noted)
+    async with at_the_door(rooms, keeper) as house:
+        sockets = [socket.create_connection(("127.0.0.1", house.port)) for _ in range(80)]
+        for one in sockets:
+            one.sendall(ASK)
+        counting = asyncio.create_task(count_turns())
+        house.wires = [await asyncio.open_connection(sock=one) for one in sockets]
+        assert [await answered(wire) for wire in house.wires] == [YES] * 80
+        counting.cancel()
+    assert max(heard.values()) <= AT_A_TURN
+    assert heard.total() == 80
 
 
 # Behind proxies of our own
