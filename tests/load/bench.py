@@ -1,7 +1,8 @@
 """`./dev bench`: the whole way of a message, measured: sealed, on the disk, acknowledged, and received by the other side.
 
 The server has one core, the load generator the other. A run that lost or doubled a message reports no figure.
-`--quick` is the short form for every day. `--reconnect`, `--growth`, `--parts`, `--tried` and `--peers` measure other things.
+`--quick` is the short form for every day. `--reconnect`, `--growth`, `--loop`, `--neighbour`,
+`--parts`, `--tried` and `--peers` measure other things.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from pathlib import Path
 import uvloop
 
 from chat.rooms import open_rooms
-from tests.load import growth, live, parts, peers, tried
+from tests.load import growth, live, loop, neighbour, parts, peers, tried
 from tests.load.figures import Results, machine, middle, table, warnings
 from tests.load.fill import Filler
 from tests.load.house import Pair, furnished, serving
@@ -127,6 +128,10 @@ async def _measure(arguments: argparse.Namespace, plan: Plan) -> Results:
     others: dict[str, Callable[[], Awaitable[Results]]] = {
         "reconnect": lambda: coming_back(plan),
         "growth": lambda: growth.measure(plan.folder, plan.server_core, arguments.most),
+        "loop": lambda: loop.measure(plan.folder, plan.server_core),
+        "neighbour": lambda: neighbour.measure(
+            plan.folder / "neighbour", plan.server_core, min(plan.seconds, 10.0), max(5, plan.times)
+        ),
         "parts": lambda: parts.measure(plan.folder),
         "tried": lambda: tried.measure(plan.folder, plan.server_core, plan.pairs, plan.seconds),
         "peers": lambda: peers.measure(plan.folder, plan.server_core, plan.seconds),
@@ -150,6 +155,8 @@ def main() -> int:
     parser.add_argument("--reconnect", action="store_true", help="1,000 clients come back at once")
     parser.add_argument("--growth", action="store_true", help="pages and sign-ins as history and threads grow; some minutes")
     parser.add_argument("--most", type=int, default=1_000_000, help="messages in the largest table of --growth")
+    parser.add_argument("--loop", action="store_true", help="how long all that is large holds the event loop up")
+    parser.add_argument("--neighbour", action="store_true", help="what an account that floods costs the others")
     parser.add_argument("--parts", action="store_true", help="what the parts alone can do: SQLite, encryption, the wire")
     parser.add_argument("--tried", action="store_true", help="switch each mechanism off and see what it brought")
     parser.add_argument(

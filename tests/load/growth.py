@@ -71,7 +71,7 @@ async def _threads(folder: Path, core: int | None) -> Results:
     async with furnished(folder, 1) as (settings, pairs):
         async with open_rooms(settings) as rooms:
             for number in THREADS:
-                await _professional(rooms.store, number)
+                await professional(rooms.store, number)
         with serving(settings, core) as (port, _):
             for number in THREADS:
                 results |= await _arrivals(port, number)
@@ -87,7 +87,7 @@ def _timed_stretch(profile: int) -> float:
     return time.perf_counter() - started
 
 
-async def _professional(store: Store, number: int) -> None:
+async def professional(store: Store, number: int) -> None:
     """One with so many threads, each begun by its member and with a word in it."""
     coach, _ = await _account(store, Role.PROFESSIONAL, f"coach{number}@growth.test")
     opened = []

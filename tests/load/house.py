@@ -80,12 +80,12 @@ async def _person(store: Store, key: AccountKey) -> Person:
 
 @contextmanager
 def serving(
-    settings: StorageSettings | None, core: int | None, command: tuple[str, ...] = ("-m", "chat", "serve")
+    settings: StorageSettings | None, core: int | None, command: tuple[str, ...] = ("-m", "chat", "serve"), rate: str = "off"
 ) -> Iterator[tuple[int, int]]:
     """Run a server on one core; gives its port and process id."""
     places = {"AILO_DATA": str(settings.data), "AILO_KEYS": str(settings.keys)} if settings else {}
     environment = {
-        **os.environ, **places, "AILO_PORT": "0", "AILO_RATE": "off", "AILO_NOTIFY_AFTER": "86400", "PYTHONUNBUFFERED": "1",
+        **os.environ, **places, "AILO_PORT": "0", "AILO_RATE": rate, "AILO_NOTIFY_AFTER": "86400", "PYTHONUNBUFFERED": "1",
     }  # fmt: skip
     with running([sys.executable, *command], core, environment, stdout=subprocess.PIPE) as process:
         assert process.stdout
