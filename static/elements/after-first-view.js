@@ -1,8 +1,18 @@
 /* What a page of signed-in people does once they see what they came for: nothing of it may delay that. */
 
+import { pause } from "../helpers/delay.js"
 import { keepShell } from "../models/shell.js"
+
+const GAP = 20
 
 export async function begin(page) {
   await page.querySelector("conversation-view").thread?.history.load()
   await keepShell()
+  await page.correspondence.loadAll(untilIdle)
+}
+
+/** A long list comes in the background: typing and scrolling go first. */
+async function untilIdle() {
+  await pause(GAP)
+  await new Promise((done) => (globalThis.requestIdleCallback ?? setTimeout)(done))
 }

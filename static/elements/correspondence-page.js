@@ -148,7 +148,8 @@ export class CorrespondencePage extends HTMLElement {
   sayTitle(name) {
     const count = this.correspondence?.unreadThreads ?? 0
     const title = name ? `${name} — Ailo` : "Ailo"
-    document.title = count ? `(${count}) ${title}` : title
+    const said = count ? `(${count}) ${title}` : title
+    if (document.title !== said) document.title = said
   }
 
   async #export() {

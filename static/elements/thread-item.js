@@ -1,7 +1,7 @@
 /* Makes one line of the list of conversations: who, their last words, how long they have waited, what is unread. */
 
 import { build } from "../helpers/build.js"
-import { sayName } from "../helpers/people.js"
+import { sayNameAmong } from "../helpers/people.js"
 import { LONG_WAIT, sayExactly, sayMoment, sayWait, waitSince } from "../helpers/time.js"
 import { t } from "../helpers/words.js"
 import { makeCount } from "./count.js"
@@ -9,9 +9,9 @@ import { makeFace } from "./face.js"
 
 const SHOWN = 120
 
-export function makeItem(thread, { members, isOpen }) {
+export function makeItem(thread, { shared, isOpen }) {
   const person = thread.member ?? thread.participants[0]
-  const name = build("b", { dir: "auto", text: sayName(person, members) })
+  const name = build("b", { dir: "auto", text: sayNameAmong(person, shared) })
   const text = build("span", { class: "person__text" }, name, build("span", { class: "small person__last", dir: "auto", text: sayLast(thread) }))
   const side = build("span", { class: "person__side" }, makeTime(thread), makeCount(thread))
   const attributes = { class: thread.unread ? "person person--unread" : "person", href: `#${thread.id}`, "aria-current": isOpen ? "true" : null, data: { thread: thread.id } }

@@ -1,18 +1,22 @@
 /* <thread-list>: the conversations of a Professional or companion, by need. Tells `more` when its end comes into view. */
 
-import { part, setChildren, setText } from "../helpers/build.js"
+import { part, setText } from "../helpers/build.js"
+import { namesakes } from "../helpers/people.js"
 import { t } from "../helpers/words.js"
 import { queueOf } from "../models/queue.js"
+import { ListWindow } from "./list-window.js"
 import { makeItem } from "./thread-item.js"
 
 const SECTIONS = ["waiting", "answered", "quiet", "silent"]
 
 class ThreadList extends HTMLElement {
   #order = []
+  #window
 
   // Lifecycle
 
   connectedCallback() {
+    this.#window = new ListWindow(this)
     part(this, "more").addEventListener("click", () => this.#tellMore())
     new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && this.#tellMore()).observe(part(this, "more"))
   }
@@ -20,9 +24,10 @@ class ThreadList extends HTMLElement {
   /** Show the threads that fit the filter; the one that is open is marked. */
   show(threads, { open, filter, hasMore }) {
     const queue = queueOf(threads, filter)
-    const members = threads.map(({ member }) => member).filter(Boolean)
+    const shared = namesakes(threads.map(({ member }) => member).filter(Boolean))
     this.#order = SECTIONS.flatMap((name) => queue[name])
-    this.#keepFocus(() => SECTIONS.forEach((name) => this.#showSection(name, queue[name], { members, open })))
+    const groups = SECTIONS.map((name) => this.#makeGroup(name, queue[name]))
+    this.#keepFocus(() => this.#window.show(groups, (thread) => makeItem(thread, { shared, isOpen: thread === open })))
     part(this, "skeleton").hidden = true
     part(this, "more").hidden = !hasMore || Boolean(filter)
     setText(part(this, "answered-note"), String(queue.answered.length))
@@ -37,22 +42,23 @@ class ThreadList extends HTMLElement {
   }
 
   reveal(thread) {
+    this.#window.reveal(thread)
     this.querySelector(`[data-thread="${CSS.escape(thread.id)}"]`)?.scrollIntoView({ block: "nearest" })
   }
 
   // Internal
 
-  #showSection(name, threads, { members, open }) {
+  #makeGroup(name, threads) {
     const section = part(this, name)
     section.hidden = !threads.length
-    setChildren(section.querySelector("ul"), threads.map((thread) => makeItem(thread, { members, isOpen: thread === open })))
+    return { list: section.querySelector("ul"), items: threads }
   }
 
   #keepFocus(action) {
     const focused = this.contains(document.activeElement) ? document.activeElement.dataset.thread : null
-    const { scrollTop } = this
+    const scrollTop = this.#window.isLong ? null : this.scrollTop // A long list keeps its height by itself.
     action()
-    this.scrollTop = scrollTop
+    if (scrollTop !== null) this.scrollTop = scrollTop
     if (focused) this.querySelector(`[data-thread="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true })
   }
 

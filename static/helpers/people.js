@@ -4,6 +4,7 @@ import { folded } from "./text.js"
 import { t, tlist } from "./words.js"
 
 const TINTS = 5
+const segmenter = "Segmenter" in Intl ? new Intl.Segmenter() : null
 
 export function sayRole(role) {
   const roles = {
@@ -24,9 +25,24 @@ export function sayName(person, people) {
   return isShared && person.initial ? `${person.first_name} ${person.initial}.` : person.first_name
 }
 
+/** Give the first names, folded, that more than one of these people have. */
+export function namesakes(people) {
+  const holders = new Map()
+  const shared = new Set()
+  for (const { id, first_name: name } of people) {
+    const key = folded(name)
+    if ((holders.get(key) ?? id) !== id) shared.add(key)
+    holders.set(key, id)
+  }
+  return shared
+}
+
+/** Name somebody where their namesakes are known: what a long list does once. */
+export const sayNameAmong = (person, shared) => (person.initial && shared.has(folded(person.first_name)) ? `${person.first_name} ${person.initial}.` : person.first_name)
+
 /** Give the first letter of a name as people see it, a whole emoji included. */
 export function letterOf(name) {
-  const [first] = "Segmenter" in Intl ? Array.from(new Intl.Segmenter().segment(name.trim()), ({ segment }) => segment) : name.trim()
+  const [first] = segmenter ? Array.from(segmenter.segment(name.trim()), ({ segment }) => segment) : name.trim()
   return (first ?? "").toLocaleUpperCase()
 }
 

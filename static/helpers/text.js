@@ -11,4 +11,15 @@ export function lengthOf(text) {
 export const wellFormed = (text) => text.toWellFormed?.() ?? text.replace(/\p{Surrogate}/gu, "\uFFFD")
 
 /** Fold a name for comparing: no case, no accents. */
-export const folded = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase()
+export function folded(text) {
+  const known = foldings.get(text)
+  if (known !== undefined) return known
+  const fold = text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase()
+  if (text.length <= LONGEST_NAME && foldings.size < MOST_NAMES) foldings.set(text, fold)
+  return fold
+}
+
+// The names of a long list are compared at every letter of a filter and with every message.
+const foldings = new Map()
+const LONGEST_NAME = 100
+const MOST_NAMES = 20_000

@@ -3,6 +3,7 @@
 export const language = document.documentElement.lang || "fr"
 
 const catalogue = {}
+const numbers = new Intl.NumberFormat(language)
 
 await learn()
 
@@ -26,7 +27,7 @@ export function t(sentence, values = {}) {
 export function tn(one, many, n, values = {}) {
   const [single, plural] = catalogue[one] ?? [typeset(one), typeset(many)]
   const isSingle = language === "fr" ? n < 2 : n === 1
-  return fill(isSingle ? single : plural, { n: n.toLocaleString(language), ...values })
+  return fill(isSingle ? single : plural, { n: numbers.format(n), ...values })
 }
 
 /** Say a list of names: "Claire, Sam et vous". */

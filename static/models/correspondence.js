@@ -26,7 +26,7 @@ export class Correspondence extends EventTarget {
   #order
   #isStale = false
   #refreshing = null
-  #loadingMore = false
+  #loadingMore = null
   #takes = {
     hello: () => this.#catchUp(),
     message: (frame) => this.#with(frame.thread, (thread) => thread.receive(frame)),
@@ -79,20 +79,20 @@ export class Correspondence extends EventTarget {
     await this.#refreshing
   }
 
+  /** Load the next page of the list; whoever asks meanwhile waits for the same one. */
   async loadMore() {
-    if (!this.hasMore || this.#loadingMore) return
-    this.#loadingMore = true
-    await this.#page([...this.threads.keys()].at(-1)).catch((refusal) => this.#tell("refused", refusal))
-    this.#loadingMore = false
-    this.#tell("change")
+    if (!this.hasMore) return
+    this.#loadingMore ??= this.#loadNext().finally(() => (this.#loadingMore = null))
+    await this.#loadingMore
   }
 
-  /** Load the whole list: somebody looks for a name. */
-  async loadAll() {
+  /** Load the whole list: somebody looks for a name. `rest` is waited for between two pages. */
+  async loadAll(rest = () => null) {
     let known
     do {
       known = this.threads.size
       await this.loadMore()
+      await rest()
     } while (this.hasMore && this.threads.size > known)
   }
 
@@ -125,6 +125,11 @@ export class Correspondence extends EventTarget {
     return threads.map(({ id }) => id)
   }
 
+  async #loadNext() {
+    await this.#page([...this.threads.keys()].at(-1)).catch((refusal) => this.#tell("refused", refusal))
+    this.#tell("change")
+  }
+
   async #refreshWhileStale() {
     while (this.#isStale) {
       this.#isStale = false
@@ -136,7 +141,8 @@ export class Correspondence extends EventTarget {
     const wanted = Math.max(1, this.threads.size)
     const present = await this.#page()
     while (this.hasMore && present.length < wanted) present.push(...(await this.#page(present.at(-1))))
-    const gone = [...this.threads.keys()].filter((id) => !present.includes(id))
+    const known = new Set(present)
+    const gone = [...this.threads.keys()].filter((id) => !known.has(id))
     if (!this.hasMore) gone.forEach((id) => this.threads.delete(id))
     this.#tell("change")
   }
