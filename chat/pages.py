@@ -22,11 +22,11 @@ from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from chat.words import LANGUAGES, PREFERENCE, Words, choose, static_folder
 
-__all__ = ["add_pages"]
+__all__ = ["HEADERS", "Shelf", "add_pages", "language_of"]
 
 PAGES: Final = {
     "/sign-in": "sign-in.html",
@@ -75,8 +75,10 @@ FOR_GOOD: Final = "public, max-age=31536000, immutable"
 RoleOf = Callable[[web.Request], Awaitable[str | None]]
 
 
-def add_pages(app: web.Application, role_of: RoleOf) -> None:
-    """Add the pages and their files to the application; `role_of` tells the role of who asks, None when signed out."""
+def add_pages(app: web.Application, role_of: RoleOf) -> "Shelf":
+    """Add the pages and their files to the application; `role_of` tells the role of who asks, None when signed out.
+
+    Gives the shelf, for a page that is made for one reader."""
     shelf = Shelf(static_folder())
     app.middlewares.append(shelf.answer_kindly)
     app.router.add_get("/", partial(_send_home, role_of))
@@ -85,6 +87,7 @@ def add_pages(app: web.Application, role_of: RoleOf) -> None:
     for path, asset in shelf.assets.items():
         app.router.add_get(path, partial(_answer_asset, asset))
     app.router.add_get("/static/{version:[0-9a-f]{12}}/{path:.+}", partial(_answer_versioned, shelf))
+    return shelf
 
 
 async def _send_home(role_of: RoleOf, request: web.Request) -> web.StreamResponse:
@@ -94,7 +97,7 @@ async def _send_home(role_of: RoleOf, request: web.Request) -> web.StreamRespons
 
 
 async def _answer_page(shelf: "Shelf", path: str, request: web.Request) -> web.StreamResponse:
-    return shelf.pages[path, _language_of(request)].answer(request)
+    return shelf.pages[path, language_of(request)].answer(request)
 
 
 async def _answer_asset(asset: "Asset", request: web.Request) -> web.StreamResponse:
@@ -112,7 +115,8 @@ async def _answer_versioned(shelf: "Shelf", request: web.Request) -> web.StreamR
     return answer
 
 
-def _language_of(request: web.Request) -> str:
+def language_of(request: web.Request) -> str:
+    """The language of a page for who asks for it."""
     return choose(request.headers.get("Accept-Language"), request.cookies.get(PREFERENCE))
 
 
@@ -157,6 +161,7 @@ class Shelf:
         self.assets = {**files, STYLES: self._join_styles(files)}
         self.assets |= self._read_words()
         self.version = self._find_version()
+        self._environments = {language: self._environment(language) for language in LANGUAGES}
         self.pages = {
             (path, language): self._render(template, language)
             for path, template in {**PAGES, NOT_FOUND: NOT_FOUND}.items()
@@ -178,7 +183,7 @@ class Shelf:
                 raise
             if request.path.startswith("/api/"):
                 raise
-            return self.pages[NOT_FOUND, _language_of(request)].answer(request, status=404)
+            return self.pages[NOT_FOUND, language_of(request)].answer(request, status=404)
 
     def _read_files(self) -> dict[str, Asset]:
         found = {}
@@ -235,6 +240,14 @@ class Shelf:
         return Asset(b"".join(files[path].body for path in paths), "text/css; charset=utf-8")
 
     def _render(self, template: str, language: str) -> Asset:
+        body = self.template(template, language).render().encode()
+        return Asset(body, "text/html; charset=utf-8", varies="Accept-Encoding, Accept-Language, Cookie", language=language)
+
+    def template(self, name: str, language: str) -> Template:
+        """A page before it is filled in, in a language."""
+        return self._environments[language].get_template(name)
+
+    def _environment(self, language: str) -> Environment:
         words = Words.of(language)
         pages = Environment(
             loader=FileSystemLoader(self._folder / "pages"),
@@ -244,8 +257,7 @@ class Shelf:
             lstrip_blocks=True,
         )
         pages.globals.update(_=words.translate, language=language, modules=self._modules_behind, styles=STYLES, at=self.at)
-        body = pages.get_template(template).render().encode()
-        return Asset(body, "text/html; charset=utf-8", varies="Accept-Encoding, Accept-Language, Cookie", language=language)
+        return pages
 
     def _modules_behind(self, path: str) -> list[str]:
         """Name every module that one leads to, itself first, so that a page can ask for all of them at once."""

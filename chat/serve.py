@@ -23,6 +23,8 @@ from chat.doorkeeper import IDLE_S, Doorkeeper
 from chat.gateway import Gateway
 from chat.health import add_health
 from chat.metrics import Metrics, shown_at
+from chat.overview import Overviews
+from chat.overview_page import OverviewPage
 from chat.own_sessions import SessionsOfOne
 from chat.own_settings import SettingsOfOne
 from chat.pages import add_pages
@@ -232,7 +234,8 @@ def _application(rooms: Rooms, settings: Settings) -> tuple[web.Application, Gat
     SearchApi(door, Search(rooms.conversation)).add_to(app)
     RepliesApi(RepliesAtHand(rooms.store)).add_to(app)
     add_health(app, rooms.store)
-    add_pages(app, role_of)
+    shelf = add_pages(app, role_of)
+    OverviewPage(door, Overviews(rooms.store), shelf).add_to(app)
     AboutApi(door, rooms.abouts, rooms.practices).add_to(app)
     return app, gateway, door.keeper
 

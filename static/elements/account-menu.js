@@ -3,6 +3,8 @@
 import { part, setText } from "../helpers/build.js"
 import { sayRole } from "../helpers/people.js"
 
+const WITH_OVERVIEW = new Set(["professional", "companion"])
+
 class AccountMenu extends HTMLElement {
   #account
   /** Set by the page: tells whether something is written but not sent. */
@@ -21,6 +23,7 @@ class AccountMenu extends HTMLElement {
   set account(account) {
     this.#account = account
     setText(part(this, "account-name"), account.first_name)
+    part(this, "open-overview").hidden = !WITH_OVERVIEW.has(account.role)
     setText(part(this, "account-role"), account.role === "member" ? "" : sayRole(account.role))
   }
 
