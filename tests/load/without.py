@@ -66,6 +66,10 @@ def _plain_collector() -> None:
     gc.set_threshold = lambda *_: None
 
 
+def _usual_switching() -> None:
+    sys.setswitchinterval = lambda _: None
+
+
 def _asyncio_loop() -> None:
     _module("uvloop").run = asyncio.run
 
@@ -86,6 +90,7 @@ MECHANISMS: dict[str, Callable[[], None]] = {
     "BLAKE2b of hashlib": _hash_by_libsodium,
     "256 nonces at a time": _one_nonce_at_a_time,
     "uvloop": _asyncio_loop,
+    "interpreter handed over every 0.1 ms": _usual_switching,
     "checkpoint at 20,000 pages": _small_wal,
     "(fsync: what it costs)": _no_sync,
 }
