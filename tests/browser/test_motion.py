@@ -1,0 +1,84 @@
+"""Who asked their system for less motion sees none; who has set colours of their own still tells things apart."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import Pair, Visitors, bubble, post, shoot, write
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+# Every animation and transition that ever begins on the page, by name.
+WATCH = """() => {
+  globalThis.moved = []
+  const note = ({ type, animationName, propertyName }) => moved.push(`${type} ${animationName ?? propertyName}`)
+  for (const type of ["animationstart", "transitionrun"]) document.addEventListener(type, note, true)
+  const look = () => {
+    moved.push(...document.getAnimations().map((one) => one.animationName ?? one.transitionProperty))
+    requestAnimationFrame(look)
+  }
+  look()
+}"""
+
+STYLES = """(selector) => [...document.querySelectorAll(selector)].map((one) => {
+  const { backgroundColor, borderTopStyle, borderTopColor, outlineStyle, outlineWidth } = getComputedStyle(one)
+  const { left, right } = one.getBoundingClientRect()
+  return { backgroundColor, borderTopStyle, borderTopColor, outlineStyle, outlineWidth, left, right }
+})"""
+
+
+async def live_a_little(visitors: Visitors, pair: Pair, motion: str) -> Page:
+    """A member writes, is answered while they look, is written to, opens a sheet and looks for something."""
+    member = await visitors.page_of(pair.member, reduced_motion=motion)
+    professional = await visitors.page_of(pair.professional, f"/dashboard#{pair.thread}")
+    await expect(member.get_by_text("En direct")).to_be_visible()
+    await member.evaluate(WATCH)
+    await write(member, "Une question.")
+    await expect(bubble(member, "Une question.")).to_be_visible()
+    await professional.type("#composer", "Bien")
+    await expect(member.get_by_text("Claire écrit")).to_be_visible()
+    await post(professional, pair.thread, [f"Réponse {number}.\n" + "Un mot.\n" * 20 for number in range(4)])
+    await expect(bubble(member, "Réponse 3.")).to_be_visible()
+    await member.get_by_role("button", name="Aide urgente").click()
+    await expect(member.get_by_role("link", name="3114")).to_be_visible()
+    await member.keyboard.press("Escape")
+    await member.evaluate("document.querySelector('.log__scroll').scrollTop = 0")
+    await post(professional, pair.thread, ["Encore un mot."])
+    await member.get_by_role("button", name="1 nouveau message").click()
+    await expect(bubble(member, "Encore un mot.")).to_be_in_viewport()
+    return member
+
+
+async def test_nothing_moves_for_who_asked_for_less_motion(visitors: Visitors, pair: Pair) -> None:
+    member = await live_a_little(visitors, pair, "reduce")
+    assert await member.evaluate("moved") == []
+    behaviours = await member.evaluate("[...document.querySelectorAll('*')].map((one) => getComputedStyle(one).scrollBehavior)")
+    assert set(behaviours) == {"auto"}
+
+
+async def test_others_see_it_move(visitors: Visitors, pair: Pair) -> None:
+    """The same life with motion: what the test above looks for is there to be found."""
+    member = await live_a_little(visitors, pair, "no-preference")
+    assert {"animationstart arrive", "transitionrun opacity"} <= set(await member.evaluate("moved"))
+
+
+async def test_with_colours_of_ones_own_things_are_still_told_apart(visitors: Visitors, pair: Pair) -> None:
+    visitors.tolerate("ERR_INTERNET_DISCONNECTED", "WebSocket", "Failed to load")
+    member = await visitors.page_of(pair.member, forced_colors="active")
+    professional = await visitors.page_of(pair.professional)
+    await post(professional, pair.thread, ["Bonjour Léa."])
+    await post(member, pair.thread, ["Bonjour Claire."])
+    await expect(bubble(member, "Bonjour Claire.")).to_contain_text("Bonjour Claire.")
+    await member.context.set_offline(True)
+    await write(member, "Pas encore parti.")
+    await expect(member.get_by_text("en attente d’envoi")).to_be_visible()
+    (theirs,) = await member.evaluate(STYLES, ".message:not(.message--mine)")
+    mine, waiting = await member.evaluate(STYLES, ".message--mine")
+    assert theirs["left"] < mine["left"]
+    assert theirs["right"] < mine["right"]
+    assert {theirs["borderTopStyle"], mine["borderTopStyle"]} == {"solid"}
+    assert waiting["borderTopStyle"] == "dashed"
+    await member.keyboard.press("Tab")
+    (focused,) = await member.evaluate(STYLES, ":focus-visible")
+    assert focused["outlineStyle"] == "solid"
+    assert float(focused["outlineWidth"].removesuffix("px")) >= 2
+    await shoot(member, "member-told-apart-forced-colours")
