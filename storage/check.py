@@ -34,6 +34,9 @@ ORPHANS = {
     " where not exists (select 1 from accounts a where a.id = s.account)",
     "practices of no account": "select count(*) as count from practices p where not exists"
     " (select 1 from accounts a where a.id = p.account)",
+    "sessions or keyholes of a key that their account has no more": "select count(*) as count from"
+    " (select account, generation from sessions union all select account, generation from keyholes) s"
+    " join accounts a on a.id = s.account where a.generation <> s.generation",
     "letters to no account": "select count(*) as count from letters l where not exists"
     " (select 1 from accounts a where a.id = l.account)",
 }
@@ -100,8 +103,17 @@ async def _check_people(store: Store, reader: Reader, thread: Thread) -> list[st
         "of the roster do not take part": len(first.keys() - present),
         f"of the roster cannot reach epoch {thread.epoch}": sum((thread.epoch, one) not in grants for one in readers),
         "grants are to nobody who may have them": sum(epoch < readers.get(one, thread.epoch + 1) for epoch, one in grants),
+        "seats have a key that their account has no more": await _of_yesterday(reader, roster),
     }
     return [f"thread {thread.id}: {count} {what}" for what, count in counts.items() if count]
+
+
+async def _of_yesterday(reader: Reader, roster: Roster) -> int:
+    """A renewal brings its new key to every thread: one with an older key was put back to where that had a seat."""
+    owners = [seat.account.bytes for seat in roster.seats]
+    rows = await reader.rows_in("select id, public_key from accounts where id in :values", owners)
+    keys = {row["id"]: row["public_key"] for row in rows}
+    return sum(keys.get(seat.account.bytes, seat.public_key) != seat.public_key for seat in roster.seats)
 
 
 async def _check_rows(reader: Reader) -> list[str]:
