@@ -1,33 +1,43 @@
 /*
-  <account-sheet>: « Mon compte »: password, recovery code, language. Loaded when it is opened.
-  A recovery code is shown once; the sheet does not close by accident before it was noted. Tells `keys-changed`.
+  <account-sheet>: « Mon compte », one view at a time, each made by a module of its own. Loaded when it is opened.
+  It saves what is chosen and says so; what could not be saved stays as chosen, and can be tried again. A recovery code is
+  shown once: the sheet does not close by accident before it was noted.
 */
 
 import "../helpers/more-words.js"
 import { build } from "../helpers/build.js"
-import { language, t } from "../helpers/words.js"
-import { changePassword, makeRecoveryCode, waysIn } from "../models/own-account.js"
-import { prefer, preferences } from "../models/preferences.js"
+import { wear } from "../helpers/late-styles.js"
+import { t } from "../helpers/words.js"
+import { waysIn } from "../models/own-account.js"
+import { changeSettings, ownSettings } from "../models/own-settings.js"
+import { makeHome } from "./account-home.js"
+import { makeCode, makePassword } from "./account-keys.js"
+import { makeLetters } from "./account-letters.js"
+import { makePlace } from "./account-place.js"
+import { makeSessions } from "./account-sessions.js"
 import { sayRefusal } from "./refusal.js"
-import { makeField, makeForm, makeNewPassword } from "./secret-form.js"
 
-const WRONG = () => t("Ce mot de passe n’est pas le bon.")
+const VIEWS = { home: makeHome, password: makePassword, code: makeCode, letters: makeLetters, place: makePlace, sessions: makeSessions }
 
 class AccountSheet extends HTMLElement {
+  account
+  ways
+  settings
   #dialog = build("dialog", { class: "sheet account", "aria-labelledby": "account-title" })
-  #account
-  #ways
+  #body = build("div", { class: "account__body" })
+  #status = build("p", { class: "account__status small", role: "status" })
+  #trouble = build("p", { class: "trouble", role: "alert" })
+  #again = build("button", { class: "button button--quiet", type: "button", hidden: true, text: t("Réessayer") })
   #holdsSecret = false
-  #views = {
-    home: () => this.#makeHome(),
-    password: () => this.#makePassword(),
-    code: () => this.#makeCode(),
-  }
+  #view = "home"
+  #unsaved = {}
 
   // Lifecycle
 
   connectedCallback() {
+    this.#dialog.append(this.#body, build("div", { class: "account__said" }, this.#status, this.#trouble, this.#again))
     this.append(this.#dialog)
+    this.#again.addEventListener("click", () => this.save({}))
     this.#dialog.addEventListener("cancel", (event) => this.#holdsSecret && event.preventDefault())
     this.#dialog.addEventListener("close", () => this.remove())
   }
@@ -35,172 +45,94 @@ class AccountSheet extends HTMLElement {
   // Actions
 
   async open(account, view) {
-    this.#account = account
-    this.#ways = await waysIn().catch(() => null)
+    this.account = account
+    ;[this.ways, this.settings] = await Promise.all([waysIn(), ownSettings(), wear("account")]).catch(() => [])
     this.#dialog.showModal()
-    this.#show(this.#ways ? view : "none")
+    this.#tellPreferences()
+    if (this.settings) this.show(view)
+    else this.put(t("Mon compte"), build("p", { text: t("Le service ne répond pas. Réessayez dans un instant.") }))
+  }
+
+  close() {
+    this.#dialog.close()
+  }
+
+  /** Show one of the views, each a title and what stands below it; back at home one is where one left it. */
+  async show(view) {
+    const before = this.#view
+    this.#view = view
+    const content = await VIEWS[view](this)
+    if (this.#view !== view) return
+    this.put(...content)
+    if (view === "home") this.#dialog.querySelector(`[data-view="${before}"]`)?.focus()
+  }
+
+  put(title, ...content) {
+    this.say("")
+    const heading = build("h2", { id: "account-title", tabindex: "-1", text: title })
+    const back = this.settings && this.#view !== "home" && !this.#holdsSecret && makeRound("back", t("Retour à mon compte"), () => this.show("home"))
+    const close = !this.#holdsSecret && makeRound("close", t("Fermer"), () => this.close())
+    this.#body.replaceChildren(build("header", { class: "sheet__head" }, back, heading, close), ...content)
+    ;(this.#body.querySelector("form.secret input") ?? heading).focus()
+    this.#dialog.scrollTop = 0
+  }
+
+  /** Show what is shown this once: the sheet closes by its own button alone. */
+  putSecret(title, ...content) {
+    this.#holdsSecret = true
+    this.put(title, ...content)
+  }
+
+  /** Save changes of the settings, with those that could not be saved before; whether it worked. */
+  async save(changes) {
+    this.#unsaved = merge(this.#unsaved, changes)
+    const asked = this.#unsaved
+    try {
+      this.settings = await changeSettings(asked)
+    } catch (refusal) {
+      this.refuse(t("Ce n’est pas encore enregistré. {reason}", { reason: sayRefusal(refusal, "") }))
+      this.#again.hidden = false
+      return false
+    }
+    if (this.#unsaved === asked) this.#unsaved = {}
+    this.#tellPreferences()
+    this.say(t("C’est enregistré."))
+    return true
+  }
+
+  say(words) {
+    this.#trouble.textContent = ""
+    this.#again.hidden = true
+    this.#status.textContent = words
+  }
+
+  refuse(words) {
+    this.say("")
+    this.#trouble.textContent = words
+  }
+
+  tellKeysChanged() {
+    document.dispatchEvent(new CustomEvent("keys-changed"))
   }
 
   // Internal
 
-  #show(view) {
-    const [title, ...content] = this.#views[view]?.() ?? [t("Mon compte"), sentence(t("Le service ne répond pas. Réessayez dans un instant."))]
-    this.#put(title, ...content)
-  }
-
-  #put(title, ...content) {
-    const heading = build("h2", { id: "account-title", tabindex: "-1", text: title })
-    const close = build("button", { class: "round round--close", type: "button", "aria-label": t("Fermer") })
-    close.addEventListener("click", () => this.#dialog.close())
-    this.#dialog.replaceChildren(build("header", { class: "sheet__head" }, heading, !this.#holdsSecret && close), ...content)
-    ;(this.#dialog.querySelector("input") ?? heading).focus()
-  }
-
-  // Internal: views, each a title and what stands below it
-
-  #makeHome() {
-    const { hasCode, hasOwnPassword } = this.#ways
-    return [
-      t("Mon compte"),
-      build(
-        "ul",
-        { class: "account__list" },
-        this.#makeLine(t("Mot de passe"), hasOwnPassword ? t("Vous seul·e l’avez choisi.") : t("Il a été choisi pour vous : choisissez le vôtre."), t("Changer"), "password"),
-        this.#makeLine(t("Code de secours"), hasCode ? t("Il existe. En faire un autre annule l’ancien.") : t("Pas encore : un mot de passe oublié vous fermerait la porte."), hasCode ? t("En refaire un") : t("Créer"), "code"),
-        makePreferences(this.#account),
-        this.#makeLine(t("Langue"), language === "en" ? "English" : "Français"),
-      ),
-      build("p", { class: "small" }, build("a", { href: "/accessibility", text: t("Accessibilité") })),
-    ]
-  }
-
-  #makeLine(title, words, action, view) {
-    const button = action && build("button", { class: "button button--quiet", type: "button", text: action, "aria-label": `${title} : ${action}` })
-    button?.addEventListener("click", () => this.#show(view))
-    return build("li", { class: "account__line" }, build("p", {}, build("b", { text: title }), build("span", { class: "quiet small", text: words })), button)
-  }
-
-  #makePassword() {
-    const { hasOwnPassword } = this.#ways
-    const old = makeField(hasOwnPassword ? t("Mot de passe actuel") : t("Mot de passe reçu"), { name: "old", type: "password", autocomplete: "current-password", maxlength: 1000 })
-    const fields = [old, makeNewPassword(), hasOwnPassword && makeQuestion()].filter(Boolean)
-    const form = makeForm(fields, t("Changer le mot de passe"), (values) => this.#changePassword(form, values))
-    return [t("Choisir mon mot de passe"), form]
-  }
-
-  async #changePassword(form, { old, new: password, known }) {
-    try {
-      await changePassword(old, password, known === "yes")
-      this.#ways = await waysIn()
-      this.#tellKeysChanged()
-      this.#showPasswordChanged()
-    } catch (refusal) {
-      form.refuse(sayRefusal(refusal, WRONG()), "old")
-    }
-  }
-
-  #showPasswordChanged() {
-    const words = [t("Vos autres appareils devront se reconnecter avec le nouveau.")]
-    if (!this.#ways.hasCode) words.push(t("Il vous faut maintenant un code de secours : l’ancien, s’il existait, n’ouvre plus rien."))
-    const next = this.#ways.hasCode ? this.#makeClose(t("Terminer")) : this.#makeNext(t("Créer un code de secours"), "code")
-    this.#put(t("Votre mot de passe est changé"), ...words.map(sentence), build("div", { class: "sheet__actions" }, next))
-  }
-
-  #makeCode() {
-    const password = makeField(t("Votre mot de passe"), { name: "password", type: "password", autocomplete: "current-password", maxlength: 1000 })
-    const form = makeForm([password], t("Créer le code"), (values) => this.#createCode(form, values))
-    return [
-      t("Un code de secours"),
-      sentence(t("Si vous oubliez votre mot de passe, ce code rouvre vos conversations. Personne d’autre ne peut vous le redonner : gardez-le ailleurs que sur cet appareil, sur papier par exemple.")),
-      form,
-    ]
-  }
-
-  async #createCode(form, { password }) {
-    try {
-      const code = await makeRecoveryCode(password)
-      this.#tellKeysChanged()
-      this.#showCode(code)
-    } catch (refusal) {
-      form.refuse(sayRefusal(refusal, WRONG()), "password")
-    }
-  }
-
-  #showCode(code) {
-    this.#holdsSecret = true
-    const copy = build("button", { class: "button button--quiet", type: "button", text: t("Copier") })
-    copy.addEventListener("click", () => copyTo(copy, code))
-    const print = build("button", { class: "button button--quiet", type: "button", text: t("Imprimer") })
-    print.addEventListener("click", () => globalThis.print())
-    const groups = code.split("-").map((text) => build("span", { text }))
-    this.#put(
-      t("Votre code de secours"),
-      build("output", { class: "account__code", "aria-label": code.split("-").join(" ") }, ...groups),
-      sentence(t("Il ne sera plus montré. Recopiez-le ou imprimez-le maintenant, et gardez-le comme une clé.")),
-      build("div", { class: "sheet__actions" }, this.#makeClose(t("Je l’ai noté")), copy, print),
-    )
-  }
-
-  #makeClose(text) {
-    const button = build("button", { class: "button", type: "button", text })
-    button.addEventListener("click", () => this.#dialog.close())
-    return button
-  }
-
-  #makeNext(text, view) {
-    const button = build("button", { class: "button", type: "button", text })
-    button.addEventListener("click", () => this.#show(view))
-    return button
-  }
-
-  #tellKeysChanged() {
-    document.dispatchEvent(new CustomEvent("keys-changed"))
-  }
-}
-
-function makePreferences({ role }) {
-  const choices = [
-    makePreference("enterSends", t("Entrée envoie le message, Maj + Entrée fait une ligne")),
-    role !== "member" && makePreference("singleKeys", t("Raccourcis à une touche")),
-  ]
-  const title = build("legend", { text: t("Écrire, dans ce navigateur") })
-  return build("li", { class: "account__line" }, build("fieldset", { class: "choices" }, title, ...choices))
-}
-
-function makePreference(name, words) {
-  const input = build("input", { type: "checkbox", checked: preferences()[name] })
-  input.addEventListener("change", () => {
-    prefer({ [name]: input.checked })
+  #tellPreferences() {
     document.dispatchEvent(new CustomEvent("preferences-changed"))
-  })
-  return build("label", { class: "choice" }, input, build("span", { text: words }))
-}
-
-function makeQuestion() {
-  const choice = (value, text, checked) => build("label", { class: "choice" }, build("input", { type: "radio", name: "known", value, checked }), build("span", { text }))
-  return build(
-    "fieldset",
-    { class: "choices" },
-    build("legend", { text: t("Quelqu’un d’autre connaît-il l’ancien, ou pourrait-il le connaître ?") }),
-    choice("no", t("Non, personne"), true),
-    choice("yes", t("Oui, peut-être : refaire aussi mes clés")),
-  )
-}
-
-async function copyTo(button, code) {
-  try {
-    await navigator.clipboard.writeText(code)
-    button.textContent = t("Copié")
-  } catch {
-    button.textContent = t("Copie refusée : recopiez-le")
   }
 }
 
-const sentence = (text) => build("p", { text })
+const merge = (one, other) => ({ ...one, ...other, ...((one.letters || other.letters) && { letters: { ...one.letters, ...other.letters } }) })
+
+function makeRound(name, label, action) {
+  const button = build("button", { class: `round round--${name}`, type: "button", "aria-label": label })
+  button.addEventListener("click", action)
+  return button
+}
 
 customElements.define("account-sheet", AccountSheet)
 
-/** Open the sheet at one of its views: home, password, code. */
+/** Open the sheet at one of its views: home, password, code, letters, place, sessions. */
 export function openAccount(account, view = "home") {
   const sheet = new AccountSheet()
   document.body.append(sheet)

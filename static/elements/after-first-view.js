@@ -2,11 +2,13 @@
 
 import { pause } from "../helpers/delay.js"
 import { keepShell } from "../models/shell.js"
+import { followSettings } from "./follow-settings.js"
 
 const GAP = 20
 
 export async function begin(page) {
   await page.querySelector("conversation-view").thread?.history.load()
+  await followSettings(page)
   await keepShell()
   await page.correspondence.loadAll(untilIdle)
 }

@@ -8,6 +8,7 @@ import { part } from "../helpers/build.js"
 import { backoff, pause } from "../helpers/delay.js"
 import { t } from "../helpers/words.js"
 import { Correspondence } from "../models/correspondence.js"
+import { recall } from "../models/preferences.js"
 import { currentAccount, homeOf, onKeysChangedElsewhere, onSignInElsewhere, onSignOutElsewhere, signOut, tellKeysChanged } from "../models/session.js"
 import "./account-menu.js"
 import "./session-panel.js"
@@ -60,6 +61,7 @@ export class CorrespondencePage extends HTMLElement {
     this.account = await this.#insist(currentAccount)
     if (!this.account) return
     if (!this.isFor(this.account.role)) return location.replace(homeOf(this.account.role))
+    recall(this.account.id)
     this.querySelector("account-menu").account = this.account
     this.querySelector("account-menu").hasUnsent = () => this.correspondence?.hasUnsent ?? false
     onSignOutElsewhere(this.account, () => this.#go())

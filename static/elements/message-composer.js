@@ -27,7 +27,6 @@ class MessageComposer extends HTMLElement {
     part(this, "acknowledge").addEventListener("click", () => this.#acknowledge())
     part(this, "form").addEventListener("submit", (event) => this.#submit(event))
     document.addEventListener("preferences-changed", () => this.#showHint())
-    this.#showHint()
     globalThis.addEventListener("storage", ({ key }) => this.#takeFromOtherTab(key))
   }
 
@@ -38,6 +37,7 @@ class MessageComposer extends HTMLElement {
   /** Write in another thread: its own draft appears. */
   async show(thread, drafts) {
     this.#text.value = ""
+    this.#showHint()
     this.#leaving.abort()
     this.#leaving = new AbortController()
     this.#thread = thread

@@ -1,0 +1,331 @@
+"""What one chooses for one's account, in the sheet « Mon compte »: saved, the same in every browser, nothing typed lost by it."""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, Route, expect
+
+from tests.browser.conftest import PHONE, WIDE, Pair, Service, Visitors, assert_accessible, assert_no_sideways_scroll, shoot
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Version/17.5 Mobile/15E148 Safari/604.1"
+LOOKS: dict[str, dict[str, Any]] = {
+    "wide": {"viewport": WIDE},
+    "360-dark": {"viewport": PHONE, "color_scheme": "dark"},
+    "320": {"viewport": {"width": 320, "height": 640}},
+    "forced-colours": {"viewport": WIDE, "forced_colors": "active"},
+}
+SAVED = "C’est enregistré."
+
+
+async def open_view(page: Page, button: str | None = None) -> None:
+    await page.click("[popovertarget=account-menu]")
+    await page.get_by_role("button", name="Mon compte").click()
+    await expect(page.get_by_role("heading", name="Mon compte")).to_be_focused()
+    if button:
+        await page.get_by_role("button", name=button).click()
+
+
+async def settings(page: Page) -> dict[str, Any]:
+    answer = await page.request.get("/api/account/settings")
+    return dict((await answer.json())["settings"])
+
+
+async def expect_saved(page: Page) -> None:
+    await expect(page.locator("account-sheet [role=status]")).to_have_text(SAVED)
+
+
+# How one writes
+
+
+async def test_how_one_writes_follows_one_from_browser_to_browser(visitors: Visitors, pair: Pair) -> None:
+    here = await visitors.page_of(pair.member)
+    await open_view(here)
+    await here.get_by_label("Entrée envoie le message").check()
+    await expect_saved(here)
+    there = await visitors.page_of(pair.member)
+    await expect(there.locator("[data-part=control]")).to_be_hidden()
+    await there.fill("#composer", "Une ligne")
+    await there.keyboard.press("Enter")
+    await expect(there.locator("message-row")).to_have_count(1)
+
+
+async def test_it_is_known_at_once_when_the_page_opens_again(visitors: Visitors, pair: Pair) -> None:
+    """From what this browser last knew: the service is not asked before the first view."""
+    page = await visitors.page_of(pair.member)
+    await open_view(page)
+    await page.get_by_label("Entrée envoie le message").check()
+    await expect_saved(page)
+    visitors.tolerate("ERR_FAILED")
+    await page.route("**/api/account/settings", lambda route: route.abort())
+    await page.reload()
+    await expect(page.locator("[data-state=ready]")).to_have_count(1)
+    await expect(page.locator("[data-part=control]")).to_be_hidden()
+
+
+async def test_what_one_browser_knows_of_somebody_is_nothing_to_the_next(
+    visitors: Visitors, service: Service, pair: Pair
+) -> None:
+    page = await visitors.page_of(pair.member)
+    await page.evaluate("localStorage.setItem('ailo-preferences', JSON.stringify({ enterSends: true, account: 'another' }))")
+    visitors.tolerate("ERR_FAILED")
+    await page.route("**/api/account/settings", lambda route: route.abort())
+    await page.reload()
+    await expect(page.locator("[data-state=ready]")).to_have_count(1)
+    await page.fill("#composer", "Une ligne")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#composer")).to_have_value("Une ligne\n")
+
+
+async def test_the_other_tabs_go_by_it_at_once(visitors: Visitors, pair: Pair) -> None:
+    page = await visitors.page_of(pair.member)
+    other = await visitors.another_page(page.context)
+    await expect(other.locator("[data-part=control]")).to_be_visible()
+    async with other.expect_response("**/api/account/settings"):
+        await other.reload()
+    await open_view(page)
+    await page.get_by_label("Entrée envoie le message").check()
+    await expect_saved(page)
+    await expect(other.locator("[data-part=control]")).to_be_hidden()
+
+
+async def test_where_storage_is_forbidden_it_works_all_the_same(visitors: Visitors, pair: Pair) -> None:
+    context = (await visitors.page_of(pair.member)).context
+    await context.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no') } })")
+    page = await visitors.another_page(context)
+    await open_view(page)
+    await page.get_by_label("Entrée envoie le message").check()
+    await expect_saved(page)
+    await page.keyboard.press("Escape")
+    await page.fill("#composer", "Une ligne")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("message-row")).to_have_count(1)
+
+
+async def test_what_could_not_be_saved_stays_chosen_and_is_tried_again(visitors: Visitors, pair: Pair) -> None:
+    visitors.tolerate("503")
+    page = await visitors.page_of(pair.professional)
+    await open_view(page)
+    refused: list[bytes | None] = []
+
+    async def refuse(route: Route) -> None:
+        if route.request.method != "PATCH":
+            return await route.continue_()
+        refused.append(route.request.post_data_buffer)
+        return await route.fulfill(status=503, json={"error": {"code": "busy", "message": ""}})
+
+    await page.route("**/api/account/settings", refuse)
+    await page.get_by_label("Entrée envoie le message").check()
+    await expect(page.get_by_role("alert").get_by_text("Ce n’est pas encore enregistré. Le service a un souci")).to_be_visible()
+    await page.get_by_label("Raccourcis à une touche").uncheck()
+    await expect(page.get_by_label("Entrée envoie le message")).to_be_checked()
+    await shoot(page, "account-not-saved-wide")
+    await assert_accessible(page)
+    await page.unroute_all()
+    await page.get_by_role("button", name="Réessayer").last.click()
+    await expect_saved(page)
+    found = await settings(page)
+    assert (found["enter_sends"], found["single_keys"], len(refused)) == (True, False, 2)
+
+
+# E-mails
+
+
+async def test_quiet_hours_are_chosen_by_keyboard_and_kept(visitors: Visitors, pair: Pair) -> None:
+    page = await visitors.page_of(pair.member)
+    await open_view(page)
+    await page.get_by_role("button", name="E-mails : Choisir").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="E-mails")).to_be_focused()
+    for _ in range(2):
+        await page.keyboard.press("Tab")
+    await expect(page.get_by_label("Des heures calmes")).not_to_be_focused()
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_label("Des heures calmes")).to_be_focused()
+    await page.keyboard.press("Space")
+    await expect_saved(page)
+    assert (await settings(page))["letters"] == {"replies": True, "quiet_from": "21:00", "quiet_to": "07:00"}
+    await page.get_by_label("De", exact=True).fill("22:30")
+    await expect_saved(page)
+    await page.get_by_label("À", exact=True).fill("22:30")
+    await expect(page.get_by_role("alert").get_by_text("Le début et la fin sont la même heure.")).to_be_visible()
+    await expect(page.get_by_label("À", exact=True)).to_have_value("22:30")
+    await shoot(page, "account-letters-equal-wide")
+    assert (await settings(page))["letters"]["quiet_to"] == "07:00"
+    await page.get_by_label("À", exact=True).fill("08:00")
+    await expect_saved(page)
+    await page.get_by_role("button", name="Retour à mon compte").click()
+    await expect(page.get_by_text("sauf de 22:30 à 08:00")).to_be_visible()
+    await expect(page.get_by_role("button", name="E-mails : Choisir")).to_be_focused()
+
+
+async def test_e_mails_can_be_turned_off_and_on_again(visitors: Visitors, pair: Pair) -> None:
+    page = await visitors.page_of(pair.member)
+    await open_view(page, "E-mails : Choisir")
+    await page.get_by_label("M’écrire quand une réponse m’attend").uncheck()
+    await expect_saved(page)
+    await expect(page.get_by_label("Des heures calmes")).to_be_hidden()
+    assert not (await settings(page))["letters"]["replies"]
+    await page.get_by_role("button", name="Retour à mon compte").click()
+    await expect(page.get_by_text("Aucun e-mail.")).to_be_visible()
+    await page.get_by_role("button", name="E-mails : Choisir").click()
+    await page.get_by_label("M’écrire quand une réponse m’attend").check()
+    await expect_saved(page)
+    assert (await settings(page))["letters"]["replies"]
+
+
+async def refuse_letters(page: Page, at: str) -> None:
+    """As if the relay had refused the last letter; what becomes of it with a real one is tested in tests/delivery."""
+
+    async def told(route: Route) -> None:
+        answer = await route.fetch()
+        body = await answer.json()
+        await route.fulfill(response=answer, json={**body, "letters_refused_at": at})
+
+    await page.context.route("**/api/account/settings", told)
+
+
+async def test_refused_letters_are_told_kindly_and_can_be_put_off(visitors: Visitors, pair: Pair) -> None:
+    for look, options in LOOKS.items():
+        page = await visitors.page_of(pair.member, **options)
+        await refuse_letters(page, "2026-11-12T09:00:00Z")
+        await page.reload()
+        await expect(page.get_by_text("Nos e-mails n’arrivent plus à votre adresse")).to_be_visible()
+        await shoot(page, f"member-refused-letters-{look}")
+        await assert_no_sideways_scroll(page)
+        await page.get_by_role("button", name="Que faire ?").click()
+        await expect(page.get_by_role("heading", name="Nos e-mails ne vous parviennent pas")).to_be_visible()
+        await shoot(page, f"account-refused-letters-{look}")
+        if look != "forced-colours":
+            await assert_accessible(page)
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Plus tard").click()
+    async with page.expect_response("**/api/account/settings"):
+        await page.reload()
+    await expect(page.locator("[data-state=ready]")).to_have_count(1)
+    await expect(page.get_by_text("Nos e-mails n’arrivent plus")).to_have_count(0)
+
+
+# Language and time zone
+
+
+async def test_another_language_loads_the_page_anew_and_loses_no_draft(visitors: Visitors, pair: Pair) -> None:
+    page = await visitors.page_of(pair.member)
+    await page.fill("#composer", "Une phrase commencée")
+    await open_view(page, "Langue et heure : Changer")
+    await page.get_by_label("English").check()
+    await shoot(page, "account-place-wide")
+    await assert_accessible(page)
+    async with page.expect_navigation():
+        await page.get_by_role("button", name="Enregistrer").click()
+    await expect(page.locator("html")).to_have_attribute("lang", "en")
+    await expect(page.locator("#composer")).to_have_value("Une phrase commencée")
+    assert (await settings(page))["locale"] == "en"
+    await page.click("[popovertarget=account-menu]")
+    await page.get_by_role("button", name="My account").click()
+    await page.get_by_role("button", name="E-mails : Choose").click()
+    await expect(page.get_by_label("Write to me when a reply is waiting")).to_be_checked()
+    await shoot(page, "account-letters-english-wide")
+
+
+async def test_where_a_draft_cannot_be_kept_the_page_is_not_loaded_anew(visitors: Visitors, pair: Pair) -> None:
+    context = (await visitors.page_of(pair.member)).context
+    await context.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no') } })")
+    async with context.expect_event("response", lambda answer: answer.url.endswith("/api/account/settings")):
+        page = await visitors.another_page(context)
+    await page.fill("#composer", "Une phrase commencée")
+    await open_view(page, "Langue et heure : Changer")
+    await page.get_by_label("English").check()
+    await page.get_by_role("button", name="Enregistrer").click()
+    await expect(page.locator("account-sheet [role=status]")).to_contain_text("envoyez-le d’abord")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#composer")).to_have_value("Une phrase commencée")
+
+
+async def test_the_time_zone_of_the_device_is_offered(visitors: Visitors, pair: Pair) -> None:
+    page = await visitors.page_of(pair.member, timezone_id="America/Martinique")
+    await open_view(page, "Langue et heure : Changer")
+    await page.get_by_role("button", name="Prendre celui de cet appareil : Martinique").click()
+    await page.get_by_role("button", name="Enregistrer").click()
+    await expect_saved(page)
+    assert (await settings(page))["time_zone"] == "America/Martinique"
+    await page.get_by_role("button", name="Retour à mon compte").click()
+    await expect(page.get_by_text("Français · Martinique")).to_be_visible()
+
+
+# Sessions
+
+
+async def test_a_session_is_ended_from_another_browser_and_keeps_its_text(
+    visitors: Visitors, chromium: Browser, pair: Pair
+) -> None:
+    visitors.tolerate("401")
+    laptop = await visitors.page_of(pair.member)
+    del visitors.sessions[pair.member.email]
+    phone = await visitors.page_of(pair.member, viewport=PHONE, user_agent=IPHONE)
+    await phone.fill("#composer", "Ce que j’écrivais")
+    await open_view(laptop, "Appareils : Voir")
+    await expect(laptop.locator("account-sheet li")).to_have_count(2)
+    await expect(laptop.locator("account-sheet li").first).to_contain_text("cet appareil")
+    await laptop.get_by_role("button", name="Déconnecter : Safari, iPhone").click()
+    await expect(laptop.locator("account-sheet [role=status]")).to_have_text("Déconnecté\u202f: Safari, iPhone.")
+    await expect(laptop.locator("account-sheet li")).to_have_count(1)
+    again = phone.get_by_role("heading", name="Votre session est terminée")
+    await expect(again).to_be_visible()
+    await shoot(phone, "session-ended-elsewhere-360")
+    await phone.fill("session-panel input[name=email]", pair.member.email)
+    await phone.fill("session-panel input[name=password]", "une phrase pour entrer")
+    await phone.keyboard.press("Enter")
+    await expect(again).to_be_hidden()
+    await expect(phone.locator("#composer")).to_have_value("Ce que j’écrivais")
+
+
+async def test_all_others_are_ended_after_a_question(visitors: Visitors, pair: Pair) -> None:
+    visitors.tolerate("401")
+    pages = []
+    for agent in (None, IPHONE, "curl/8.5.0"):
+        visitors.sessions.pop(pair.member.email, None)
+        pages.append(await visitors.page_of(pair.member, **({"user_agent": agent} if agent else {})))
+    await open_view(pages[0], "Appareils : Voir")
+    await expect(pages[0].get_by_text("Appareil inconnu")).to_be_visible()
+    await pages[0].get_by_role("button", name="Déconnecter tous les autres").click()
+    await expect(pages[0].get_by_text("2 autres appareils devront se reconnecter")).to_be_visible()
+    await shoot(pages[0], "account-sessions-question-wide")
+    await assert_accessible(pages[0])
+    await pages[0].get_by_role("button", name="Annuler").click()
+    await expect(pages[0].locator("account-sheet li")).to_have_count(3)
+    await pages[0].get_by_role("button", name="Déconnecter tous les autres").click()
+    await pages[0].get_by_role("button", name="Déconnecter", exact=True).click()
+    await expect(pages[0].locator("account-sheet [role=status]")).to_have_text("Les autres appareils sont déconnectés.")
+    for page in pages[1:]:
+        await expect(page.get_by_role("heading", name="Votre session est terminée")).to_be_visible()
+    await pages[0].keyboard.press("Escape")
+    await expect(pages[0].get_by_text("En direct")).to_be_visible()
+
+
+# How it looks
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_every_view_is_plain_to_see(visitors: Visitors, pair: Pair, look: str) -> None:
+    page = await visitors.page_of(pair.professional, **LOOKS[look])
+    visitors.sessions.pop(pair.professional.email)
+    await visitors.page_of(pair.professional, user_agent=IPHONE)
+    await open_view(page)
+    await check(page, f"account-home-{look}")
+    for button, view in (("E-mails : Choisir", "letters"), ("Langue et heure", "place"), ("Appareils", "sessions")):
+        await page.get_by_role("button", name=button).click()
+        await expect(page.get_by_role("button", name="Retour à mon compte")).to_be_visible()
+        if view == "letters" and not await page.get_by_label("Des heures calmes").is_checked():
+            await page.get_by_label("Des heures calmes").check()
+            await expect_saved(page)
+        await check(page, f"account-{view}-{look}")
+        await page.get_by_role("button", name="Retour à mon compte").click()
+
+
+async def check(page: Page, name: str) -> None:
+    await assert_no_sideways_scroll(page)
+    await shoot(page, name)
+    if not name.endswith("forced-colours"):
+        await assert_accessible(page)
