@@ -41,12 +41,12 @@ class Place:
     width: int
     height: int
     left: int
-    day_pattern: str
+    day_patterns: tuple[str, ...]
 
     @property
     def floor(self) -> int:
         """Where the bars stand."""
-        return self.height - 26
+        return self.height - 10 - 16 * len(self.day_patterns)
 
     def column(self, at: int, of: int) -> tuple[float, float]:
         """Where a day's column begins, and how wide it is."""
@@ -55,7 +55,7 @@ class Place:
 
 
 TOP = 14
-WIDE, NARROW = Place("wide", 640, 300, 44, "EEE d"), Place("narrow", 320, 220, 40, "d")
+WIDE, NARROW = Place("wide", 640, 360, 44, ("EEE", "d")), Place("narrow", 320, 220, 40, ("d",))
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,8 @@ def duration(ms: float, language: str) -> str:
     return say(language, "{d} j {h} h", d=days, h=hours) if hours else say(language, "{n} j", n=days)
 
 
-def day_name(day: date, language: str, pattern: str = "EEE d MMM") -> str:
-    """A day as it is written: "lun. 23 nov."."""
+def day_name(day: date, language: str, pattern: str) -> str:
+    """A day, or what the pattern (of CLDR) names of it, as it is written: "lun. 23"."""
     return format_date(day, pattern, locale="en_GB" if language == "en" else language)
 
 
@@ -190,8 +190,10 @@ def _days(days: Sequence[Day], language: str, place: Place) -> str:
     for at, day in enumerate(days):
         left, width = place.column(at, len(days))
         today = " chart__day--today" if at == len(days) - 1 else ""
-        name = escape(day_name(day.date, language, place.day_pattern))
-        drawn.append(f'<text class="chart__day{today}" x="{_number(left + width / 2)}" y="{place.height - 8}">{name}</text>')
+        x = _number(left + width / 2)
+        for line, pattern in enumerate(place.day_patterns):
+            name, y = escape(day_name(day.date, language, pattern)), place.floor + 18 + 16 * line
+            drawn.append(f'<text class="chart__day{today}" x="{x}" y="{y}">{name}</text>')
     return "".join(drawn)
 
 

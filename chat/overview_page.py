@@ -73,7 +73,8 @@ def said(overview: Overview, language: str) -> dict[str, object]:
 def _row(overview: Overview, at: int, language: str) -> dict[str, object]:
     day = overview.days[at]
     return {
-        "day": charts.day_name(day.date, language),
+        "day": charts.day_name(day.date, language, "EEE d"),
+        "month": charts.day_name(day.date, language, "MMM"),
         "date": day.date.isoformat(),
         "is_today": at == len(overview.days) - 1,
         "received": day.received,
@@ -92,4 +93,4 @@ def _oldest(overview: Overview, language: str) -> dict[str, str] | None:
     if not overview.waiting:
         return None
     first = overview.waiting[0]
-    return {"wait": charts.duration(max(0, overview.now - first.since), language), "thread": str(first.thread)}
+    return {"wait": charts.duration(max(charts.MINUTE, overview.now - first.since), language), "thread": str(first.thread)}

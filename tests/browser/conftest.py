@@ -73,6 +73,10 @@ class Service:
         }
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def data(self) -> Path:
+        return Path(self._environment["AILO_DATA"])
+
     async def build(self) -> None:
         """Make an empty house, marked as an example: its passwords cost nothing to check."""
         await house.build(StorageSettings.from_environment(Environment(self._environment)), is_example=True)
@@ -213,10 +217,10 @@ def bubble(page: Page, text: str) -> Locator:
     return page.locator("message-row .message").filter(has_text=text)
 
 
-async def shoot(page: Page, name: str) -> None:
-    """Keep a picture of a page, to be looked at."""
+async def shoot(page: Page, name: str, *, whole: bool = False) -> None:
+    """Keep a picture of a page, to be looked at; ``whole`` with what is below its fold."""
     SCREENSHOTS.mkdir(exist_ok=True)
-    await page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
+    await page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled", full_page=whole)
 
 
 async def assert_accessible(page: Page) -> None:
