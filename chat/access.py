@@ -4,10 +4,11 @@ Whoever asks is looked up in the roster of the thread's latest epoch: no thread 
 """
 
 import logging
+from collections.abc import Sequence
 from uuid import UUID
 
 from chat.errors import NotFound
-from storage import taking_part, threads
+from storage import rosters, taking_part, threads
 from storage.database import Reader
 from storage.errors import CannotOpen
 from storage.store import Store
@@ -65,7 +66,7 @@ class Access:
         try:
             epoch = await who.latest_epoch(reader, self._store.guard, thread)
         except CannotOpen as error:
-            log.error("alert: thread %s cannot be opened by %s: %s", id_, who.account.id, error)
+            _alert(who, thread, error)
             return None
         return (thread, epoch) if epoch else None
 
@@ -74,9 +75,26 @@ class Access:
         found = await self.find(reader, who, id_)
         if found is None:
             raise NotFound
-        thread, epoch = found
-        seat = epoch.roster.seat_of(who.account.id)
-        if seat is None or seat.first_epoch == 1:
-            return thread, 1
-        first = await who.epoch(reader, self._store.guard, id_, seat.first_epoch)
-        return thread, first.roster.first_seq
+        return found[0], _first_readable(who, *found)
+
+    async def readable_among(self, reader: Reader, who: Unlocked, found: Sequence[Thread]) -> list[tuple[Thread, int]]:
+        """As ``readable``, for those of many threads that can be read. What stands of them is read at once."""
+        shown = []
+        written = await rosters.written(reader, (thread.id for thread in found), who.account.id)
+        for thread in found:
+            try:
+                epoch = who.latest_in(written[thread.id], self._store.guard, thread)
+            except CannotOpen as error:
+                _alert(who, thread, error)
+            else:
+                shown += [(thread, _first_readable(who, thread, epoch))] if epoch else []
+        return shown
+
+
+def _alert(who: Unlocked, thread: Thread, error: CannotOpen) -> None:
+    log.error("alert: thread %s cannot be opened by %s: %s", thread.id, who.account.id, error)
+
+
+def _first_readable(who: Unlocked, thread: Thread, latest: OpenEpoch) -> int:
+    seat = latest.roster.seat_of(who.account.id)
+    return who.rosters(thread.id)[seat.first_epoch - 1].first_seq if seat and seat.first_epoch > 1 else 1

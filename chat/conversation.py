@@ -9,7 +9,7 @@ from uuid import UUID
 from chat import frames
 from chat.access import Access
 from chat.errors import NotAllowed, NotFound, TooLong
-from chat.frames import LONGEST_TEXT, Message, ReadMark, ThreadEntry, Types, moment
+from chat.frames import LONGEST_TEXT, Message, Participant, ReadMark, ThreadEntry, Types, moment
 from chat.hub import Hub, Listener
 from chat.taking_part import TakingPart
 from storage import messages, service_posts, threads
@@ -238,18 +238,19 @@ class Conversation:
         async def read(reader: Reader) -> list[ThreadEntry]:
             last = (await self._access.readable(reader, who, after))[0] if after else None
             page = await threads.list_of(reader, self._store.guard, who.account.id, order, last)
-            found = [await self._entry(reader, who, thread.id) for thread in page]
-            return [entry for entry in found if entry]
+            return await self._entries(reader, who, page)
 
         return await self._store.database.read(read)
 
-    async def _entry(self, reader: Reader, who: Unlocked, id_: UUID) -> ThreadEntry | None:
-        try:
-            thread, least = await self._access.readable(reader, who, id_)
-        except NotFound:
-            return None
+    async def _entries(self, reader: Reader, who: Unlocked, page: list[Thread]) -> list[ThreadEntry]:
+        """Those of a page that can be read. What one statement can find for all of them is found at once."""
+        shown = await self._access.readable_among(reader, who, page)
+        present = await self._taking_part.participants_of(reader, [thread.id for thread, _ in shown], who.account.role)
+        return [await self._entry(reader, who, thread, least, present[thread.id]) for thread, least in shown]
+
+    async def _entry(self, reader: Reader, who: Unlocked, thread: Thread, least: int, present: list[Participant]) -> ThreadEntry:
+        id_ = thread.id
         last = await messages.before(reader, self._store.guard, id_, thread.last_seq + 1, 1, max(least, thread.last_seq))
-        present = await self._taking_part.participants(reader, id_, who.account.role)
         mine = next((one.read_seq for one in present if one.id == who.account.id), 0)
         return ThreadEntry(
             id=id_,

@@ -1,6 +1,6 @@
 """Who takes part in a thread, and how that changes: opened, brought in, handed over, left; and told to everybody in it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 from chat import frames
@@ -116,9 +116,18 @@ class TakingPart:
 
     async def participants(self, reader: Reader, thread: UUID, reader_role: Role) -> list[Participant]:
         """Who takes part in a thread, as somebody of this role sees them."""
-        marks = await threads.marks(reader, thread)
-        people = await accounts.named(reader, self._store.guard, (mark.account for mark in marks))
-        return [self._participant(people[mark.account], mark.read_seq, reader_role) for mark in marks if mark.account in people]
+        return (await self.participants_of(reader, [thread], reader_role))[thread]
+
+    async def participants_of(self, reader: Reader, ids: Sequence[UUID], reader_role: Role) -> dict[UUID, list[Participant]]:
+        """Who takes part in each of many threads: everybody is read once, in however many they do."""
+        marks = await threads.marks_of(reader, ids)
+        people = await accounts.named(reader, self._store.guard, (one.account for of_one in marks.values() for one in of_one))
+        return {
+            id_: [
+                self._participant(people[mark.account], mark.read_seq, reader_role) for mark in of_one if mark.account in people
+            ]
+            for id_, of_one in marks.items()
+        }
 
     def _participant(self, person: Account, read_seq: int, reader_role: Role) -> Participant:
         initial = person.last_name[:1].upper() or None if reader_role.is_staff else None

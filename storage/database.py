@@ -23,8 +23,11 @@ class Reader(Protocol):
         """All rows."""
         ...
 
-    async def rows_in(self, sql: str, values: Sequence[Value], /) -> Sequence[Row]:
-        """All rows for many values at once: ``:values`` in the SQL stands for their list, and is its only parameter."""
+    async def rows_in(self, sql: str, values: Sequence[Value], /, **others: Value) -> Sequence[Row]:
+        """All rows for many values at once: ``:values`` in the SQL stands for their list; ``others`` are its names.
+
+        In no order: many values take more than one statement.
+        """
         ...
 
 

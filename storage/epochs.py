@@ -7,6 +7,7 @@ authenticated by the root key; a grant is bound to its roster. A change of parti
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from uuid import UUID
 
 from storage.errors import Damaged
@@ -72,28 +73,14 @@ class Roster:
     @classmethod
     def decoded(cls, raw: bytes) -> "Roster":
         """Read a roster back. Raises Damaged when the bytes are none."""
-        try:
-            purpose, *parts = parts_of(raw)
-            if purpose != b"ailo.roster.1" or len(parts) < 9 or (len(parts) - 9) % 6:
-                raise ValueError
-            seats = tuple(_seat(parts[at : at + 6]) for at in range(9, len(parts), 6))
-            return cls(
-                thread=UUID(bytes=parts[0]),
-                number=_int(parts[1]),
-                previous=parts[2],
-                first_seq=_int(parts[3]),
-                began_at=_int(parts[4]),
-                public_key=parts[5],
-                officer=parts[6],
-                giver=UUID(bytes=parts[7]),
-                giver_key=parts[8],
-                seats=seats,
-            )
-        except ValueError:
-            raise Damaged("a roster cannot be read") from None
+        return _decoded(raw)
 
     def hash(self) -> bytes:
         """What the next roster and each grant are bound to, 32 bytes."""
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> bytes:
         return keyed_hash(b"", b"ailo.roster.1", self.encoded())
 
     @property
@@ -108,6 +95,30 @@ class Roster:
     def accounts(self) -> tuple[UUID, ...]:
         """Who takes part."""
         return tuple(seat.account for seat in self.seats)
+
+
+# The same rosters are read again and again, and are nobody's secret: so many stay in memory, at 2 kB each.
+@lru_cache(8_192)
+def _decoded(raw: bytes) -> Roster:
+    try:
+        purpose, *parts = parts_of(raw)
+        if purpose != b"ailo.roster.1" or len(parts) < 9 or (len(parts) - 9) % 6:
+            raise ValueError
+        seats = tuple(_seat(parts[at : at + 6]) for at in range(9, len(parts), 6))
+        return Roster(
+            thread=UUID(bytes=parts[0]),
+            number=_int(parts[1]),
+            previous=parts[2],
+            first_seq=_int(parts[3]),
+            began_at=_int(parts[4]),
+            public_key=parts[5],
+            officer=parts[6],
+            giver=UUID(bytes=parts[7]),
+            giver_key=parts[8],
+            seats=seats,
+        )
+    except ValueError:
+        raise Damaged("a roster cannot be read") from None
 
 
 def _seat(parts: list[bytes]) -> Seat:

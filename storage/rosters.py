@@ -1,6 +1,6 @@
 """Rosters and grants as rows: who may read which epoch, and how each of them reaches its secret."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -56,6 +56,33 @@ async def drop_grants(tx: Transaction, thread: UUID, account: UUID) -> None:
     await tx.run("delete from grants where thread = :thread and account = :account", thread=thread.bytes, account=account.bytes)
 
 
+@dataclass(frozen=True, repr=False)
+class Written:
+    """What stands of one thread's epochs, as it stands: rosters by number, and one account's grants by their epoch's."""
+
+    rosters: dict[int, Row]
+    grants: dict[int, Grant]
+
+
+async def written(reader: Reader, threads: Iterable[UUID], account: UUID) -> dict[UUID, Written]:
+    """What stands of the epochs of many threads, for one account."""
+    ids = [thread.bytes for thread in threads]
+    found: dict[bytes, Written] = {id_: Written({}, {}) for id_ in ids}
+    for row in await reader.rows_in("select * from epochs where thread in :values", ids):
+        found[row["thread"]].rosters[row["number"]] = row
+    sql = "select thread, epoch, giver_key, body from grants where thread in :values and account = :account"
+    for row in await reader.rows_in(sql, ids, account=account.bytes):
+        found[row["thread"]].grants[row["epoch"]] = Grant(row["giver_key"], row["body"])
+    return {UUID(bytes=id_): it for id_, it in found.items()}
+
+
+def proven(guard: Guard, written: Written, thread: UUID, last: int) -> list[Roster]:
+    """The rosters of epochs 1 to ``last`` of what stands of a thread. Raises Damaged as ``find``."""
+    if last < 1 or any(number not in written.rosters for number in range(1, last + 1)):
+        raise Damaged("an epoch has no roster")
+    return [read(guard, written.rosters[number], thread, number) for number in range(1, last + 1)]
+
+
 async def find(reader: Reader, guard: Guard, thread: UUID, number: int) -> Roster:
     """The roster of an epoch. Raises Damaged when it is missing or not as the service wrote it."""
     row = await reader.row("select * from epochs where thread = :thread and number = :number", thread=thread.bytes, number=number)
@@ -92,15 +119,6 @@ async def grant_of(reader: Reader, thread: UUID, number: int, account: UUID) -> 
     return Grant(row["giver_key"], row["body"]) if row else None
 
 
-async def grants_to(reader: Reader, thread: UUID, account: UUID) -> dict[int, Grant]:
-    """All grants of a thread to an account, by the epoch's number."""
-    rows = await reader.rows(
-        "select epoch, giver_key, body from grants where thread = :thread and account = :account",
-        thread=thread.bytes, account=account.bytes,
-    )  # fmt: skip
-    return {row["epoch"]: Grant(row["giver_key"], row["body"]) for row in rows}
-
-
 async def all_grants(reader: Reader, thread: UUID) -> Sequence[Row]:
     """The epoch and the account of each grant of a thread."""
     return await reader.rows("select epoch, account from grants where thread = :thread", thread=thread.bytes)
@@ -108,7 +126,11 @@ async def all_grants(reader: Reader, thread: UUID) -> Sequence[Row]:
 
 async def secret_of(reader: Reader, key: AccountKey, roster: Roster) -> EpochSecret:
     """Reach an epoch's secret with an account's key. Raises CannotOpen when there is no grant, or none that opens."""
-    grant = await grant_of(reader, roster.thread, roster.number, key.account)
+    return secret_in(await grant_of(reader, roster.thread, roster.number, key.account), key, roster)
+
+
+def secret_in(grant: Grant | None, key: AccountKey, roster: Roster) -> EpochSecret:
+    """As ``secret_of``, of a grant that was read."""
     if grant is None:
         raise Damaged("a participant has no grant")
     return open_grant(grant.body, key.private_key, grant.giver_key, key.account, roster)

@@ -54,11 +54,16 @@ class _Statements:
     async def run(self, sql: str, /, **values: Value) -> int:
         return self._connection.execute(sql, values).rowcount
 
-    async def rows_in(self, sql: str, values: Sequence[Value], /) -> Sequence[Row]:
+    async def rows_in(self, sql: str, values: Sequence[Value], /, **others: Value) -> Sequence[Row]:
         found: list[Row] = []
         for chunk in _chunks(values):
-            places = f"({', '.join('?' * len(chunk))})"
-            found += self._connection.execute(sql.replace(":values", places), chunk).fetchall()
+            if others:
+                named = {f"value_{number}": value for number, value in enumerate(chunk)}
+                places, bound = f"(:{', :'.join(named)})", {**named, **others}
+                found += self._connection.execute(sql.replace(":values", places), bound).fetchall()
+            else:  # the way of a group's messages: many, and by their place alone
+                places = f"({', '.join('?' * len(chunk))})"
+                found += self._connection.execute(sql.replace(":values", places), chunk).fetchall()
         return found
 
     async def run_rows(self, sql: str, rows: Sequence[Sequence[Value]], /) -> int:

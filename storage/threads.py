@@ -227,8 +227,16 @@ async def part(tx: Transaction, thread: UUID, account: UUID) -> None:
 
 async def marks(reader: Reader, thread: UUID) -> list[Mark]:
     """How far each participant has read."""
-    rows = await reader.rows("select * from participants where thread = :thread order by joined_at, account", thread=thread.bytes)
-    return [Mark(UUID(bytes=row["account"]), row["read_seq"], row["joined_at"]) for row in rows]
+    return (await marks_of(reader, [thread]))[thread]
+
+
+async def marks_of(reader: Reader, threads: Sequence[UUID]) -> dict[UUID, list[Mark]]:
+    """How far each participant of many threads has read."""
+    sql = "select * from participants where thread in :values order by joined_at, account"
+    found: dict[UUID, list[Mark]] = {thread: [] for thread in threads}
+    for row in await reader.rows_in(sql, [thread.bytes for thread in threads]):  # one thread's rows are in one statement's
+        found[UUID(bytes=row["thread"])].append(Mark(UUID(bytes=row["account"]), row["read_seq"], row["joined_at"]))
+    return found
 
 
 async def read_seq(reader: Reader, thread: UUID, account: UUID) -> int | None:

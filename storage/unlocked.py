@@ -11,6 +11,7 @@ from storage.database import Reader
 from storage.epochs import EpochSecret, MessageKey, Roster
 from storage.guarding import Guard
 from storage.keyholes import AccountKey
+from storage.rosters import Written
 from storage.threads import Thread
 
 MOST_EPOCHS = 1024
@@ -42,19 +43,28 @@ class Unlocked:
 
         Raises CannotOpen when something was tampered with.
         """
-        found = self._epochs.get((thread.id, thread.epoch))
-        if found and len(self._chains.get(thread.id, ())) == thread.epoch:
+        if found := self._known(thread):
             return found
-        rosters_ = await chain.verified(reader, guard, self.key, thread)
+        return self.latest_in((await rosters.written(reader, [thread.id], self.key.account))[thread.id], guard, thread)
+
+    def latest_in(self, written: Written, guard: Guard, thread: Thread) -> OpenEpoch | None:
+        """As ``latest_epoch``, of rows that were read."""
+        if found := self._known(thread):
+            return found
+        rosters_ = chain.verified_in(written, guard, self.key, thread)
         if rosters_ is None:
             return None
-        opened = await self._open(reader, rosters_[-1])
+        opened = self._opened(rosters_[-1], rosters.secret_in(written.grants.get(thread.epoch), self.key, rosters_[-1]))
         self._chains[thread.id] = rosters_
         return opened
 
     def rosters(self, thread: UUID) -> Sequence[Roster]:
         """The rosters of a thread whose latest epoch was unlocked, each of them believed."""
         return self._chains[thread]
+
+    def _known(self, thread: Thread) -> OpenEpoch | None:
+        found = self._epochs.get((thread.id, thread.epoch))
+        return found if found and len(self._chains.get(thread.id, ())) == thread.epoch else None
 
     async def epoch(self, reader: Reader, guard: Guard, thread: UUID, number: int) -> OpenEpoch:
         """Unlock an epoch of a thread in which the account takes part. Raises CannotOpen when no grant opens."""
@@ -64,7 +74,9 @@ class Unlocked:
         return await self._open(reader, checked[0] if checked else await rosters.find(reader, guard, thread, number))
 
     async def _open(self, reader: Reader, roster: Roster) -> OpenEpoch:
-        secret = await rosters.secret_of(reader, self.key, roster)
+        return self._opened(roster, await rosters.secret_of(reader, self.key, roster))
+
+    def _opened(self, roster: Roster, secret: EpochSecret) -> OpenEpoch:
         others = tuple(account for account in roster.accounts() if account != self.account.id)
         return self._keep(OpenEpoch(roster, secret, secret.message_key(), others, roster.is_of_a_participant))
 

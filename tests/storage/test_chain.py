@@ -14,6 +14,7 @@ from storage.database import Transaction
 from storage.epochs import THE_OFFICER, THE_SERVICE, EpochSecret, Roster, Seat, ephemeral, grant
 from storage.errors import CannotOpen, Refused
 from storage.keyholes import AccountKey
+from storage.keyring import RootKey
 from storage.recovery import NewKey
 from tests.cast import House, Person
 from tests.storage.deeds import Intruder, begin_own, bring_in, hand_over, keyhole_of, latest, renew, rosters_of, with_new_key
@@ -205,9 +206,67 @@ async def grants_of_the_epoch_before_played_back(scene: Scene) -> None:
 
 @pytest.mark.parametrize("name", PLANTS)
 async def test_what_was_planted_is_refused_by_all(scene: Scene, name: str) -> None:
-    await PLANTS[name](scene)
     house = scene.house
+    assert await scene.believed_by(house.lea, house.claire, house.sam) == [True] * 3  # and remembered, from here on
+    await PLANTS[name](scene)
     assert await scene.believed_by(house.lea, house.claire, house.sam) == [False] * 3
+
+
+# What was believed is remembered for just the bytes that stood there
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "which"),
+    [
+        ("epochs", "roster", "number = 1"),
+        ("epochs", "proof", "number = 1"),
+        ("epochs", "proof", "number = 2"),
+        ("grants", "giver_key", "epoch = 1 and account = :lea"),
+        ("grants", "giver_key", "epoch = 2 and account = :lea"),
+        ("grants", "body", "epoch = 2 and account = :lea"),
+    ],
+)
+@pytest.mark.parametrize("planted", ["zeroblob(length({column}))", "cast({column} as text)", "1"])
+async def test_a_byte_that_changes_is_seen_and_the_old_one_believed(
+    scene: Scene, table: str, column: str, which: str, planted: str
+) -> None:
+    house, thread = scene.house, scene.thread.bytes
+    assert await is_believed(house, house.lea, scene.thread)
+    where = f"thread = :thread and {which}"
+    named = {"thread": thread} | ({"lea": house.lea.id.bytes} if ":lea" in which else {})
+    ((kept,),) = await house.select(f"select {column} from {table} where {where}", **named)
+    await house.spoil(f"update {table} set {column} = {planted.format(column=column)} where {where}", **named)
+    assert not await is_believed(house, house.lea, scene.thread)
+    await house.spoil(f"update {table} set {column} = :kept where {where}", **named, kept=kept)
+    assert await is_believed(house, house.lea, scene.thread)
+
+
+async def test_a_chain_is_checked_once_for_each_reader(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    house, checked = scene.house, []
+
+    def check_and_count(chain_: list[Roster], grants: dict[int, rosters.Grant], key: AccountKey) -> None:
+        checked.append(key.account)
+        check_chain(chain_, grants, key)
+
+    check_chain = chain.check
+    monkeypatch.setattr(chain, "check", check_and_count)
+    assert await scene.believed_by(house.lea, house.claire, house.lea, house.claire) == [True] * 4
+    assert checked == [house.lea.id, house.claire.id]
+    assert not await is_believed(house, house.karim, scene.thread)  # who has no seat has nothing to remember
+    await bring_in(house, house.claire, scene.thread, house.thomas, whole=True)
+    assert await scene.believed_by(house.lea, house.thomas) == [True] * 2
+    assert checked[-2:] == [house.lea.id, house.thomas.id]
+
+
+async def test_what_was_believed_under_another_root_key_is_looked_at_again(scene: Scene) -> None:
+    house, guard = scene.house, scene.house.store.guard
+    assert await is_believed(house, house.lea, scene.thread)
+    kept, other = guard.keyring, RootKey.derived_from(bytes(32))
+    stands = await house.thread(scene.thread)
+    guard.turn_to(replace(kept, newest=other, by_id={other.id: other}))
+    with pytest.raises(CannotOpen):
+        await house.store.database.read(lambda reader: chain.verified(reader, guard, house.lea.key, stands))
+    guard.turn_to(kept)
 
 
 @pytest.mark.parametrize("name", PLANTS)

@@ -283,3 +283,18 @@ async def test_a_copy_is_whole_and_without_what_was_deleted(database: SQLite, tm
 async def test_a_copy_that_cannot_be_written_stalls(database: SQLite, tmp_path: Path) -> None:
     with pytest.raises(Stalled):
         await database.copy_to(str(tmp_path / "nowhere" / "copy"))
+
+
+@pytest.mark.parametrize("many", [0, 1, 5, sqlite.LARGEST_CHUNK, 300])
+async def test_many_values_are_found_at_once_beside_other_names(database: SQLite, many: int) -> None:
+    for number in range(3):
+        await note(database, f"note {number}")
+    wanted = [f"note {number}" for number in range(1, many + 1)]
+
+    async def read(reader: Reader) -> list[list[str]]:
+        all_ = await reader.rows_in("select body from notes where body in :values", wanted)
+        some = await reader.rows_in("select body from notes where body in :values and id > :least", wanted, least=2)
+        return [sorted(row["body"] for row in rows) for rows in (all_, some)]
+
+    there = ["note 1", "note 2"][:many]
+    assert await database.read(read) == [there, there[1:]]
