@@ -83,6 +83,7 @@ export class CorrespondencePage extends HTMLElement {
     this.correspondence = await this.#insist(() => Correspondence.of(this.account, this.order))
     if (!this.correspondence) return
     this.correspondence.addEventListener("change", () => this.#scheduleUpdate())
+    this.correspondence.addEventListener("rewound", () => import("./rewound-bar.js").then(({ sayRewound }) => sayRewound()))
     this.correspondence.connection.addEventListener("state", ({ detail }) => detail === "ended" && this.#noteEnd())
     this.ready()
     if (!(await this.#insist(() => this.correspondence.start().then(() => true)))) return

@@ -4,7 +4,7 @@
   The list of threads is asked for again whenever the line comes back: what changed meanwhile (marks, who takes part) is told
   by no frame afterwards. Messages are resumed by number, for the threads whose history is here.
 
-  Events: change (the list) · unread · refused {refusal}.
+  Events: change (the list) · unread · rewound (to an older day) · refused {refusal}.
 */
 
 import { get } from "../helpers/api.js"
@@ -26,6 +26,7 @@ export class Correspondence extends EventTarget {
   #order
   #isStale = false
   #refreshing = null
+  #asked = {}
   #loadingMore = null
   #takes = {
     hello: () => this.#catchUp(),
@@ -38,6 +39,7 @@ export class Correspondence extends EventTarget {
       this.threads.get(id)?.noteParticipants(participants)
       this.refresh()
     },
+    resumed: ({ threads }) => this.#compareEnds(threads),
     error: (frame) => this.#refuse(frame),
   }
 
@@ -176,9 +178,15 @@ export class Correspondence extends EventTarget {
 
   #catchUp() {
     const seqs = [...this.threads.values()].filter(({ history }) => history.isLoaded)
-    this.connection.send({ type: "resume", threads: Object.fromEntries(seqs.map(({ id, history }) => [id, history.resumesFrom])) })
+    this.#asked = Object.fromEntries(seqs.map(({ id, history }) => [id, history.resumesFrom]))
+    this.connection.send({ type: "resume", threads: this.#asked })
     // Who takes part may have changed: nothing is sent before that is known.
     this.refresh().then(() => this.threads.forEach(({ outbox }) => outbox.restart()))
+  }
+
+  /** What ends before what this page has seen is of an older day: the service came back from a backup. */
+  #compareEnds(ends) {
+    if (Object.entries(ends).some(([id, end]) => end < this.#asked[id])) this.#tell("rewound")
   }
 
   #confirm(thread, { id, seq, at }) {

@@ -1,6 +1,8 @@
 """Long conversations: they load upwards, and nothing that is being read moves."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -8,7 +10,9 @@ from uuid import UUID
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from tests.browser.conftest import Pair, Visitors, bubble, post, shoot, write
+from chat import control
+from chat.commands import Backup
+from tests.browser.conftest import Pair, Service, Visitors, bubble, post, shoot, write
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -158,3 +162,35 @@ async def test_what_came_while_the_line_was_cut_is_there(visitors: Visitors, pai
     await member.context.set_offline(False)
     await expect(bubble(member, "Réponse 7.")).to_be_visible()
     await expect(member.locator("message-row")).to_have_count(7)
+
+
+async def test_a_page_that_is_ahead_of_a_restored_backup_says_so(
+    service: Service, visitors: Visitors, pair: Pair, tmp_path: Path
+) -> None:
+    """It would take new messages for old ones; what it shows is nowhere else, and is not taken from its reader unasked."""
+    visitors.tolerate("WebSocket", "Failed to load", "ERR_CONNECTION_REFUSED")
+    member = await visitors.page_of(pair.member)
+    professional = await visitors.page_of(pair.professional, f"/dashboard#{pair.thread}")
+    await post(professional, pair.thread, ["Avant."])
+    await expect(bubble(member, "Avant.")).to_be_visible()
+    done = await control.ask(service.data, Backup(str(tmp_path / "backup")))
+    assert done
+    assert done.code == 0
+    await post(professional, pair.thread, ["Après, et perdu."])
+    await expect(bubble(member, "Après, et perdu.")).to_be_visible()
+    service.kill()
+    for name in ("ailo.sqlite", "ailo.sqlite-wal", "ailo.sqlite-shm"):
+        (service.data / name).unlink(missing_ok=True)
+    shutil.copy(tmp_path / "backup" / "ailo.sqlite", service.data / "ailo.sqlite")
+    service.start()
+    await expect(member.get_by_text("Le service a été rétabli depuis une sauvegarde.")).to_be_visible(timeout=30_000)
+    await expect(bubble(member, "Après, et perdu.")).to_be_visible()
+    await shoot(member, "member-rewound-wide")
+    await member.set_viewport_size({"width": 360, "height": 740})
+    await member.emulate_media(color_scheme="dark")
+    await shoot(member, "member-rewound-360-dark")
+    await post(professional, pair.thread, ["Je reprends."])
+    await member.get_by_role("button", name="Recharger la page").click()
+    await expect(bubble(member, "Je reprends.")).to_be_visible()
+    await expect(bubble(member, "Après, et perdu.")).to_have_count(0)
+    await expect(member.get_by_text("rétabli depuis une sauvegarde")).to_have_count(0)
