@@ -31,6 +31,7 @@ class AccountSheet extends HTMLElement {
   #holdsSecret = false
   #view = "home"
   #unsaved = {}
+  #saving = null
 
   // Lifecycle
 
@@ -83,21 +84,11 @@ class AccountSheet extends HTMLElement {
     this.put(title, ...content)
   }
 
-  /** Save changes of the settings, with those that could not be saved before; whether it worked. */
-  async save(changes) {
+  /** Save changes of the settings, with those that could not be saved before, one request at a time; whether it worked. */
+  save(changes) {
     this.#unsaved = merge(this.#unsaved, changes)
-    const asked = this.#unsaved
-    try {
-      this.settings = await changeSettings(asked)
-    } catch (refusal) {
-      this.refuse(t("Ce n’est pas encore enregistré. {reason}", { reason: sayRefusal(refusal, "") }))
-      this.#again.hidden = false
-      return false
-    }
-    if (this.#unsaved === asked) this.#unsaved = {}
-    this.#tellPreferences()
-    this.say(t("C’est enregistré."))
-    return true
+    this.#saving ??= this.#saveAll().finally(() => (this.#saving = null))
+    return this.#saving
   }
 
   say(words) {
@@ -116,6 +107,30 @@ class AccountSheet extends HTMLElement {
   }
 
   // Internal
+
+  async #saveAll() {
+    while (Object.keys(this.#unsaved).length) {
+      const asked = this.#unsaved
+      this.#unsaved = {}
+      try {
+        this.settings = await changeSettings(asked)
+      } catch (refusal) {
+        return this.#noteUnsaved(refusal, asked)
+      }
+    }
+    this.#tellPreferences()
+    this.say(t("C’est enregistré."))
+    return true
+  }
+
+  /** What makes no sense to the service is not asked again; all else may be. */
+  #noteUnsaved(refusal, asked) {
+    const makesSense = refusal.status !== 400
+    if (makesSense) this.#unsaved = merge(asked, this.#unsaved)
+    this.refuse(t("Ce n’est pas encore enregistré. {reason}", { reason: sayRefusal(refusal, "") }))
+    this.#again.hidden = !makesSense
+    return false
+  }
 
   #tellPreferences() {
     document.dispatchEvent(new CustomEvent("preferences-changed"))

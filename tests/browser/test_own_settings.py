@@ -1,5 +1,6 @@
 """What one chooses for one's account, in the sheet « Mon compte »: saved, the same in every browser, nothing typed lost by it."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ async def settings(page: Page) -> dict[str, Any]:
 
 
 async def expect_saved(page: Page) -> None:
-    await expect(page.locator("account-sheet [role=status]")).to_have_text(SAVED)
+    await expect(page.locator("account-sheet .account__status")).to_have_text(SAVED)
 
 
 # How one writes
@@ -160,6 +161,28 @@ async def test_quiet_hours_are_chosen_by_keyboard_and_kept(visitors: Visitors, p
     await expect(page.get_by_role("button", name="E-mails : Choisir")).to_be_focused()
 
 
+async def test_what_is_typed_fast_is_saved_in_its_order(visitors: Visitors, pair: Pair) -> None:
+    """The first answer is late: what was chosen last stands nevertheless."""
+    page = await visitors.page_of(pair.member)
+    await open_view(page, "E-mails : Choisir")
+    free, held = asyncio.Event(), list[bytes | None]()
+
+    async def hold(route: Route) -> None:
+        held.append(route.request.post_data_buffer)
+        await free.wait()
+        await route.continue_()
+
+    await page.route("**/api/account/settings", hold)
+    await page.get_by_label("Des heures calmes").check()
+    for time in ("20:00", "20:30", "22:15"):
+        await page.get_by_label("De", exact=True).fill(time)
+    assert len(held) == 1
+    free.set()
+    await expect_saved(page)
+    assert (await settings(page))["letters"]["quiet_from"] == "22:15"
+    assert len(held) == 2
+
+
 async def test_e_mails_can_be_turned_off_and_on_again(visitors: Visitors, pair: Pair) -> None:
     page = await visitors.page_of(pair.member)
     await open_view(page, "E-mails : Choisir")
@@ -238,7 +261,7 @@ async def test_where_a_draft_cannot_be_kept_the_page_is_not_loaded_anew(visitors
     await open_view(page, "Langue et heure : Changer")
     await page.get_by_label("English").check()
     await page.get_by_role("button", name="Enregistrer").click()
-    await expect(page.locator("account-sheet [role=status]")).to_contain_text("envoyez-le d’abord")
+    await expect(page.locator("account-sheet .account__status")).to_contain_text("envoyez-le d’abord")
     await page.keyboard.press("Escape")
     await expect(page.locator("#composer")).to_have_value("Une phrase commencée")
 
@@ -252,6 +275,19 @@ async def test_the_time_zone_of_the_device_is_offered(visitors: Visitors, pair: 
     assert (await settings(page))["time_zone"] == "America/Martinique"
     await page.get_by_role("button", name="Retour à mon compte").click()
     await expect(page.get_by_text("Français · Martinique")).to_be_visible()
+
+
+async def test_what_the_service_does_not_know_is_told_and_not_asked_again(visitors: Visitors, pair: Pair) -> None:
+    visitors.tolerate("400")
+    page = await visitors.page_of(pair.member)
+    await open_view(page, "Langue et heure : Changer")
+    await page.locator("select").evaluate("one => one.append(new Option('Olympus', 'Mars/Olympus', true, true))")
+    await page.get_by_role("button", name="Enregistrer").click()
+    await expect(page.get_by_role("alert").get_by_text("Ce fuseau horaire n’existe pas\u202f: Mars/Olympus.")).to_be_visible()
+    await expect(page.get_by_role("button", name="Réessayer").last).to_be_hidden()
+    await page.get_by_role("button", name="Retour à mon compte").click()
+    await page.get_by_label("Entrée envoie le message").check()
+    await expect_saved(page)
 
 
 # Sessions
@@ -269,7 +305,7 @@ async def test_a_session_is_ended_from_another_browser_and_keeps_its_text(
     await expect(laptop.locator("account-sheet li")).to_have_count(2)
     await expect(laptop.locator("account-sheet li").first).to_contain_text("cet appareil")
     await laptop.get_by_role("button", name="Déconnecter : Safari, iPhone").click()
-    await expect(laptop.locator("account-sheet [role=status]")).to_have_text("Déconnecté\u202f: Safari, iPhone.")
+    await expect(laptop.locator("account-sheet .account__status")).to_have_text("Déconnecté\u202f: Safari, iPhone.")
     await expect(laptop.locator("account-sheet li")).to_have_count(1)
     again = phone.get_by_role("heading", name="Votre session est terminée")
     await expect(again).to_be_visible()
@@ -297,7 +333,7 @@ async def test_all_others_are_ended_after_a_question(visitors: Visitors, pair: P
     await expect(pages[0].locator("account-sheet li")).to_have_count(3)
     await pages[0].get_by_role("button", name="Déconnecter tous les autres").click()
     await pages[0].get_by_role("button", name="Déconnecter", exact=True).click()
-    await expect(pages[0].locator("account-sheet [role=status]")).to_have_text("Les autres appareils sont déconnectés.")
+    await expect(pages[0].locator("account-sheet .account__status")).to_have_text("Les autres appareils sont déconnectés.")
     for page in pages[1:]:
         await expect(page.get_by_role("heading", name="Votre session est terminée")).to_be_visible()
     await pages[0].keyboard.press("Escape")
