@@ -208,3 +208,10 @@ def test_no_sender_s_name_writes_a_header(name: str) -> None:
     except ValueError:
         return
     assert {name.lower() for name in message} == HEADERS
+
+
+@pytest.mark.parametrize(("locale", "words"), [("fr", "« Mon compte »"), ("en", "“My account”")])
+def test_a_letter_says_where_to_choose_otherwise(locale: str, words: str) -> None:
+    message = sent(replace(ENVELOPE, locale=locale))
+    assert words in text_of(message)
+    assert words in " ".join(Page(text_of(message, "html")).shown)
