@@ -1,6 +1,7 @@
 """What there is to know about a thread beside its messages: whether it is closed, when its people answer, who was in it once."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from itertools import takewhile
 from uuid import UUID
 
@@ -43,7 +44,8 @@ class Abouts:
             now = self._store.clock()
             people = [_seen(seat, rosters, said[seat.account].at(now)) for seat in epoch.roster.seats]
             return About(
-                moment(stands.closed_at) if stands.closed_at is not None else None,
+                _moment(stands.closed_at),
+                _moment(stands.waiting_since),
                 people,
                 await self._past(reader, who, rosters),
             )
@@ -125,12 +127,16 @@ class Abouts:
         return unanswered[-1].at if unanswered else None
 
 
+def _moment(ms: int | None) -> datetime | None:
+    return moment(ms) if ms is not None else None
+
+
 def _seen(seat: Seat, rosters: Sequence[Roster], practice: Practice) -> AboutPerson:
     is_away = practice.away_until is not None
     return AboutPerson(
         id=seat.account,
         reply_within_hours=practice.reply_within_hours,
-        away_until=moment(practice.away_until) if practice.away_until is not None else None,
+        away_until=_moment(practice.away_until),
         away_words=practice.away_words or None if is_away else None,
         joined_seq=rosters[seat.first_epoch - 1].first_seq,
     )

@@ -295,6 +295,7 @@ class About(msgspec.Struct, frozen=True):
     """What there is to know about a thread beside its messages."""
 
     closed_at: datetime | None
+    waiting_since: datetime | None
     people: list[AboutPerson]
     past: list[PastPerson]
 

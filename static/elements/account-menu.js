@@ -1,4 +1,4 @@
-/* <account-menu>: who is signed in, their account, and signing out. Asks first where a text would be lost. Tells `search`, `export`, `leave`. */
+/* <account-menu>: who is signed in, their account, and signing out. Asks first where a text would be lost. Tells `search`, `export`, `practice`, `leave`. */
 
 import { part, setText } from "../helpers/build.js"
 import { sayRole } from "../helpers/people.js"
@@ -16,6 +16,7 @@ class AccountMenu extends HTMLElement {
     part(this, "sign-out").addEventListener("click", () => this.#ask())
     part(this, "open-search").addEventListener("click", () => this.#tell("search"))
     part(this, "open-export").addEventListener("click", () => this.#tell("export"))
+    part(this, "open-practice")?.addEventListener("click", () => this.#tell("practice"))
     part(this, "open-account").addEventListener("click", () => this.#openAccount())
     part(this, "confirm").addEventListener("close", ({ target }) => target.returnValue === "leave" && this.#leave())
   }

@@ -3,12 +3,14 @@
 import { pause } from "../helpers/delay.js"
 import { keepShell } from "../models/shell.js"
 import { followSettings } from "./follow-settings.js"
+import { begin as beginAbout } from "./about-line.js"
 
 const GAP = 20
 
 export async function begin(page) {
   await page.querySelector("conversation-view").thread?.history.load()
   await followSettings(page)
+  await beginAbout(page)
   await keepShell()
   await page.correspondence.loadAll(untilIdle)
 }

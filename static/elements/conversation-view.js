@@ -43,6 +43,7 @@ class ConversationView extends HTMLElement {
     this.#thread = thread
     this.#log.show(thread, words.empty)
     this.#composer.show(thread, this.#correspondence.drafts)
+    this.dispatchEvent(new Event("shown"))
   }
 
   /** Show one message in its context. */

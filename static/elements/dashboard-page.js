@@ -29,6 +29,8 @@ class DashboardPage extends CorrespondencePage {
     s: () => this.search(),
     n: () => this.#open && this.#writeNote(),
     r: () => this.#open && this.#conversation.focus(),
+    c: async () => this.#open && (await import("./closing-sheet.js")).openClosing(this.#open),
+    a: async () => (await import("./practice-sheet.js")).openPractice(),
     "?": async () => (await import("./keys-sheet.js")).openKeys(),
   }
 
@@ -47,6 +49,8 @@ class DashboardPage extends CorrespondencePage {
     const { connection } = this.correspondence
     this.#conversation.correspondence = this.correspondence
     this.querySelector(".dashboard__foot connection-state").connection = connection
+    this.addEventListener("practice", () => this.#keys.a())
+    part(this, "close").addEventListener("click", () => this.#keys.c())
     this.#list.addEventListener("more", () => this.correspondence.loadMore())
     part(this, "filter").addEventListener("input", ({ target }) => this.#filterBy(target.value))
     globalThis.addEventListener("hashchange", () => this.#follow())
@@ -85,6 +89,7 @@ class DashboardPage extends CorrespondencePage {
   }
 
   async #openColleagues(deed) {
+    if (deed === "close") return this.#keys.c()
     const { openColleagues } = await import("./colleagues-sheet.js")
     openColleagues(this.#open, deed)
   }
@@ -145,6 +150,7 @@ class DashboardPage extends CorrespondencePage {
     this.#showBar(thread, name)
     this.querySelector("access-list").show(thread, this.account)
     this.querySelector("private-note").show(thread)
+    for (const name of ["close", "close-here"]) part(this, name).hidden = Boolean(thread.closedAt)
     const placeholder = t("Répondre à {name}…", { name: thread.member?.first_name ?? "" })
     this.#conversation.show(thread, { placeholder, empty: makeEmpty(name) })
   }

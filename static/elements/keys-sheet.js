@@ -11,6 +11,8 @@ export function openKeys() {
     [["S"], t("rechercher dans les messages")],
     [["N"], t("écrire une note")],
     [["R"], t("répondre")],
+    [["C"], t("clore la conversation, ou la rouvrir")],
+    [["A"], t("délai de réponse et absence")],
     [["Ctrl", t("Entrée")], t("envoyer")],
     [[t("Échap")], t("quitter le texte, fermer")],
     [["?"], t("cette aide")],

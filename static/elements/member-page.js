@@ -21,6 +21,7 @@ class MemberPage extends CorrespondencePage {
   ready() {
     this.#conversation.correspondence = this.correspondence
     globalThis.addEventListener("hashchange", () => this.update())
+    part(this, "open-expect").addEventListener("click", async () => (await import("./expect-sheet.js")).openExpect(this.#open))
   }
 
   update() {

@@ -3,7 +3,7 @@
   as text), and below the last of a run the hour and what became of it. Tells `retry` {id} and `take-back` {id}.
 */
 
-import { build } from "../helpers/build.js"
+import { build, setText } from "../helpers/build.js"
 import { dayOf, isoDay, sayDay, sayExactly, sayHour } from "../helpers/time.js"
 import { sayNames } from "../helpers/people.js"
 import { t } from "../helpers/words.js"
@@ -95,6 +95,7 @@ export class MessageRow extends HTMLElement {
 
   #updateState() {
     const { state } = this.message
+    if (!this.#thread.isMine(this.message)) setText(this.#author, sayAuthor(this.message, this.#thread))
     this.classList.toggle("row--pending", state === "pending")
     this.classList.toggle("row--failed", state === "failed" || state === "refused")
     this.#state.classList.toggle("state--failed", state === "failed" || state === "refused")

@@ -2,6 +2,7 @@
 
 import { build } from "../helpers/build.js"
 import { sayNameAmong } from "../helpers/people.js"
+import { standing } from "../helpers/promise.js"
 import { LONG_WAIT, sayExactly, sayMoment, sayWait, waitSince } from "../helpers/time.js"
 import { t } from "../helpers/words.js"
 import { makeCount } from "./count.js"
@@ -18,12 +19,14 @@ export function makeItem(thread, { shared, isOpen }) {
   return build("li", { data: { key: thread.id } }, build("a", attributes, makeFace(person), text, side))
 }
 
-/** Make the pill that says since when somebody waits: honey, and clay when it has been too long. */
+/** Make the pill that says since when somebody waits: honey, and clay when it has been too long, by what one promised or by a day. */
 export function makeWait(since) {
-  const isLong = waitSince(since) >= LONG_WAIT
+  const stands = standing(waitSince(since))
+  const isLong = stands ? stands === "over" : waitSince(since) >= LONG_WAIT
   const said = build("span", { class: "visually-hidden", text: t("attend depuis") })
   const time = build("time", { datetime: since, title: sayExactly(since), text: sayWait(since) })
-  return build("span", { class: isLong ? "wait wait--long" : "wait" }, said, " ", time)
+  const words = { soon: t("bientôt"), over: t("délai passé") }[stands]
+  return build("span", { class: isLong ? "wait wait--long" : "wait" }, said, " ", time, words && ` · ${words}`)
 }
 
 function makeTime(thread) {

@@ -7,10 +7,11 @@ import { queueOf } from "../models/queue.js"
 import { ListWindow } from "./list-window.js"
 import { makeItem } from "./thread-item.js"
 
-const SECTIONS = ["waiting", "answered", "quiet", "silent"]
+const SECTIONS = ["waiting", "answered", "quiet", "silent", "closed"]
 
 class ThreadList extends HTMLElement {
   #order = []
+  #isFiltered = false
   #window
 
   // Lifecycle
@@ -18,6 +19,7 @@ class ThreadList extends HTMLElement {
   connectedCallback() {
     this.#window = new ListWindow(this)
     part(this, "more").addEventListener("click", () => this.#tellMore())
+    this.#closed.addEventListener("toggle", () => this.dispatchEvent(new Event("scroll"))) // Other rows are in view now.
     new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && this.#tellMore()).observe(part(this, "more"))
   }
 
@@ -25,20 +27,22 @@ class ThreadList extends HTMLElement {
   show(threads, { open, filter, hasMore }) {
     const queue = queueOf(threads, filter)
     const shared = namesakes(threads.map(({ member }) => member).filter(Boolean))
+    if (Boolean(filter) !== this.#isFiltered) this.#closed.open = this.#isFiltered = Boolean(filter) // Who is looked for is found.
     this.#order = SECTIONS.flatMap((name) => queue[name])
     const groups = SECTIONS.map((name) => this.#makeGroup(name, queue[name]))
     this.#keepFocus(() => this.#window.show(groups, (thread) => makeItem(thread, { shared, isOpen: thread === open })))
     part(this, "skeleton").hidden = true
     part(this, "more").hidden = !hasMore || Boolean(filter)
-    setText(part(this, "answered-note"), String(queue.answered.length))
+    for (const name of ["answered", "closed"]) setText(part(this, `${name}-note`), String(queue[name].length))
     this.#showNone(filter)
   }
 
   /** Find the neighbour of a thread in the order shown; of none, the first or the last. */
   neighbour(thread, step) {
-    const place = this.#order.indexOf(thread)
-    if (place === -1) return this.#order.at(step > 0 ? 0 : -1)
-    return this.#order[place + step]
+    const order = this.#closed.open ? this.#order : this.#order.filter(({ closedAt }) => !closedAt)
+    const place = order.indexOf(thread)
+    if (place === -1) return order.at(step > 0 ? 0 : -1)
+    return order[place + step]
   }
 
   reveal(thread) {
@@ -47,6 +51,11 @@ class ThreadList extends HTMLElement {
   }
 
   // Internal
+
+  /** The closed ones stay out of the way, and out of J and K, until they are asked for. */
+  get #closed() {
+    return part(this, "closed").firstElementChild
+  }
 
   #makeGroup(name, threads) {
     const section = part(this, name)

@@ -1,4 +1,4 @@
-/* Sorts conversations by need: unanswered first, the longest wait above; then those that wait for the member; then those quiet for long; then silent ones. */
+/* Sorts conversations by need: unanswered first, the longest wait above; then those that wait for the member; then those quiet for long; then silent ones; closed ones at the end. */
 
 import { now } from "../helpers/clock.js"
 import { folded } from "../helpers/text.js"
@@ -7,7 +7,8 @@ const LONG = 21 * 24 * 3_600_000
 
 export function queueOf(threads, filter = "") {
   const wanted = folded(filter.trim())
-  const shown = [...threads].filter((thread) => folded(thread.member?.first_name ?? "").includes(wanted))
+  const found = [...threads].filter((thread) => folded(thread.member?.first_name ?? "").includes(wanted))
+  const shown = found.filter(({ closedAt }) => !closedAt)
   const answered = sorted(shown.filter(({ waitingSince, last }) => !waitingSince && last), ({ last }) => -Date.parse(last.at))
   const place = answered.findIndex(({ last }) => isOld(last))
   const firstOld = place === -1 ? answered.length : place
@@ -16,6 +17,7 @@ export function queueOf(threads, filter = "") {
     answered: answered.slice(0, firstOld),
     quiet: answered.slice(firstOld),
     silent: shown.filter(({ waitingSince, last }) => !waitingSince && !last),
+    closed: sorted(found.filter(({ closedAt }) => closedAt), ({ closedAt }) => -Date.parse(closedAt)),
   }
 }
 

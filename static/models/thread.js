@@ -28,6 +28,8 @@ export class Thread extends EventTarget {
   readSeq = 0
   unread = 0
   waitingSince = null
+  closedAt = null
+  about = null
   last = null
   access = null
   changes = []
@@ -90,12 +92,21 @@ export class Thread extends EventTarget {
   // Actions
 
   /** Take what the list of threads says. A live frame may have overtaken it: marks and numbers never go back. */
-  describe({ participants, last_seq, read_seq, unread, waiting_since, last }) {
+  describe({ participants, last_seq, read_seq, unread, waiting_since, closed_at, last }) {
     this.#takeParticipants(participants)
     const isBehind = last_seq < this.lastSeq || read_seq < this.readSeq
-    if (!isBehind) Object.assign(this, { lastSeq: last_seq, readSeq: read_seq, unread, waitingSince: waiting_since, last })
+    if (!isBehind) Object.assign(this, { lastSeq: last_seq, readSeq: read_seq, unread, waitingSince: waiting_since, closedAt: closed_at, last })
     if (read_seq < this.readSeq) this.#sendRead(this.readSeq) // The mark was lost with the line that carried it.
     if (this.history.isLoaded && this.lastSeq > this.history.last) this.history.catchUp()
+    this.#tell("change")
+    this.#tell("marks")
+  }
+
+  /** Take what there is to know beside the messages: who has left keeps their name, who came saw nothing of before. */
+  noteAbout(about) {
+    Object.assign(this, { about, closedAt: about.closed_at, waitingSince: about.waiting_since })
+    for (const { id, first_name: name } of about.past) this.#former.set(id, name)
+    for (const { id, joined_seq: seq } of about.people) this.#joined[id] = Math.max(this.#joined[id] ?? 0, seq - 1)
     this.#tell("change")
     this.#tell("marks")
   }
@@ -232,6 +243,7 @@ export class Thread extends EventTarget {
   }
 
   #noteWaiting(message) {
+    if (message.kind === "text" || message.kind === "email") this.closedAt = null // Who writes takes it up again.
     if (message.author === this.member?.id) this.waitingSince ??= message.at
     else if (message.kind === "text") this.waitingSince = null
   }

@@ -87,6 +87,7 @@ async def test_a_practice_is_kept_and_seen_by_the_member(visit: Visit) -> None:
     about = await lea.get(f"/api/threads/{thread}/about")
     assert about == {
         "closed_at": None,
+        "waiting_since": None,
         "people": [
             {"id": visit.ids["lea"], "reply_within_hours": None, "away_until": None, "away_words": None, "joined_seq": 1},
             {"id": visit.ids["claire"], **AWAY, "joined_seq": 1},
@@ -172,4 +173,5 @@ async def test_a_message_in_the_moment_of_closing_is_never_left_behind(visit: Vi
         about = await claire.get(f"/api/threads/{thread}/about")
         (entry,) = (await claire.get("/api/threads"))["threads"]
         assert (about["closed_at"] is None) == (entry["waiting_since"] is not None)
+        assert (about["closed_at"], about["waiting_since"]) == (entry["closed_at"], entry["waiting_since"])
         assert about["closed_at"] is None or about["closed_at"] >= sent["at"]
