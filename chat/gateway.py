@@ -6,14 +6,16 @@ catches up by `resume`; nothing is kept for it beyond its queue.
 
 import asyncio
 import logging
+import math
 import struct
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from chat import words
 from chat.conversation import Conversation
@@ -31,6 +33,9 @@ CLOSE_S = 5.0
 HEAR_S = 30.0
 STOP_S = 7.0
 HELD_S = 0.2
+# A frame of the largest size at 2 kB a second. Who is only silent answers the heartbeat, which is a whole frame, too.
+FRAME_S = 75.0
+LOOK_S = 15.0
 SMALL = 16 * 1024
 
 log = logging.getLogger("ailo.gateway")
@@ -62,6 +67,7 @@ class Connection:
         self._reader: asyncio.Task[None] | None = None
         self._releasing: asyncio.Task[None] | None = None
         self._code: int | None = None
+        self.waits_since = math.inf
         self.ended = Gate()
         self.ended.shut()
 
@@ -112,9 +118,13 @@ class Connection:
         await asyncio.wait(tasks)
 
     async def _read(self, session: Session) -> None:
+        self.waits_since = time.monotonic()
         try:
             async for message in self._socket:
-                await session.take(message.data if message.type is WSMsgType.TEXT else "")
+                if message.type is WSMsgType.TEXT or not await is_sign_of_life(self._socket, message):
+                    self.waits_since = math.inf
+                    await session.take(message.data if message.type is WSMsgType.TEXT else "")
+                self.waits_since = time.monotonic()
         except Garbled:
             self._code = Close.GARBLED
 
@@ -156,8 +166,20 @@ class Connection:
 def new_socket() -> web.WebSocketResponse:
     """A WebSocket with the limits that hold for every one of the service. Compression is off: it is dear, and can bomb."""
     return web.WebSocketResponse(
-        protocols=(PROTOCOL,), heartbeat=HEARTBEAT_S, timeout=HEAR_S, max_msg_size=LARGEST_FRAME + 1, compress=False
+        protocols=(PROTOCOL,),
+        heartbeat=HEARTBEAT_S,
+        timeout=HEAR_S,
+        max_msg_size=LARGEST_FRAME + 1,
+        compress=False,
+        autoping=False,
     )
+
+
+async def is_sign_of_life(socket: web.WebSocketResponse, message: WSMessage) -> bool:
+    """Whether a message is a ping, which is answered, or a pong."""
+    if message.type is WSMsgType.PING:
+        await socket.pong(message.data)
+    return message.type in {WSMsgType.PING, WSMsgType.PONG}
 
 
 @dataclass(frozen=True)
@@ -221,6 +243,21 @@ class Gateway:
                 request.transport.abort()
             # The library keeps this, in it the socket, and in that the request and itself.
             request.protocol._data_received_cb = None  # noqa: SLF001
+
+    def end_slow(self, now: float) -> None:
+        """End every connection of which no whole frame came for long. ``now`` is of a monotonic clock.
+
+        The library's heartbeat takes each byte for a sign of life: a frame of a byte a second would last for ever.
+        """
+        for connection in self.connections:
+            if now - connection.waits_since >= FRAME_S:
+                connection.end(Close.GARBLED)
+
+    async def watch(self) -> None:
+        """Until cancelled: end the slow ones now and then."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self.end_slow(time.monotonic())
 
     async def stop(self) -> None:
         """The service stops: what was taken is answered, then every connection is closed with 1012."""

@@ -160,6 +160,7 @@ async def _serve_rooms(
     delivery = asyncio.create_task(deliver(rooms.store, settings.delivery, stop), name="delivery")
     delivery.add_done_callback(lambda _: stop.set())
     watch = asyncio.create_task(_end_when_failing(rooms, gateway), name="watch over the disk")
+    slow = asyncio.create_task(gateway.watch(), name="watch over slow frames")
     try:
         async with (
             rooms.rotation.in_background(),
@@ -179,6 +180,7 @@ async def _serve_rooms(
         await runner.cleanup()
         await asyncio.wait([delivery])
         watch.cancel()
+        slow.cancel()
     if error := delivery.exception():
         log.error("delivery ended: %s at %s", type(error).__name__, logs.place(error.__traceback__))
     return 1 if error else 0

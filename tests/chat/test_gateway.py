@@ -1,11 +1,13 @@
-"""What a connection leaves behind: nothing that the collector of cycles would have to find.
+"""One connection: a frame that takes for ever, and what is left behind.
 
-A thousand who come back would else leave it 90,000 objects, and the loop would stand still while it frees them.
+That is nothing that the collector of cycles would have to find: a thousand who come back would else leave it 90,000 objects, and
+the loop would stand still while it frees them.
 """
 
 import asyncio
 import gc
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -14,9 +16,10 @@ from uuid import UUID
 import pytest
 from aiohttp import web
 
-from chat.gateway import Gateway
+from chat.gateway import FRAME_S, Gateway
 from chat.ids import new_id
 from chat.rooms import Rooms
+from chat.session import Session
 from chat.settings import ChatSettings
 from chat.sign_in import Attempt
 from chat.web import Door, application
@@ -25,6 +28,7 @@ from tests.chat.cast import PASSWORD, Cast, address
 from tests.load.wire import Wire, connect
 
 SHUT = b"\x88\x82\0\0\0\0\x03\xe8"
+PING = b"\x89\x80\0\0\0\0"
 HALF = b"\x81\xfe\x10\x00\0\0\0\0{"
 
 
@@ -106,3 +110,47 @@ async def test_a_connection_leaves_nothing_to_the_collector(served: Served, how:
                 wire.transport.abort()
     await served.emptied()
     assert ours() - before == Counter()
+
+
+# A byte a second
+
+
+async def closed(wire: Wire) -> int | None:
+    async with asyncio.timeout(10):
+        while wire.closed is None:  # noqa: ASYNC110 (the load generator's wire tells nobody)
+            await asyncio.sleep(0.01)
+    return wire.closed
+
+
+async def test_a_frame_that_takes_too_long_ends_its_connection_alone(served: Served) -> None:
+    """Whoever sends whole frames, if only pings, goes on."""
+    slow, quiet = await served.visit(), await served.visit()
+    slow.transport.write(HALF)
+    began = time.monotonic()
+    while sorted(one.waits_since >= began for one in served.gateway.connections) != [False, True]:
+        quiet.transport.write(PING)
+        await asyncio.sleep(0.01)
+    served.gateway.end_slow(began + FRAME_S)
+    assert await closed(slow) == 1008
+    assert len(served.gateway.connections) == 1
+    assert quiet.closed is None
+    quiet.transport.close()
+
+
+async def test_who_waits_for_the_disk_is_not_slow(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 64 of its messages waiting nothing is read from a connection: that is no frame that takes too long."""
+    waits = asyncio.Event()
+
+    async def stall(*_: object) -> None:
+        waits.set()
+        await asyncio.Event().wait()
+
+    wire = await served.visit()
+    monkeypatch.setattr(Session, "take", stall)
+    wire.send(b"{}")
+    await asyncio.wait_for(waits.wait(), 10)
+    served.gateway.end_slow(time.monotonic() + 10 * FRAME_S)
+    (connection,) = served.gateway.connections
+    assert connection._code is None
+    wire.transport.close()
+    connection.end(1012)

@@ -10,7 +10,7 @@ import kosoku
 import pytest
 from aiohttp import WSMsgType, web
 
-from chat.gateway import new_socket
+from chat.gateway import is_sign_of_life, new_socket
 
 GROUPS = ["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "10.*"]
 # aiohttp takes a close frame with code 1006 (which must not be sent) for a good-bye and answers 1000 instead of 1002: the
@@ -25,6 +25,8 @@ async def echo(request: web.Request) -> web.StreamResponse:
     socket = new_socket()
     await socket.prepare(request)
     async for message in socket:
+        if await is_sign_of_life(socket, message):
+            continue
         if message.type is WSMsgType.TEXT:
             await socket.send_str(message.data)
         elif message.type is WSMsgType.BINARY:

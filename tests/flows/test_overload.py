@@ -8,6 +8,7 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,31 @@ async def test_a_compressed_bomb_is_refused_unopened(visit: Visit) -> None:
     assert await code_of(lea) == 1002
     assert memory_of(visit.service.process.pid) - before < 20_000_000
     assert await settled(karim) is not None
+
+
+async def test_a_byte_now_and_then_does_not_keep_a_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame that never ends, from somebody signed in: 1008 after a time, which is made short here. Others go on."""
+    (tmp_path / "sitecustomize.py").write_text("import chat.gateway\nchat.gateway.FRAME_S, chat.gateway.LOOK_S = 1.0, 0.1\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    async with running(tmp_path / "house") as service:
+        visit = Visit(service)
+        thread = await visit.thread("lea", "claire")
+        lea, claire = await visit.wire("lea"), await visit.wire("claire")
+        lea.socket.transport.write(b"\x81\xfe\x10\x00" + NO_MASK)
+        answered = 0
+        for _ in range(400):
+            if lea.socket.close_code:
+                break
+            with suppress(ConnectionClosed, TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await lea.next()
+            if not lea.socket.transport.is_closing():
+                lea.socket.transport.write(b" ")
+            await claire.socket.ping()  # as browsers answer the heartbeat: a whole frame
+            answered += (await claire.send(thread, "…"))["type"] == "sent"
+        assert lea.socket.close_code == 1008
+        assert answered > 1
+        await visit.close()
 
 
 # Strangers
