@@ -13,6 +13,8 @@ export function openKeys() {
     [["R"], t("répondre")],
     [["C"], t("clore la conversation, ou la rouvrir")],
     [["A"], t("délai de réponse et absence")],
+    [["Alt", "R"], t("réponses types ; dans un texte vide, un point-virgule suffit")],
+    [[t("Tab")], t("dans une réponse type : le champ suivant ; Échap rend la touche Tab")],
     [["Ctrl", t("Entrée")], t("envoyer")],
     [[t("Échap")], t("quitter le texte, fermer")],
     [["?"], t("cette aide")],

@@ -24,6 +24,7 @@ class MessageComposer extends HTMLElement {
     this.#text = part(this, "text")
     this.#text.addEventListener("input", () => this.#noteInput())
     this.#text.addEventListener("keydown", (event) => this.#noteKey(event))
+    this.#offerReplies(part(this, "replies"))
     part(this, "acknowledge").addEventListener("click", () => this.#acknowledge())
     part(this, "form").addEventListener("submit", (event) => this.#submit(event))
     document.addEventListener("preferences-changed", () => this.#showHint())
@@ -95,6 +96,25 @@ class MessageComposer extends HTMLElement {
     this.#drafts?.keep(this.#thread, this.#text.value)
     this.#count()
     if (this.#text.value) this.dispatchEvent(new CustomEvent("typing", { bubbles: true }))
+  }
+
+  /** Staff have replies at hand: by the button, by Alt + R, and by ; where nothing is written yet. */
+  #offerReplies(button) {
+    const page = this.closest("dashboard-page")
+    if (!page) return
+    button.hidden = false
+    const open = async () => {
+      const { openReplies } = await import("./replies-sheet.js")
+      openReplies(this.#text, { member: this.#thread.member?.first_name, me: page.account.first_name })
+    }
+    button.addEventListener("click", open)
+    document.addEventListener("keydown", (event) => {
+      if (!this.#thread || event.ctrlKey || event.metaKey || event.isComposing || document.querySelector("dialog[open]")) return
+      const isFirst = event.key === ";" && event.target === this.#text && !this.#text.value && preferences().singleKeys
+      if (event.altKey ? event.code !== "KeyR" : !isFirst) return
+      event.preventDefault()
+      open()
+    })
   }
 
   #noteKey(event) {
