@@ -18,6 +18,8 @@ const AWAY = new Set([502, 503, 504])
 self.addEventListener("install", (event) => event.waitUntil(keepShell()))
 self.addEventListener("activate", (event) => event.waitUntil(begin()))
 self.addEventListener("fetch", answer)
+self.addEventListener("message", (event) => event.waitUntil(WISHES[event.data?.type]?.(event.data)))
+self.addEventListener("notificationclick", (event) => event.waitUntil(follow(event.notification)))
 
 // Lifecycle
 
@@ -74,4 +76,35 @@ async function fromShell(request) {
   const answer = await fetch(request)
   if (answer.ok) await kept.put(request, answer.clone())
   return answer
+}
+
+// Telling of a reply, for a page that was asked to (static/models/alerts.js)
+
+const WISHES = {
+  alert: tell,
+  close: ({ thread }) => closeAll({ tag: thread }),
+  "close-all": () => closeAll(),
+}
+
+/** Once for a conversation, until it is read. */
+async function tell({ thread, title, page }) {
+  const [shown] = await self.registration.getNotifications({ tag: thread })
+  if (shown) return
+  const icon = `${SHELL.root}images/icon-192.png`
+  await self.registration.showNotification(title, { tag: thread, icon, silent: true, data: { page } })
+}
+
+async function closeAll(which) {
+  for (const one of await self.registration.getNotifications(which)) one.close()
+}
+
+/** Go to the conversation: in the tab that was last looked at, or in a new one. */
+async function follow(notification) {
+  const { tag: thread, data } = notification
+  notification.close()
+  const tabs = await self.clients.matchAll({ type: "window", includeUncontrolled: true })
+  const tab = tabs.find(({ url }) => new URL(url).pathname === data.page)
+  if (!tab) return self.clients.openWindow(`${data.page}#${thread}`)
+  tab.postMessage({ type: "open", thread })
+  return tab.focus()
 }

@@ -4,6 +4,7 @@ import { build } from "../helpers/build.js"
 import { t } from "../helpers/words.js"
 import { makeRefused } from "./account-letters.js"
 import { sayLanguage, sayZone } from "./account-place.js"
+import { makeAlertChoices } from "./alert-choices.js"
 import { makeChoice } from "./choice.js"
 
 export function makeHome(sheet) {
@@ -12,6 +13,7 @@ export function makeHome(sheet) {
   const line = (view, ...texts) => makeLine(sheet, view, ...texts)
   const lines = [
     makeWriting(sheet),
+    makeAlertChoices(),
     line("letters", t("E-mails"), sayLetters(letters), t("Choisir")),
     line("place", t("Langue et heure"), `${sayLanguage(locale)} · ${sayZone(zone)}`, t("Changer")),
     line("password", t("Mot de passe"), hasOwnPassword ? t("Vous seul·e l’avez choisi.") : t("Il a été choisi pour vous : choisissez le vôtre."), t("Changer")),

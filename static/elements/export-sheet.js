@@ -1,5 +1,5 @@
 /*
-  Takes a copy of one's own conversation: as a page to read (HTML) or as data (JSON). It is made here, in the browser, from
+  Takes a copy of one's own conversation: as a page to read (HTML), as data (JSON), or on paper. It is made here, in the browser, from
   what one may read; nothing is kept of it by the service. Loaded when it is opened.
 */
 
@@ -12,6 +12,9 @@ import { wholeHistory } from "../models/whole-history.js"
 import { sayAuthor } from "./message-row.js"
 import { sayRefusal } from "./refusal.js"
 
+// What a browser can still lay out on paper; more than three hundred pages.
+const MOST_PRINTED = 10_000
+
 const KINDS = { html: ["text/html", writePage], json: ["application/json", writeData] }
 
 export function openExport(thread, reader) {
@@ -20,27 +23,46 @@ export function openExport(thread, reader) {
   const title = build("h2", { id: "export-title", tabindex: "-1", text: t("Garder une copie") })
   const words = build("p", { text: t("La copie est faite dans ce navigateur. Elle n’est pas chiffrée : gardez-la en lieu sûr.") })
   const dialog = build("dialog", { class: "sheet", "aria-labelledby": "export-title" }, title, words, state, actions)
-  actions.append(makeChoice(t("Une page à lire"), "html"), makeChoice(t("Des données (JSON)"), "json"), makeClose(dialog))
+  actions.append(makeChoice(t("Une page à lire"), () => save("html")), makeChoice(t("Des données (JSON)"), () => save("json")), makeChoice(t("Imprimer"), print), makeClose(dialog))
   dialog.addEventListener("close", () => dialog.remove())
   document.body.append(dialog)
   dialog.showModal()
   title.focus()
 
-  function makeChoice(text, kind) {
+  function makeChoice(text, action) {
     const button = build("button", { class: "button button--quiet", type: "button", text })
-    button.addEventListener("click", () => save(kind))
+    button.addEventListener("click", () => attempt(action))
     return button
   }
 
+  async function attempt(action) {
+    if (dialog.hasAttribute("aria-busy")) return
+    dialog.setAttribute("aria-busy", "true")
+    await action().catch((refusal) => (state.textContent = sayRefusal(refusal, "")))
+    dialog.removeAttribute("aria-busy")
+  }
+
+  /** Tell how far the reading is; it ends with the sheet. */
+  function note(count) {
+    state.textContent = tn("{n} message lu", "{n} messages lus", count)
+    return dialog.open
+  }
+
   async function save(kind) {
-    try {
-      const messages = await wholeHistory(thread, (count) => (state.textContent = tn("{n} message lu", "{n} messages lus", count)))
-      const [type, write] = KINDS[kind]
-      download(new Blob([write(thread, reader, messages)], { type }), `ailo-${isoDay(Date.now())}.${kind}`)
-      state.textContent = t("La copie est dans vos téléchargements.")
-    } catch (refusal) {
-      state.textContent = sayRefusal(refusal, "")
-    }
+    const messages = await wholeHistory(thread, note)
+    if (!dialog.open) return
+    const [type, write] = KINDS[kind]
+    download(new Blob([write(thread, reader, messages)], { type }), `ailo-${isoDay(Date.now())}.${kind}`)
+    state.textContent = t("La copie est dans vos téléchargements.")
+  }
+
+  async function print() {
+    const after = Math.max(0, thread.lastSeq - MOST_PRINTED)
+    const messages = await wholeHistory(thread, note, after)
+    if (!dialog.open) return
+    const paper = await import("./paper.js")
+    dialog.close()
+    await paper.print(thread, reader, messages, after)
   }
 }
 

@@ -5,15 +5,17 @@ import { pause } from "../helpers/delay.js"
 
 const PAGE = 100
 
-/** Give all messages of a thread that one may read; `note` is called with how many there are so far. */
-export async function wholeHistory(thread, note) {
+/**
+ * Give all messages of a thread that one may read, those after a number or from the beginning; `note` is called with how many
+ * there are so far, and ends it by giving false.
+ */
+export async function wholeHistory(thread, note, after = 0) {
   const messages = []
   let page
   do {
-    page = await patiently(() => get(`/api/threads/${thread.id}/messages?after=${messages.at(-1)?.seq ?? 0}&limit=${PAGE}`))
+    page = await patiently(() => get(`/api/threads/${thread.id}/messages?after=${messages.at(-1)?.seq ?? after}&limit=${PAGE}`))
     messages.push(...page.messages)
-    note(messages.length)
-  } while (page.messages.length === PAGE)
+  } while (note(messages.length) !== false && page.messages.length === PAGE)
   return messages
 }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -45,7 +46,7 @@ async def busy(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Busy]:
     service.stop()
 
 
-async def open_list(visitors: Visitors, busy: Busy, **options: object) -> Page:
+async def open_list(visitors: Visitors, busy: Busy, **options: Any) -> Page:
     visitors.url = busy.service.url
     context = await visitors.context(**options)
     name, value = busy.crowd.professional

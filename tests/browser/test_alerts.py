@@ -1,0 +1,174 @@
+"""Sound and notification: off until chosen, silent about who and what, once, and gone when read."""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import BrowserContext, Page, Worker, expect
+
+from tests.browser.conftest import Pair, Visitors, assert_accessible, bubble, post, shoot
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+# Counts the notes that begin, and lets them begin.
+LISTEN = """
+globalThis.notes = 0
+const { start } = OscillatorNode.prototype
+OscillatorNode.prototype.start = function (...moment) { notes += 1; return start.apply(this, moment) }
+"""
+TONE = 2
+
+NOTICES = """async () => {
+  const shown = await (await navigator.serviceWorker.ready).getNotifications()
+  return shown.map(({ title, body, tag }) => ({ title, body, tag }))
+}"""
+
+
+async def look(page: Page, *, away: bool) -> None:
+    """Let the page believe that it is hidden, or in view: a browser without a screen never hides one."""
+    state = "hidden" if away else "visible"
+    await page.evaluate(
+        """(state) => {
+          Object.defineProperty(document, "visibilityState", { configurable: true, value: state })
+          document.dispatchEvent(new Event("visibilitychange"))
+        }""",
+        state,
+    )
+
+
+async def wait_for_notices(page: Page, count: int) -> None:
+    await page.evaluate(
+        f"""async (count) => {{
+          while ((await ({NOTICES})()).length !== count) await new Promise((done) => setTimeout(done, 30))
+        }}""",
+        count,
+    )
+
+
+async def settle(*pages: Page) -> None:
+    """Wait until whatever would have told has: who hesitates longest claims, and the worker answers."""
+    for page in pages:
+        await page.evaluate("""async () => {
+          await new Promise((done) => setTimeout(done, 1200))
+          await navigator.locks.query()
+        }""")
+
+
+async def choose(page: Page, words: str) -> None:
+    await page.get_by_role("button", name="Votre compte").click()
+    await page.get_by_role("button", name="Mon compte").click()
+    await page.get_by_role("checkbox", name=words).check()
+    await page.keyboard.press("Escape")
+
+
+async def listening(visitors: Visitors, pair: Pair, **options: Any) -> Page:
+    """The member's page, live, with ears."""
+    visitors.tolerate("closed before the connection is established")
+    context = (await visitors.page_of(pair.member, service_workers="allow", **options)).context
+    await context.add_init_script(LISTEN)
+    for page in context.pages:
+        await page.close()
+    return await another(visitors, context)
+
+
+async def another(visitors: Visitors, context: BrowserContext) -> Page:
+    page = await visitors.another_page(context)
+    await expect(page.get_by_text("En direct")).to_be_visible()
+    await page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+    await page.evaluate("new Promise((done) => requestIdleCallback(done))")
+    return page
+
+
+async def professional_of(visitors: Visitors, pair: Pair) -> Page:
+    return await visitors.page_of(pair.professional)
+
+
+async def test_nothing_sounds_or_shows_until_it_is_chosen(visitors: Visitors, pair: Pair) -> None:
+    member = await listening(visitors, pair, permissions=["notifications"])
+    await look(member, away=True)
+    await post(await professional_of(visitors, pair), pair.thread, ["Bonjour."])
+    await expect(member).to_have_title("(1) Claire — Ailo")
+    await settle(member)
+    assert await member.evaluate("notes") == 0
+    assert await member.evaluate(NOTICES) == []
+
+
+async def test_a_reply_sounds_once_in_all_tabs_and_ones_own_never(visitors: Visitors, pair: Pair) -> None:
+    member = await listening(visitors, pair)
+    await choose(member, "Par un son discret")
+    await expect(member).to_have_title("Claire — Ailo")
+    assert await member.evaluate("notes") == TONE  # Who chooses the sound hears it.
+    other = await another(visitors, member.context)
+    await other.locator("#composer").click()  # A page that nobody has touched may make no sound.
+    for page in (member, other):
+        await look(page, away=True)
+        await page.evaluate("notes = 0")
+    await post(member, pair.thread, ["C’est moi qui écris."])
+    await settle(member)
+    assert await notes_of(member, other) == 0
+    await post(await professional_of(visitors, pair), pair.thread, ["Je vous réponds.", "Et encore."])
+    await expect(other).to_have_title("(1) Claire — Ailo")
+    await settle(member, other)
+    assert await notes_of(member, other) == TONE
+
+
+async def notes_of(*pages: Page) -> int:
+    return sum([int(await page.evaluate("notes")) for page in pages])
+
+
+async def test_a_notification_says_no_name_and_no_word_and_goes_when_read(visitors: Visitors, pair: Pair) -> None:
+    member = await listening(visitors, pair, permissions=["notifications"])
+    await choose(member, "Par une notification")
+    professional = await professional_of(visitors, pair)
+    await post(professional, pair.thread, ["Rien : on me regarde."])
+    await expect(bubble(member, "on me regarde")).to_be_visible()
+    await settle(member)
+    assert await member.evaluate(NOTICES) == []
+    await look(member, away=True)
+    await post(professional, pair.thread, ["Un secret.", "Et un autre."])
+    await wait_for_notices(member, 1)
+    await settle(member)
+    assert await member.evaluate(NOTICES) == [{"title": "Nouvelle réponse", "body": "", "tag": pair.thread}]
+    await look(member, away=False)
+    await wait_for_notices(member, 0)
+
+
+async def test_signing_out_takes_notifications_away(visitors: Visitors, pair: Pair) -> None:
+    visitors.sessions.pop(pair.member.email, None)
+    member = await listening(visitors, pair, permissions=["notifications"])
+    await choose(member, "Par une notification")
+    await look(member, away=True)
+    await post(await professional_of(visitors, pair), pair.thread, ["Bonjour."])
+    await wait_for_notices(member, 1)
+    await look(member, away=False)
+    await member.get_by_role("button", name="Votre compte").click()
+    await member.get_by_role("button", name="Se déconnecter").click()
+    await member.wait_for_url("**/sign-in")
+    visitors.sessions.pop(pair.member.email, None)
+    await wait_for_notices(member, 0)
+
+
+async def test_a_click_leads_to_the_conversation(visitors: Visitors, pair: Pair) -> None:
+    member = await listening(visitors, pair, permissions=["notifications"])
+    await choose(member, "Par une notification")
+    await look(member, away=True)
+    await post(await professional_of(visitors, pair), pair.thread, ["Bonjour."])
+    await wait_for_notices(member, 1)
+    worker: Worker = member.context.service_workers[-1]
+    await worker.evaluate("""async () => {
+      const [notification] = await self.registration.getNotifications()
+      self.dispatchEvent(new NotificationEvent("notificationclick", { notification }))
+    }""")
+    await member.wait_for_url(f"**/member#{pair.thread}")
+    await wait_for_notices(member, 0)
+
+
+async def test_a_browser_that_refuses_is_said_to(visitors: Visitors, pair: Pair) -> None:
+    member = await listening(visitors, pair)
+    await member.get_by_role("button", name="Votre compte").click()
+    await member.get_by_role("button", name="Mon compte").click()
+    box = member.get_by_role("checkbox", name="Par une notification")
+    await box.click()
+    await expect(member.get_by_text("Votre navigateur refuse les notifications")).to_be_visible()
+    await expect(box).not_to_be_checked()
+    await shoot(member, "account-alerts-refused-wide")
+    await assert_accessible(member)
