@@ -88,11 +88,21 @@ async def closed(store: Store) -> Counter[str]:
     found: Counter[str] = Counter()
     for table in _tables():
         after: tuple[Value, ...] | None = None
-        while rows := await store.database.read(lambda reader: table.batch(reader, after)):  # noqa: B023
-            for column in table.columns:
-                found[f"{table.name}.{column.column}"] += sum(not _opens(store.guard, column, row) for row in rows)
-            after = table.key_of(rows[-1])
+        while batch := await store.database.read(lambda reader: _closed_after(reader, store.guard, table, after)):  # noqa: B023
+            after, closed_there = batch
+            found += closed_there
     return found
+
+
+async def _closed_after(
+    reader: Reader, guard: Guard, table: _Table, after: tuple[Value, ...] | None
+) -> tuple[tuple[Value, ...], Counter[str]] | None:
+    """The last key of the batch after this one, and what of it does not open; None at the end. Tried in the reader's thread."""
+    rows = await table.batch(reader, after)
+    closed_there = {
+        f"{table.name}.{column.column}": sum(not _opens(guard, column, row) for row in rows) for column in table.columns
+    }
+    return (table.key_of(rows[-1]), Counter(closed_there)) if rows else None
 
 
 def _opens(guard: Guard, column: Guarded, row: Row) -> bool:

@@ -1,0 +1,91 @@
+"""What grows with histories and threads is opened in the threads of the database, never on the event loop: with a thousand
+messages to unseal, or a key to renew in four hundred threads, others are answered in between.
+
+By structure, not by time: the loop's own thread opens nothing at all.
+"""
+
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from chat.own_keys import NewPassword
+from chat.rooms import Rooms
+from chat.search import Search
+from chat.sign_in import Attempt
+from storage import primitives
+from storage.check import check_all
+from storage.threads import Order
+from storage.unlocked import Unlocked
+from tests.chat.cast import PASSWORD, Cast, Talk, address
+
+NAME = "crypto_aead_xchacha20poly1305_ietf_decrypt"
+Deed = Callable[[Rooms, Unlocked, Any], Awaitable[object]]
+
+
+async def show_the_list(rooms: Rooms, who: Unlocked, _: object) -> None:
+    assert await rooms.conversation.entries(who, Order.NEWEST, None)
+
+
+async def show_a_page(rooms: Rooms, who: Unlocked, thread: Any) -> None:
+    assert await rooms.conversation.before(who, thread, None, 100)
+
+
+async def resume(rooms: Rooms, who: Unlocked, thread: Any) -> None:
+    talk = Talk(rooms.conversation, who)
+    await talk.put({"type": "resume", "threads": {str(thread): 0}})
+    await talk.outlet.until("resumed")
+    assert talk.outlet.of("message")
+
+
+async def search(rooms: Rooms, who: Unlocked, thread: Any) -> None:
+    assert (await Search(rooms.conversation).find(who, "bonjour", thread, None)).found
+
+
+async def sign_in(rooms: Rooms, _: Unlocked, __: object) -> None:
+    """The password is stretched in a pool; what it opens, one key, is opened where it is needed."""
+    granted = await rooms.sign_ins.sign_in(Attempt(address("claire"), PASSWORD, "", "192.0.2.1"))
+    found = await rooms.sign_ins.find(granted.cookie)
+    assert found
+    await rooms.conversation.entries(found.who, Order.NEWEST, None)
+
+
+async def renew(rooms: Rooms, _: Unlocked, __: object) -> None:
+    granted = await rooms.sign_ins.sign_in(Attempt(address("claire"), PASSWORD, "", "192.0.2.1"))
+    found = await rooms.sign_ins.find(granted.cookie)
+    assert found
+    await rooms.own_keys.change_password(found, NewPassword(PASSWORD, "un tout autre mot", may_be_known=True), granted.cookie)
+
+
+async def check(rooms: Rooms, _: Unlocked, __: object) -> None:
+    assert await check_all(rooms.store) == []
+
+
+async def rotate(rooms: Rooms, _: Unlocked, __: object) -> None:
+    await rooms.rotation.turn()
+    await rooms.rotation.finish()
+
+
+# What is opened on the loop, however much there is: the account's own key, and the keyhole that was proved.
+ALLOWED: dict[Deed, int] = {sign_in: 1, renew: 2}
+
+
+@pytest.mark.parametrize("deed", [show_the_list, show_a_page, resume, search, sign_in, renew, check, rotate])
+async def test_what_grows_is_opened_off_the_loop(rooms: Rooms, cast: Cast, monkeypatch: pytest.MonkeyPatch, deed: Deed) -> None:
+    threads = [await cast.open_thread("lea", "claire"), await cast.open_thread("karim", "claire")]
+    claire, lea = await cast.unlock("claire"), await cast.unlock("lea")
+    for _ in range(10):
+        await cast.say(claire, threads[0], "Bonjour")
+        await cast.say(lea, threads[0], "Bonjour")
+    opened, original = [], getattr(primitives.bindings, NAME)
+
+    def noted(*arguments: Any) -> bytes:
+        opened.append(threading.current_thread())
+        return bytes(original(*arguments))
+
+    who = Unlocked(claire.account, claire.key)
+    monkeypatch.setattr(primitives.bindings, NAME, noted)
+    await deed(rooms, who, threads[0])
+    assert opened
+    assert opened.count(threading.current_thread()) <= ALLOWED.get(deed, 0)
