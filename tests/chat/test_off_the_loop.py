@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from nacl import bindings
 
 from chat.own_keys import NewPassword
 from chat.rooms import Rooms
 from chat.search import Search
 from chat.sign_in import Attempt
-from storage import primitives
 from storage.check import check_all
 from storage.threads import Order
 from storage.unlocked import Unlocked
@@ -78,14 +78,14 @@ async def test_what_grows_is_opened_off_the_loop(rooms: Rooms, cast: Cast, monke
     for _ in range(10):
         await cast.say(claire, threads[0], "Bonjour")
         await cast.say(lea, threads[0], "Bonjour")
-    opened, original = [], getattr(primitives.bindings, NAME)
+    opened, original = [], getattr(bindings, NAME)
 
     def noted(*arguments: Any) -> bytes:
         opened.append(threading.current_thread())
         return bytes(original(*arguments))
 
     who = Unlocked(claire.account, claire.key)
-    monkeypatch.setattr(primitives.bindings, NAME, noted)
+    monkeypatch.setattr(bindings, NAME, noted)
     await deed(rooms, who, threads[0])
     assert opened
     assert opened.count(threading.current_thread()) <= ALLOWED.get(deed, 0)
