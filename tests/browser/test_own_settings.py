@@ -223,6 +223,13 @@ async def test_refused_letters_are_told_kindly_and_can_be_put_off(visitors: Visi
         if look != "forced-colours":
             await assert_accessible(page)
     await page.keyboard.press("Escape")
+    staff = await visitors.page_of(pair.professional, viewport=PHONE)
+    await refuse_letters(staff, "2026-11-12T09:00:00Z")
+    await staff.reload()
+    await staff.get_by_role("button", name="Que faire ?").click()
+    await expect(staff.get_by_text("dites-le à la personne qui gère le service")).to_be_visible()
+    await staff.keyboard.press("Escape")
+    await check(staff, "dashboard-refused-letters-360")
     await page.get_by_role("button", name="Plus tard").click()
     async with page.expect_response("**/api/account/settings"):
         await page.reload()

@@ -13,6 +13,7 @@ from chat.account_api import AccountApi
 from chat.own_sessions import SessionsOfOne
 from chat.own_settings import SettingsOfOne, zones
 from chat.rooms import Rooms
+from chat.seen import Seen
 from chat.settings import ChatSettings
 from chat.settings_api import SettingsApi
 from chat.web import Door, application
@@ -330,6 +331,17 @@ async def test_a_day_on_which_a_session_is_seen_costs_one_write(
     await rooms.sign_ins.seen.settled()
     assert writes == [1]
     assert (await sessions(lea))[0]["seen_at"] > began
+
+
+async def test_a_session_of_before_this_was_kept_goes_on(rooms: Rooms, lea: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    await rooms.store.database.write(lambda tx: tx.run("update sessions set about = null"))
+    monkeypatch.setattr(rooms.sign_ins, "seen", Seen(rooms.store))
+    (found,) = await sessions(lea)
+    assert (found["device"], found["current"]) == (None, True)
+    await rooms.sign_ins.seen.settled()
+    row = await rooms.store.database.read(lambda reader: reader.row("select about from sessions"))
+    assert row
+    assert row["about"] is not None
 
 
 async def test_a_store_that_takes_nothing_turns_nobody_away(

@@ -9,19 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from chat.ids import new_id
-from storage import backup, sessions
+from storage import backup, preferences, sessions
 from storage.guarding import Guard
 from storage.keyholes import Cookie, guard_session
 from storage.keyring import create
 from storage.letters import Letter, write
-from storage.sessions import Session
+from storage.preferences import Letters, Preferences
+from storage.sessions import About, Session, guard_about
 from tests.cast import DAY, House, Person, StoppedClock
 from tests.storage.thief import Thief, steal
 
 BEFORE, AFTER = {"avant un", "avant deux"}, {"après un", "après deux"}
+
+
+CHOSEN = Preferences(letters=Letters(quiet_from=21 * 60, quiet_to=7 * 60))
 
 
 @dataclass
@@ -44,7 +49,8 @@ async def sign_in(house: House, one: Person) -> Cookie:
     now = store.clock()
     pepper_id, pepper = store.peppers.current(now)
     body = guard_session(store.guard, cookie, pepper, one.key, now + 30 * DAY)
-    session = Session(cookie.session, one.id, one.key.generation, pepper_id, body, now, now + 30 * DAY)
+    about = guard_about(store.guard, cookie.session, one.id, now, About("Firefox, Linux", now))
+    session = Session(cookie.session, one.id, one.key.generation, pepper_id, body, now, now + 30 * DAY, about)
     await store.database.write(lambda tx: sessions.begin(tx, session))
     return cookie
 
@@ -57,6 +63,7 @@ async def joined(house: House, tmp_path: Path) -> Scene:
     await house.post(house.claire, thread, "avant deux")
     letter = Letter(new_id(), house.lea.id, "reply", {"thread": "x"}, "one@ailo.test", 0)
     await house.store.database.write(lambda tx: write(tx, house.store.guard, letter, 0))
+    await house.store.database.write(lambda tx: preferences.keep(tx, house.store.guard, house.lea.id, CHOSEN))
     return Scene(house, thread, await sign_in(house, house.lea), tmp_path)
 
 
@@ -76,9 +83,10 @@ async def test_disk_and_root_key_open_no_word(scene: Scene) -> None:
 
 
 async def test_disk_and_root_key_open_what_is_guarded(scene: Scene) -> None:
-    """What the service uses unattended is the root key's: names and addresses. It is said in docs/security.md."""
+    """What the service uses unattended is the root key's: names, addresses, what people chose. See docs/security.md."""
     opened = scene.steal().try_everything().opened["guarded"]
-    assert {"Léa".encode(), b"lea@ailo.test"} <= opened
+    assert {"Léa".encode(), b"lea@ailo.test", msgspec.json.encode(CHOSEN)} <= opened
+    assert any(b"Firefox, Linux" in plain for plain in opened)
 
 
 async def test_the_disk_alone_opens_nothing(scene: Scene) -> None:
