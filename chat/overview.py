@@ -1,7 +1,8 @@
 """An overview of one's own conversations: who wrote how much, and how long people waited for an answer, day by day.
 
 A day is a day of the reader's own time zone, with 23 or 25 hours where its clocks change. A wait runs from the first message
-that a member wrote since the last answer until somebody of the staff answers, and belongs to the day of the answer.
+that a member wrote since the last answer until somebody of the staff answers, and belongs to the day of the answer. Where a
+conversation was closed meanwhile it runs on: no row tells when that was, once it is open again.
 """
 
 from bisect import bisect_right

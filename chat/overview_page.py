@@ -1,6 +1,7 @@
 """The page of the overview: drawn by the server for who asks, kept by nobody, complete without a script."""
 
 from datetime import datetime
+from uuid import UUID
 
 from aiohttp import web
 from babel.dates import format_datetime
@@ -8,10 +9,15 @@ from babel.dates import format_datetime
 from chat import charts
 from chat.errors import NotFound
 from chat.frames import Code
+from chat.limits import Bucket
 from chat.overview import Overview, Overviews
 from chat.pages import HEADERS, Shelf, language_of
 from chat.sign_in import SignedIn
 from chat.web import Door, Refused
+
+# Each reads all rows of a fortnight.
+A_SECOND = 1
+AT_ONCE = 10
 
 
 class OverviewPage:
@@ -21,6 +27,8 @@ class OverviewPage:
         self._door = door
         self._overviews = overviews
         self._shelf = shelf
+        self._rate = A_SECOND if door.settings.rate else 0
+        self._buckets: dict[UUID, Bucket] = {}
 
     def add_to(self, app: web.Application) -> None:
         """Add the route."""
@@ -39,7 +47,7 @@ class OverviewPage:
         return response
 
     async def _overview_of(self, signed_in: SignedIn) -> Overview:
-        if not self._door.limits_of(signed_in).pages.take():
+        if not self._buckets.setdefault(signed_in.who.account.id, Bucket(self._rate, AT_ONCE)).take():
             raise Refused(429, Code.SLOW_DOWN, wait=1)
         try:
             return await self._overviews.of(signed_in.who)

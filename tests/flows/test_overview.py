@@ -3,6 +3,7 @@
 import asyncio
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -10,7 +11,7 @@ from aiohttp import CookieJar
 
 from chat.client import Client
 from chat.ids import new_id
-from tests.flows.service import Visit
+from tests.flows.service import Visit, running
 
 HTML = {"Accept": "text/html"}
 
@@ -85,3 +86,13 @@ async def test_to_who_is_not_staff_there_is_no_such_page(visit: Visit, name: str
 async def test_who_is_signed_out_is_sent_to_sign_in(visit: Visit) -> None:
     found = await page(visit, None)
     assert (found.status, found.headers["Location"], found.headers["Cache-Control"]) == (303, "/sign-in", "no-store")
+
+
+async def test_who_asks_too_often_is_slowed_alone(tmp_path: Path) -> None:
+    async with running(tmp_path, RATE="5") as service:
+        visit = Visit(service)
+        claire, sam = await visit.client("claire"), await visit.client("sam")
+        found = [(await page(visit, claire)).status for _ in range(15)]
+        assert (found[:10], 429 in found) == ([200] * 10, True)
+        assert (await page(visit, sam)).status == 200
+        await visit.close()
