@@ -49,9 +49,9 @@ class AboutLine {
     const { thread } = this.#view
     if (!thread) return
     setChildren(part(this.#view, "about"), makeLines(thread, this.#page.account))
-    const people = thread.participants.map(({ id }) => id).join()
-    if (this.#known.get(thread) === people) return
-    this.#known.set(thread, people)
+    const people = thread.participants.map(({ id }) => id)
+    if (this.#known.get(thread) === people.join() || !people.includes(this.#page.account.id)) return
+    this.#known.set(thread, people.join())
     learnAbout(thread)
   }
 

@@ -92,7 +92,14 @@ export class CorrespondencePage extends HTMLElement {
     this.#listen()
     this.update()
     const whenIdle = globalThis.requestIdleCallback ?? setTimeout
-    whenIdle(async () => (await import("./after-first-view.js")).begin(this))
+    whenIdle(() => this.#beginRest())
+  }
+
+  /** What comes after the first view; where the network went before that was here, once something is heard of it again. */
+  async #beginRest() {
+    const rest = await import("./after-first-view.js").catch(() => null)
+    if (rest) await rest.begin(this)
+    else this.correspondence.connection.addEventListener("state", () => this.#beginRest(), { once: true })
   }
 
   /** Do something that needs the service; when it is away say so and try again, when signed out go and sign in. */

@@ -148,6 +148,7 @@ async def test_a_wait_stands_against_ones_own_promise(visitors: Visitors, pair: 
     pill = professional.locator("[data-part=waiting] .wait")
     await expect(pill).to_have_text(f"attend depuis {says}")
     await expect(pill).to_have_class("wait wait--long" if hours > 24 else "wait")
+    await professional.unroute_all(behavior="ignoreErrors")
 
 
 # Closing
@@ -311,7 +312,7 @@ async def test_the_messages_come_before_what_is_known_beside_them(visitors: Visi
 
 
 async def test_an_unanswered_question_for_it_is_asked_again_when_the_line_is_back(visitors: Visitors, pair: Pair) -> None:
-    visitors.tolerate("ERR_FAILED")
+    visitors.tolerate("ERR_FAILED", "ERR_INTERNET_DISCONNECTED")
     professional = await visitors.page_of(pair.professional)
     await say_practice(professional, reply_within_hours=48)
     member = await visitors.page_of(pair.member)
@@ -377,3 +378,4 @@ async def test_waits_are_looked_at(visitors: Visitors, pair: Pair) -> None:
         await expect(professional.locator("[data-part=waiting] .wait")).to_contain_text("délai passé")
         await professional.get_by_text("À répondre").scroll_into_view_if_needed()
         await shoot(professional, f"dashboard-overdue-{look}")
+        await professional.unroute_all(behavior="ignoreErrors")
