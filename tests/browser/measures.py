@@ -134,6 +134,7 @@ async def scrolling(browser: Browser) -> Figures:
 async def _scroll(page: Page, slowed: int) -> Figures:
     await page.goto("/member")
     await expect(page.locator("message-row").last).to_be_visible()
+    await page.evaluate("document.querySelector('message-log').goToEnd()")  # It begins at the first unread.
     tools = await page.context.new_cdp_session(page)
     await tools.send("Emulation.setCPUThrottlingRate", {"rate": slowed})
     await page.evaluate(FRAMES)
