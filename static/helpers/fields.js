@@ -38,7 +38,9 @@ class Tour {
   static #present
   #textarea
   #fields
-  #hint = build("p", { class: "composer__fields quiet small", role: "status" })
+  #words = build("span", { role: "status" })
+  #next = build("button", { class: "link", type: "button", text: t("Champ suivant") })
+  #hint = build("p", { class: "composer__fields quiet small" }, this.#words, " ", this.#next)
   #leaving = new AbortController()
 
   constructor(textarea, fields) {
@@ -49,6 +51,7 @@ class Tour {
     const { signal } = this.#leaving
     textarea.addEventListener("keydown", (event) => this.#noteKey(event), { signal, capture: true })
     textarea.addEventListener("input", () => this.#say(), { signal })
+    this.#next.addEventListener("click", () => this.#goOn())
     textarea.form.before(this.#hint)
   }
 
@@ -80,13 +83,19 @@ class Tour {
 
   /** Tab goes on to the next one, from the last to the first; where none but the selected one is left, it leaves the text. */
   #noteTab(event) {
+    if (this.#goOn(event.shiftKey)) event.preventDefault()
+    else this.end()
+  }
+
+  #goOn(isBack = false) {
     const { selectionStart, selectionEnd } = this.#textarea
     const others = this.#left.filter(([start, end]) => start !== selectionStart || end !== selectionEnd)
-    if (!others.length) return this.end()
-    event.preventDefault()
     const after = others.find(([start]) => start >= selectionEnd) ?? others[0]
     const before = others.findLast(([, end]) => end <= selectionStart) ?? others.at(-1)
-    this.#goTo(event.shiftKey ? before : after)
+    const found = isBack ? before : after
+    this.#textarea.focus()
+    if (found) this.#goTo(found)
+    return Boolean(found)
   }
 
   #goTo([start, end]) {
@@ -97,6 +106,7 @@ class Tour {
     const count = this.#left.length
     if (!count) return this.end()
     const words = `${tn("{n} champ à remplir.", "{n} champs à remplir.", count)} ${t("Tab : le suivant ; Échap rend la touche Tab.")}`
-    if (this.#hint.textContent !== words) this.#hint.textContent = words
+    if (this.#words.textContent !== words) this.#words.textContent = words
+    this.#next.hidden = count < 2
   }
 }

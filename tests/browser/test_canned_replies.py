@@ -76,7 +76,7 @@ async def test_a_reply_is_found_and_filled_in_by_keyboard_alone(visitors: Visito
     await expect(text_of(claire)).to_have_value("Bonjour Léa, je vous propose {jour et heure}, à {lieu}.\nClaire")
     await expect(text_of(claire)).to_be_focused()
     assert await selected(claire) == "{jour et heure}"
-    await expect(claire.locator(".composer__fields")).to_have_text(
+    await expect(claire.locator(".composer__fields [role=status]")).to_have_text(
         "2 champs à remplir. Tab : le suivant ; Échap rend la touche Tab."
     )
     await shoot(claire, "replies-fields-wide")
@@ -303,6 +303,17 @@ async def test_it_fits_a_phone_in_the_dark(visitors: Visitors, pair: Pair) -> No
     await claire.get_by_role("button", name="Modifier « Merci »").click()
     await shoot(claire, "replies-form-360-dark")
     await assert_accessible(claire)
+
+
+async def test_fields_are_reached_without_a_keyboard(visitors: Visitors, pair: Pair) -> None:
+    claire = await dashboard(visitors, pair, viewport=PHONE, has_touch=True)
+    await claire.get_by_role("button", name="Réponses types").tap()
+    await sheet(claire).get_by_role("button", name="Proposer un rendez-vous").first.tap()
+    await assert_no_sideways_scroll(claire)
+    await shoot(claire, "replies-fields-360")
+    await claire.get_by_role("button", name="Champ suivant").tap()
+    await expect(text_of(claire)).to_be_focused()
+    assert await selected(claire) == "{lieu}"
 
 
 async def test_members_have_none(visitors: Visitors, pair: Pair) -> None:
