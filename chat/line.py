@@ -11,6 +11,7 @@ from typing import Protocol
 from uuid import UUID
 
 from chat.frames import Message, Sent, encode
+from storage.errors import StorageError
 
 PAGE = 100
 PATIENCE_S = 1.0
@@ -28,7 +29,7 @@ class Outlet(Protocol):
         """Wait until the queue is short again."""
 
     def give_up(self) -> None:
-        """End the connection, to catch up on another one: what it was to be sent cannot be had."""
+        """End the connection, to catch up on another one: what it was to be sent cannot be had, and nothing more is taken."""
 
 
 class Line:
@@ -86,6 +87,9 @@ class Line:
             self._reached = dict(starts)
             try:
                 last = {thread: await self._catch_up(thread, seq, patience) for thread, seq in starts.items()}
+            except StorageError:
+                self._outlet.give_up()  # before anything is let go that comes after what could not be had
+                raise
             finally:
                 self.let_go()
         return {thread: seq for thread, seq in last.items() if seq is not None and thread in after}

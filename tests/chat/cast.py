@@ -112,8 +112,9 @@ class Outlet:
         return [frame for frame in self.frames if frame["type"] == kind]
 
     def offer(self, frame: bytes) -> None:
-        self.raw.append(frame)
-        self._arrived.set()
+        if not self.gave_up:  # as the true one
+            self.raw.append(frame)
+            self._arrived.set()
 
     async def room(self) -> None:
         await self.short.wait()

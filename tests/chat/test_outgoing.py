@@ -76,7 +76,7 @@ async def test_too_many_frames_end_the_connection(socket: Socket) -> None:
     socket.is_full = True
     for _ in range(MOST_FRAMES + 3):
         socket.queue.offer(b"x")
-    assert (len(socket.queue), socket.endings) == (MOST_FRAMES, 3)
+    assert (len(socket.queue), socket.endings) == (MOST_FRAMES, 1)
 
 
 async def test_too_many_bytes_end_the_connection(socket: Socket) -> None:
@@ -110,3 +110,25 @@ async def test_a_socket_that_is_gone_ends_the_writing(socket: Socket) -> None:
     socket.queue.offer(b"y")
     await asyncio.wait_for(socket.queue.emptied(), 5)
     assert (socket.writes, len(socket.queue)) == ([], 0)
+
+
+async def test_after_a_frame_that_had_no_place_nothing_more_is_taken(socket: Socket) -> None:
+    """Else a browser would be told of a number right after one that is not the one before."""
+    socket.is_full = True
+    for number in range(MOST_FRAMES + 1):
+        socket.queue.offer(b"%d" % number)
+    socket.is_full = False
+    socket.drained.set()
+    await asyncio.wait_for(socket.queue.emptied(), 5)
+    socket.queue.offer(b"after")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert [frame for group in socket.writes for frame in group] == [b"%d" % number for number in range(MOST_FRAMES)]
+
+
+async def test_who_was_given_up_is_told_what_still_waits_and_no_more(socket: Socket) -> None:
+    socket.queue.offer(b"before")
+    socket.queue.give_up()
+    socket.queue.offer(b"after")
+    await asyncio.sleep(0)
+    assert (socket.writes, socket.endings) == ([[b"before"]], 1)

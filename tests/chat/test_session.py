@@ -94,6 +94,33 @@ async def test_a_resume_that_the_store_fails_ends_the_connection(
     assert (lea.outlet.gave_up, lea.outlet.frames) == (True, [])
 
 
+async def test_a_resume_that_the_store_fails_tells_nothing_of_what_follows(
+    rooms: Rooms, cast: Cast, lea: Talk, thread: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the answer to one's own message, which waited for those before it, nor what comes live: there would be a gap."""
+    reads, go_on = asyncio.Event(), asyncio.Event()
+    await lea.join(rooms.hub)
+    claire = await cast.unlock("claire")
+    await cast.say(claire, thread, "un", "deux")
+
+    async def fail(*_: object) -> None:
+        reads.set()
+        await go_on.wait()
+        raise Stalled("the disk is gone")
+
+    monkeypatch.setattr(rooms.conversation, "after", fail)
+    lea.outlet.raw.clear()
+    await lea.put({"type": "resume", "threads": {str(thread): 0}})
+    await asyncio.wait_for(reads.wait(), 10)
+    await lea.put({"type": "send", "id": new_id(), "thread": thread, "text": "trois"})
+    await cast.say(claire, thread, "quatre")
+    go_on.set()
+    await lea.outlet.until_given_up()
+    await lea.session._after_resume()
+    await cast.say(claire, thread, "cinq")
+    assert [frame for frame in lea.outlet.frames if "seq" in frame] == []
+
+
 async def test_a_frame_that_is_not_understood_is_answered(lea: Talk) -> None:
     await lea.session.take("{")
     assert lea.outlet.of("error")[0]["code"] == "bad_frame"
