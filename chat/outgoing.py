@@ -104,7 +104,7 @@ class Outgoing:
         await self._is_empty.passed()
 
     def give_up(self) -> None:
-        """Ask for the connection's end. Something is missing from here on: what waits is still told, and nothing more is taken."""
+        """Ask for the connection's end. Something is missing from here on: what waits is still told, nothing more is taken."""
         self._is_shut = True
         self._overflow()
 
