@@ -242,12 +242,12 @@ def _application(rooms: Rooms, settings: Settings) -> tuple[web.Application, Gat
     AccountApi(door, rooms.own_keys, rooms.hub).add_to(app)
     SettingsApi(door, SettingsOfOne(rooms.store), SessionsOfOne(rooms.store, rooms.hub)).add_to(app)
     Api(door, rooms.conversation, rooms.taking_part, rooms.notes).add_to(app)
+    AboutApi(door, rooms.abouts, rooms.practices).add_to(app)
     SearchApi(door, Search(rooms.conversation)).add_to(app)
     RepliesApi(RepliesAtHand(rooms.store)).add_to(app)
     add_health(app, rooms.store)
     shelf = add_pages(app, role_of)
     OverviewPage(door, Overviews(rooms.store), shelf).add_to(app)
-    AboutApi(door, rooms.abouts, rooms.practices).add_to(app)
     return app, gateway, door.keeper
 
 
