@@ -1,13 +1,14 @@
 """Canned replies: found, filled in and put where one writes; made, changed and deleted; by keyboard, and in two tabs at once."""
 
 import asyncio
+import re
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.browser.conftest import PHONE, Pair, Visitors, assert_accessible, assert_no_sideways_scroll, bubble, shoot
+from tests.browser.conftest import PHONE, Pair, Service, Visitors, assert_accessible, assert_no_sideways_scroll, bubble, shoot
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -104,6 +105,25 @@ async def test_accents_do_not_count_and_arrows_choose(visitors: Visitors, pair: 
     await expect(sheet(claire).get_by_role("button", name="Merci Merci")).to_be_focused()
     await claire.keyboard.press("Enter")
     await expect(text_of(claire)).to_have_value("Merci de votre confiance, Léa.")
+
+
+SAID = [("fr", r"Léa, Claire, \d{1,2} \S+ 20\d\d"), ("en", r"Léa, Claire, \d{1,2} \S+ 20\d\d")]
+
+
+@pytest.mark.parametrize(("locale", "expected"), SAID)
+async def test_fields_have_names_in_both_languages(service: Service, visitors: Visitors, locale: str, expected: str) -> None:
+    """Case and accents do not count; what stands for nothing known is left to be filled in."""
+    member = await service.add("member", "Léa")
+    claire_ = await service.add("professional", "Claire", locale=locale)
+    thread = await service.open(member, claire_)
+    claire = await visitors.page_of(claire_, f"/dashboard#{thread}", locale=locale)
+    await keep(claire, reply("A", "{PRENOM}, {Moi}, {date}"), reply("B", "{first name}, {me}, {today}"))
+    for name in ("A", "B"):
+        await text_of(claire).fill("")
+        await text_of(claire).press("Alt+r")
+        await sheet(claire).locator(".replies__use", has=claire.get_by_text(name, exact=True)).click()
+        await expect(text_of(claire)).to_have_value(re.compile(f"^{expected}$"))
+        await expect(claire.locator(".composer__fields")).to_have_count(0)
 
 
 async def test_nothing_that_is_written_is_replaced(visitors: Visitors, pair: Pair) -> None:
