@@ -175,6 +175,7 @@ LEA_ID, CLAIRE_ID, THREAD, MESSAGE, LETTER = (some_id(name) for name in ("Léa",
 THE_SERVICE, THE_OFFICER = UUID(int=0), UUID(int=1)
 AT, EXPIRES_AT = 1_795_424_400_000, 1_798_016_400_000
 PASSWORD, ADDRESS, TEXT = "Re\u0301sume\u0301 de l’e\u0301te\u0301", " LÉA@Ailo.test ", "Bonjour Claire, merci. ☀️"
+PRACTICE = '{"reply_within_hours":48,"away_until":1795424400000,"away_words":"En congé."}'.encode()
 PREFERENCES = b'{"enter_sends":true,"single_keys":false,"letters":{"replies":true,"quiet_from":1260,"quiet_to":420}}'
 ABOUT = b'{"device":"Firefox, Linux","seen_at":1795392000000}'
 KEYRING_FILE = b'{"format": "ailo root keyring 1"}'
@@ -221,6 +222,7 @@ def _guarded() -> dict[str, bytes]:
         "guarded value": guarded("léa@ailo.test".encode(), "nonce 1", "accounts", "email", LEA_ID),
         "guarded facts of a letter": guarded(b'{"thread": "x"}', "nonce 2", "letters", "facts", LETTER),
         "guarded fact of the house": guarded(public_key(OFFICER), "nonce 3", "house", "body", "officer"),
+        "guarded practice": guarded(PRACTICE, "nonce 21", "practices", "body", LEA_ID),
         "guarded preferences": guarded(PREFERENCES, "nonce 17", "preferences", "body", LEA_ID),
         "address index": blake2b(INDEX, b"ailo.address.1", "léa@ailo.test".encode()),
         "known device": fixed("device", 16) + proof("device", LEA_ID, fixed("device", 16)),

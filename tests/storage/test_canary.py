@@ -15,6 +15,7 @@ from nacl import bindings
 
 from chat import accounts as chat_accounts
 from chat.accounts import Person as Applicant
+from chat.frames import OwnPractice
 from chat.ids import new_id
 from chat.rooms import Rooms, open_rooms
 from chat.sign_in import Attempt, WrongCredentials
@@ -35,6 +36,7 @@ CANARIES = {
     "last name": "Serinéaux-Zw",
     "address": "canari.adresse.8h2m@ailo.test",
     "password": "canari-é-mot-de-passe 4d",
+    "absence": "le canari-é-absent revient lundi 6m2x",
 }
 
 
@@ -89,6 +91,8 @@ async def converse(rooms: Rooms) -> None:
         granted = await rooms.sign_ins.sign_in(Attempt(one.email, one.password, "", "127.0.0.1"))
         signed_in = await rooms.sign_ins.find(granted.cookie)
         assert signed_in is not None
+        if one.role.is_staff:
+            await rooms.practices.write(signed_in.who, OwnPractice(48, None, CANARIES["absence"]))
         await rooms.conversation.post_and_wait(signed_in.who, thread, new_id(), CANARIES["message"])
         assert CANARIES["message"] in {
             message.text for message in await rooms.conversation.before(signed_in.who, thread, None, 50)
@@ -149,6 +153,7 @@ async def test_no_canary_is_in_any_file(life: Life) -> None:
         "last name": set(),
         "address": {"maildir"},
         "password": set(),
+        "absence": set(),
     }
 
 

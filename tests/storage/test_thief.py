@@ -13,11 +13,12 @@ import msgspec
 import pytest
 
 from chat.ids import new_id
-from storage import backup, preferences, sessions
+from storage import backup, practices, preferences, sessions
 from storage.guarding import Guard
 from storage.keyholes import Cookie, guard_session
 from storage.keyring import create
 from storage.letters import Letter, write
+from storage.practices import Practice
 from storage.preferences import Letters, Preferences
 from storage.sessions import About, Session, guard_about
 from tests.cast import DAY, House, Person, StoppedClock
@@ -27,6 +28,7 @@ BEFORE, AFTER = {"avant un", "avant deux"}, {"après un", "après deux"}
 
 
 CHOSEN = Preferences(letters=Letters(quiet_from=21 * 60, quiet_to=7 * 60))
+SAID = Practice(48, None, "En congé.")
 
 
 @dataclass
@@ -64,6 +66,7 @@ async def joined(house: House, tmp_path: Path) -> Scene:
     letter = Letter(new_id(), house.lea.id, "reply", {"thread": "x"}, "one@ailo.test", 0)
     await house.store.database.write(lambda tx: write(tx, house.store.guard, letter, 0))
     await house.store.database.write(lambda tx: preferences.keep(tx, house.store.guard, house.lea.id, CHOSEN))
+    await house.store.database.write(lambda tx: practices.keep(tx, house.store.guard, house.claire.id, SAID))
     return Scene(house, thread, await sign_in(house, house.lea), tmp_path)
 
 
@@ -85,7 +88,7 @@ async def test_disk_and_root_key_open_no_word(scene: Scene) -> None:
 async def test_disk_and_root_key_open_what_is_guarded(scene: Scene) -> None:
     """What the service uses unattended is the root key's: names, addresses, what people chose. See docs/security.md."""
     opened = scene.steal().try_everything().opened["guarded"]
-    assert {"Léa".encode(), b"lea@ailo.test", msgspec.json.encode(CHOSEN)} <= opened
+    assert {"Léa".encode(), b"lea@ailo.test", msgspec.json.encode(CHOSEN), msgspec.json.encode(SAID)} <= opened
     assert any(b"Firefox, Linux" in plain for plain in opened)
 
 

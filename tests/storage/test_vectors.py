@@ -22,6 +22,7 @@ from storage import (
     messages,
     notes,
     officer,
+    practices,
     preferences,
     primitives,
     rosters,
@@ -35,6 +36,7 @@ from storage.errors import CannotOpen
 from storage.guarding import Guard
 from storage.keyholes import AccountKey, Cookie, Opening
 from storage.keyring import Keyring, RootKey
+from storage.practices import Practice
 from storage.preferences import Letters, Preferences
 from storage.sealing import Fact, Place
 from storage.sessions import About, Known, Session
@@ -136,6 +138,10 @@ OPENED: dict[str, tuple[Callable[[], object], object]] = {
     "guarded fact of the house": (
         lambda: GUARD.unguard(VECTORS["guarded fact of the house"], *house._place("officer")),
         OFFICER,
+    ),
+    "guarded practice": (
+        lambda: practices._decoded(GUARD.unguard(VECTORS["guarded practice"], *practices._place(LEA_ID))),
+        Practice(48, 1_795_424_400_000, "En congé."),
     ),
     "guarded preferences": (
         lambda: preferences._decoded(GUARD.unguard(VECTORS["guarded preferences"], *preferences._place(LEA_ID))),

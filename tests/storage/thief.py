@@ -110,8 +110,9 @@ class Thief:
             yield row["body"], ("sessions", "body", row["id"], _id(row["account"]), row["generation"], row["expires_at"])
             if row["about"]:
                 yield row["about"], ("sessions", "about", row["id"], _id(row["account"]), row["began_at"])
-        for row in self.rows("preferences"):
-            yield row["body"], ("preferences", "body", _id(row["account"]))
+        for table in ("preferences", "practices"):
+            for row in self.rows(table):
+                yield row["body"], (table, "body", _id(row["account"]))
         for row in self.rows("letters"):
             yield row["facts"], ("letters", "facts", _id(row["id"]))
         for row in self.rows("house"):

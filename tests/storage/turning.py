@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 
 from chat.ids import new_id
-from storage import letters, messages, preferences, sessions, threads
+from storage import letters, messages, practices, preferences, sessions, threads
 from storage.check import check_all
 from storage.database import Database, Reader, Transaction
 from storage.group_commit import GroupCommit
@@ -20,6 +20,7 @@ from storage.keyholes import Cookie, guard_session
 from storage.keyring import write_private
 from storage.letters import Letter
 from storage.messages import SealedMessage
+from storage.practices import Practice
 from storage.preferences import Preferences
 from storage.reguarding import COLUMNS
 from storage.rotation import Rotation
@@ -51,6 +52,7 @@ async def _write_more(tx: Transaction, house: House) -> None:
     about = guard_about(store.guard, cookie.session, house.lea.id, now, About("Firefox, Linux", now))
     await sessions.begin(tx, Session(cookie.session, house.lea.id, 1, name, body, now, now + DAY, about))
     await preferences.keep(tx, store.guard, house.lea.id, Preferences(enter_sends=True))
+    await practices.keep(tx, store.guard, house.claire.id, Practice(48))
 
 
 async def add_by_service(house: House, thread: UUID, *, misplaced: bool = False) -> SealedMessage:
