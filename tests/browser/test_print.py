@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import Pair, Visitors, post
+from tests.browser.conftest import Pair, Visitors, post, shoot
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -36,6 +36,7 @@ async def test_all_of_a_conversation_is_printed(visitors: Visitors, pair: Pair) 
     await print_all(member)
     await expect(member.locator(".paper")).to_be_hidden()
     await member.emulate_media(media="print")
+    await shoot(member, "paper-wide")
     said = await member.locator("body").inner_text()
     assert re.findall(r"^Message (\d+)\.$", said, re.MULTILINE) == [str(number) for number in range(1, LENGTH)]
     assert said.count("<b>Sur deux lignes.</b>") == LENGTH - 1
