@@ -1,7 +1,8 @@
 """How long the event loop is held up at a time, by all that is large: `./dev bench --loop`.
 
-`late_ms` is by how much the loop of a server as shipped was late at worst: this takes a machine on which nobody else works.
-`turn_ms` is the longest that a single callback worked, in time of the loop's own core: this holds on any machine.
+All in time of the server's own core. `turn_ms` is the longest that a single callback worked: this holds on any machine.
+`late_ms` is by how much the loop of a server as shipped was late at worst, with all that its threads worked: this only where it
+has its core alone, for else the kernel gives the loop's thread its turn late.
 """
 
 import asyncio
