@@ -26,7 +26,7 @@ export function makeWait(since) {
   const said = build("span", { class: "visually-hidden", text: t("attend depuis") })
   const time = build("time", { datetime: since, title: sayExactly(since), text: sayWait(since) })
   const words = { soon: t("bientôt"), over: t("délai passé") }[stands]
-  return build("span", { class: isLong ? "wait wait--long" : "wait" }, said, " ", time, words && ` · ${words}`)
+  return build("span", { class: isLong ? "wait wait--long" : "wait" }, said, " ", time, words && build("span", { class: "wait__words", text: ` · ${words}` }))
 }
 
 function makeTime(thread) {

@@ -48,6 +48,16 @@ async def test_a_promise_is_read_where_one_writes(visitors: Visitors, pair: Pair
     await expect(line(member)).to_have_text("Claire répond d’habitude en deux jours au plus.")
 
 
+async def test_it_is_said_in_the_readers_language(service: Service, visitors: Visitors) -> None:
+    member, professional = await service.add("member", "Ann", locale="en"), await service.add("professional", "Claire")
+    await service.open(member, professional)
+    await say_practice(await visitors.page_of(professional), reply_within_hours=48, away_until=UNTIL)
+    page = await visitors.page_of(member, locale="en-GB")
+    await expect(line(page)).to_have_text(re.compile(r"^Claire is away until \w+,? \d+ \w+\.$"))
+    await say_practice(await visitors.page_of(professional), reply_within_hours=48)
+    await expect(line(page)).to_have_text("Claire usually answers within two days.")
+
+
 async def test_an_absence_says_until_when_and_in_ones_own_words(visitors: Visitors, pair: Pair) -> None:
     member, professional = await both(visitors, pair)
     await say_practice(professional, reply_within_hours=48, away_until=UNTIL, away_words=f"{WORDS} <b>gras</b>")
@@ -376,6 +386,12 @@ async def test_waits_are_looked_at(visitors: Visitors, pair: Pair) -> None:
         await say_practice(professional, reply_within_hours=24)
         await waiting_since(professional, 30)
         await expect(professional.locator("[data-part=waiting] .wait")).to_contain_text("délai passé")
-        await professional.get_by_text("À répondre").scroll_into_view_if_needed()
         await shoot(professional, f"dashboard-overdue-{look}")
+        await professional.locator(".person").click()
+        await expect(professional.locator("h2.bar__name")).to_have_text("Léa")
+        await expect(professional.locator(".bar .wait")).to_contain_text("délai passé")
+        name = await professional.locator("h2.bar__name").bounding_box()
+        assert name
+        assert name["width"] > 25
+        await check(professional, f"dashboard-overdue-open-{look}")
         await professional.unroute_all(behavior="ignoreErrors")
