@@ -58,6 +58,7 @@ export class CorrespondencePage extends HTMLElement {
   // Internal: beginning
 
   async #start() {
+    Correspondence.askAhead(this.order)
     this.account = await this.#insist(currentAccount)
     if (!this.account) return
     if (!this.isFor(this.account.role)) return location.replace(homeOf(this.account.role))

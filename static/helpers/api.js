@@ -11,7 +11,20 @@ export class Refusal extends Error {
   }
 }
 
-export const get = (path) => ask("GET", path)
+const ahead = new Map()
+
+/** Ask for something that is wanted in a moment, while something else is still on its way. */
+export function askAhead(path) {
+  ahead.set(path, ask("GET", path).catch(() => null))
+}
+
+/** Ask for something; what was asked ahead is taken once, and asked again where it failed. */
+export async function get(path) {
+  const early = ahead.get(path)
+  ahead.delete(path)
+  return (await early) ?? ask("GET", path)
+}
+
 export const post = (path, body) => ask("POST", path, body)
 export const put = (path, body, options) => ask("PUT", path, body, options)
 export const patch = (path, body) => ask("PATCH", path, body)

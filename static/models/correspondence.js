@@ -7,13 +7,13 @@
   Events: change (the list) · unread · about {thread, or null for any} · rewound (to an older day) · refused {refusal}.
 */
 
-import { get } from "../helpers/api.js"
+import { askAhead, get } from "../helpers/api.js"
 import { pause } from "../helpers/delay.js"
 import { Connection } from "./connection.js"
 import { Drafts } from "./drafts.js"
 import { forgetPlaces } from "./places.js"
 import { Safe } from "./safe.js"
-import { draftKey } from "./session.js"
+import { askDraftKeyAhead, draftKey } from "./session.js"
 import { Thread } from "./thread.js"
 
 const PAGE = 50
@@ -52,6 +52,12 @@ export class Correspondence extends EventTarget {
     this.drafts = new Drafts(safe)
     this.#order = order
     this.connection.addEventListener("frame", ({ detail }) => this.#takes[detail.type]?.(detail))
+  }
+
+  /** Ask ahead for all that the first view needs, while the service still tells who is there: each way to it costs time on a slow line. */
+  static askAhead(order) {
+    askDraftKeyAhead()
+    askAhead(listPath(order))
   }
 
   static async of(account, order) {
@@ -121,8 +127,7 @@ export class Correspondence extends EventTarget {
   }
 
   async #page(after) {
-    const query = new URLSearchParams({ ...(this.#order && { order: this.#order }), ...(after && { after }) })
-    const { threads } = await get(`/api/threads?${query}`)
+    const { threads } = await get(listPath(this.#order, after))
     for (const description of threads) this.#describe(description)
     this.hasMore = threads.length === PAGE
     return threads.map(({ id }) => id)
@@ -209,3 +214,5 @@ export class Correspondence extends EventTarget {
     this.dispatchEvent(new CustomEvent(type, { detail }))
   }
 }
+
+const listPath = (order, after) => `/api/threads?${new URLSearchParams({ ...(order && { order }), ...(after && { after }) })}`

@@ -1,11 +1,16 @@
 /* Who is signed in: the routes of the session and of the account, and the news of signing out between tabs. */
 
-import { Refusal, get, post, remove } from "../helpers/api.js"
+import { Refusal, askAhead, get, post, remove } from "../helpers/api.js"
+
+const DRAFT_KEY = "/api/account/draft-key"
 
 const tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel("ailo") : null
 
 export const currentAccount = async () => (await get("/api/account")).account
-export const draftKey = async () => (await get("/api/account/draft-key")).key
+export const draftKey = async () => (await get(DRAFT_KEY)).key
+
+/** Ask ahead for what a page of signed-in people needs next. */
+export const askDraftKeyAhead = () => askAhead(DRAFT_KEY)
 
 /** Begin a session, and tell the other tabs of this browser, which share it. */
 export async function signIn(email, password) {
