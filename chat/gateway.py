@@ -14,10 +14,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import partial
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
-from chat import words
+from chat import logs, words
 from chat.conversation import Conversation
 from chat.frames import LARGEST_FRAME, PROTOCOL, Code, Error, Hello, encode
 from chat.gate import Gate
@@ -57,6 +58,25 @@ def text_head(size: int) -> bytes:
     return struct.pack(">BBH", 0x81, 126, size) if size < 1 << 16 else struct.pack(">BBQ", 0x81, 127, size)
 
 
+class Socket(web.WebSocketResponse):
+    """A socket that lives after its request.
+
+    As long as a handler runs the library keeps all that led to it: a dozen coroutines, 4 kB of every idle connection. So the
+    handler returns once the handshake is done, and ``live`` runs where the library would write the end of the answer.
+    """
+
+    live: Callable[[], Awaitable[None]] | None = None
+
+    async def write_eof(self) -> None:  # type: ignore[override]
+        live, self.live = self.live, None
+        if live:
+            try:
+                await live()
+            except Exception as error:  # noqa: BLE001 (the top of the connection's task: logged once without any text)
+                log.error("a connection failed: %s at %s", type(error).__name__, logs.place(error.__traceback__))
+        await super().write_eof()
+
+
 class Connection:
     """One WebSocket of a signed-in account, from `hello` to its close code."""
 
@@ -64,38 +84,55 @@ class Connection:
         self._socket = socket
         self._transport = transport
         self.queue = Outgoing(self._write_now, self._write, lambda: self.end(Close.TOO_SLOW))
-        self._reader: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[object] | None = None
         self._releasing: asyncio.Task[None] | None = None
         self._code: int | None = None
         self.waits_since = math.inf
         self.ended = Gate()
         self.ended.shut()
 
+    def _is_to_end(self) -> bool:
+        return self._code is not None
+
     def end(self, code: int) -> None:
-        """Ask for the end of the connection, once; the reader's task then closes it."""
+        """Ask for the end of the connection, once: it reads no more, and is then closed."""
         if self._code is None:
             self._code = code
-            if self._reader:
-                self._reader.cancel()
+            # Never in the midst of what the reading itself does: it must be where it waits, to be woken there.
+            asyncio.get_running_loop().call_soon(self._stop_reading)
+
+    def _stop_reading(self) -> None:
+        if self._reading:
+            self._reading.cancel()
 
     async def run(self, session: Session) -> None:
         """Serve the connection until either side ends it."""
         session.when_signed_out(lambda: self.end(Close.SIGNED_OUT))
         session.when_restarted(lambda: self.end(Close.STOPPING))
-        self._reader = asyncio.create_task(self._read(session))
-        if self._code is not None:
-            self._reader.cancel()
         release = asyncio.get_running_loop().call_later(HELD_S, self._release, session)
         try:
-            await asyncio.wait([self._reader])
+            await self._read_until_asked_to_end(session)
             release.cancel()
             await self._finish(session)
             await self._close()
         finally:
             release.cancel()
             self.queue.stop()
-            await self._stop_tasks()
+            await self._stop_releasing()
             self._let_go()
+
+    async def _read_until_asked_to_end(self, session: Session) -> None:
+        """In the connection's own task: another would cost every idle connection 2 kB."""
+        if self._is_to_end():
+            return
+        self._reading = task = asyncio.current_task()
+        try:
+            await self._read(session)
+        except asyncio.CancelledError:
+            if not self._is_to_end() or not task or task.uncancel():
+                raise  # somebody else ends it
+        finally:
+            self._reading = None
 
     def _let_go(self) -> None:
         """Take apart what holds itself in a circle, the library's last error with its frames, too: so all goes at once.
@@ -105,17 +142,20 @@ class Connection:
         error = self._socket.exception()
         while error is not None:
             error.__traceback__, error.__context__, error = None, None, error.__context__
-        self._reader = self._releasing = None
+        self._releasing = None
         self.queue.let_go()
 
     def _release(self, session: Session) -> None:
         self._releasing = asyncio.create_task(session.release())
+        self._releasing.add_done_callback(self._released)
 
-    async def _stop_tasks(self) -> None:
-        tasks = [task for task in (self._reader, self._releasing) if task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+    def _released(self, _: asyncio.Task[None]) -> None:
+        self._releasing = None
+
+    async def _stop_releasing(self) -> None:
+        if self._releasing:
+            self._releasing.cancel()
+            await asyncio.wait([self._releasing])
 
     async def _read(self, session: Session) -> None:
         self.waits_since = time.monotonic()
@@ -163,9 +203,9 @@ class Connection:
                     await self._socket.close(code=self._code)
 
 
-def new_socket() -> web.WebSocketResponse:
+def new_socket() -> Socket:
     """A WebSocket with the limits that hold for every one of the service. Compression is off: it is dear, and can bomb."""
-    return web.WebSocketResponse(
+    return Socket(
         protocols=(PROTOCOL,),
         heartbeat=HEARTBEAT_S,
         timeout=HEAR_S,
@@ -209,7 +249,7 @@ class Gateway:
         elif not (limits := self.limits_of(signed_in)).may_connect():
             await self._turn_away(socket, Code.SLOW_DOWN, Close.TOO_SLOW, signed_in.who.account.locale)
         else:
-            await self._welcome(request, socket, signed_in, limits)
+            socket.live = partial(self._welcome, request, socket, signed_in, limits)
         return socket
 
     async def _turn_away(self, socket: web.WebSocketResponse, code: Code, close: Close, language: str) -> None:
@@ -221,6 +261,7 @@ class Gateway:
     async def _welcome(
         self, request: web.Request, socket: web.WebSocketResponse, signed_in: SignedIn, limits: AccountLimits
     ) -> None:
+        """Serve somebody who is signed in, from `hello` to the end."""
         account = signed_in.who.account.id
         connection = Connection(socket, request.transport)
         session = Session(signed_in.session_id, signed_in.who, self.conversation, limits, connection.queue, self.taken)

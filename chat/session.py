@@ -3,8 +3,8 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 from uuid import UUID
 
 from chat import words
@@ -95,7 +95,7 @@ class Session:
     async def release(self) -> None:
         """The browser has had its time to resume: live messages go through."""
         await self._after_resume()
-        self._resuming = asyncio.create_task(self._unless_it_fails(self._line.release))
+        self._begin(self._unless_it_fails(self._line.release))
 
     async def take(self, text: str) -> None:
         """Act on one frame. Waits while too many of this connection's messages wait. Raises Garbled."""
@@ -175,7 +175,15 @@ class Session:
 
     async def _resume(self, frame: Resume) -> None:
         await self._after_resume()
-        self._resuming = asyncio.create_task(self._catch_up_and_say(frame.threads))
+        self._begin(self._catch_up_and_say(frame.threads))
+
+    def _begin(self, resume: Coroutine[Any, Any, object]) -> None:
+        self._resuming = asyncio.create_task(resume)
+        self._resuming.add_done_callback(self._resumed)
+
+    def _resumed(self, task: asyncio.Task[object]) -> None:
+        if self._resuming is task:
+            self._resuming = None  # a task that is done would cost every idle connection half a kB
 
     async def _catch_up_and_say(self, threads: dict[UUID, int]) -> None:
         last = await self._unless_it_fails(lambda: self._line.resume(threads))
