@@ -10,21 +10,20 @@ import aiohttp
 
 from chat.ids import new_id
 from chat.rooms import open_rooms
-from storage import accounts, keyholes, taking_part
-from storage.accounts import Account, NewAccount, Role
-from storage.keyholes import EXAMPLE_PROFILE, PROFILE, AccountKey, guard_password
+from storage import keyholes, taking_part
+from storage.accounts import Role
+from storage.keyholes import EXAMPLE_PROFILE, PROFILE
 from storage.store import Store
 from tests.load import live
 from tests.load.figures import Results, of_times
 from tests.load.fill import Filler
-from tests.load.house import Pair, Person, furnished, serving
+from tests.load.house import PASSWORD, Pair, Person, account, furnished, serving
 
 PAIRS = 21
 LONG = 100_000
 STAGES = (1_000, 100_000, 1_000_000, 5_000_000)
 THREADS = (1, 50, 400)
 ASKED = 200
-PASSWORD = "un mot de passe assez long"
 
 
 async def measure(folder: Path, core: int | None, most: int) -> Results:
@@ -89,10 +88,10 @@ def _timed_stretch(profile: int) -> float:
 
 async def professional(store: Store, number: int) -> None:
     """One with so many threads, each begun by its member and with a word in it."""
-    coach, _ = await _account(store, Role.PROFESSIONAL, f"coach{number}@growth.test")
+    coach, _ = await account(store, Role.PROFESSIONAL, f"coach{number}@growth.test")
     opened = []
     for one in range(number):
-        member, key = await _account(store, Role.MEMBER, f"m{number}.{one}@growth.test")
+        member, key = await account(store, Role.MEMBER, f"m{number}.{one}@growth.test")
         change = await store.database.write(
             lambda tx, member=member: taking_part.open_thread(  # type: ignore[misc]
                 tx, store.guard, store.officer, new_id(), [member, coach], store.clock()
@@ -100,16 +99,6 @@ async def professional(store: Store, number: int) -> None:
         )
         opened.append(Pair(change.roster.thread, Person(member.id, "", key), Person(coach.id, "")))
     await Filler(store).fill(opened, number)
-
-
-async def _account(store: Store, role: Role, email: str) -> tuple[Account, AccountKey]:
-    key = AccountKey.fresh(new_id())
-    body = guard_password(store.guard, key, PASSWORD, EXAMPLE_PROFILE)
-    new = NewAccount(key, role, email, "Prénom", "", "fr", "Europe/Paris", body, EXAMPLE_PROFILE)
-    await store.database.write(lambda tx: accounts.add(tx, store.guard, new, store.clock()))
-    found = await store.database.read(lambda reader: accounts.by_id(reader, store.guard, key.account))
-    assert found
-    return found, key
 
 
 async def _arrivals(port: int, number: int) -> Results:

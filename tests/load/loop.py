@@ -21,8 +21,8 @@ from storage.settings import StorageSettings
 from tests.load import live
 from tests.load.figures import Results
 from tests.load.fill import Filler
-from tests.load.growth import PASSWORD, professional
-from tests.load.house import Pair, furnished, serving
+from tests.load.growth import professional
+from tests.load.house import PASSWORD, Pair, furnished, serving
 
 PAIRS = 500
 THREADS = 400

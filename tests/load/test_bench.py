@@ -6,9 +6,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from chat.rooms import open_rooms
+from chat.sign_in import Attempt
+from storage.check import check_all
 from tests.load import live
 from tests.load.figures import middle, percentile, table, warnings
-from tests.load.house import Person, furnished, serving
+from tests.load.house import PASSWORD, Person, furnished, serving
 from tests.load.picture import Point, picture
 from tests.load.traffic import Side, Two, check, fresh_id, pace, saturate
 
@@ -129,3 +132,10 @@ def test_the_picture_is_well_formed() -> None:
     assert root.tag.endswith("svg")
     assert "8000/s: p50 4 ms, p99 140 ms" in drawn
     assert "prefers-color-scheme: dark" in drawn
+
+
+async def test_the_people_of_a_furnished_house_are_real(tmp_path: Path) -> None:
+    async with furnished(tmp_path, 2) as (settings, pairs), open_rooms(settings) as rooms:
+        granted = await rooms.sign_ins.sign_in(Attempt("m1@example.test", PASSWORD, "", "192.0.2.1"))
+        assert granted.account.id == pairs[1].member.id
+        assert await check_all(rooms.store) == []
