@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import msgspec
-from aiohttp import web
+from aiohttp import ClientConnectionResetError, web
 from aiohttp.typedefs import Handler
 
 from chat import logs, words
@@ -138,6 +138,8 @@ class Door:
             if not is_program or error.status < 400:
                 raise
             return self._refusal(request, _refused_by_router(error))
+        except ClientConnectionResetError:  # whoever asked has gone, and nobody is there to be told
+            return web.Response(status=499, reason="Gone")
         except Exception as error:  # noqa: BLE001 (the top of the request's task: told, and logged once without any text)
             return self._refusal(request, _refused_for(error))
 

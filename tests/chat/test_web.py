@@ -90,6 +90,16 @@ async def test_who_must_wait_is_told_how_long(rooms: Rooms) -> None:
         assert (await get(f"{origin}/health/x"))[1]["retry-after"] == "13"
 
 
+async def test_who_has_gone_is_no_fault(rooms: Rooms, caplog: pytest.LogCaptureFixture) -> None:
+    """The library says so where it would have written: on a busy machine that is no rare thing."""
+    gone = failing(aiohttp.ClientConnectionResetError("Cannot write to closing transport"))
+    app = application(Door(SETTINGS, rooms.sign_ins))
+    app.router.add_get("/ws", gone)
+    async with served(app) as address, aiohttp.ClientSession() as http, http.get(f"{address}/ws") as response:
+        assert response.status == 499
+    assert caplog.text == ""
+
+
 async def test_a_fault_is_logged_with_the_requests_id(rooms: Rooms, caplog: pytest.LogCaptureFixture) -> None:
     app = application(Door(SETTINGS, rooms.sign_ins))
     app.router.add_get("/health/x", failing(ValueError(CANARY)))
