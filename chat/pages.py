@@ -218,13 +218,14 @@ class Shelf:
         return hashlib.blake2b(tags.encode(), digest_size=6).hexdigest()
 
     def _make_worker(self) -> Asset:
-        """Tell the service worker what the shell is: all modules, the styles and the icon, and the page of no network.
+        """Tell the service worker what the shell is: modules, words, styles, the icon, and the page of no network.
 
         Whatever changes in these changes the worker's own text, which is how a browser hears of a new version."""
+        spoken = [f"/static/words/{code}{part}.json" for code in LANGUAGES[1:] for part in ("", "-more")]
         parts = [path for path in self.assets if path.endswith(".js") or path.startswith(LATE_STYLES)]
         shell = {
             "root": self.at("/static/"),
-            "paths": [self.at(path) for path in sorted([*parts, STYLES, ICON])],
+            "paths": [self.at(path) for path in sorted([*parts, *spoken, STYLES, ICON])],
             "offline": OFFLINE,
             "pages": [self.pages[OFFLINE, language].tag for language in LANGUAGES],
         }

@@ -1,5 +1,5 @@
 /*
-  The service worker: keeps the shell, so that a page opens fast on a slow line and says something kind on none.
+  The service worker: keeps the shell, so that there is something kind to see, and to go on with, where there is no network.
 
   It keeps what is the same for everybody: the files at the addresses of this version, and the page of no network. It never looks
   at what is asked of /api/, keeps no page of a conversation, and lets everything but GET pass. SHELL is written above by the
@@ -42,14 +42,18 @@ function answer(event) {
   const { origin, pathname } = new URL(request.url)
   if (request.method !== "GET" || origin !== self.location.origin || pathname.startsWith("/api/")) return
   if (request.mode === "navigate" && request.destination === "document") event.respondWith(openPage(event))
-  else if (pathname.startsWith(SHELL.root)) event.respondWith(fromShell(request))
+  else if (pathname.startsWith(SHELL.root) && (isAway || !self.navigator.onLine)) event.respondWith(fromShell(request))
 }
+
+/** Whether the service could not be reached when it was last asked for a page. While it can, the browser's own cache has our files for good, and is faster. */
+let isAway = false
 
 /** The network first, always: a page is never kept. */
 async function openPage(event) {
   try {
     const page = (await event.preloadResponse) ?? (await fetch(event.request))
-    if (AWAY.has(page.status)) return await pageOfNoNetwork()
+    isAway = AWAY.has(page.status)
+    if (isAway) return await pageOfNoNetwork()
     event.waitUntil(speak(page.headers.get("Content-Language")))
     return page
   } catch {
@@ -58,6 +62,7 @@ async function openPage(event) {
 }
 
 async function pageOfNoNetwork() {
+  isAway = true
   return (await caches.match(SHELL.offline, { cacheName: KEPT })) ?? Response.error()
 }
 
@@ -68,14 +73,8 @@ async function speak(language) {
   if (language && known?.headers.get("Content-Language") !== language) await kept.add(new Request(SHELL.offline, { cache: "reload" }))
 }
 
-/** What has this version in its address never changes; what is not there yet (words, images) is kept as it passes. */
 async function fromShell(request) {
-  const kept = await caches.open(KEPT)
-  const found = await kept.match(request)
-  if (found) return found
-  const answer = await fetch(request)
-  if (answer.ok) await kept.put(request, answer.clone())
-  return answer
+  return (await caches.match(request, { cacheName: KEPT })) ?? fetch(request)
 }
 
 // Telling of a reply, for a page that was asked to (static/models/alerts.js)

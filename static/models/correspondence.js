@@ -12,6 +12,8 @@ import { pause } from "../helpers/delay.js"
 import { Connection } from "./connection.js"
 import { Drafts } from "./drafts.js"
 import { forgetPlaces } from "./places.js"
+import { forgetPreferences } from "./preferences.js"
+import { forgetPreferences } from "./preferences.js"
 import { Safe } from "./safe.js"
 import { askDraftKeyAhead, draftKey } from "./session.js"
 import { Thread } from "./thread.js"
@@ -115,6 +117,8 @@ export class Correspondence extends EventTarget {
     this.connection.end()
     this.safe.clear()
     forgetPlaces()
+    forgetPreferences()
+    forgetPreferences()
     this.threads.clear()
   }
 
