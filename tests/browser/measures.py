@@ -86,7 +86,10 @@ async def first_view(browser: Browser) -> Figures:
         cold = [await _time_first_view(await _context(browser, service.url), pair.member.email, last) for _ in range(15)]
         again = await _context(browser, service.url)
         warm = [await _time_first_view(again, pair.member.email, last) for _ in range(15)]
-    return {**found, "first visit": _told(cold), "files known": _told(warm[1:])}
+    for name, views in (("first visit", cold), ("files known", warm[1:])):
+        found[name] = _told([took for took, _ in views])
+        found[f"{name}, processor time of the page's thread"] = _told([computed for _, computed in views])
+    return found
 
 
 async def _time_password(context: BrowserContext, url: str, pair: Any) -> float:
@@ -97,9 +100,11 @@ async def _time_password(context: BrowserContext, url: str, pair: Any) -> float:
     return 1000 * (time.perf_counter() - start)
 
 
-async def _time_first_view(context: BrowserContext, email: str, last: str) -> float:
+async def _time_first_view(context: BrowserContext, email: str, last: str) -> tuple[float, float]:
     await context.clear_cookies()
     page = await context.new_page()
+    tools = await context.new_cdp_session(page)
+    await tools.send("Performance.enable", {"timeDomain": "threadTicks"})
     await page.goto("/sign-in")
     await page.fill("input[name=email]", email)
     await page.fill("input[name=password]", PASSWORD)
@@ -107,12 +112,20 @@ async def _time_first_view(context: BrowserContext, email: str, last: str) -> fl
       const note = () => sessionStorage.setItem("clicked", performance.timeOrigin + performance.now())
       document.querySelector("[data-part=submit]").addEventListener("click", note, true)
     }""")
+    before = await _computed(tools)
     await page.click("[data-part=submit]", no_wait_after=True)
     await page.wait_for_url("**/member", wait_until="commit")
     painted = await page.evaluate(PAINTED, last)
     clicked = float(await page.evaluate("sessionStorage.getItem('clicked')"))
+    computed = await _computed(tools) - before
     await page.close()
-    return float(painted) - clicked
+    return float(painted) - clicked, computed
+
+
+async def _computed(tools: CDPSession) -> float:
+    """Processor time of the page's thread so far, in ms."""
+    measured = {one["name"]: one["value"] for one in (await tools.send("Performance.getMetrics"))["metrics"]}
+    return 1000 * float(measured["TaskDuration"])
 
 
 async def scrolling(browser: Browser) -> Figures:
@@ -124,11 +137,30 @@ async def scrolling(browser: Browser) -> Figures:
                 await Filler(rooms.store).fill(pairs, 100_000)
             with serving(settings, None) as (port, _):
                 url = f"http://127.0.0.1:{port}"
+                found["a page at rest, for comparison"] = await _rest(await (await _context(browser, url)).new_page())
                 for name, slowed in (("as it is", 1), ("processor slowed four times", 4)):
                     context = await _context(browser, url, pairs[0].member.cookie)
                     found[name] = await _scroll(await context.new_page(), slowed)
                     await context.close()
     return found
+
+
+async def _rest(page: Page) -> Figures:
+    """What the machine gives at this moment to a page that does nothing."""
+    await page.goto("/accessibility")
+    await page.evaluate(FRAMES)
+    await asyncio.sleep(5)
+    return _smoothness(*await page.evaluate("[frames_, longTasks]"))
+
+
+def _smoothness(frames: list[float], tasks: list[int]) -> Figures:
+    steps = [later - sooner for sooner, later in pairwise(frames)]
+    return {
+        "frames a second": round(1000 * len(steps) / (frames[-1] - frames[0]), 1),
+        "later than 25 ms": f"{sum(step > 25 for step in steps)} of {len(steps)}",
+        "longest": round(max(steps)),
+        "long tasks": tasks,
+    }
 
 
 async def _scroll(page: Page, slowed: int) -> Figures:
@@ -144,16 +176,9 @@ async def _scroll(page: Page, slowed: int) -> Figures:
     first = await page.evaluate(seq)
     gesture = {"x": box["x"] + 200, "y": box["y"] + 200, "yDistance": 30_000, "speed": 3000, "gestureSourceType": "mouse"}
     await tools.send("Input.synthesizeScrollGesture", {**gesture, "xDistance": 0})
-    frames, tasks = await page.evaluate("[frames_, longTasks]")
-    steps = [later - sooner for sooner, later in pairwise(frames)]
-    return {
-        "messages passed": first - await page.evaluate(seq),
-        "frames a second": round(1000 * len(steps) / (frames[-1] - frames[0]), 1),
-        "later than 25 ms": f"{sum(step > 25 for step in steps)} of {len(steps)}",
-        "longest": round(max(steps)),
-        "long tasks": tasks,
-        "rows in the page": await page.locator("message-row").count(),
-    }
+    smooth = _smoothness(*await page.evaluate("[frames_, longTasks]"))
+    passed, rows = first - await page.evaluate(seq), await page.locator("message-row").count()
+    return {**smooth, "messages passed": passed, "rows in the page": rows}
 
 
 async def list_(browser: Browser) -> Figures:
