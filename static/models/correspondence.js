@@ -13,7 +13,6 @@ import { Connection } from "./connection.js"
 import { Drafts } from "./drafts.js"
 import { forgetPlaces } from "./places.js"
 import { forgetPreferences } from "./preferences.js"
-import { forgetPreferences } from "./preferences.js"
 import { Safe } from "./safe.js"
 import { askDraftKeyAhead, draftKey } from "./session.js"
 import { Thread } from "./thread.js"
@@ -117,7 +116,6 @@ export class Correspondence extends EventTarget {
     this.connection.end()
     this.safe.clear()
     forgetPlaces()
-    forgetPreferences()
     forgetPreferences()
     this.threads.clear()
   }

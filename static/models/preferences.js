@@ -23,9 +23,6 @@ export function prefer(changes) {
   attempt(() => localStorage.setItem(NAME, JSON.stringify({ ...chosen, account })))
 }
 
-/** Leave nothing that could tell whose browser this was. */
-export const forgetPreferences = () => attempt(() => localStorage.removeItem(NAME))
-
 /** Who signs out leaves nothing that tells who it was. */
 export const forgetPreferences = () => attempt(() => localStorage.removeItem(NAME))
 
