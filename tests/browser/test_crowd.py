@@ -1,5 +1,6 @@
 """A Professional with a long list of conversations: little of it is in the page, all of it is found."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -56,16 +57,21 @@ async def open_list(visitors: Visitors, busy: Busy, **options: Any) -> Page:
     return page
 
 
+def one_of(*numbers: int) -> re.Pattern[str]:
+    """One test adds to those who wait; they come in any order."""
+    return re.compile(f"^({'|'.join(str(number) for number in numbers)})$")
+
+
 async def test_little_of_a_long_list_is_in_the_page(visitors: Visitors, busy: Busy) -> None:
     page = await open_list(visitors, busy)
     assert await page.locator(".person").count() < MOST_ROWS
     await expect(page.locator(".person").first).to_contain_text(name_of(0))
-    await expect(page.locator("thread-list li").first).to_have_attribute("aria-setsize", str(WAITING))
+    await expect(page.locator("thread-list li").first).to_have_attribute("aria-setsize", one_of(WAITING, WAITING + 1))
     heights = await page.evaluate("[...document.querySelectorAll('thread-list li')].map((row) => row.offsetHeight)")
     assert len(set(heights)) == 1
     await page.evaluate("document.querySelector('thread-list').scrollTop = 1e9")
     await expect(page.locator("[data-part=answered] .person").last).to_be_in_viewport()
-    await expect(page.locator("[data-part=answered] li").last).to_have_attribute("aria-posinset", str(SIZE - WAITING))
+    await expect(page.locator("[data-part=answered] li").last).to_have_attribute("aria-posinset", one_of(SIZE - WAITING, SIZE - WAITING - 1))
     assert await page.locator(".person").count() < MOST_ROWS
     await shoot(page, "dashboard-crowd-wide")
     await assert_accessible(page)
