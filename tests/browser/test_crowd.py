@@ -71,7 +71,9 @@ async def test_little_of_a_long_list_is_in_the_page(visitors: Visitors, busy: Bu
     assert len(set(heights)) == 1
     await page.evaluate("document.querySelector('thread-list').scrollTop = 1e9")
     await expect(page.locator("[data-part=answered] .person").last).to_be_in_viewport()
-    await expect(page.locator("[data-part=answered] li").last).to_have_attribute("aria-posinset", one_of(SIZE - WAITING, SIZE - WAITING - 1))
+    answered = SIZE - WAITING
+    last = page.locator("[data-part=answered] li").last
+    await expect(last).to_have_attribute("aria-posinset", one_of(answered, answered - 1))
     assert await page.locator(".person").count() < MOST_ROWS
     await shoot(page, "dashboard-crowd-wide")
     await assert_accessible(page)
