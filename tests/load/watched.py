@@ -1,7 +1,8 @@
 """A server whose loop is watched: `python -m tests.load.watched late|turns FILE`. A line of JSON for each of what is long.
 
-`late`: as shipped, each time its loop was late (s). `turns`: on asyncio's own loop, whose callbacks can be seen: each that took
-long (s of the loop's own core, so that others on the machine do not matter), and its name.
+Both in seconds of the server's own core, so that it does not matter what else the machine does.
+`late`: as shipped; what all threads worked, beyond a beat, before a beat of the loop came round.
+`turns`: on asyncio's own loop, whose callbacks can be seen: what one of them worked, and its name.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,10 @@ from chat import serve
 from chat.metrics import Lag
 from tests.flows.service import free_port
 
+BEAT_S = 0.005
 LONG_S = 0.002
+
+Note = Callable[[float, str], None]
 
 
 def main() -> int:
@@ -37,17 +42,17 @@ def main() -> int:
     return serve.main(environment)
 
 
-def _note_lateness(note: Any) -> None:
-    original = Lag.note
+def _note_lateness(note: Note) -> None:
+    async def measure(_: Lag) -> None:
+        while True:
+            began = time.process_time()
+            await asyncio.sleep(BEAT_S)
+            note(time.process_time() - began - BEAT_S, "")
 
-    def noted(self: Lag, late: float) -> None:
-        note(late, "")
-        original(self, late)
-
-    Lag.note = noted  # type: ignore[method-assign]
+    setattr(Lag, "measure", measure)  # noqa: B010
 
 
-def _note_turns(note: Any) -> None:
+def _note_turns(note: Note) -> None:
     run = getattr(asyncio.Handle, "_run")  # noqa: B009 (what all callbacks go through; no type knows of it)
 
     def timed(handle: Any) -> None:
