@@ -33,6 +33,7 @@ HEARTBEAT_S = 30.0
 CLOSE_S = 5.0
 HEAR_S = 30.0
 STOP_S = 7.0
+FINISH_S = 1.5
 HELD_S = 0.2
 # A frame of the largest size at 2 kB a second. Who is only silent answers the heartbeat, which is a whole frame, too.
 FRAME_S = 75.0
@@ -184,7 +185,7 @@ class Connection:
 
     async def _finish(self, session: Session) -> None:
         """What was taken is answered and written, unless the connection is too slow, signed out, or gone."""
-        await session.finish()
+        await session.finish(FINISH_S if self._code == Close.STOPPING else 0.0)
         if self._code not in {Close.TOO_SLOW, Close.SIGNED_OUT}:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_S):

@@ -88,13 +88,13 @@ class Line:
             try:
                 last = {thread: await self._catch_up(thread, seq, patience) for thread, seq in starts.items()}
             except StorageError:
-                self._outlet.give_up()  # before anything is let go that comes after what could not be had
+                self._outlet.give_up()
                 raise
-            finally:
-                self.let_go()
+            # Only now: on a connection that is cut off in the midst of this, nothing is told behind what is missing.
+            self._let_go()
         return {thread: seq for thread, seq in last.items() if seq is not None and thread in after}
 
-    def let_go(self) -> None:
+    def _let_go(self) -> None:
         """Nothing waits any more: the answers that did are given."""
         self._waiting, self._reached, self._held = {}, {}, None
         answers, self._answers = self._answers, {}

@@ -215,15 +215,21 @@ class Session:
 
     # The end
 
-    async def finish(self) -> None:
-        """Let what was taken be answered. The resume, which nobody waits for any more, ends."""
-        if self._resuming:
-            self._resuming.cancel()
-            await asyncio.wait([self._resuming])
+    async def finish(self, patience: float = 0.0) -> None:
+        """Let what was taken be answered: each answer behind the messages before it, for which there are so many seconds.
+
+        What is not told by then is not told at all: a browser that goes by numbers would take what is missing for seen. It
+        asks again on its next connection, and repeats what was not answered.
+        """
         while self._pending:
             self._has_room.shut()
             await self._has_room.passed()
-        self._line.let_go()
+        if patience and self._line.answers_waiting and not self._resuming:
+            await self.release()
+        if resuming := self._resuming:
+            await asyncio.wait([resuming], timeout=patience)
+            resuming.cancel()
+            await asyncio.wait([resuming])
 
     def let_go(self) -> None:
         """Know no connection any more: the end, after ``finish``."""

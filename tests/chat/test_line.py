@@ -201,8 +201,8 @@ async def test_a_repeated_message_is_both_resumed_and_answered() -> None:
     assert threads.kinds() == [("message", 1), ("message", 2), ("sent", 2), ("message", 3)]
 
 
-async def test_answers_are_given_when_a_resume_ends_early() -> None:
-    threads = Threads(a=3)
+async def test_nothing_is_told_behind_what_a_resume_that_was_cut_short_left_out() -> None:
+    threads = Threads(a=3, b=1)
     threads.outlet.short.clear()
     resume = asyncio.create_task(threads.line.resume({A: 0}))
     await asyncio.sleep(0)
@@ -210,7 +210,9 @@ async def test_answers_are_given_when_a_resume_ends_early() -> None:
     resume.cancel()
     with pytest.raises(asyncio.CancelledError):
         await resume
-    assert threads.kinds() == [("sent", 4)]
+    threads.live(A)
+    threads.live(B)
+    assert (threads.told(A), threads.told(B)) == ([], [2])
 
 
 async def test_a_failing_store_ends_the_resume() -> None:

@@ -181,6 +181,27 @@ async def test_the_end_waits_for_what_was_taken(lea: Talk, thread: UUID) -> None
     assert [frame["seq"] for frame in lea.outlet.of("sent")] == list(range(1, 21))
 
 
+async def test_at_the_end_an_answer_comes_behind_what_was_held(rooms: Rooms, cast: Cast, lea: Talk, thread: UUID) -> None:
+    """Somebody who has not asked yet for what they missed: their own message is not told before the one that it follows."""
+    claire = Talk(rooms.conversation, await cast.unlock("claire"))
+    rooms.hub.join(claire.session.who.account.id, claire.session, set())
+    await lea.send(thread, "Bonjour")
+    await claire.put({"type": "send", "id": str(new_id()), "thread": str(thread), "text": "…"})
+    await claire.session.finish(5.0)
+    assert [(frame["type"], frame["seq"]) for frame in claire.outlet.frames] == [("message", 1), ("sent", 2)]
+
+
+async def test_without_patience_an_answer_behind_what_was_held_is_not_given(
+    rooms: Rooms, cast: Cast, lea: Talk, thread: UUID
+) -> None:
+    claire = Talk(rooms.conversation, await cast.unlock("claire"))
+    rooms.hub.join(claire.session.who.account.id, claire.session, set())
+    await lea.send(thread, "Bonjour")
+    await claire.put({"type": "send", "id": str(new_id()), "thread": str(thread), "text": "…"})
+    await claire.session.finish()
+    assert claire.outlet.frames == []
+
+
 async def test_words_are_in_the_readers_language(rooms: Rooms, cast: Cast) -> None:
     await cast.add("zoe", "en")
     zoe = Talk(rooms.conversation, await cast.unlock("zoe"))
