@@ -27,6 +27,11 @@ T = TypeVar("T")
 
 LARGEST_GROUP = 512
 LARGEST_QUEUE = 8192
+# Where groups follow each other, a small one waits for company, as long as the last took: what a commit costs (its sync, its
+# statements, its changes of threads) hardly grows with its messages. A few people who write are not kept waiting.
+COMPANY = 8
+FULL = 64
+LONGEST_WAIT_S = 0.002
 
 log = logging.getLogger("ailo.storage")
 
@@ -137,19 +142,24 @@ class GroupCommit:
         while not (self._closing and not self._waiting):
             await self._arrived.wait()
             self._arrived.clear()
+            size, took = 0, 0.0
             while self._waiting:
+                if size >= COMPANY and len(self._waiting) < FULL and not self._closing:
+                    await asyncio.sleep(min(took, LONGEST_WAIT_S))
                 group, self._waiting = self._waiting[:LARGEST_GROUP], self._waiting[LARGEST_GROUP:]
-                await self._commit(group)
+                size, took = len(group), await self._commit(group)
 
-    async def _commit(self, group: list[tuple[Item, Callable[[Outcome], None]]]) -> None:
+    async def _commit(self, group: list[tuple[Item, Callable[[Outcome], None]]]) -> float:
         began = time.perf_counter()
         outcomes = await self._outcomes([item for item, _ in group])
-        self.told(outcomes, time.perf_counter() - began)
+        took = time.perf_counter() - began
+        self.told(outcomes, took)
         for (_, done), outcome in zip(group, outcomes, strict=True):
             try:
                 done(outcome)
             except Exception as error:  # noqa: BLE001 (a fault in telling one must not keep the others waiting for ever)
                 log.error("an outcome was not told: %s", type(error).__name__)
+        return took
 
     async def _outcomes(self, items: list[Item]) -> list[Outcome]:
         """What came of each item. One that a planted row stands in the way of does not stop the rest of its group."""

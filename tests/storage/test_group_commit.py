@@ -432,3 +432,22 @@ async def compare(house: House, models: list[ModelThread]) -> None:
         assert {one.id: await house.read_seq(each.id, one) for one in each.people} == each.read
     assert await owed(house) == models[0].owed() | models[1].owed()
     assert await check.check_all(house.store) == []
+
+
+@pytest.mark.parametrize(("burst", "groups"), [(group_commit.COMPANY, [8, 2]), (1, [1, 1, 1])])
+async def test_in_a_burst_a_small_group_waits_for_company(house: House, thread: UUID, burst: int, groups: list[int]) -> None:
+    """What comes right after a group goes along with what came during it; where there is no burst, nothing waits."""
+    posts = [await house.sealed(house.lea, thread, "Bonjour") for _ in range(burst + 2)]
+    sizes: list[int] = []
+    house.commits.told = lambda outcomes, _: sizes.append(len(outcomes))
+    done = asyncio.Event()
+
+    def and_then(_: object) -> None:
+        house.commits.put(posts[-2], lambda _: None)
+        asyncio.get_running_loop().call_soon(house.commits.put, posts[-1], lambda _: done.set())
+
+    for post in posts[: burst - 1]:
+        house.commits.put(post, lambda _: None)
+    house.commits.put(posts[burst - 1], and_then)
+    await done.wait()
+    assert sizes == groups
