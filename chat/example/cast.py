@@ -17,12 +17,13 @@ DOMAIN = "exemple.test"
 
 @dataclass(frozen=True)
 class Figure:
-    """Somebody invented. ``key`` is how the conversations call them."""
+    """Somebody invented. ``key`` is how the conversations call them; what they promise is in hours."""
 
     key: str
     role: Role
     first_name: str
     last_name: str
+    reply_within_hours: int | None
 
     @property
     def email(self) -> str:
@@ -38,7 +39,8 @@ class Figure:
 def figures() -> Mapping[str, Figure]:
     """Everybody, by key."""
     found = [
-        Figure(one["key"], Role(one["role"]), one["first_name"], one["last_name"]) for one in read_text("cast.toml")["person"]
+        Figure(one["key"], Role(one["role"]), one["first_name"], one["last_name"], one.get("reply_within_hours"))
+        for one in read_text("cast.toml")["person"]
     ]
     return {figure.key: figure for figure in found}
 

@@ -12,11 +12,12 @@ from chat.example.conversations import Line, Script, scripts
 from chat.ids import new_id
 from chat.rooms import Rooms, open_rooms
 from chat.sign_in import Attempt, SignedIn
-from storage import notices
+from storage import notices, practices
 from storage.accounts import Role
 from storage.database import Transaction
 from storage.errors import Stalled
 from storage.group_commit import Item, MarkRead, Post, Refusal
+from storage.practices import Practice
 from storage.sealing import Place, seal
 from storage.settings import StorageSettings
 from storage.store import wall_clock
@@ -65,6 +66,9 @@ async def _arrive(rooms: Rooms, figure: Figure) -> SignedIn:
     signed_in = await rooms.sign_ins.find(granted.cookie)
     if signed_in is None:
         raise Stalled("somebody of the example could not sign in")
+    if figure.reply_within_hours:
+        account, promise = signed_in.who.account.id, Practice(figure.reply_within_hours)
+        await rooms.store.database.write(lambda tx: practices.keep(tx, rooms.store.guard, account, promise))
     return signed_in
 
 

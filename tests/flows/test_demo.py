@@ -129,6 +129,14 @@ async def test_claires_dashboard_has_life(demo: Demo) -> None:
     assert any(thread["last"] is None for thread in found)
 
 
+async def test_claire_says_when_she_answers(demo: Demo) -> None:
+    async with demo.as_somebody("lea") as lea:
+        threads = (await lea.get("/api/threads"))["threads"]
+        thread = next(one["id"] for one in threads if is_with(one, "Claire"))
+        people = (await lea.get(f"/api/threads/{thread}/about"))["people"]
+    assert [one["reply_within_hours"] for one in people if one["reply_within_hours"]] == [48]
+
+
 async def test_the_long_conversation_can_be_read_to_its_beginning(demo: Demo) -> None:
     async with demo.as_somebody("karim") as karim:
         threads = (await karim.get("/api/threads"))["threads"]
