@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
+from msgspec import UNSET
+
 from chat import frames
 from chat.access import Access
 from chat.errors import NotAllowed, NotFound, TooLong
@@ -260,7 +262,7 @@ class Conversation:
             unread=thread.last_seq - mine,
             waiting_since=moment(thread.waiting_since) if thread.waiting_since is not None else None,
             last=frames.plain(await self._opened(reader, who, last[0])) if last else None,
-            closed_at=moment(thread.closed_at) if thread.closed_at is not None else None,
+            closed_at=UNSET if thread.closed_at is None else moment(thread.closed_at),
         )
 
 

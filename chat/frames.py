@@ -215,7 +215,7 @@ class NewParticipant(msgspec.Struct, frozen=True):
 
 
 class ThreadEntry(msgspec.Struct, frozen=True):
-    """A thread in somebody's list."""
+    """A thread in somebody's list. ``closed_at`` stands only in one that is closed."""
 
     id: UUID
     participants: list[Participant]
@@ -224,7 +224,7 @@ class ThreadEntry(msgspec.Struct, frozen=True):
     unread: int
     waiting_since: datetime | None
     last: PlainMessage | None
-    closed_at: datetime | None
+    closed_at: datetime | msgspec.UnsetType = msgspec.UNSET
 
 
 class Profile(msgspec.Struct, frozen=True):

@@ -95,7 +95,7 @@ export class Thread extends EventTarget {
   describe({ participants, last_seq, read_seq, unread, waiting_since, closed_at, last }) {
     this.#takeParticipants(participants)
     const isBehind = last_seq < this.lastSeq || read_seq < this.readSeq
-    if (!isBehind) Object.assign(this, { lastSeq: last_seq, readSeq: read_seq, unread, waitingSince: waiting_since, closedAt: closed_at, last })
+    if (!isBehind) Object.assign(this, { lastSeq: last_seq, readSeq: read_seq, unread, waitingSince: waiting_since, closedAt: closed_at ?? null, last })
     if (read_seq < this.readSeq) this.#sendRead(this.readSeq) // The mark was lost with the line that carried it.
     if (this.history.isLoaded && this.lastSeq > this.history.last) this.history.catchUp()
     this.#tell("change")

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from chat.errors import MovedOn, NotFound
 from chat.frames import AboutPerson, OwnPractice, PastPerson, ThreadEntry
@@ -138,7 +139,7 @@ async def test_writing_opens_it_again(rooms: Rooms, cast: Cast, thread: UUID, na
     who = await cast.unlock(name)
     await cast.say(who, thread, "Encore une chose")
     seen = await entry(rooms, who, thread)
-    assert seen.closed_at is None
+    assert seen.closed_at is UNSET
     assert (seen.waiting_since is not None) == (name == "lea")
 
 
@@ -146,7 +147,7 @@ async def test_what_the_service_writes_leaves_it_closed(rooms: Rooms, cast: Cast
     claire = await cast.unlock("claire")
     await rooms.abouts.close(claire, thread)
     await rooms.conversation.post_from_service(ServicePost(thread, new_id(), "lesson", "…"))
-    assert (await entry(rooms, claire, thread)).closed_at is not None
+    assert (await entry(rooms, claire, thread)).closed_at is not UNSET
 
 
 @pytest.mark.parametrize("name", ["lea", "karim", "thomas", "ada"])
@@ -165,7 +166,7 @@ async def test_who_has_left_closes_nothing(rooms: Rooms, cast: Cast) -> None:
     for deed in (rooms.abouts.close, rooms.abouts.reopen):
         with pytest.raises(NotFound):
             await deed(claire, thread)
-    assert (await entry(rooms, await cast.unlock("sam"), thread)).closed_at is not None
+    assert (await entry(rooms, await cast.unlock("sam"), thread)).closed_at is not UNSET
 
 
 async def test_who_leaves_while_closing_closes_nothing(rooms: Rooms, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +183,7 @@ async def test_who_leaves_while_closing_closes_nothing(rooms: Rooms, cast: Cast,
     monkeypatch.setattr(rooms.abouts, "_staffed", look_and_wait)
     with pytest.raises(NotFound):
         await rooms.abouts.close(claire, thread)
-    assert (await entry(rooms, await cast.unlock("sam"), thread)).closed_at is None
+    assert (await entry(rooms, await cast.unlock("sam"), thread)).closed_at is UNSET
 
 
 async def test_a_colleague_who_comes_meanwhile_is_no_hindrance(
@@ -198,7 +199,7 @@ async def test_a_colleague_who_comes_meanwhile_is_no_hindrance(
 
     monkeypatch.setattr(rooms.abouts, "_staffed", look_and_wait)
     await rooms.abouts.close(claire, thread)
-    assert (await entry(rooms, claire, thread)).closed_at is not None
+    assert (await entry(rooms, claire, thread)).closed_at is not UNSET
 
 
 async def test_a_message_that_was_not_seen_is_not_closed_over(rooms: Rooms, cast: Cast, thread: UUID) -> None:
@@ -269,13 +270,13 @@ async def test_no_message_is_closed_over_by_an_earlier_closing(rooms: Rooms, cas
     await rooms.conversation.must_take_part(lea, thread)
     await asyncio.gather(*map(do, deeds))
     stands = await entry(rooms, claire, thread)
-    if stands.closed_at is not None:
+    if stands.closed_at is not UNSET:
         assert stands.waiting_since is None
         assert stands.last is None or stands.last.at < stands.closed_at
     elif deeds[-1] == "close" and len(set(deeds)) == 1:
         pytest.fail("what was only ever closed is open")
     await cast.say(lea, thread, "Encore")
     again = await entry(rooms, claire, thread)
-    assert again.closed_at is None
+    assert again.closed_at is UNSET
     assert again.waiting_since is not None
     assert await check.check_all(rooms.store) == []
