@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import partial
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
@@ -60,30 +59,54 @@ def text_head(size: int) -> bytes:
 
 
 class Socket(web.WebSocketResponse):
-    """A socket that lives after its request.
+    """A socket that can outlive its request."""
 
-    As long as a handler runs the library keeps all that led to it: a dozen coroutines, 4 kB of every idle connection. So the
-    handler returns once the handshake is done, and ``live`` runs where the library would write the end of the answer.
-    """
-
-    live: Callable[[], Awaitable[None]] | None = None
+    outlives = False
 
     async def write_eof(self) -> None:  # type: ignore[override]
-        live, self.live = self.live, None
-        if live:
-            try:
-                await live()
-            except Exception as error:  # noqa: BLE001 (the top of the connection's task: logged once without any text)
-                log.error("a connection failed: %s at %s", type(error).__name__, logs.place(error.__traceback__))
+        """Called by the library once the handler has returned: it would close the socket."""
+        if self.outlives:
+            self._req = None  # as the library does at the end of every other answer; through it the socket would keep 4 kB
+            return
         await super().write_eof()
+
+
+async def ended(request_task: asyncio.Task[None], protocol: web.RequestHandler, transport: asyncio.Transport) -> None:
+    """Wait until the library has let go of a request whose socket goes on.
+
+    As long as its task runs, the library keeps all that led to the socket: headers, a dozen coroutines, 6 kB of every idle
+    connection, more with a browser's headers. At its end it would close the transport, if it had one: so it has none for a
+    moment, in which nothing can come either.
+    """
+    is_reading = transport.is_reading()
+    transport.pause_reading()
+    protocol.transport = None
+    await asyncio.wait([request_task])
+    if not transport.is_closing():
+        protocol.transport = transport
+        if is_reading:
+            transport.resume_reading()
 
 
 class Connection:
     """One WebSocket of a signed-in account, from `hello` to its close code."""
 
-    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
+    __slots__ = (
+        "_code",
+        "_reading",
+        "_releasing",
+        "_socket",
+        "ended",
+        "queue",
+        "task",
+        "transport",
+        "waits_since",
+    )
+
+    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport) -> None:
         self._socket = socket
-        self._transport = transport
+        self.transport = transport
+        self.task: asyncio.Task[None] | None = None
         self.queue = Outgoing(self._write_now, self._write, lambda: self.end(Close.TOO_SLOW))
         self._reading: asyncio.Task[object] | None = None
         self._releasing: asyncio.Task[None] | None = None
@@ -174,10 +197,10 @@ class Connection:
 
         Only while little waits in the socket's buffer: then there is no draining to wait for.
         """
-        if self._transport is None or self._transport.get_write_buffer_size() > SMALL:
+        if self.transport.get_write_buffer_size() > SMALL:
             return False
-        if not self._transport.is_closing():
-            self._transport.write(b"".join([part for frame in frames for part in (text_head(len(frame)), frame)]))
+        if not self.transport.is_closing():
+            self.transport.write(b"".join([part for frame in frames for part in (text_head(len(frame)), frame)]))
         return True
 
     async def _write(self, frame: bytes) -> None:
@@ -240,7 +263,8 @@ class Gateway:
         """Accept a connection whose Origin was checked; without a session it is told so and closed with 4401."""
         socket = new_socket()
         offered = request.headers.get("Sec-WebSocket-Protocol", PROTOCOL)
-        if PROTOCOL not in (name.strip() for name in offered.split(",")):
+        # A body would come where frames do, and the library would wait for its end.
+        if request.body_exists or PROTOCOL not in (name.strip() for name in offered.split(",")):
             raise web.HTTPBadRequest
         await socket.prepare(request)
         signed_in = await self.signed_in(request)
@@ -250,8 +274,18 @@ class Gateway:
         elif not (limits := self.limits_of(signed_in)).may_connect():
             await self._turn_away(socket, Code.SLOW_DOWN, Close.TOO_SLOW, signed_in.who.account.locale)
         else:
-            socket.live = partial(self._welcome, request, socket, signed_in, limits)
+            self._begin(request, socket, signed_in, limits)
         return socket
+
+    def _begin(self, request: web.Request, socket: Socket, signed_in: SignedIn, limits: AccountLimits) -> None:
+        """Have a task of its own serve the connection, which outlives the request."""
+        if (transport := request.transport) is None:
+            return  # gone meanwhile
+        socket.outlives = True
+        connection = Connection(socket, transport)
+        self.connections.add(connection)
+        limits.connections += 1
+        connection.task = asyncio.create_task(self._live(connection, request.task, request.protocol, signed_in, limits))
 
     async def _turn_away(self, socket: web.WebSocketResponse, code: Code, close: Close, language: str) -> None:
         await socket.send_frame(encode(Error(code.value, words.say(language, SENTENCES[code]))), WSMsgType.TEXT)
@@ -259,15 +293,32 @@ class Gateway:
             async with asyncio.timeout(CLOSE_S):
                 await socket.close(code=close)
 
-    async def _welcome(
-        self, request: web.Request, socket: web.WebSocketResponse, signed_in: SignedIn, limits: AccountLimits
+    async def _live(
+        self,
+        connection: Connection,
+        request_task: asyncio.Task[None],
+        protocol: web.RequestHandler,
+        signed_in: SignedIn,
+        limits: AccountLimits,
     ) -> None:
         """Serve somebody who is signed in, from `hello` to the end."""
+        try:
+            await ended(request_task, protocol, connection.transport)
+            del request_task  # 200 bytes
+            await self._welcome(connection, signed_in, limits)
+        except Exception as error:  # noqa: BLE001 (the top of the connection's task: logged once without any text)
+            log.error("a connection failed: %s at %s", type(error).__name__, logs.place(error.__traceback__))
+        finally:
+            limits.connections -= 1
+            self.connections.discard(connection)
+            connection.ended.open()
+            connection.transport.abort()
+            # The library keeps this, in it the socket, and in that itself.
+            protocol._data_received_cb = None  # noqa: SLF001
+
+    async def _welcome(self, connection: Connection, signed_in: SignedIn, limits: AccountLimits) -> None:
         account = signed_in.who.account.id
-        connection = Connection(socket, request.transport)
         session = Session(signed_in.session_id, signed_in.who, self.conversation, limits, connection.queue, self.taken)
-        self.connections.add(connection)
-        limits.connections += 1
         try:
             connection.queue.offer(encode(Hello(account)))
             self.hub.join(account, session, await self.taking_part.correspondents(account))
@@ -277,14 +328,7 @@ class Gateway:
             await connection.run(session)
         finally:
             session.let_go()
-            limits.connections -= 1
-            self.connections.discard(connection)
-            connection.ended.open()
             self.hub.leave(account, session)
-            if request.transport:
-                request.transport.abort()
-            # The library keeps this, in it the socket, and in that the request and itself.
-            request.protocol._data_received_cb = None  # noqa: SLF001
 
     def end_slow(self, now: float) -> None:
         """End every connection of which no whole frame came for long. ``now`` is of a monotonic clock.

@@ -76,6 +76,14 @@ async def test_what_is_no_handshake_is_refused(visit: Visit) -> None:
         assert (response.status, (await response.json())["error"]["code"]) == (400, "bad_request")
 
 
+async def test_a_handshake_with_a_body_is_refused(visit: Visit) -> None:
+    lea = await visit.client("lea")
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Content-Length": "5"}
+    headers = {"Origin": lea.origin, "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", **upgrade}
+    async with lea.http.get(f"{lea.origin}/ws", headers=headers, data=b"12345") as response:
+        assert (response.status, (await response.json())["error"]["code"]) == (400, "bad_request")
+
+
 async def test_compression_is_not_spoken(visit: Visit) -> None:
     lea = await visit.client("lea")
     async with lea.http.ws_connect(f"{lea.origin}/ws", origin=lea.origin, protocols=["ailo.v1"], compress=15) as socket:
