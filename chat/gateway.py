@@ -38,6 +38,7 @@ HELD_S = 0.2
 FRAME_S = 75.0
 LOOK_S = 15.0
 SMALL = 16 * 1024
+ENDS = {WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED}
 
 log = logging.getLogger("ailo.gateway")
 
@@ -146,17 +147,26 @@ class Connection:
             self._let_go()
 
     async def _read_until_asked_to_end(self, session: Session) -> None:
-        """In the connection's own task: another would cost every idle connection 2 kB."""
+        """In the connection's own task, and in as few coroutines as can be: each costs every idle connection 0.2 to 0.4 kB."""
         if self._is_to_end():
             return
         self._reading = task = asyncio.current_task()
         try:
-            await self._read(session)
+            while (message := await self._receive()).type not in ENDS:
+                if message.type is WSMsgType.TEXT or not await is_sign_of_life(self._socket, message):
+                    self.waits_since = math.inf
+                    await session.take(message.data if message.type is WSMsgType.TEXT else "")
+        except Garbled:
+            self._code = Close.GARBLED
         except asyncio.CancelledError:
             if not self._is_to_end() or not task or task.uncancel():
                 raise  # somebody else ends it
         finally:
             self._reading = None
+
+    def _receive(self) -> Awaitable[WSMessage]:
+        self.waits_since = time.monotonic()
+        return self._socket.receive()
 
     def _let_go(self) -> None:
         """Take apart what holds itself in a circle, the library's last error with its frames, too: so all goes at once.
@@ -180,17 +190,6 @@ class Connection:
         if self._releasing:
             self._releasing.cancel()
             await asyncio.wait([self._releasing])
-
-    async def _read(self, session: Session) -> None:
-        self.waits_since = time.monotonic()
-        try:
-            async for message in self._socket:
-                if message.type is WSMsgType.TEXT or not await is_sign_of_life(self._socket, message):
-                    self.waits_since = math.inf
-                    await session.take(message.data if message.type is WSMsgType.TEXT else "")
-                self.waits_since = time.monotonic()
-        except Garbled:
-            self._code = Close.GARBLED
 
     def _write_now(self, frames: Sequence[bytes]) -> bool:
         """Write frames in one call to the system, past the library's writer, which would make one for each.

@@ -41,6 +41,8 @@ class Line:
     old before the new. One that asks for nothing has it released by a resume of nothing.
     """
 
+    __slots__ = ("_answers", "_held", "_one_at_a_time", "_outlet", "_pages", "_passed", "_reached", "_waiting")
+
     def __init__(self, outlet: Outlet, pages: Pages) -> None:
         self._outlet = outlet
         self._pages = pages

@@ -41,6 +41,22 @@ class Garbled(Exception):
 class Session:
     """One connection of somebody who is signed in."""
 
+    __slots__ = (
+        "_conversation",
+        "_ended",
+        "_has_room",
+        "_limits",
+        "_line",
+        "_not_understood",
+        "_outlet",
+        "_pending",
+        "_restarted",
+        "_resuming",
+        "_taken",
+        "session_id",
+        "who",
+    )
+
     def __init__(
         self,
         id_: bytes,

@@ -41,7 +41,7 @@ class SlowDown(Exception):
         self.wait = wait
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, slots=True)
 class SignedIn:
     """Somebody behind a valid cookie, unlocked."""
 

@@ -45,7 +45,7 @@ EXAMPLE_PROFILE = 0
 PROFILE = 1
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, slots=True)
 class AccountKey:
     """An account's unlocked key pair, of one generation. Lives in memory, for one connection or one request."""
 

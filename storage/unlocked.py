@@ -1,6 +1,5 @@
 """Somebody who is signed in, with the keys that this opens. Lives in memory, for one connection or one request."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -28,7 +27,7 @@ class OpenEpoch:
     is_of_a_participant: bool
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, slots=True)
 class Unlocked:
     """An account with its unlocked key. ``latest`` remembers the latest epoch of each thread that was used."""
 
@@ -36,7 +35,7 @@ class Unlocked:
     key: AccountKey
     latest: dict[UUID, OpenEpoch] = field(default_factory=dict)
     _chains: dict[UUID, list[Roster]] = field(default_factory=dict)
-    _epochs: "OrderedDict[tuple[UUID, int], OpenEpoch]" = field(default_factory=OrderedDict)
+    _epochs: dict[tuple[UUID, int], OpenEpoch] = field(default_factory=dict)
 
     async def latest_epoch(self, reader: Reader, guard: Guard, thread: Thread) -> OpenEpoch | None:
         """Unlock the latest epoch, its chain of rosters checked; None when the account has no seat in it.
@@ -83,5 +82,5 @@ class Unlocked:
     def _keep(self, epoch: OpenEpoch) -> OpenEpoch:
         self._epochs[epoch.roster.thread, epoch.roster.number] = epoch
         if len(self._epochs) > MOST_EPOCHS:
-            self._epochs.popitem(last=False)
+            del self._epochs[next(iter(self._epochs))]  # the oldest
         return epoch
