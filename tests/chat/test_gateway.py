@@ -16,7 +16,8 @@ from uuid import UUID
 import pytest
 from aiohttp import web
 
-from chat.gateway import FRAME_S, Gateway
+from chat import gateway as module
+from chat.gateway import ANSWER_S, FRAME_S, HEARTBEAT_S, Gateway, unheard_s
 from chat.ids import new_id
 from chat.rooms import Rooms
 from chat.session import Session
@@ -142,7 +143,7 @@ async def test_a_frame_that_takes_too_long_ends_its_connection_alone(served: Ser
     while sorted(one.waits_since >= began for one in served.gateway.connections) != [False, True]:
         quiet.transport.write(PING)
         await asyncio.sleep(0.01)
-    served.gateway.end_slow(began + FRAME_S)
+    served.gateway.beat(began + FRAME_S)
     assert await closed(slow) == 1008
     assert len(served.gateway.connections) == 1
     assert quiet.closed is None
@@ -161,8 +162,89 @@ async def test_who_waits_for_the_disk_is_not_slow(served: Served, monkeypatch: p
     monkeypatch.setattr(Session, "take", stall)
     wire.send(b"{}")
     await asyncio.wait_for(waits.wait(), 10)
-    served.gateway.end_slow(time.monotonic() + 10 * FRAME_S)
+    served.gateway.beat(time.monotonic() + 10 * FRAME_S)
     (connection,) = served.gateway.connections
     assert connection._code is None
     wire.transport.close()
     connection.end(1012)
+
+
+# The heartbeat
+
+
+class Deaf(asyncio.Protocol):
+    """A line on which everything is kept and nothing answered."""
+
+    def __init__(self) -> None:
+        self.heard = b""
+        self.is_down = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        self.heard += data
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self.is_down.set()
+
+
+async def deafened(served: Served) -> tuple[Wire, Deaf]:
+    """A connection whose browser hears no more: what comes is kept as it is."""
+    wire, deaf = await served.visit(), Deaf()
+    wire.transport.set_protocol(deaf)
+    return wire, deaf
+
+
+async def heard(deaf: Deaf, what: bytes) -> None:
+    async with asyncio.timeout(10):
+        while what not in deaf.heard:  # noqa: ASYNC110 (a line tells nobody)
+            await asyncio.sleep(0.01)
+
+
+async def test_who_is_silent_is_asked_once_and_cut_off_without_an_answer(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, deaf = await deafened(served)
+    now = time.monotonic()
+    served.gateway.beat(now + HEARTBEAT_S - 1)
+    served.gateway.beat(now + HEARTBEAT_S + 1)
+    served.gateway.beat(now + HEARTBEAT_S + 6)
+    await heard(deaf, b"\x89\x00")
+    monkeypatch.setattr(module, "ANSWER_S", 0.0)
+    served.gateway.beat(now + HEARTBEAT_S + 6)
+    await asyncio.wait_for(deaf.is_down.wait(), 10)
+    assert deaf.heard == b"\x89\x00"
+    await served.emptied()
+
+
+async def test_who_answers_is_asked_again_when_silent_again(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HEARTBEAT_S", 0.0)
+    wire, deaf = await deafened(served)
+    (connection,) = served.gateway.connections
+    for times in (1, 2):
+        before = connection.waits_since
+        served.gateway.beat(time.monotonic())
+        served.gateway.beat(time.monotonic())
+        await heard(deaf, times * b"\x89\x00")
+        wire.transport.write(b"\x8a\x80\0\0\0\0")
+        async with asyncio.timeout(10):
+            while connection.waits_since == before:  # noqa: ASYNC110 (nothing tells of a pong)
+                await asyncio.sleep(0.01)
+    assert not connection.transport.is_closing()
+    assert deaf.heard == 2 * b"\x89\x00"
+    wire.transport.close()
+    await served.emptied()
+
+
+async def test_half_a_frame_on_its_way_is_a_sign_of_life(served: Served) -> None:
+    """A pong could come only behind it."""
+    wire, _ = await deafened(served)
+    (connection,) = served.gateway.connections
+    now = time.monotonic()
+    served.gateway.beat(now + HEARTBEAT_S)
+    async with asyncio.timeout(10):
+        while unheard_s(connection.transport) < 0.1:  # noqa: ASYNC110 (the system tells nobody)
+            await asyncio.sleep(0.01)
+        wire.transport.write(HALF)
+        while unheard_s(connection.transport) >= 0.1:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    served.gateway.beat(now + HEARTBEAT_S + ANSWER_S + 1)
+    assert not connection.transport.is_closing()
+    wire.transport.close()
+    await served.emptied()
