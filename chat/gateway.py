@@ -250,7 +250,8 @@ class Connection:
         """
         if self.transport.get_write_buffer_size() > SMALL:
             return False
-        if not self.transport.is_closing():
+        # Nothing behind a close frame (RFC 6455 section 5.5.1): the library answers a browser's by itself, and says so only here.
+        if not self.transport.is_closing() and not self._socket.closed:
             self.transport.write(b"".join([part for frame in frames for part in (text_head(len(frame)), frame)]))
         return True
 

@@ -18,6 +18,7 @@ class SignInForm extends HTMLElement {
     this.#form.addEventListener("input", () => this.#say(""))
     part(this, "forgot").addEventListener("click", () => this.#showRecovery())
     part(this, "show").addEventListener("click", ({ currentTarget }) => this.#togglePassword(currentTarget))
+    closeNotifications()
   }
 
   // Actions
@@ -89,6 +90,14 @@ class SignInForm extends HTMLElement {
     part(this, "submit").setAttribute("aria-disabled", String(isBusy))
     setText(part(this, "submit"), isBusy ? t("Connexion…") : t("Se connecter"))
   }
+}
+
+/** Nobody is signed in: what a page that went too soon has left on the screen goes, too. */
+function closeNotifications() {
+  navigator.serviceWorker?.getRegistration().then(
+    (registration) => registration?.active?.postMessage({ type: "close-all" }),
+    () => undefined,
+  )
 }
 
 customElements.define("sign-in-form", SignInForm)
