@@ -1,8 +1,10 @@
 """Every check of `./dev test`, one after the other; all are run, and any failure fails the whole.
 
-The tests run in two processes side by side: most of them wait for a disk, a socket or a browser.
+The tests run in two processes side by side: most of them wait for a disk, a socket or a browser. What fails there is run once
+more, alone, and named: a real browser on a busy machine may be too slow for a test. What fails twice fails the whole.
 """
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 BIN = Path(sys.executable).parent
+ROOT = Path(__file__).parent.parent
 
 STEPS = {
     "format": [["ruff", "format", "--check", "."]],
@@ -19,10 +22,13 @@ STEPS = {
     "import contracts": [["lint-imports"]],
     "dependencies": [["deptry", "."]],
     "tests": [
-        ["pytest", "tests/browser", "tests/chat", "tests/delivery", "tests/load"],
-        ["pytest", "tests/flows", "tests/chaos", "tests/storage"],
+        ["pytest", "-o", "cache_dir=.pytest_cache/one", "tests/browser", "tests/chat", "tests/delivery", "tests/load"],
+        ["pytest", "-o", "cache_dir=.pytest_cache/other", "tests/flows", "tests/chaos", "tests/storage"],
     ],
 }
+AGAIN = ["--last-failed", "--last-failed-no-failures=none", "-p", "no:randomly"]
+SOME_FAILED = 1  # pytest's exit code; any other than 0 says that it could not do its work
+MOST_AGAIN = 5
 
 
 def run(name: str, commands: list[list[str]]) -> bool:
@@ -32,8 +38,21 @@ def run(name: str, commands: list[list[str]]) -> bool:
         print(f"— {name}: {' '.join(command)}", flush=True)
     running = [start(command, shown=command is commands[0]) for command in commands]
     codes = [finish(process, output) for process, output in running]
+    codes = [
+        alone(command) if name == "tests" and code == SOME_FAILED else code for command, code in zip(commands, codes, strict=True)
+    ]
     print(f"  {name}: {'FAILED' if any(codes) else 'passed'} in {time.monotonic() - started:.1f} s", flush=True)
     return not any(codes)
+
+
+def alone(command: list[str]) -> int:
+    """Run again what a command of tests has just failed, if it is little; its exit code."""
+    failed = json.loads((ROOT / command[2].partition("=")[2] / "v/cache/lastfailed").read_text())
+    if len(failed) > MOST_AGAIN:
+        return SOME_FAILED
+    print("  failed beside the others, run once more alone:", *sorted(failed), sep="\n    ", flush=True)
+    process, output = start([*command, *AGAIN], shown=True)
+    return finish(process, output)
 
 
 def start(command: list[str], *, shown: bool) -> tuple[subprocess.Popen[bytes], IO[bytes] | None]:

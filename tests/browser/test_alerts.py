@@ -1,5 +1,6 @@
 """Sound and notification: off until chosen, silent about who and what, once, and gone when read."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -36,12 +37,13 @@ async def look(page: Page, *, away: bool) -> None:
 
 
 async def wait_for_notices(page: Page, count: int) -> None:
-    await page.evaluate(
-        f"""async (count) => {{
-          while ((await ({NOTICES})()).length !== count) await new Promise((done) => setTimeout(done, 30))
-        }}""",
-        count,
-    )
+    async with asyncio.timeout(30):
+        await page.evaluate(
+            f"""async (count) => {{
+              while ((await ({NOTICES})()).length !== count) await new Promise((done) => setTimeout(done, 30))
+            }}""",
+            count,
+        )
 
 
 async def settle(*pages: Page) -> None:

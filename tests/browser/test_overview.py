@@ -1,8 +1,10 @@
 """The overview as people see it: reached from the menu, read by all, whole without a script."""
 
 import sqlite3
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.async_api import Page, expect
@@ -36,7 +38,8 @@ def write_history(data: Path, thread: str) -> None:
     times = [(ago, at) for ago, by in HISTORY for at in range(len(by))]
     with database:
         (now,) = database.execute("select max(at) from messages where thread = ?", (id_,)).fetchone()
-        midday = now - now % DAY + 8 * HOUR
+        today = datetime.fromtimestamp(now / 1000, ZoneInfo("Europe/Paris"))  # the reader's zone: near midnight not UTC's day
+        midday = round(today.replace(hour=9, minute=0, second=0, microsecond=0).timestamp() * 1000)
         for seq, (ago, at) in enumerate(times, 1):
             moment = midday - ago * DAY + at * 3 * HOUR // 2
             database.execute("update messages set at = ? where thread = ? and seq = ?", (moment, id_, seq))
