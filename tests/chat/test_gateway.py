@@ -232,6 +232,22 @@ async def test_who_answers_is_asked_again_when_silent_again(served: Served, monk
     await served.emptied()
 
 
+async def test_nothing_is_written_behind_a_close_frame(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 6455 section 5.5.1: the library has answered a browser's close; what is told in that moment goes nowhere."""
+    finish = module.Connection._finish
+
+    async def tell_and_finish(self: module.Connection, session: Session) -> None:
+        self.queue.offer(b"{}")
+        await finish(self, session)
+
+    monkeypatch.setattr(module.Connection, "_finish", tell_and_finish)
+    wire, deaf = await deafened(served)
+    wire.transport.write(b"\x88\x82\0\0\0\0\x03\xe8")
+    await asyncio.wait_for(deaf.is_down.wait(), 10)
+    assert deaf.heard == b"\x88\x02\x03\xe8"
+    await served.emptied()
+
+
 async def test_half_a_frame_on_its_way_is_a_sign_of_life(served: Served) -> None:
     """A pong could come only behind it."""
     wire, _ = await deafened(served)
