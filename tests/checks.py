@@ -1,7 +1,7 @@
 """Every check of `./dev test`, one after the other; all are run, and any failure fails the whole.
 
-The tests run in two processes side by side: most of them wait for a disk, a socket or a browser. What fails there is run once
-more, alone, and named: a real browser on a busy machine may be too slow for a test. What fails twice fails the whole.
+The tests run in two processes side by side: most of them wait for a disk, a socket or a browser. What fails there in
+a browser is run once more, alone, and named: on a busy machine it may be too slow for a test. All else fails the whole at once.
 """
 
 import json
@@ -48,7 +48,7 @@ def run(name: str, commands: list[list[str]]) -> bool:
 def alone(command: list[str]) -> int:
     """Run again what a command of tests has just failed, if it is little; its exit code."""
     failed = json.loads((ROOT / command[2].partition("=")[2] / "v/cache/lastfailed").read_text())
-    if len(failed) > MOST_AGAIN:
+    if len(failed) > MOST_AGAIN or not all(name.startswith("tests/browser/") for name in failed):
         return SOME_FAILED
     print("  failed beside the others, run once more alone:", *sorted(failed), sep="\n    ", flush=True)
     process, output = start([*command, *AGAIN], shown=True)
