@@ -42,7 +42,8 @@ WORKER: Final = "/worker.js"
 OFFLINE: Final = "/offline"
 ICON: Final = "/static/images/icon.svg"
 NOT_FOUND: Final = "not-found.html"
-IMPORT: Final = re.compile(r'^import (?:.* from )?"(\.[^"]+)"$', re.MULTILINE)
+# A static import or re-export, on one line or on several.
+IMPORT: Final = re.compile(r'^(?:import|export)\s+(?:[^"\';=()]*?\bfrom\s*)?"(\.[^"]+)"', re.MULTILINE)
 REMARK: Final = re.compile(rb"^[ \t]*/\*.*?\*/", re.MULTILINE | re.DOTALL)
 FOLDERS: Final = ("elements", "models", "helpers", "styles", "images")
 
@@ -269,8 +270,13 @@ class Shelf:
         return found
 
     def _imports_of(self, path: str) -> list[str]:
-        names = IMPORT.findall(self.assets[path].body.decode())
+        names = imports_in(self.assets[path].body.decode())
         return [posixpath.normpath(posixpath.join(posixpath.dirname(path), name)) for name in names]
+
+
+def imports_in(source: str) -> list[str]:
+    """The relative paths that a module imports statically, in order. Those of `import(…)` are loaded later, on demand."""
+    return IMPORT.findall(source)
 
 
 def _without_remarks(file: Path) -> bytes:

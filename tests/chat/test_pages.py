@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 from collections.abc import AsyncIterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from chat.pages import add_pages
+from chat.pages import add_pages, imports_in
 
 STATIC = Path(__file__).parents[2] / "static"
 PAGES = ["/sign-in", "/member", "/dashboard"]
@@ -204,6 +205,23 @@ async def test_a_page_asks_for_all_its_modules_at_once(client: Client, path: str
     assert [(await client.get(module)).status for module in modules] == [200] * len(modules)
 
 
+@pytest.mark.parametrize(
+    ("source", "paths"),
+    [
+        ('import "./a.js"\n', ["./a.js"]),
+        ('import { a } from "../b/a.js"\nimport { b } from "./b.js"\n', ["../b/a.js", "./b.js"]),
+        ('import {\n  a,\n  b,\n} from "./a.js"\nimport "./b.js"\n', ["./a.js", "./b.js"]),
+        ('import a, {\n  b as c,\n} from "./a.js";\n', ["./a.js"]),
+        ('export { a } from "./a.js"\nexport * from "./b.js"\n', ["./a.js", "./b.js"]),
+        ('export const a = "./a.js"\nexport function b() {\n  return "./b.js"\n}\n', []),
+        ('  const { a } = await import("./a.js")\nimport("./b.js")\n', []),
+        ('import x from "elsewhere"\n', []),
+    ],
+)
+def test_the_preload_list_reads_every_static_import(source: str, paths: list[str]) -> None:
+    assert imports_in(source) == paths
+
+
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("language", ["fr", "en"])
 async def test_a_page_weighs_less_than_sixty_kilobytes(client: Client, path: str, language: str) -> None:
@@ -232,13 +250,34 @@ def test_no_module_turns_text_into_markup(file: Path) -> None:
 
 
 FLOORS = ["helpers", "models", "elements"]
+MODULES = [file for file in SOURCES if file.suffix == ".js"]
 
 
-@pytest.mark.parametrize("file", [file for file in SOURCES if file.suffix == ".js"], ids=lambda file: file.name)
+def imported_by(file: Path) -> list[Path]:
+    """Every module that a file imports, statically or on demand."""
+    source = file.read_text()
+    return [(file.parent / path).resolve() for path in imports_in(source) + re.findall(r'\bimport\("(\.[^"]+)"\)', source)]
+
+
+def floor_of(file: Path) -> int:
+    """The worker, which stands in no folder, may import nothing."""
+    path = file.relative_to(STATIC.resolve())
+    return FLOORS.index(path.parts[0]) if len(path.parts) > 1 else -1
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda file: file.name)
 def test_no_module_imports_from_above(file: Path) -> None:
-    floor = FLOORS.index(file.parent.name) if file.parent != STATIC else -1  # The worker imports nothing.
-    imported = re.findall(r'^import .*"(?:\.\./(\w+)/|\./)', file.read_text(), re.MULTILINE)
-    assert all(FLOORS.index(name) < floor for name in imported if name)
+    assert [path for path in imported_by(file) if floor_of(path) > floor_of(file.resolve())] == []
+
+
+def test_imports_on_demand_are_followed_too() -> None:
+    page = STATIC / "elements/correspondence-page.js"
+    assert STATIC.resolve() / "elements/search-sheet.js" in imported_by(page)
+
+
+def test_modules_import_in_no_circle() -> None:
+    graph = {file.resolve(): {path.resolve() for path in imported_by(file)} for file in MODULES}
+    assert tuple(TopologicalSorter(graph).static_order())
 
 
 @pytest.mark.parametrize("file", sorted((STATIC / "models").glob("*.js")), ids=lambda file: file.name)
