@@ -21,6 +21,7 @@ STEPS = {
     "types": [["mypy"]],
     "import contracts": [["lint-imports"]],
     "dependencies": [["deptry", "."]],
+    "JavaScript": [["biome", "ci", "--error-on-warnings", "static"]],
     "tests": [
         ["pytest", "-o", "cache_dir=.pytest_cache/one", "tests/browser", "tests/chat", "tests/delivery", "tests/load"],
         ["pytest", "-o", "cache_dir=.pytest_cache/other", "tests/flows", "tests/chaos", "tests/storage"],

@@ -1,6 +1,5 @@
 /* <conversation-view>: one thread, read and answered. Marks it read once its end is seen on a page that is shown. */
 
-import { part } from "../helpers/build.js"
 import "./connection-state.js"
 import "./message-composer.js"
 import "./message-log.js"

@@ -153,7 +153,7 @@ export function sayAuthor(message, thread) {
 /** A letter begins with its title where its first line stands alone. */
 function makeLetter({ kind, text }) {
   const origin = kind === "lesson" ? t("Une étape de parcours, envoyée par Ailo") : t("Un mot d’accueil, envoyé par Ailo")
-  const [, title, body] = text.match(/^([^\n]{1,80})\n\s*\n([^]+)$/) ?? [null, null, text]
+  const [, title, body] = text.match(/^([^\n]{1,80})\n\s*\n([\s\S]+)$/) ?? [null, null, text]
   return build(
     "div",
     { class: "letter" },

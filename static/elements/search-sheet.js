@@ -101,7 +101,7 @@ class SearchSheet extends HTMLElement {
   #makeFind(message) {
     const thread = this.#correspondence.threads.get(message.thread)
     const author = message.author === this.#correspondence.account.id ? t("Vous") : thread ? sayAuthor(message, thread) : ""
-    const where = thread && thread.others.length ? t("avec {names}", { names: sayNames(thread.others) }) : ""
+    const where = thread?.others.length ? t("avec {names}", { names: sayNames(thread.others) }) : ""
     const head = build("span", { class: "small quiet" }, build("b", { dir: "auto", text: author }), ` ${where} · `, build("time", { datetime: message.at, title: sayExactly(message.at), text: sayMoment(message.at) }))
     const text = build("span", { class: "search__text", dir: "auto" }, ...mark(excerpt(message.text, this.#words.split(/\s+/))))
     const button = build("button", { class: "search__find", type: "button" }, head, text)
