@@ -16,6 +16,7 @@ class SecurityEvent(StrEnum):
     SIGNED_IN = "signed_in"
     SIGN_IN_FAILED = "sign_in_failed"
     SIGN_IN_LIMITED = "sign_in_limited"
+    ACCOUNT_SHUT = "account_shut"
 
 
 def record(event: SecurityEvent, account: UUID | None = None, **facts: int | str) -> None:
