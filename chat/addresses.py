@@ -1,13 +1,14 @@
 """Network addresses as limits count them: one key for whatever one subscriber can easily choose among."""
 
 import ipaddress
-from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv6Address
 
 UNKNOWN = "unknown"
 LONGEST = 64
 NETWORK_BITS = 64
 SITE_BITS = 48
-NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in its last 32 bits
+IPV6_BITS = 128
+NAT64 = int(IPv6Address("64:ff9b::")) >> 32  # RFC 6052: an IPv4 address in its last 32 bits
 
 
 def network_of(text: str) -> str:
@@ -31,7 +32,8 @@ def site_of(network: str) -> str:
 
 
 def _prefix(address: IPv6Address, bits: int) -> str:
-    return str(IPv6Network((int(address), bits), strict=False))
+    shift = IPV6_BITS - bits
+    return f"{IPv6Address(int(address) >> shift << shift)}/{bits}"
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
@@ -50,6 +52,6 @@ def _without_port(text: str) -> str:
 
 def _inner(address: IPv6Address) -> IPv4Address | IPv6Address:
     """The IPv4 address that an IPv6 address carries, if it does."""
-    if address in NAT64:
+    if int(address) >> 32 == NAT64:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or address

@@ -20,22 +20,26 @@ class Counted:
     ``wait``: seconds that anybody but a known device would have to wait. ``shuts``: its failure is an account's last for a while.
     """
 
-    def __init__(self, failures: Failures, keys: tuple[Key, ...], clears: tuple[Key, ...] = ()) -> None:
+    def __init__(
+        self, failures: Failures, keys: tuple[Key, ...], clears: tuple[Key, ...] = (), spent: tuple[Key, ...] = ()
+    ) -> None:
         self._failures = failures
         self._clears = clears
         self._counted = [(key, failures.add(key)) for key in keys]
+        self._spent = [(key, failures.add(key)) for key in spent]
         self.wait = 0.0
         self.is_known = False
         self.shuts = False
 
     def take_back(self) -> None:
-        """It was never computed, or is no failure."""
-        for key, at in self._counted:
+        """It was never computed: it is no failure, and cost nothing."""
+        for key, at in (*self._counted, *self._spent):
             self._failures.forgive(key, at)
 
     def succeeded(self) -> None:
         """Whoever it was has proved it: what was counted against the account, or on this device of it, is forgotten."""
-        self.take_back()
+        for key, at in self._counted:
+            self._failures.forgive(key, at)
         for key in self._clears:
             self._failures.clear(key)
 
@@ -84,18 +88,21 @@ class Guesses:
         return Counted(self._failures, (one, all_))
 
     def proof(self, account: UUID) -> Counted:
-        """Count that somebody who is signed in gives the password once more. Raises SlowDown."""
-        key: Key = ("proof", account.bytes)
-        if wait := self._failures.wait(key, ACCOUNT_FAILURES):
+        """Count that somebody who is signed in gives the password once more, which is computed. Raises SlowDown."""
+        proof: Key = ("proof", account.bytes)
+        if wait := self._failures.wait(proof, ACCOUNT_FAILURES):
             _refuse(wait, account)
-        return Counted(self._failures, (key,), (key,))
+        return Counted(self._failures, (proof,), (proof,), (self._computation(account),))
 
     def computation(self, account: UUID) -> Counted:
-        """Count a computation for somebody who is signed in: one with the right password costs as much. Raises SlowDown."""
+        """Count a computation for somebody who is signed in: with the right password it costs as much. Raises SlowDown."""
+        return Counted(self._failures, (), (), (self._computation(account),))
+
+    def _computation(self, account: UUID) -> Key:
         key: Key = ("computation", account.bytes)
         if wait := self._failures.wait(key, ACCOUNT_COMPUTATIONS):
             _refuse(wait, account)
-        return Counted(self._failures, (key,))
+        return key
 
 
 def _refuse(wait: float, account: UUID | None = None) -> NoReturn:

@@ -152,11 +152,7 @@ class SignIns:
             raise Superseded("the account has another key by now")
         keyhole = keyholes.unguard_password(self._store.guard, row.body, account.id, row.profile, account.generation)
         counted = self.guesses.proof(account.id)
-        try:
-            stretched = await self.compute(account.id, partial(keyholes.stretch, password, keyhole.salt, keyhole.profile))
-        except SlowDown:
-            counted.take_back()
-            raise
+        stretched = await self._stretch(signed_in(account.id), password, keyhole, counted)
         if not keyholes.fits(keyhole, stretched):
             record(SecurityEvent.SIGN_IN_FAILED, account.id)
             raise WrongCredentials
