@@ -14,7 +14,7 @@ from chat.hub import Hub
 from chat.ids import new_id
 from chat.security_events import SecurityEvent, record
 from chat.sign_in import Attempt, Granted, SignedIn, SignIns, WrongCredentials
-from chat.stretching import known, stranger
+from chat.stretching import Side, known, stranger
 from storage import accounts, keyholes, renewal, sessions
 from storage.accounts import Account, Keyhole, Status
 from storage.database import Reader, Transaction
@@ -162,7 +162,8 @@ class OwnKeys:
         who = self._store.guard.address_index(attempt.email)
         counted = self._sign_ins.guesses.code(who, attempt.remote)
         work = self._guarding(AccountKey.fresh(new_id()), attempt.password)
-        await self._sign_ins.pool.compute(stranger(attempt.remote, who, attempt.is_gone), work, counted.take_back)
+        asker = stranger(attempt.remote, who, attempt.is_gone, Side.CODE)
+        await self._sign_ins.pool.compute(asker, work, counted.take_back)
         record(SecurityEvent.SIGN_IN_FAILED)
 
     async def _enter(self, attempt: Attempt, code: str, old: AccountKey, new: AccountKey) -> list[Change]:

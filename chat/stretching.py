@@ -1,8 +1,9 @@
 """One bounded queue for everything that computes Argon2id, so that nobody's flood holds up anybody else.
 
-Turns are taken: between people signed in, the operator, devices that an account knows, and strangers; among the first three by
-account, among strangers by site, network and account. When more wait than the queue holds, the newest of whoever has the most
-waiting is turned away: somebody with little in it always finds a place. What waits for somebody who has gone is never computed.
+Turns are taken: between people signed in, the operator, devices that an account knows, strangers with a password, and strangers
+with a wrong code; among the first three by account, among strangers by site, network and account. When more wait than the queue
+holds, the newest of whoever has the most waiting is turned away: somebody with little in it always finds a place. What waits for
+somebody who has gone is never computed.
 """
 
 import asyncio
@@ -35,6 +36,7 @@ class Side(StrEnum):
     OPERATOR = "operator"
     KNOWN = "known"
     STRANGER = "stranger"
+    CODE = "wrong code"
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,9 +60,12 @@ def known(who: bytes, is_gone: Callable[[], bool]) -> Asker:
     return Asker((Side.KNOWN, who), is_gone)
 
 
-def stranger(network: str, who: bytes, is_gone: Callable[[], bool]) -> Asker:
-    """Somebody of whom nothing is known but where they come from, and which account they are after."""
-    return Asker((Side.STRANGER, site_of(network), network, who), is_gone)
+def stranger(network: str, who: bytes, is_gone: Callable[[], bool], side: Side = Side.STRANGER) -> Asker:
+    """Somebody of whom nothing is known but where they come from, and which account they are after.
+
+    With a wrong recovery ``CODE`` they are in nobody's way who has a password, not even from the same network.
+    """
+    return Asker((side, site_of(network), network, who), is_gone)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -156,7 +161,7 @@ class Stretching:
     async def compute(self, asker: Asker, work: Callable[[], T], unused: Callable[[], None] = lambda: None) -> T:
         """Compute ``work`` in a thread when it is the asker's turn. ``unused`` is told if that never comes.
 
-        Raises SlowDown when it is turned away, Gone when the asker left before its turn.
+        Raises SlowDown when it is turned away, or there is no memory for it; Gone when the asker left before its turn.
         """
         job = Job(asker, work, unused, asyncio.get_running_loop().create_future())
         self._turns.add(job)
@@ -183,7 +188,10 @@ class Stretching:
 
     def _ended(self, job: Job, ended: asyncio.Future[Any]) -> None:
         self._running -= 1
-        _pass_on(ended, job.done)
+        if not ended.cancelled() and isinstance(ended.exception(), MemoryError):
+            _drop(job, SlowDown(COME_BACK_S))
+        else:
+            _pass_on(ended, job.done)
         self._begin()
 
     def _make_room(self, asker: Asker) -> None:

@@ -151,7 +151,9 @@ async def test_codes_made_without_end_keep_nobody_out(service: Service, lea: str
 
 
 async def test_a_strangers_recoveries_keep_nobody_out(service: Service, lea: str) -> None:
-    async with browser(service, fresh_address()) as thief, browser(service, fresh_address()) as home:
+    """Not even somebody who comes from the same network."""
+    network = fresh_address()
+    async with browser(service, network) as thief, browser(service, network) as home:
         flood = asyncio.gather(*(thief.recover(f"{uuid4().hex}@ailo.test", "AAAA", NEXT) for _ in range(260)))
         assert await home.sign_in(lea, PASSWORD) == 200
         ends = await flood
