@@ -14,7 +14,6 @@ from uuid import UUID
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from chat.account_api import AccountApi
 from chat.addresses import network_of
@@ -215,13 +214,17 @@ async def test_many_at_once_are_computed_no_more_often_than_the_limit_says(
 
 
 @pytest.fixture
-async def server(rooms: Rooms, cast: Cast) -> AsyncIterator[TestServer]:
+async def server(rooms: Rooms, cast: Cast) -> AsyncIterator[tuple[str, int]]:
+    """Where the routes of accounts are served as `ailo serve` does it: a request goes on when its connection ends."""
     door = Door(ChatSettings("127.0.0.1", 8080, "http://127.0.0.1:8080", 0), rooms.sign_ins)
-    app: web.Application = application(door)
+    app = application(door)
     AccountApi(door, rooms.own_keys, rooms.hub).add_to(app)
-    server = TestServer(app)
-    async with server:
-        yield server
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    yield runner.addresses[0][:2]
+    await runner.cleanup()
 
 
 REQUEST = (
@@ -230,10 +233,12 @@ REQUEST = (
 )
 
 
-async def test_nothing_is_computed_for_a_connection_that_has_ended(rooms: Rooms, server: TestServer, computed: list[str]) -> None:
+async def test_nothing_is_computed_for_a_connection_that_has_ended(
+    rooms: Rooms, server: tuple[str, int], computed: list[str]
+) -> None:
     pool = rooms.sign_ins.pool
     async with held(pool):
-        strangers = [socket.create_connection((server.host, server.port)) for _ in range(10)]
+        strangers = [socket.create_connection(server) for _ in range(10)]
         for one in strangers:
             one.sendall(REQUEST % 48)
         await waiting(pool, 10)
@@ -242,6 +247,7 @@ async def test_nothing_is_computed_for_a_connection_that_has_ended(rooms: Rooms,
         async with asyncio.timeout(20):
             while not all(job.asker.is_gone() for job in pool._turns.all()):  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
+        assert pool.waiting == 10
     assert await rooms.sign_ins.sign_in(LEA)
     assert computed == [PASSWORD]
 
