@@ -18,6 +18,7 @@ from uuid import UUID
 from chat import machine
 from chat.addresses import site_of
 from chat.limits import SlowDown
+from chat.security_events import SecurityEvent, record
 
 T = TypeVar("T")
 
@@ -201,6 +202,7 @@ class Stretching:
             if job.asker.is_gone():
                 self._turn_away(job, Gone())
         if self.waiting > self._most_waiting:
+            record(SecurityEvent.PASSWORDS_TURNED_AWAY)
             self._turn_away(self._turns.newest_of_most(asker.path), SlowDown(COME_BACK_S))
 
     def _turn_away(self, job: Job, error: Exception) -> None:
