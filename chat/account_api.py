@@ -10,7 +10,7 @@ from chat.devices import device_of
 from chat.frames import ChangePassword, Credentials, Proof, Recover, profile
 from chat.hub import Hub
 from chat.own_keys import NewPassword, OwnKeys
-from chat.sign_in import Attempt, Granted, SignedIn
+from chat.sign_in import DEVICE_MS, Attempt, Granted, SignedIn
 from chat.web import SIGNED_IN, Door
 from chat.words import PREFERENCE
 from storage.store import SESSION_MS
@@ -59,7 +59,7 @@ class AccountApi:
     def _attempt(self, request: web.Request, email: str, password: str) -> Attempt:
         device = request.cookies.get(self._door.device_cookie, "")
         kind = device_of(request.headers.get("User-Agent", ""))
-        return Attempt(email, password, device, self._door.remote_of(request), kind)
+        return Attempt(email, password, device, self._door.remote_of(request), kind, lambda: _is_gone(request))
 
     async def _welcome(self, granted: Granted, before: SignedIn | None) -> web.Response:
         """Set the cookies of the new session; the one that this browser had before ends."""
@@ -67,7 +67,7 @@ class AccountApi:
             await self._end(before)
         response = json_answer({"account": profile(granted.account)})
         self._set_cookie(response, self._door.cookie, granted.cookie, SESSION_MS // 1000)
-        self._set_cookie(response, self._door.device_cookie, granted.device, YEAR_S)
+        self._set_cookie(response, self._door.device_cookie, granted.device, DEVICE_MS // 1000)
         response.set_cookie(PREFERENCE, granted.account.locale, max_age=YEAR_S, samesite="Lax", secure=self._is_secure)
         return response
 
@@ -104,3 +104,8 @@ class AccountApi:
     async def make_code(self, request: web.Request) -> web.Response:
         given = await body_of(request, Proof)
         return json_answer({"code": await self._own_keys.make_code(request[SIGNED_IN], given.password)}, status=201)
+
+
+def _is_gone(request: web.Request) -> bool:
+    """Whether whoever asked hung up. The library lets a request go on when its connection ends."""
+    return request.transport is None or request.transport.is_closing()

@@ -1,18 +1,17 @@
 """The life of an account: its making. Addresses, names and passwords are checked here."""
 
-import asyncio
 import unicodedata
-from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
 
 from chat.ids import new_id
+from chat.limits import SlowDown
+from chat.stretching import OPERATOR, Stretching
 from chat.words import LANGUAGES
 from storage import accounts
-from storage.accounts import NewAccount, Role
+from storage.accounts import Keyhole, NewAccount, Role
 from storage.guarding import normalised_address
 from storage.keyholes import EXAMPLE_PROFILE, PROFILE, AccountKey, guard_password
 from storage.store import Store
@@ -47,7 +46,7 @@ def profile_of(store: Store) -> int:
     return EXAMPLE_PROFILE if store.is_example else PROFILE
 
 
-async def add_account(store: Store, pool: Executor, person: Person) -> UUID:
+async def add_account(store: Store, pool: Stretching, person: Person) -> UUID:
     """Make an account, confirmed and ready. Raises Misuse when something is wrong with it.
 
     Raises CannotDo when its address is taken.
@@ -57,13 +56,22 @@ async def add_account(store: Store, pool: Executor, person: Person) -> UUID:
     check_password(person.password)
     if person.locale not in LANGUAGES:
         raise Misuse(f"The locale must be one of: {', '.join(LANGUAGES)}.")
-    key, profile = AccountKey.fresh(new_id()), profile_of(store)
-    make: Callable[[], bytes] = lambda: guard_password(store.guard, key, person.password, profile, by_owner=False)  # noqa: E731
-    keyhole = await asyncio.get_running_loop().run_in_executor(pool, make)
-    new = NewAccount(key, person.role, email, first_name, last_name, person.locale, DEFAULT_ZONE, keyhole, profile)
+    key = AccountKey.fresh(new_id())
+    keyhole = await first_keyhole(store, pool, key, person.password)
+    new = NewAccount(key, person.role, email, first_name, last_name, person.locale, DEFAULT_ZONE, keyhole.body, keyhole.profile)
     if not await store.database.write(lambda tx: accounts.add(tx, store.guard, new, store.clock())):
         raise CannotDo("There is an account with this address already.")
     return key.account
+
+
+async def first_keyhole(store: Store, pool: Stretching, key: AccountKey, password: str) -> Keyhole:
+    """The keyhole of a password that the operator sets. Raises CannotDo while too many are being computed."""
+    profile = profile_of(store)
+    try:
+        body = await pool.compute(OPERATOR, lambda: guard_password(store.guard, key, password, profile, by_owner=False))
+    except SlowDown:
+        raise CannotDo("Too many passwords are being computed just now: try again in a moment.") from None
+    return Keyhole(profile, key.generation, body)
 
 
 def checked_address(raw: str) -> str:

@@ -1,15 +1,20 @@
 """How much one account or one address may ask for. In memory only; times in seconds of a monotonic clock."""
 
 import time
-from collections import deque
+from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from itertools import islice
 
 Clock = Callable[[], float]
 
 WINDOW_S = 600.0
 ACCOUNT_FAILURES = 10
+DEVICE_FAILURES = 10
 ADDRESS_FAILURES = 100
+ACCOUNT_COMPUTATIONS = 30
+MOST_TIMES = max(ACCOUNT_FAILURES, DEVICE_FAILURES, ADDRESS_FAILURES, ACCOUNT_COMPUTATIONS)
 MOST_KEPT = 100_000
 
 
@@ -37,18 +42,40 @@ class Bucket:
         return True
 
 
+class SlowDown(Exception):
+    """Too many attempts, or too much at once; ``wait`` in seconds."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__("too many attempts")
+        self.wait = wait
+
+
 class Failures:
-    """Failed sign-ins in the last ten minutes, by whom they were made against or from."""
+    """Failed attempts in the last ten minutes, by whom they were made against or from.
 
-    def __init__(self, clock: Clock = time.monotonic) -> None:
+    Constant work each, and at most ``most_kept`` of those kept, the longest untouched of which goes first. That is no way around
+    a limit: what is counted is computed, and so many computations are beyond any machine in the window of ten minutes.
+    """
+
+    def __init__(self, clock: Clock = time.monotonic, most_kept: int = MOST_KEPT) -> None:
         self._clock = clock
-        self._times: dict[Hashable, deque[float]] = {}
+        self._most_kept = most_kept
+        self._times: OrderedDict[Hashable, list[float]] = OrderedDict()
 
-    def add(self, who: Hashable) -> None:
-        """Count one failure."""
-        if len(self._times) >= MOST_KEPT:
-            self._forget_old()
-        self._times.setdefault(who, deque(maxlen=ADDRESS_FAILURES)).append(self._clock())
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def add(self, who: Hashable) -> float:
+        """Count one failure; gives the time that it is counted by."""
+        self._forget_old()
+        now = self._clock()
+        times = self._times.setdefault(who, [])
+        times.append(now)
+        del times[:-MOST_TIMES]
+        self._times.move_to_end(who)
+        if len(self._times) > self._most_kept:
+            self._times.popitem(last=False)
+        return now
 
     def wait(self, who: Hashable, most: int) -> float:
         """Seconds until ``who`` may try again; 0 with fewer than ``most`` failures in the window."""
@@ -59,19 +86,22 @@ class Failures:
         """Forget what was counted: somebody proved to be who they say."""
         self._times.pop(who, None)
 
-    def forgive(self, who: Hashable) -> None:
-        """Take the newest failure back: the attempt that it was counted for succeeded."""
-        if times := self._times.get(who):
-            times.pop()
+    def forgive(self, who: Hashable, at: float) -> None:
+        """Take back the failure that was counted at this time: the attempt succeeded, or was never tried."""
+        times = self._times.get(who, [])
+        if at in times:
+            times.remove(at)
+        if not times:
+            self.clear(who)
 
-    def _recent(self, who: Hashable) -> deque[float]:
-        times = self._times.get(who, deque())
-        while times and times[0] <= self._clock() - WINDOW_S:
-            times.popleft()
+    def _recent(self, who: Hashable) -> list[float]:
+        times = self._times.get(who, [])
+        del times[: bisect_right(times, self._clock() - WINDOW_S)]
         return times
 
     def _forget_old(self) -> None:
-        for who in list(self._times):
+        """Drop the two that were untouched for longest, if their time is over: faster than new ones come."""
+        for who in list(islice(self._times, 2)):
             if not self._recent(who):
                 del self._times[who]
 

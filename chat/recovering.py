@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-from chat.accounts import CannotDo, check_password, profile_of
+from chat.accounts import CannotDo, check_password, first_keyhole
 from chat.rooms import Rooms
-from storage import accounts, keyholes, keyring_copy, officer, recovery
-from storage.accounts import Account, Keyhole
+from storage import accounts, keyring_copy, officer, recovery
+from storage.accounts import Account
 from storage.epochs import THE_OFFICER
 from storage.errors import Refused
 from storage.house import Officer
@@ -60,12 +60,8 @@ async def _account(rooms: Rooms, email: str) -> Account:
 
 async def _new_key(rooms: Rooms, account: Account, password: str) -> NewKey:
     check_password(password)
-    store, profile = rooms.store, profile_of(rooms.store)
     key = AccountKey.fresh(account.id, account.generation + 1)
-    body = await asyncio.get_running_loop().run_in_executor(
-        rooms.sign_ins.pool, lambda: keyholes.guard_password(store.guard, key, password, profile, by_owner=False)
-    )
-    return NewKey(key, Keyhole(profile, key.generation, body))
+    return NewKey(key, await first_keyhole(rooms.store, rooms.sign_ins.pool, key, password))
 
 
 async def apply(rooms: Rooms, command: RecoverApply) -> str:

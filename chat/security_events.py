@@ -16,6 +16,8 @@ class SecurityEvent(StrEnum):
     SIGNED_IN = "signed_in"
     SIGN_IN_FAILED = "sign_in_failed"
     SIGN_IN_LIMITED = "sign_in_limited"
+    ACCOUNT_SHUT = "account_shut"
+    PASSWORDS_TURNED_AWAY = "passwords_turned_away"
 
 
 def record(event: SecurityEvent, account: UUID | None = None, **facts: int | str) -> None:

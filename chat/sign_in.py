@@ -1,20 +1,25 @@
 """Signing in and out: passwords, sessions, known devices, and the limits of guessing.
 
 One Argon2id computation proves the password and unlocks the account's key. An unknown address costs the same as a known one
-and gets the same answer. Failures are counted before the computation, so that many guesses at once are no way around.
+and gets the same answer. Failures are counted before the computation, so that many guesses at once are no way around; what is
+not computed after all is taken back.
 """
 
 import asyncio
-import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 from chat.accounts import profile_of
-from chat.limits import ACCOUNT_FAILURES, ADDRESS_FAILURES, Failures
+from chat.guesses import Counted, Guesses
+from chat.limits import SlowDown
+from chat.security_events import SecurityEvent, record
 from chat.seen import Seen
+from chat.stretching import Asker, Stretching, known, signed_in, stranger
 from storage import accounts, keyholes, renewal, sessions
 from storage.accounts import Account, Keyhole, Status
 from storage.database import Reader, Transaction
@@ -26,19 +31,15 @@ from storage.store import SESSION_MS, Store
 from storage.taking_part import Change
 from storage.unlocked import Unlocked
 
-MOST_WAITING = 128
+T = TypeVar("T")
+
+DEVICE_MS = timedelta(days=365) // timedelta(milliseconds=1)
+DEVICE_ID_BYTES = 16
+DEVICE_HEAD_BYTES = DEVICE_ID_BYTES + 8
 
 
 class WrongCredentials(Exception):
     """No such account, or not its password: nobody is told which."""
-
-
-class SlowDown(Exception):
-    """Too many attempts; ``wait`` in seconds."""
-
-    def __init__(self, wait: float) -> None:
-        super().__init__("too many attempts")
-        self.wait = wait
 
 
 @dataclass(frozen=True, repr=False, slots=True)
@@ -60,14 +61,16 @@ class Granted:
 
 @dataclass(frozen=True, repr=False)
 class Attempt:
-    """Somebody who wants to sign in: what they gave, their device's cookie if any, where they come from, and the kind of
-    device that their session is to be told as ("Firefox, Linux", or nothing)."""
+    """Somebody who wants to sign in: what they gave, their device's cookie if any, the network that they come from
+    (``network_of``), the kind of device that their session is to be told as ("Firefox, Linux", or nothing), and whether they
+    have gone meanwhile."""
 
     email: str
     password: str
     device: str
     remote: str
     kind: str = ""
+    is_gone: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,35 +86,43 @@ class SignIns:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._failures = Failures()
+        self.guesses = Guesses()
         self.seen = Seen(store)
-        self.pool = ThreadPoolExecutor(os.cpu_count() or 1, "argon2id")
-        self.waiting = 0
+        self.pool = Stretching()
         self.renewed: Callable[[UUID, list[Change]], None] = lambda *_: None
 
     def close(self) -> None:
         """Let the pool's threads go."""
-        self.pool.shutdown(wait=True, cancel_futures=True)
+        self.pool.close()
 
     async def sign_in(self, attempt: Attempt) -> Granted:
-        """Prove a password and begin a session. Raises WrongCredentials or SlowDown."""
+        """Prove a password and begin a session. Raises WrongCredentials, SlowDown, or Gone where nobody waits for it."""
+        who = self._who(attempt.email)
+        if not attempt.device:
+            self.guesses.check(who, attempt.remote)
         target = await self._store.database.read(lambda reader: self._target(reader, attempt.email))
-        is_known = target.account is not None and self._is_device_of(attempt.device, target.account)
-        wait = self.count(attempt)
-        if wait and not is_known:
-            raise SlowDown(wait)
-        stretched = await self._stretch(attempt.password, target.keyhole)
+        counted = self.guesses.sign_in(who, attempt.remote, self._known_device(attempt.device, target.account))
+        stretched = await self._stretch(self._asker(attempt, counted), attempt.password, target.keyhole, counted)
         key = self._opened(target, stretched)
         if key is None or target.account is None:
-            raise SlowDown(wait) if wait else WrongCredentials
-        self._failures.clear(self._who(attempt.email))
-        if not wait:
-            self._failures.forgive(attempt.remote)
+            self._failed(target.account, counted)
+            raise SlowDown(counted.wait) if counted.wait else WrongCredentials
+        counted.succeeded()
         try:
             key = await self._renewed(target.account, key, target.keyhole, stretched)
             return await self.begin(target.account, key, stretched, attempt.kind)
         except Superseded:  # the key was renewed or the password changed at the same moment: once more, with what is true now
             return await self.sign_in(attempt)
+
+    def _asker(self, attempt: Attempt, counted: Counted) -> Asker:
+        who = self._who(attempt.email)
+        return known(who, attempt.is_gone) if counted.is_known else stranger(attempt.remote, who, attempt.is_gone)
+
+    def _failed(self, account: Account | None, counted: Counted) -> None:
+        id_ = account.id if account else None
+        record(SecurityEvent.SIGN_IN_FAILED, id_)
+        if counted.shuts:
+            record(SecurityEvent.ACCOUNT_SHUT, id_)
 
     async def _renewed(self, account: Account, key: AccountKey, keyhole: PasswordKeyhole, stretched: Stretched) -> AccountKey:
         """The account's key; a new one when a renewal was asked for, after an intrusion."""
@@ -121,30 +132,41 @@ class SignIns:
         new = AccountKey.fresh(account.id, account.generation + 1)
         row = Keyhole(keyhole.profile, new.generation, keyholes.guard_again(store.guard, new, keyhole, stretched))
         now = store.clock()
-        changes = await store.database.write(lambda tx: renewal.renew(tx, store.guard, account, key, new, row, now))
-        self.renewed(account.id, changes)
+
+        async def write(tx: Transaction) -> list[Change]:
+            await self._check_still_proved(tx, key, stretched)
+            return await renewal.renew(tx, store.guard, account, key, new, row, now)
+
+        self.renewed(account.id, await store.database.write(write))
         return new
 
     async def prove(self, account: Account, password: str) -> PasswordKeyhole:
-        """Prove that somebody who is signed in has the password. Raises WrongCredentials, SlowDown or Superseded."""
+        """Prove that somebody who is signed in has the password. Raises WrongCredentials, SlowDown or Superseded.
+
+        What follows must call ``check_still_proved`` with the keyhole, in its transaction: much may happen meanwhile.
+        """
         row = await self._store.database.read(lambda reader: accounts.password_keyhole(reader, account.id))
         if row is None:
             raise WrongCredentials
         if row.generation != account.generation:
             raise Superseded("the account has another key by now")
-        if wait := self._failures.wait(account.id, ACCOUNT_FAILURES):
-            raise SlowDown(wait)
         keyhole = keyholes.unguard_password(self._store.guard, row.body, account.id, row.profile, account.generation)
-        self._failures.add(account.id)
-        if not keyholes.fits(keyhole, await self._stretch(password, keyhole)):
+        counted = self.guesses.proof(account.id)
+        stretched = await self._stretch(signed_in(account.id), password, keyhole, counted)
+        if not keyholes.fits(keyhole, stretched):
+            record(SecurityEvent.SIGN_IN_FAILED, account.id)
             raise WrongCredentials
-        self._failures.clear(account.id)
+        counted.succeeded()
         return keyhole
 
-    def forgive(self, attempt: Attempt) -> None:
-        """An attempt that was counted has succeeded."""
-        self._failures.clear(self._who(attempt.email))
-        self._failures.forgive(attempt.remote)
+    async def check_still_proved(self, tx: Transaction, who: SignedIn, proved: PasswordKeyhole) -> None:
+        """Raise Superseded unless a session stands, WrongCredentials unless its account's password is the one ``proved``."""
+        key = who.who.key
+        session = await sessions.find(tx, who.session_id, self._store.clock())
+        if session is None or session.generation != key.generation:
+            raise Superseded("the session has ended")
+        if await self._password_of(tx, key) != proved:
+            raise WrongCredentials
 
     async def _target(self, reader: Reader, email: str) -> _Target:
         guard = self._store.guard
@@ -157,28 +179,18 @@ class SignIns:
             pass  # a row that was tampered with opens nothing: it is as if there were none
         return _Target(None, keyholes.decoy(profile_of(self._store)))
 
-    def count(self, attempt: Attempt) -> float:
-        """Count an attempt as failed until it succeeds; gives the seconds to wait, 0 when it may be tried."""
-        who = self._who(attempt.email)
-        wait = max(self._failures.wait(who, ACCOUNT_FAILURES), self._failures.wait(attempt.remote, ADDRESS_FAILURES))
-        if not wait:
-            self._failures.add(who)
-            self._failures.add(attempt.remote)
-        return wait
-
     def _who(self, email: str) -> bytes:
         return self._store.guard.address_index(email)
 
-    async def _stretch(self, password: str, keyhole: PasswordKeyhole) -> Stretched:
-        """One computation a core at a time; who would have to wait for too many others is asked to come back."""
-        if self.waiting >= MOST_WAITING:
-            raise SlowDown(10)
-        self.waiting += 1
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self.pool, keyholes.stretch, password, keyhole.salt, keyhole.profile)
-        finally:
-            self.waiting -= 1
+    async def _stretch(self, asker: Asker, password: str, keyhole: PasswordKeyhole, counted: Counted) -> Stretched:
+        """Compute when it is the asker's turn. What is not computed is no failure."""
+        work = partial(keyholes.stretch, password, keyhole.salt, keyhole.profile)
+        return await self.pool.compute(asker, work, counted.take_back)
+
+    async def compute(self, account: UUID, work: Callable[[], T]) -> T:
+        """Compute Argon2id for somebody who is signed in. Raises SlowDown."""
+        spent = self.guesses.computation(account)
+        return await self.pool.compute(signed_in(account), work, spent.take_back)
 
     def _opened(self, target: _Target, stretched: Stretched) -> AccountKey | None:
         account = target.account
@@ -203,21 +215,26 @@ class SignIns:
         session = Session(cookie.session, account.id, key.generation, pepper_id, body, now, now + SESSION_MS, about)
 
         async def write(tx: Transaction) -> None:
-            if proved is not None:
-                await self._check_still_proved(tx, key, proved)
+            await self._check_still_proved(tx, key, proved)
             await sessions.begin(tx, session)
 
         await store.database.write(write)
         self.seen.know(session.id)
-        return Granted(account, urlsafe_b64encode(cookie.secret).decode(), self._device_cookie(account))
+        record(SecurityEvent.SIGNED_IN, account.id)
+        return Granted(account, urlsafe_b64encode(cookie.secret).decode(), self._device_cookie(account, key.generation))
 
-    async def _check_still_proved(self, tx: Transaction, key: AccountKey, proved: Stretched) -> None:
-        row = await accounts.password_keyhole(tx, key.account)
+    async def _check_still_proved(self, tx: Transaction, key: AccountKey, proved: Stretched | None) -> None:
+        account = await accounts.by_id(tx, self._store.guard, key.account)
+        if account is None or account.status is not Status.ACTIVE or account.public_key != key.public_key:
+            raise Superseded("the account is not what it was")
+        if proved and not keyholes.fits(await self._password_of(tx, key), proved):
+            raise Superseded("the account has another password by now")
+
+    async def _password_of(self, reader: Reader, key: AccountKey) -> PasswordKeyhole:
+        row = await accounts.password_keyhole(reader, key.account)
         if row is None or row.generation != key.generation:
             raise Superseded("the account has another key by now")
-        keyhole = keyholes.unguard_password(self._store.guard, row.body, key.account, row.profile, row.generation)
-        if not keyholes.fits(keyhole, proved):
-            raise Superseded("the account has another password by now")
+        return keyholes.unguard_password(self._store.guard, row.body, key.account, row.profile, row.generation)
 
     # Sessions
 
@@ -256,17 +273,23 @@ class SignIns:
 
     # Known devices: a cookie that says that somebody has signed in from here before. It opens nothing.
 
-    def _device_cookie(self, account: Account) -> str:
-        id_ = random_bytes(16)
-        return urlsafe_b64encode(id_ + self._store.guard.authenticate("device", account.id, id_)).decode()
+    def _device_cookie(self, account: Account, generation: int) -> str:
+        id_, made_at = random_bytes(DEVICE_ID_BYTES), self._store.clock()
+        proof = self._store.guard.authenticate("device", account.id, generation, id_, made_at)
+        return urlsafe_b64encode(id_ + made_at.to_bytes(8, "big") + proof).decode()
 
-    def _is_device_of(self, raw: str, account: Account) -> bool:
+    def _known_device(self, raw: str, account: Account | None) -> bytes | None:
+        """The id (16 bytes) of a device that knows this account, with the key that it has now; for a year."""
+        if account is None:
+            return None
         try:
             value = urlsafe_b64decode(raw)
-            self._store.guard.check(value[16:], "device", account.id, value[:16])
-        except (ValueError, CannotOpen):
-            return False
-        return True
+            id_, made_at = value[:DEVICE_ID_BYTES], int.from_bytes(value[DEVICE_ID_BYTES:DEVICE_HEAD_BYTES], "big")
+            proof = value[DEVICE_HEAD_BYTES:]
+            self._store.guard.check(proof, "device", account.id, account.generation, id_, made_at)
+        except (ValueError, OverflowError, CannotOpen):
+            return None
+        return id_ if self._store.clock() < made_at + DEVICE_MS else None
 
 
 def _cookie(raw: str) -> Cookie | None:

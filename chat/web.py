@@ -15,13 +15,15 @@ from aiohttp.typedefs import Handler
 
 from chat import logs, words
 from chat.accounts import CannotDo, Misuse
+from chat.addresses import network_of
 from chat.doorkeeper import MOST_BY_PROXY, Doorkeeper
 from chat.errors import MovedOn, NotAllowed, NotFound, Overtaken, TooLong
 from chat.frames import LARGEST_FRAME, Code
-from chat.limits import AccountLimits
+from chat.limits import AccountLimits, SlowDown
 from chat.session import SENTENCES
 from chat.settings import ChatSettings
-from chat.sign_in import SignedIn, SignIns, SlowDown, WrongCredentials
+from chat.sign_in import SignedIn, SignIns, WrongCredentials
+from chat.stretching import Gone
 from storage.errors import StorageError, Superseded
 
 SIGNED_IN = web.RequestKey("signed_in", SignedIn)
@@ -81,10 +83,10 @@ class Door:
         return self._limits[account]
 
     def remote_of(self, request: web.Request) -> str:
-        """The address that a request comes from, as far as it can be believed."""
+        """The network that a request comes from (``network_of`` its address), as far as it can be believed."""
         heard = [one.strip() for line in request.headers.getall("X-Forwarded-For", []) for one in line.split(",")]
         trusted = self.settings.proxies
-        return heard[-trusted] if trusted and len(heard) >= trusted else request.remote or ""
+        return network_of(heard[-trusted] if trusted and len(heard) >= trusted else request.remote or "")
 
     def forgets(self, response: web.Response) -> web.Response:
         """Have the browser forget the session's cookie."""
@@ -138,7 +140,7 @@ class Door:
             if not is_program or error.status < 400:
                 raise
             return self._refusal(request, _refused_by_router(error))
-        except ClientConnectionResetError:  # whoever asked has gone, and nobody is there to be told
+        except (ClientConnectionResetError, Gone):  # whoever asked has gone, and nobody is there to be told
             return web.Response(status=499, reason="Gone")
         except Exception as error:  # noqa: BLE001 (the top of the request's task: told, and logged once without any text)
             return self._refusal(request, _refused_for(error))

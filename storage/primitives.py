@@ -171,8 +171,14 @@ def shared_key(private_key: bytes, public_key: bytes) -> bytes:
 
 
 def argon2id(password: bytes, salt: bytes, *, passes: int, memory: int, size: int = 64) -> bytes:
-    """Argon2id (RFC 9106), one lane. ``memory`` in bytes, ``salt`` 16 bytes. Slow on purpose: call it in a thread."""
-    return libsodium_argon2id.kdf(size, password, salt, opslimit=passes, memlimit=memory)
+    """Argon2id (RFC 9106), one lane. ``memory`` in bytes, ``salt`` 16 bytes. Slow on purpose: call it in a thread.
+
+    Raises MemoryError when there is no such memory.
+    """
+    try:
+        return libsodium_argon2id.kdf(size, password, salt, opslimit=passes, memlimit=memory)
+    except CryptoError:  # the only way in which it fails with parameters that it takes
+        raise MemoryError from None
 
 
 def equal(one: bytes, other: bytes) -> bool:

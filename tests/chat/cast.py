@@ -1,6 +1,7 @@
 """The people of these tests, in a house of their own, and what they need to talk without a socket."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from chat.limits import AccountLimits
 from chat.rooms import Rooms, open_rooms
 from chat.session import Session
 from chat.sign_in import Attempt
+from chat.stretching import OPERATOR, Stretching
 from storage import accounts, house
 from storage.accounts import Account, Role
 from storage.settings import StorageSettings
@@ -91,6 +93,27 @@ class Cast:
         """Post texts one after the other; gives their numbers."""
         conversation = self.rooms.conversation
         return [(await conversation.post_and_wait(who, thread, new_id(), text)).message.seq for text in texts]
+
+
+@asynccontextmanager
+async def held(pool: Stretching) -> AsyncIterator[None]:
+    """While this lasts every thread that computes passwords is busy, and whoever comes has to wait."""
+    release = threading.Event()
+    busy = [asyncio.create_task(pool.compute(OPERATOR, release.wait)) for _ in range(pool.workers)]
+    await asyncio.sleep(0)
+    assert not pool.waiting
+    try:
+        yield
+    finally:
+        release.set()
+        await asyncio.gather(*busy)
+
+
+async def waiting(pool: Stretching, count: int) -> None:
+    """Wait until this many wait."""
+    async with asyncio.timeout(20):
+        while pool.waiting < count:  # noqa: ASYNC110 (nothing tells of it, and nothing else should)
+            await asyncio.sleep(0.001)
 
 
 class Outlet:

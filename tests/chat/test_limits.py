@@ -77,22 +77,51 @@ def test_a_success_clears_what_was_counted() -> None:
 
 
 def test_one_failure_may_be_taken_back() -> None:
-    failures = Failures(Clock())
+    clock = Clock()
+    failures = Failures(clock)
+    first = failures.add("address")
+    clock.now += 1
     failures.add("address")
-    failures.add("address")
-    failures.forgive("address")
-    failures.forgive("nobody")
-    assert (failures.wait("address", 1) > 0, failures.wait("address", 2)) == (True, 0)
+    failures.forgive("address", first)
+    failures.forgive("nobody", first)
+    assert (failures.wait("address", 1), failures.wait("address", 2)) == (WINDOW_S, 0)
+
+
+def test_what_is_over_is_forgotten_faster_than_it_comes() -> None:
+    clock = Clock()
+    failures = Failures(clock)
+    for number in range(1_000):
+        failures.add(number)
+    clock.now += WINDOW_S
+    for number in range(1_000):
+        failures.add(-1 - number % 2)
+    assert len(failures) == 2
 
 
 def test_what_is_counted_stays_bounded() -> None:
+    failures = Failures(Clock(), most_kept=100)
+    for number in range(10_000):
+        failures.add(number)
+    assert len(failures) == 100
+
+
+def test_what_was_touched_last_is_kept_longest() -> None:
+    failures = Failures(Clock(), most_kept=100)
+    for _ in range(10):
+        failures.add("lea")
+    for number in range(99):
+        failures.add(number)
+    assert failures.wait("lea", 10) > 0
+
+
+def test_no_more_is_kept_of_one_than_any_limit_asks_for() -> None:
     clock = Clock()
     failures = Failures(clock)
-    for number in range(limits.MOST_KEPT):
-        failures.add(number)
-    clock.now += WINDOW_S
-    failures.add("one more")
-    assert len(failures._times) == 1
+    for _ in range(10_000):
+        failures.add("address")
+        clock.now += 0.001
+    assert len(failures._times["address"]) == limits.MOST_TIMES
+    assert failures.wait("address", limits.ADDRESS_FAILURES) > WINDOW_S - 1
 
 
 def test_an_account_has_so_many_connections() -> None:

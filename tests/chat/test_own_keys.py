@@ -4,15 +4,17 @@ import asyncio
 from base64 import b32encode
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from chat.accounts import Misuse
 from chat.errors import NotFound
+from chat.limits import SlowDown
 from chat.own_keys import NewPassword
 from chat.rooms import Rooms
-from chat.sign_in import Attempt, Granted, SignedIn, SlowDown, WrongCredentials
+from chat.sign_in import Attempt, Granted, SignedIn, WrongCredentials
 from storage import accounts, keyholes
 from storage.errors import Superseded
 from storage.primitives import random_bytes
@@ -336,15 +338,21 @@ async def test_an_unknown_address_costs_what_a_known_one_does(
         assert stretched == [0], email
 
 
-async def test_guesses_of_a_code_are_limited_as_those_of_a_password(rooms: Rooms, owned: UUID, code: str) -> None:
+async def test_guesses_of_a_code_are_limited(rooms: Rooms, owned: UUID, code: str) -> None:
     ends = []
     for _ in range(20):
         with pytest.raises((WrongCredentials, SlowDown)) as caught:
             await recover(rooms, "AAAA-AAAA")
         ends.append(caught.type)
     assert (ends[:5], ends[-1]) == ([WrongCredentials] * 5, SlowDown)
-    with pytest.raises(SlowDown):
-        await sign_in(rooms, OWN)
+
+
+async def test_guesses_of_a_code_shut_neither_the_password_nor_the_code(rooms: Rooms, owned: UUID, code: str) -> None:
+    for _ in range(20):
+        with pytest.raises((WrongCredentials, SlowDown)):
+            await recover(rooms, "AAAA-AAAA")
+    assert await sign_in(rooms, OWN)
+    assert await recover(rooms, code)
 
 
 async def test_a_code_is_made_only_with_the_password(rooms: Rooms, owned: UUID) -> None:
@@ -399,8 +407,8 @@ async def test_a_sign_in_that_a_change_overtakes_gets_no_session(
     me, cookie = await sign_in(rooms, OWN)
     stretch = rooms.sign_ins._stretch
 
-    async def overtaken(password: str, keyhole: keyholes.PasswordKeyhole) -> keyholes.Stretched:
-        stretched = await stretch(password, keyhole)
+    async def overtaken(*given: Any) -> keyholes.Stretched:
+        stretched = await stretch(*given)
         monkeypatch.setattr(rooms.sign_ins, "_stretch", stretch)
         await rooms.own_keys.change_password(me, NewPassword(OWN, NEXT, may_be_known=False), cookie)
         return stretched

@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from chat import sign_in
-from chat.limits import WINDOW_S, Failures
+from chat.guesses import Guesses
+from chat.limits import WINDOW_S, Failures, SlowDown
 from chat.rooms import Rooms
-from chat.sign_in import Attempt, SignIns, SlowDown, WrongCredentials
+from chat.sign_in import Attempt, SignIns, WrongCredentials
+from chat.stretching import MOST_WAITING
 from storage import keyholes
 from storage.keyholes import PasswordKeyhole
 from storage.store import SESSION_MS
-from tests.chat.cast import PASSWORD, Cast, address
+from tests.chat.cast import PASSWORD, Cast, address, held
 
 OFFICE = "192.0.2.7"
 LEA = Attempt(address("lea"), PASSWORD, "", OFFICE)
@@ -30,7 +31,7 @@ class Clock:
 @pytest.fixture
 def clock(rooms: Rooms) -> Clock:
     clock = Clock()
-    rooms.sign_ins._failures = Failures(clock)
+    rooms.sign_ins.guesses = Guesses(Failures(clock))
     return clock
 
 
@@ -169,8 +170,11 @@ async def test_a_role_that_was_tampered_with_gives_no_access(rooms: Rooms, sign_
 
 
 async def test_too_many_computations_at_once_are_put_off(sign_ins: SignIns) -> None:
-    sign_ins.waiting = sign_in.MOST_WAITING
-    assert await fail(sign_ins, LEA, 1) == [SlowDown]
+    async with held(sign_ins.pool):
+        tries = [asyncio.create_task(sign_ins.sign_in(LEA)) for _ in range(MOST_WAITING + 5)]
+        await asyncio.wait(tries, return_when=asyncio.FIRST_EXCEPTION)
+    ends = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(end, SlowDown) for end in ends) >= 5
 
 
 def test_what_was_typed_is_in_no_repr() -> None:

@@ -14,10 +14,11 @@ from aiohttp import web
 from chat.errors import NotAllowed, NotFound, TooLong
 from chat.frames import Code
 from chat.health import Disk, add_health
+from chat.limits import SlowDown
 from chat.logs import OneLine
 from chat.rooms import Rooms
 from chat.settings import ChatSettings
-from chat.sign_in import SlowDown, WrongCredentials
+from chat.sign_in import WrongCredentials
 from chat.web import Door, Refused, application
 from storage.errors import Stalled
 from tests.chat.cast import Json

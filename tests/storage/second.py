@@ -226,6 +226,7 @@ def _guarded() -> dict[str, bytes]:
         "guarded preferences": guarded(PREFERENCES, "nonce 17", "preferences", "body", LEA_ID),
         "address index": blake2b(INDEX, b"ailo.address.1", "léa@ailo.test".encode()),
         "known device": fixed("device", 16) + proof("device", LEA_ID, fixed("device", 16)),
+        "known device of a generation": _known_device(),
     }
 
 
@@ -326,6 +327,10 @@ def _messages() -> dict[str, bytes]:
         "link": link(),
         "proof of a seam": proof("relinking", THREAD.bytes, 1, fixed("old link", 41), link()),
     }
+
+
+def _known_device() -> bytes:
+    return fixed("device", 16) + AT.to_bytes(8, "big") + proof("device", LEA_ID, 1, fixed("device", 16), AT)
 
 
 def _of_the_service() -> dict[str, bytes]:

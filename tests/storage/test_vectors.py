@@ -56,6 +56,7 @@ LESSON = Place(THREAD, 2, MESSAGE, THE_SERVICE, "lesson")
 ACCOUNT = {"id": LEA_ID.bytes, "role": "member", "status": "active", "generation": 1, "public_key": LEA}
 SESSION = Session(VECTORS["session id"], LEA_ID, 1, b"", b"", AT, EXPIRES_AT)
 REPLIES = {"account": LEA_ID.bytes, "generation": 1, "version": 3}
+DEVICE = VECTORS["known device of a generation"][:16]
 NOTE = {"account": LEA_ID.bytes, "thread": THREAD.bytes, "generation": 1}
 
 
@@ -150,6 +151,10 @@ OPENED: dict[str, tuple[Callable[[], object], object]] = {
     "address index": (lambda: GUARD.address_index(second.ADDRESS), VECTORS["address index"]),
     "known device": (
         lambda: GUARD.check(VECTORS["known device"][16:], "device", LEA_ID, VECTORS["known device"][:16]),
+        None,
+    ),
+    "known device of a generation": (
+        lambda: GUARD.check(VECTORS["known device of a generation"][24:], "device", LEA_ID, 1, DEVICE, AT),
         None,
     ),
     "public key": (lambda: primitives.public_key_of(second.LEA), VECTORS["public key"]),
