@@ -28,6 +28,7 @@ from chat.overview_page import OverviewPage
 from chat.own_sessions import SessionsOfOne
 from chat.own_settings import SettingsOfOne
 from chat.pages import add_pages
+from chat.printable import printable_lines
 from chat.replies_api import RepliesApi
 from chat.rooms import Rooms, open_rooms
 from chat.search import Search
@@ -118,7 +119,7 @@ async def serve(
     except OSError as error:
         print(f"ailo: {error.filename or settings.storage.data}: {error.strerror}.", file=sys.stderr)
     except StorageError as error:
-        print(f"ailo: {error}", file=sys.stderr)
+        print(f"ailo: {printable_lines(str(error))}", file=sys.stderr)
     return 1
 
 
