@@ -39,6 +39,7 @@ from chat.sign_in import SignIns
 from chat.web import Door, application
 from delivery.settings import DeliverySettings
 from delivery.worker import deliver
+from storage import recovery
 from storage.errors import KeyringRefused, StorageError
 from storage.settings import Environment, StorageSettings
 
@@ -108,6 +109,7 @@ async def serve(
     try:
         async with open_rooms(settings.storage) as rooms:
             _refuse_example_off_loopback(rooms, settings)
+            await rooms.store.database.read(lambda reader: recovery.alert(reader, rooms.store.guard))
             if prepare:
                 await prepare(rooms)
             listener = _bind(settings.chat.host, settings.chat.port)

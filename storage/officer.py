@@ -90,7 +90,7 @@ def read_request(raw: bytes) -> Request:
     """Read a request file. Raises Refused when it is none."""
     try:
         request = msgspec.json.decode(raw, type=Request)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         request = None
     if request is None or {len(request.asker), len(request.public_key or request.asker)} != {KEY_BYTES}:
         raise Refused("This is not a recovery request of this version: make one with `ailo recover request` on the server.")
@@ -101,7 +101,7 @@ def read_answer(raw: bytes) -> Answer:
     """Read an answer file. Raises Refused when it is none."""
     try:
         return msgspec.json.decode(raw, type=Answer)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         raise Refused(
             "This is not a recovery answer of this version: make one with `ailo recover answer` on an offline machine."
         ) from None

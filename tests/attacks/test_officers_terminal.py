@@ -6,10 +6,11 @@ import json
 import os
 import pty
 import shutil
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import closing, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 from msgspec import structs
 
 from chat import cli
+from chat.client import ClientRefused, sign_in
 from chat.officer_sheet import is_spoken, sheet, spoken
 from chat.printable import printable, printable_lines
 from storage import house, officer
@@ -160,7 +162,7 @@ def test_on_a_terminal_the_fingerprint_is_asked_for_before_it_is_shown(desk: Des
 
 @pytest.mark.parametrize(
     "file",
-    [b"", b"{}", b"\x1b[2J", b'{"format": "ailo recovery request 1"}', b"[" * 100_000],
+    [b"", b"{}", b"\x1b[2J", b'{"format": "ailo recovery request 1"}', b'{"x": ' + b"[" * 100_000],
 )
 def test_what_is_no_request_is_one_line(desk: Desk, file: bytes) -> None:
     desk.request.write_bytes(file)
@@ -244,7 +246,73 @@ def test_a_new_officers_key_is_in_the_file_to_which_it_was_printed(desk: Desk) -
     assert Desk(desk.folder, successor).answer(desk.request, desk.answered).returncode == 0
 
 
+# With a server that runs
+
+
+@pytest.fixture
+def served(desk: Desk) -> Iterator[Service]:
+    service = Service(desk.folder)
+    service.start()
+    yield service
+    service.close()
+
+
+def test_a_running_service_passes_no_conversation_over(desk: Desk, served: Service) -> None:
+    """One that was opened while the officer was being replaced would keep the officer of before."""
+    desk.run("recover", "request", desk.request, "--new-officer")
+    assert desk.answer(desk.request, desk.answered).returncode == 0
+    desk.run(*ADD, "professional", "--email", "thomas@ailo.test", "--first-name", "Thomas")
+    desk.run("thread", "open", "--member", "lea@ailo.test", "--professional", "thomas@ailo.test")
+    stale = desk.run("recover", "apply", desk.answered)
+    assert (stale.returncode, "make another" in stale.stderr) == (1, True)
+    desk.answered.unlink()
+    desk.request.unlink()
+    desk.run("recover", "request", desk.request, "--new-officer")
+    desk.answer(desk.request, desk.answered)
+    applied = desk.run("recover", "apply", desk.answered)
+    assert (applied.returncode, applied.stdout.startswith("2 conversations have another recovery officer")) == (0, True)
+    assert desk.run("check").stdout == "All is well.\n"
+
+
+def test_the_first_password_of_a_recovery_signs_in(desk: Desk, served: Service) -> None:
+    desk.run("recover", "request", desk.request, "--account", "lea@ailo.test", "--password-stdin", stdin="un premier mot")
+    desk.answer(desk.request, desk.answered)
+    assert desk.run("recover", "apply", desk.answered).returncode == 0
+    assert asyncio.run(_signs_in(served.origin, "un premier mot")) == 1
+    with pytest.raises(ClientRefused):
+        asyncio.run(_signs_in(served.origin, PASSWORD))
+
+
+async def _signs_in(origin: str, password: str) -> int:
+    """In how many conversations somebody finds themselves."""
+    async with sign_in(origin, "lea@ailo.test", password) as client:
+        return len((await client.get("/api/threads"))["threads"])
+
+
+def test_a_planted_request_raises_the_alarm_at_the_next_start(desk: Desk) -> None:
+    asked_for_lea(desk)
+    with closing(sqlite3.connect(desk.folder / "data" / "ailo.sqlite")) as database, database:
+        database.execute("update recoveries set public_key = zeroblob(32)")
+    service = Service(desk.folder)
+    service.start()
+    service.close()
+    assert "alert: 1 open recoveries are not as the service wrote them" in service.log
+    assert "recoveries.proof: 1 are not as the service wrote them" in desk.run("check").stderr
+
+
 # Other terminals
+
+
+def test_a_check_prints_no_control_of_what_was_planted(desk: Desk) -> None:
+    """Who can write the database can name things in it; what the database says of them is printed."""
+    with closing(sqlite3.connect(desk.folder / "data" / "ailo.sqlite")) as database, database:
+        database.execute('create table planted (one text constraint "\x1b[2J\nAll is well." check (one = 1))')
+        database.execute("pragma ignore_check_constraints = 1")
+        database.execute("insert into planted values (2)")
+    done = desk.run("check")
+    assert done.returncode == 1
+    assert done.stderr.replace("\n", "").isprintable()
+    assert "All is well." not in done.stderr.splitlines()
 
 
 def test_a_fingerprint_is_typed_in_any_way_that_it_is_read() -> None:
