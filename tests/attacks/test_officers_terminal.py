@@ -9,9 +9,11 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from base64 import b32encode, b64decode
 from collections.abc import Callable, Iterator
 from contextlib import closing, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,11 @@ from msgspec import structs
 
 from chat import cli
 from chat.client import ClientRefused, sign_in
-from chat.officer_sheet import is_spoken, sheet, spoken
+from chat.officer_sheet import is_spoken, read_key, sheet, spoken
 from chat.printable import printable, printable_lines
 from storage import house, officer
 from storage.officer import Named, Request, request_hash
+from storage.primitives import shared_key
 from storage.settings import StorageSettings
 from tests.flows.service import PASSWORD, ROOT, Service
 
@@ -189,6 +192,19 @@ def test_a_request_of_strange_values_ends_in_a_sentence(desk: Desk, change: Call
     done = desk.answer(desk.request, desk.answered)
     assert (done.returncode, "Traceback" in done.stderr, desk.answered.exists()) == (1, False, False)
     assert done.stderr.splitlines()[-1].startswith("ailo: ")
+
+
+def test_fingerprint_and_proof_are_as_documented(desk: Desk) -> None:
+    """Computed from docs/security.md alone."""
+    asked_for_lea(desk)
+    desk.answer(desk.request, desk.answered)
+    request, answer = json.loads(desk.request.read_bytes()), json.loads(desk.answered.read_bytes())
+    digest = blake2b(desk.request.read_bytes(), digest_size=32, person=b"ailo.request.1").digest()
+    assert b64decode(answer["request"]) == digest
+    assert spoken(digest).replace("-", "") == b32encode(digest).decode()[:20]
+    shared = shared_key(read_key(desk.key), b64decode(request["asker"]))
+    bare = json.dumps({**answer, "proof": ""}, separators=(",", ":"), ensure_ascii=False).encode()
+    assert b64decode(answer["proof"]) == blake2b(bare, digest_size=32, key=shared, person=b"ailo.answer.1").digest()
 
 
 # The new officer's key
