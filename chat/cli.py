@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from msgspec import structs
+
 from chat import __version__, control, demo, recovering, serve, terminal
 from chat.commands import (
     AccountAdd,
@@ -28,7 +30,8 @@ from chat.commands import (
     ThreadOpen,
     carry_out,
 )
-from chat.officer_sheet import Mistyped, fingerprint, page, read_key, sheet
+from chat.officer_sheet import Mistyped, fingerprint, is_spoken, page, read_key, sheet, show_once, spoken
+from chat.printable import printable_lines
 from chat.recovering import RecoverApply, RecoverRequest
 from chat.rooms import open_rooms
 from chat.words import LANGUAGES
@@ -36,7 +39,7 @@ from storage import house, keyring_copy
 from storage.accounts import Role
 from storage.errors import StorageError, WrongKey
 from storage.keyring import write_private
-from storage.officer import read_request
+from storage.officer import read_request, request_hash
 from storage.primitives import public_key_of
 from storage.settings import Environment, StorageSettings
 
@@ -64,7 +67,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _fail(line: str, code: int = FAILURE) -> int:
-    print(f"ailo: {line}", file=sys.stderr)
+    print(f"ailo: {printable_lines(line)}", file=sys.stderr)
     return code
 
 
@@ -173,14 +176,43 @@ def _recover_request(arguments: argparse.Namespace) -> int:
 def _recover_answer(arguments: argparse.Namespace) -> int:
     try:
         raw = arguments.request.read_bytes()
-        print(recovering.told(read_request(raw)), file=sys.stderr)
+        if not _is_as_read_out(raw, arguments.fingerprint):
+            return _fail("this is not the request whose fingerprint was read out: it was exchanged on its way. Do not answer it.")
+        if arguments.answer.exists():
+            return _fail("there is a file where the answer was to be written; it was left as it is.")
         answered, successor = recovering.answer(raw, _officer_key())
-        write_private(arguments.answer.absolute(), answered, replace=False)
-    except Mistyped as error:
-        return _fail(str(error))
+    except (Mistyped, EOFError) as error:
+        return _fail(str(error) or "nothing was typed.")
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}.")
-    print(sheet(successor, as_json=arguments.json) if successor else arguments.answer)
+    return _hand_out_answer(arguments, answered, successor, spoken(request_hash(raw)))
+
+
+def _is_as_read_out(raw: bytes, read_out: str | None) -> bool:
+    """Show what is asked for. On a terminal the fingerprint is asked for before it is shown, so that it is compared."""
+    print(recovering.told(read_request(raw)), file=sys.stderr)
+    if read_out is None and sys.stdin.isatty():
+        print("Fingerprint of the request, as it was read out to you: ", end="", file=sys.stderr, flush=True)
+        read_out = sys.stdin.readline()
+    print(f"    fingerprint  {spoken(request_hash(raw))}", file=sys.stderr)
+    return read_out is None or is_spoken(read_out, request_hash(raw))
+
+
+def _hand_out_answer(arguments: argparse.Namespace, answered: bytes, successor: house.Officer | None, print_: str) -> int:
+    """A new officer's key is shown first: once the answer is applied, it is the only one, and stands nowhere else."""
+    try:
+        if successor:
+            show_once(sheet(successor, as_json=arguments.json))
+    except OSError as error:
+        return _fail(f"the new officer's key could not be shown ({error.strerror}): no answer was made.")
+    try:
+        write_private(arguments.answer.absolute(), answered, replace=False)
+    except OSError as error:
+        void = " The key that was shown is of no use: begin again." if successor else ""
+        return _fail(f"the answer was not written ({error.strerror}).{void}")
+    if not successor:
+        told = recovering.Told(str(arguments.answer), print_)
+        print(json.dumps(structs.asdict(told)) if arguments.json else told)
     return 0
 
 
@@ -202,7 +234,7 @@ def _carry_out(command: Command, arguments: argparse.Namespace) -> int:
     if done.code:
         return _fail(done.line, done.code)
     if done.line:
-        print(json.dumps(done.facts or {"result": done.line}) if arguments.json else done.line)
+        print(json.dumps(done.facts or {"result": done.line}) if arguments.json else printable_lines(done.line))
     return 0
 
 
@@ -317,6 +349,7 @@ def _fill_recover(actions: "argparse._SubParsersAction[Any]") -> None:
     answer = _add(actions, "answer", "answer a request, with the officer's key, on a machine that is offline", _recover_answer)
     answer.add_argument("request", metavar="REQUEST", type=Path)
     answer.add_argument("answer", metavar="ANSWER", type=Path)
+    answer.add_argument("--fingerprint", metavar="F", help="of the request, as it was read out: another request is refused")
     apply = _add(actions, "apply", "carry out the officer's answer", _recover_apply)
     apply.add_argument("file", metavar="ANSWER", type=Path)
 

@@ -12,6 +12,7 @@ from chat.accounts import CannotDo, Misuse, Person, add_account
 from chat.errors import NotFound
 from chat.ids import new_id, read_id
 from chat.key_status import facts, told
+from chat.printable import printable
 from chat.recovering import RecoverApply, RecoverRequest
 from chat.rooms import Rooms
 from storage import accounts, backup, sessions
@@ -19,6 +20,8 @@ from storage.accounts import Account, Role
 from storage.check import check_all
 from storage.database import Transaction
 from storage.errors import Refused
+
+LONGEST_FINDING = 500
 
 
 class AccountAdd(msgspec.Struct, frozen=True, tag="account add"):
@@ -161,7 +164,7 @@ async def _back_up(rooms: Rooms, command: Backup) -> Done:
 
 async def _check(rooms: Rooms, _: Check) -> Done:
     found = await check_all(rooms.store)
-    return Done(1 if found else 0, "\n".join(found) or "All is well.")
+    return Done(1 if found else 0, "\n".join(printable(line, LONGEST_FINDING) for line in found) or "All is well.")
 
 
 async def _rotate(rooms: Rooms, _: KeysRotate) -> Done:
@@ -218,11 +221,13 @@ async def _renew_keys(rooms: Rooms, command: KeysRenew) -> Done:
 
 
 async def _request_recovery(rooms: Rooms, command: RecoverRequest) -> Done:
-    return Done(0, await recovering.request(rooms, command))
+    told = await recovering.request(rooms, command)
+    return Done(0, str(told), msgspec.to_builtins(told))
 
 
 async def _apply_recovery(rooms: Rooms, command: RecoverApply) -> Done:
-    return Done(0, await recovering.apply(rooms, command))
+    told = await recovering.apply(rooms, command)
+    return Done(0, str(told), msgspec.to_builtins(told))
 
 
 _COMMANDS: dict[type, Callable[..., Awaitable[Done]]] = {

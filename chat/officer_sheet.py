@@ -4,8 +4,14 @@ The key is base32 (RFC 4648) of 32 bytes. Its check, four characters more, is to
 a typing error would look like the key of another house.
 """
 
+import errno
+import io
 import json
+import os
+import stat
+import sys
 from base64 import b32decode, b32encode
+from contextlib import suppress
 
 from storage.house import Officer
 from storage.primitives import KEY_BYTES, key_id, keyed_hash
@@ -37,6 +43,30 @@ def sheet(officer: Officer | None, *, as_json: bool) -> str:
         f"    check        {check}\n"
         f"    fingerprint  {print_}\n"
     )
+
+
+def show_once(text: str) -> None:
+    """Print what is shown only once, and be sure of it: a file has it on the disk. Raises OSError when it was not shown."""
+    if sys.stdout is None:  # closed by whoever started us
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+        sys.stdout.flush()
+        with suppress(io.UnsupportedOperation):
+            if stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode):
+                os.fsync(sys.stdout.fileno())
+    except OSError:
+        _forget_unprinted()
+        raise
+
+
+def _forget_unprinted() -> None:
+    """What could not be printed would be tried again, and fail again, when Python ends."""
+    with suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 PAGE = """<!doctype html>
@@ -110,6 +140,20 @@ def _base32(raw: bytes) -> str:
 def fingerprint(public_key: bytes) -> str:
     """By which the officer's key is recognised: 16 hexadecimal digits in groups of four."""
     return grouped(key_id(public_key).hex())
+
+
+SPOKEN_CHARACTERS = 20  # 100 bits: nobody finds another file with the same ones
+
+
+def spoken(digest: bytes) -> str:
+    """The fingerprint of a recovery request, from its hash: five groups of four letters and digits, to be read out."""
+    return grouped(_base32(digest)[:SPOKEN_CHARACTERS])
+
+
+def is_spoken(typed: str, digest: bytes) -> bool:
+    """Whether this is a request's fingerprint, as somebody typed it who had it read out."""
+    plain = "".join(typed.split()).replace("-", "").upper().translate(_LOOK_ALIKE)
+    return plain == _base32(digest)[:SPOKEN_CHARACTERS]
 
 
 def grouped(text: str) -> str:

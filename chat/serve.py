@@ -28,6 +28,7 @@ from chat.overview_page import OverviewPage
 from chat.own_sessions import SessionsOfOne
 from chat.own_settings import SettingsOfOne
 from chat.pages import add_pages
+from chat.printable import printable_lines
 from chat.replies_api import RepliesApi
 from chat.rooms import Rooms, open_rooms
 from chat.search import Search
@@ -38,6 +39,7 @@ from chat.sign_in import SignIns
 from chat.web import Door, application
 from delivery.settings import DeliverySettings
 from delivery.worker import deliver
+from storage import recovery
 from storage.errors import KeyringRefused, StorageError
 from storage.settings import Environment, StorageSettings
 
@@ -107,6 +109,7 @@ async def serve(
     try:
         async with open_rooms(settings.storage) as rooms:
             _refuse_example_off_loopback(rooms, settings)
+            await rooms.store.database.read(lambda reader: recovery.alert(reader, rooms.store.guard))
             if prepare:
                 await prepare(rooms)
             listener = _bind(settings.chat.host, settings.chat.port)
@@ -118,7 +121,7 @@ async def serve(
     except OSError as error:
         print(f"ailo: {error.filename or settings.storage.data}: {error.strerror}.", file=sys.stderr)
     except StorageError as error:
-        print(f"ailo: {error}", file=sys.stderr)
+        print(f"ailo: {printable_lines(str(error))}", file=sys.stderr)
     return 1
 
 

@@ -8,7 +8,7 @@ from chat.access import Access
 from chat.errors import NotAllowed, NotFound
 from chat.frames import AccessList, AccessSeat, Participant, Participants, Recovery, moment
 from chat.hub import Hub
-from storage import accounts, taking_part, threads
+from storage import accounts, house, taking_part, threads
 from storage.accounts import Account, Role, Status
 from storage.database import Reader, Transaction
 from storage.epochs import THE_SERVICE, Roster, Seat
@@ -36,7 +36,8 @@ class TakingPart:
             known = await taking_part.thread_of(tx, (person.id for person in people))
             present = await accounts.named(tx, store.guard, (person.id for person in people))  # with the keys that they have now
             seated = [present[person.id] for person in people]
-            return known or await taking_part.open_thread(tx, store.guard, store.officer, id_, seated, store.clock())
+            officer = await house.officer_now(tx, store.guard)  # a new one is known to the store only after the commit
+            return known or await taking_part.open_thread(tx, store.guard, officer, id_, seated, store.clock())
 
         change = await store.database.write(write)
         if isinstance(change, UUID):

@@ -14,9 +14,11 @@ import aiohttp
 
 from chat.client import CUT, Client, ClientRefused, Json, Wire, sign_in
 from chat.ids import new_id
+from chat.printable import printable, printable_lines
 
 PAGE = 20
 LONGEST_PAUSE_S = 30.0
+CONTINUED = " " * 13  # below the first line's text, so that no line of a message looks like the next message
 
 
 class Terminal:
@@ -25,7 +27,7 @@ class Terminal:
     def __init__(self, client: Client, thread: Json) -> None:
         self._client = client
         self._thread = thread["id"]
-        self._names = {one["id"]: one["first_name"] for one in thread["participants"]}
+        self._names = {one["id"]: printable(one["first_name"]) for one in thread["participants"]}
         self._last_seq = 0
         self._unsent: dict[str, str] = {}
         self._wire: Wire | None = None
@@ -83,14 +85,15 @@ class Terminal:
             self._last_seq = max(self._last_seq, frame["seq"])
         elif frame["type"] == "error" and frame["code"] not in {"busy", "slow_down"}:
             self._unsent.pop(frame.get("id", ""), None)
-            print(f"  ! {frame['message']}", flush=True)
+            print(f"  ! {printable(frame['message'])}", flush=True)
 
     def _show(self, message: Json) -> None:
         if message["seq"] <= self._last_seq:
             return
         self._last_seq = message["seq"]
         at = datetime.fromisoformat(message["at"]).astimezone()
-        print(f"{at:%d.%m. %H:%M} {self._names.get(message['author'], '–')}: {message['text']}", flush=True)
+        text = printable_lines(message["text"], CONTINUED)
+        print(f"{at:%d.%m. %H:%M} {self._names.get(message['author'], '–')}: {text}", flush=True)
 
 
 async def chat(origin: str, email: str, password: str, number: int) -> int:
@@ -104,7 +107,7 @@ async def chat(origin: str, email: str, password: str, number: int) -> int:
             await Terminal(client, threads[number - 1]).run(_lines())
             await client.sign_out()
     except ClientRefused as refused:
-        print(f"ailo: {refused}", file=sys.stderr)
+        print(f"ailo: {printable(str(refused))}", file=sys.stderr)
         return 1
     except (aiohttp.ClientError, OSError):
         print(f"ailo: no service answers at {origin}.", file=sys.stderr)

@@ -107,13 +107,22 @@ async def add(tx: Transaction, guard: Guard, new: NewAccount, now: int) -> bool:
 
 
 async def keep_keyhole(tx: Transaction, account: UUID, kind: str, keyhole: Keyhole, now: int) -> None:
-    """Keep a keyhole of an account, in the place of the one of that kind."""
+    """Keep a keyhole of an account, in the place of the one of that kind.
+
+    Who has a way in needs the recovery officer no more: what was asked for them is withdrawn, so that no answer undoes this.
+    """
+    await withdraw_recovery(tx, account)
     await tx.run(
         "insert into keyholes (account, kind, profile, generation, body, made_at)"
         " values (:account, :kind, :profile, :generation, :body, :now) on conflict (account, kind) do update set"
         " profile = excluded.profile, generation = excluded.generation, body = excluded.body, made_at = excluded.made_at",
         account=account.bytes, kind=kind, profile=keyhole.profile, generation=keyhole.generation, body=keyhole.body, now=now,
     )  # fmt: skip
+
+
+async def withdraw_recovery(tx: Transaction, account: UUID) -> None:
+    """Forget what the recovery officer was asked for an account: an answer to it is refused."""
+    await tx.run("delete from recoveries where account = :account", account=account.bytes)
 
 
 async def drop_keyhole(tx: Transaction, account: UUID, kind: str) -> None:

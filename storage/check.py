@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from uuid import UUID
 
-from storage import chain, messages, reguarding, rosters, threads
+from storage import chain, house, messages, reguarding, rosters, threads
 from storage.database import Reader
 from storage.epochs import THE_OFFICER, THE_SERVICE, Roster
 from storage.errors import CannotOpen, Stalled
@@ -37,6 +37,9 @@ ORPHANS = {
     "sessions or keyholes of a key that their account has no more": "select count(*) as count from"
     " (select account, generation from sessions union all select account, generation from keyholes) s"
     " join accounts a on a.id = s.account where a.generation <> s.generation",
+    "open recoveries that lack what proves them, or are of no account": "select count(*) as count from recoveries r"
+    " where r.proof is null or r.asker is null or (r.account is null) <> (r.keyhole is null) or (r.account is not null"
+    " and not exists (select 1 from accounts a where a.id = r.account))",
     "letters to no account": "select count(*) as count from letters l where not exists"
     " (select 1 from accounts a where a.id = l.account)",
 }
@@ -105,7 +108,17 @@ async def _check_people(store: Store, reader: Reader, thread: Thread) -> list[st
         "grants are to nobody who may have them": sum(epoch < readers.get(one, thread.epoch + 1) for epoch, one in grants),
         "seats have a key that their account has no more": await _of_yesterday(reader, roster),
     }
-    return [f"thread {thread.id}: {count} {what}" for what, count in counts.items() if count]
+    found = [f"thread {thread.id}: {count} {what}" for what, count in counts.items() if count]
+    if not await _has_our_officer(store, reader, roster):
+        found.append(f"thread {thread.id}: its recovery officer is not this installation's")
+    return found
+
+
+async def _has_our_officer(store: Store, reader: Reader, roster: Roster) -> bool:
+    try:
+        return roster.officer == await house.noted(reader, store.guard, "officer")
+    except CannotOpen:
+        return True  # reported with the values that do not open
 
 
 async def _of_yesterday(reader: Reader, roster: Roster) -> int:

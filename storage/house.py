@@ -79,11 +79,16 @@ async def _furnish(path: Path, guard: Guard, officer_key: bytes) -> None:
 async def officer(database: Database, guard: Guard) -> bytes:
     """The recovery officer's public key, or empty. Raises KeyringRefused when the keyring is not that of this house."""
     try:
-        key = await database.read(lambda reader: noted(reader, guard, "officer"))
+        return await database.read(lambda reader: officer_now(reader, guard))
     except WrongKey:
         raise KeyringRefused("The keyring is not that of this data: set AILO_KEYS to the keyring made with it.") from None
     except Damaged:
         raise DatabaseRefused("The house's own row in the database was altered: restore a backup.") from None
+
+
+async def officer_now(reader: Reader, guard: Guard) -> bytes:
+    """The recovery officer's public key at this point in time, or empty. Raises CannotOpen, and DatabaseRefused without one."""
+    key = await noted(reader, guard, "officer")
     if key is None:
         raise DatabaseRefused("The database holds no house: `ailo init` did not finish. Restore a backup.")
     return key

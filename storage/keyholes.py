@@ -118,14 +118,14 @@ def guard_again(guard: Guard, key: AccountKey, keyhole: PasswordKeyhole, stretch
     """Make a password keyhole for another key, from a password that was just proved: the same salt and profile."""
     wrapped = _wrap(stretched.wrapping, key, "password")
     body = bytes([keyhole.by_owner]) + keyhole.salt + _verifier_hash(stretched) + wrapped
-    return guard.guard(body, *_password_place(key.account, keyhole.profile, key.generation))
+    return guard.guard(body, *password_place(key.account, keyhole.profile, key.generation))
 
 
 def unguard_password(guard: Guard, body: bytes, account: UUID, profile: int, generation: int) -> PasswordKeyhole:
     """Read a password keyhole's row. Raises CannotOpen when it is not as the service wrote it."""
     if profile not in PROFILES:
         raise Damaged("a keyhole names an unknown profile")
-    raw = guard.unguard(body, *_password_place(account, profile, generation))
+    raw = guard.unguard(body, *password_place(account, profile, generation))
     salt, verifier_hash, wrapped = raw[1 : 1 + SALT_BYTES], raw[1 + SALT_BYTES : 33 + SALT_BYTES], raw[33 + SALT_BYTES :]
     return PasswordKeyhole(salt, verifier_hash, wrapped, profile, by_owner=bool(raw[0]))
 
@@ -140,7 +140,8 @@ def open_password(keyhole: PasswordKeyhole, stretched: Stretched, opening: Openi
     return _unwrap(stretched.wrapping, keyhole.wrapped, "password", opening)
 
 
-def _password_place(account: UUID, profile: int, generation: int) -> tuple[str, str, UUID, str, int, int]:
+def password_place(account: UUID, profile: int, generation: int) -> tuple[str, str, UUID, str, int, int]:
+    """The place for which a password keyhole is guarded."""
     return _keyhole_place(account, "password", profile, generation)
 
 
@@ -232,12 +233,6 @@ GUARDED = (
         ("account", "kind"),
         "body",
         lambda row: _keyhole_place(UUID(bytes=row["account"]), row["kind"], row["profile"], row["generation"]),
-    ),
-    Guarded(
-        "recoveries",
-        ("request",),
-        "keyhole",
-        lambda row: _password_place(UUID(bytes=row["account"]), row["profile"], row["generation"]),
     ),
     Guarded(
         "sessions",

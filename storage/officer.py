@@ -4,17 +4,19 @@ The officer holds a grant of every epoch. Before giving anything, the officer ch
 participant would: the request comes from a server that may be in the wrong hands.
 """
 
+from collections import Counter
 from dataclasses import replace
 from typing import Literal
 from uuid import UUID
 
 import msgspec
+from msgspec import structs
 
 from storage.chain import check
 from storage.epochs import THE_OFFICER, EpochSecret, Roster, Seat, grant, grants_of, open_grant
 from storage.errors import CannotOpen, Damaged, Refused
 from storage.keyholes import AccountKey
-from storage.primitives import keyed_hash, public_key_of
+from storage.primitives import KEY_BYTES, keyed_hash, public_key_of, shared_key
 
 
 class OfficerGrant(msgspec.Struct, frozen=True):
@@ -33,9 +35,18 @@ class ThreadAsked(msgspec.Struct, frozen=True):
     last_seq: int
 
 
+class Named(msgspec.Struct, frozen=True):
+    """Somebody who takes part in the conversations, as the server names them."""
+
+    account: UUID
+    first_name: str
+    role: str
+
+
 class Request(msgspec.Struct, frozen=True):
-    """A request file. Asks to give an account (shown by address and name, to be recognised) another key; or, with no
-    ``account``, to put another officer in the place of the present one."""
+    """A request file. Asks to give an account (shown by address, name and ``people``, to be recognised) another key; or, with
+    no ``account``, to put another officer in the place of the present one. ``asker`` is a public key made for this request:
+    the answer is proven to it."""
 
     account: UUID | None
     address: str
@@ -44,7 +55,9 @@ class Request(msgspec.Struct, frozen=True):
     public_key: bytes
     threads: list[ThreadAsked]
     began_at: int
-    format: Literal["ailo recovery request 1"] = "ailo recovery request 1"
+    people: list[Named]
+    asker: bytes
+    format: Literal["ailo recovery request 2"] = "ailo recovery request 2"
 
 
 class ThreadAnswered(msgspec.Struct, frozen=True):
@@ -56,12 +69,16 @@ class ThreadAnswered(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """An answer file; ``request`` is the hash of what it answers, ``officer`` the officer's public key from now on."""
+    """An answer file; ``request`` is the hash of what it answers, ``officer`` the officer's public key from now on.
+
+    ``proof`` authenticates all the rest, from the present officer's key pair to the request's ``asker``.
+    """
 
     request: bytes
     officer: bytes
     threads: list[ThreadAnswered]
-    format: Literal["ailo recovery answer 1"] = "ailo recovery answer 1"
+    proof: bytes = b""
+    format: Literal["ailo recovery answer 2"] = "ailo recovery answer 2"
 
 
 def request_hash(raw: bytes) -> bytes:
@@ -72,17 +89,43 @@ def request_hash(raw: bytes) -> bytes:
 def read_request(raw: bytes) -> Request:
     """Read a request file. Raises Refused when it is none."""
     try:
-        return msgspec.json.decode(raw, type=Request)
-    except msgspec.DecodeError:
-        raise Refused("This is not a recovery request: make one with `ailo recover request` on the server.") from None
+        request = msgspec.json.decode(raw, type=Request)
+    except (msgspec.DecodeError, RecursionError):
+        request = None
+    if request is None or {len(request.asker), len(request.public_key or request.asker)} != {KEY_BYTES}:
+        raise Refused("This is not a recovery request of this version: make one with `ailo recover request` on the server.")
+    return request
 
 
 def read_answer(raw: bytes) -> Answer:
     """Read an answer file. Raises Refused when it is none."""
     try:
         return msgspec.json.decode(raw, type=Answer)
-    except msgspec.DecodeError:
-        raise Refused("This is not a recovery answer: make one with `ailo recover answer` on an offline machine.") from None
+    except (msgspec.DecodeError, RecursionError):
+        raise Refused(
+            "This is not a recovery answer of this version: make one with `ailo recover answer` on an offline machine."
+        ) from None
+
+
+def proven(answer: Answer, shared: bytes) -> Answer:
+    """The answer with its proof, under what the officer's key pair and the asker's share.
+
+    Only the holder of one of the two private keys can make it: the officer, or the service that asked.
+    """
+    return structs.replace(answer, proof=keyed_hash(shared, b"ailo.answer.1", msgspec.json.encode(_bare(answer))))
+
+
+def _bare(answer: Answer) -> Answer:
+    return structs.replace(answer, proof=b"")
+
+
+def seats(request: Request) -> Counter[UUID]:
+    """In how many of the request's conversations each account takes part. Raises Refused when they cannot be read."""
+    try:
+        latest = [Roster.decoded(asked.rosters[-1]) for asked in request.threads if asked.rosters]
+    except CannotOpen as error:
+        raise Refused(f"A conversation in this request cannot be read ({error}): the server was tampered with.") from None
+    return Counter(account for roster in latest for account in roster.accounts())
 
 
 def answer(raw: bytes, officer_private_key: bytes, successor_key: bytes | None = None) -> Answer:
@@ -91,7 +134,8 @@ def answer(raw: bytes, officer_private_key: bytes, successor_key: bytes | None =
     if (request.account is None) != (successor_key is not None):
         raise Refused("The request and the command do not ask for the same thing.")
     threads = [_answered(request, asked, officer_private_key, successor_key or own_key) for asked in request.threads]
-    return Answer(request_hash(raw), successor_key or own_key, threads)
+    bare = Answer(request_hash(raw), successor_key or own_key, threads)
+    return proven(bare, shared_key(officer_private_key, request.asker))
 
 
 def _answered(request: Request, asked: ThreadAsked, private_key: bytes, officer: bytes) -> ThreadAnswered:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from storage import accounts, house, keyholes, letters, practices, preferences, rosters, seams, sessions, threads
+from storage import accounts, house, keyholes, letters, practices, preferences, recovery, rosters, seams, sessions, threads
 from storage.database import Reader, Row, Transaction, Value
 from storage.errors import CannotOpen
 from storage.guarding import Guard, Guarded
@@ -24,6 +24,7 @@ COLUMNS: tuple[Guarded, ...] = (
     *letters.GUARDED,
     *preferences.GUARDED,
     *practices.GUARDED,
+    *recovery.GUARDED,
     *sessions.GUARDED,
     *rosters.GUARDED,
     *threads.GUARDED,

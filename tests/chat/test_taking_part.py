@@ -8,8 +8,9 @@ import pytest
 from chat.errors import NotAllowed, NotFound
 from chat.ids import new_id
 from chat.rooms import Rooms
-from storage import accounts
+from storage import accounts, house
 from storage.accounts import Account, Status
+from storage.epochs import THE_OFFICER
 from storage.keyholes import AccountKey
 from storage.primitives import key_id
 from storage.unlocked import Unlocked
@@ -184,3 +185,13 @@ async def test_a_tampered_colleague_is_left_out_of_the_list(rooms: Rooms, cast: 
         lambda tx: tx.run("update accounts set public_key = :key where id = :id", key=bytes(32), id=sam.id.bytes)
     )
     assert [one.first_name for one in await rooms.taking_part.colleagues(await cast.unlock("claire"))] == ["Thomas"]
+
+
+async def test_a_thread_is_opened_for_the_officer_of_its_own_transaction(rooms: Rooms, cast: Cast) -> None:
+    """Another officer's place is committed a moment before the store knows: a thread must not be begun for the one before."""
+    key, guard = AccountKey.fresh(THE_OFFICER).public_key, rooms.store.guard
+    await rooms.store.database.write(lambda tx: house.note(tx, guard, "officer", key))
+    thread = await cast.open_thread("karim", "thomas")
+    found = (await rooms.taking_part.access_list(await cast.unlock("karim"), thread)).recovery
+    assert found
+    assert found.fingerprint == key_id(key).hex()

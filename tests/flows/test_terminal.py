@@ -39,3 +39,17 @@ async def test_a_wrong_password_is_one_line(visit: Visit) -> None:
     assert process.stderr
     told = (await asyncio.wait_for(process.stderr.read(), 20)).decode()
     assert (await process.wait(), told.count("\n"), told.startswith("ailo: ")) == (1, 1, True)
+
+
+async def test_what_others_write_moves_nothing_on_the_screen(visit: Visit) -> None:
+    """A message may hold control sequences, marks of direction, and lines that look like the next message."""
+    thread = await visit.thread("lea", "claire")
+    claire = await visit.wire("claire")
+    process = await terminal(visit.service, visit.address("lea"))
+    await claire.send(thread, "un\x1b[2J\u202e deux\n12.01. 10:00 Lea: trois")
+    first, second = await line_of(process), await line_of(process)
+    assert first.endswith(": un\ufffd[2J deux")
+    assert second == " " * 13 + "12.01. 10:00 Lea: trois"
+    assert process.stdin
+    process.stdin.close()
+    assert await asyncio.wait_for(process.wait(), 20) == 0
