@@ -15,17 +15,16 @@ from chat.web import Refused
 T = TypeVar("T")
 
 BODY_S = 30.0
-NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 def json_answer(value: Any, status: int = 200) -> web.Response:
-    """A value as JSON."""
-    return web.Response(status=status, body=encode(value), content_type="application/json", headers=NO_STORE)
+    """A value as JSON. The headers that all answers share are filled in by ``chat.headers``."""
+    return web.Response(status=status, body=encode(value), content_type="application/json")
 
 
 def done() -> web.Response:
     """Done, and nothing to say."""
-    return web.Response(status=204, headers=NO_STORE)
+    return web.Response(status=204)
 
 
 async def body_of(request: web.Request, kind: type[T]) -> T:

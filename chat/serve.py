@@ -21,6 +21,7 @@ from chat.api import Api
 from chat.canned_replies import RepliesAtHand
 from chat.doorkeeper import IDLE_S, Doorkeeper
 from chat.gateway import Gateway
+from chat.headers import Signature
 from chat.health import add_health
 from chat.metrics import Metrics, shown_at
 from chat.overview import Overviews
@@ -156,6 +157,7 @@ async def _serve_rooms(
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=IDLE_S)
     await runner.setup()
     assert runner.server
+    Signature(is_secure=settings.chat.is_secure).sign_what_cannot_be_read(runner.server)
     keeper.watch(runner.server)
     delivery = asyncio.create_task(deliver(rooms.store, settings.delivery, stop), name="delivery")
     delivery.add_done_callback(lambda _: stop.set())

@@ -18,6 +18,7 @@ from chat.accounts import CannotDo, Misuse
 from chat.doorkeeper import MOST_BY_PROXY, Doorkeeper
 from chat.errors import MovedOn, NotAllowed, NotFound, Overtaken, TooLong
 from chat.frames import LARGEST_FRAME, Code
+from chat.headers import Signature
 from chat.limits import AccountLimits
 from chat.session import SENTENCES
 from chat.settings import ChatSettings
@@ -148,9 +149,7 @@ class Door:
         language = signed_in.who.account.locale if signed_in else None
         language = words.choose(request.headers.get("Accept-Language"), language)
         body = {"error": {"code": refused.code.value, "message": refused.words or words.say(language, WORDS[refused.code])}}
-        headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-        if refused.wait is not None:
-            headers["Retry-After"] = str(max(1, math.ceil(refused.wait)))
+        headers = {} if refused.wait is None else {"Retry-After": str(max(1, math.ceil(refused.wait)))}
         return web.Response(
             status=refused.status,
             text=json.dumps(body, ensure_ascii=False),
@@ -188,16 +187,15 @@ def _refused_for(error: Exception) -> Refused:
     return Refused(500, Code.FAILED)
 
 
+DOOR = web.AppKey("door", Door)
+
+
 def application(door: Door) -> web.Application:
     """An application with the door in front."""
     app = web.Application(middlewares=[door.answer, door.admit], client_max_size=LARGEST_FRAME)
-    app.on_response_prepare.append(_sign)
+    app[DOOR] = door
+    Signature(is_secure=door.settings.is_secure).add_to(app)
     return app
-
-
-async def _sign(_: web.Request, response: web.StreamResponse) -> None:
-    """The library would tell its version and Python's to everybody."""
-    response.headers["Server"] = "Ailo"
 
 
 RoleOf = Callable[[web.Request], Awaitable[str | None]]
