@@ -12,6 +12,7 @@ from chat.access import Access
 from chat.accounts import check_password, profile_of
 from chat.hub import Hub
 from chat.ids import new_id
+from chat.security_events import SecurityEvent, record
 from chat.sign_in import Attempt, Granted, SignedIn, SignIns, SlowDown, WrongCredentials
 from storage import accounts, keyholes, renewal, sessions
 from storage.accounts import Account, Keyhole, Status
@@ -113,6 +114,7 @@ class OwnKeys:
 
     def renewed(self, account: UUID, changes: list[Change], but: bytes = b"") -> None:
         """An account has another key: what is remembered of its threads is out of date, and all its sessions ``but`` one end."""
+        record(SecurityEvent.KEY_RENEWED, account)
         for change in changes:
             self._access.note(change)
         self._hub.end_others(account, but)

@@ -11,6 +11,7 @@ import msgspec
 
 from chat.accounts import CannotDo, check_password, profile_of
 from chat.rooms import Rooms
+from chat.security_events import SecurityEvent, record
 from storage import accounts, keyholes, keyring_copy, officer, recovery
 from storage.accounts import Account, Keyhole
 from storage.epochs import THE_OFFICER
@@ -80,6 +81,7 @@ async def apply(rooms: Rooms, command: RecoverApply) -> str:
         raise CannotDo(f"The answer cannot be read: {error.strerror}.") from None
     if answer.officer != store.officer:
         store.officer = answer.officer
+        record(SecurityEvent.OFFICER_REPLACED)
         async with store.keys_change:
             await asyncio.to_thread(keyring_copy.write, store.settings, store.officer)
     for change in changes:

@@ -33,7 +33,7 @@ from chat.replies_api import RepliesApi
 from chat.rooms import Rooms, open_rooms
 from chat.search import Search
 from chat.search_api import SearchApi
-from chat.settings import ChatSettings
+from chat.settings import ChatSettings, is_loopback
 from chat.settings_api import SettingsApi
 from chat.sign_in import SignIns
 from chat.web import Door, application
@@ -112,6 +112,7 @@ async def serve(
                 await prepare(rooms)
             listener = _bind(settings.chat.host, settings.chat.port)
             watched = _bind(*settings.chat.metrics) if settings.chat.metrics else None
+            _warn_of_open_metrics(settings.chat)
             settings = settings.listening_on(listener.getsockname()[1])
             return await _serve_rooms(rooms, settings, (listener, watched), stop, extra)
     except CannotListen as error:
@@ -128,6 +129,13 @@ def _refuse_example_off_loopback(rooms: Rooms, settings: Settings) -> None:
         raise KeyringRefused(
             "This is the keyring of the example, whose passwords are known: it is served on 127.0.0.1 only. "
             "Run `ailo init` with another AILO_DATA and AILO_KEYS."
+        )
+
+
+def _warn_of_open_metrics(chat: ChatSettings) -> None:
+    if chat.metrics and not is_loopback(chat.metrics[0]):
+        log.warning(
+            "AILO_METRICS can be reached from other machines and asks nobody who it is: let a firewall admit yours alone"
         )
 
 

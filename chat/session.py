@@ -14,6 +14,7 @@ from chat.frames import Code, Error, Message, NotUnderstood, Read, Resume, Resum
 from chat.gate import Gate
 from chat.limits import AccountLimits
 from chat.line import Line, Outlet
+from chat.security_events import SecurityEvent, record
 from storage.errors import StorageError
 from storage.unlocked import Unlocked
 
@@ -227,6 +228,8 @@ class Session:
             return None
 
     def _refuse(self, code: Code, id_: UUID | None) -> None:
+        if code is Code.SLOW_DOWN and self._limits.is_news():
+            record(SecurityEvent.RATE_LIMITED, self.who.account.id, at="/ws")
         self._outlet.offer(encode(Error(code.value, words.say(self.who.account.locale, SENTENCES[code]), id_)))
 
     # The end

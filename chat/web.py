@@ -6,6 +6,7 @@ The order of checks on `/api/` is the contract's: signed out before everything, 
 import json
 import logging
 import math
+import time
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from chat.errors import MovedOn, NotAllowed, NotFound, Overtaken, TooLong
 from chat.frames import LARGEST_FRAME, Code
 from chat.headers import Signature
 from chat.limits import AccountLimits
+from chat.security_events import SecurityEvent, record
 from chat.session import SENTENCES
 from chat.settings import ChatSettings
 from chat.sign_in import SignedIn, SignIns, SlowDown, WrongCredentials
@@ -29,6 +31,9 @@ SIGNED_IN = web.RequestKey("signed_in", SignedIn)
 
 # What somebody who is signed out may ask for.
 SIGNING_IN = {("POST", "/api/session"), ("POST", "/api/session/recovery")}
+# How often it is told that an Origin was refused, in seconds, and how much of it, in characters.
+TELL_S = 60.0
+LONGEST_TOLD = 100
 
 log = logging.getLogger("ailo.web")
 
@@ -64,6 +69,7 @@ class Door:
         self.cookie = "__Host-ailo" if settings.is_secure else "ailo"
         self.device_cookie = f"{self.cookie}-device"
         self._origins = settings.origins()
+        self._quiet_until = 0.0
         self._limits: dict[bytes, AccountLimits] = {}
         self.keeper = Doorkeeper(by_proxy=MOST_BY_PROXY if settings.proxies else None)
 
@@ -94,17 +100,32 @@ class Door:
 
     def check_origin(self, request: web.Request) -> None:
         """Raise Refused unless the request comes from the service's own pages."""
-        if request.headers.get("Origin") not in self._origins:
-            raise Refused(403, Code.FOREIGN_ORIGIN)
+        if (origin := request.headers.get("Origin")) not in self._origins:
+            self._tell_of_the_setting(origin)
+            raise self._foreign(request, "origin")
+
+    def _tell_of_the_setting(self, origin: str | None) -> None:
+        """A wrong AILO_ORIGIN lets nobody in: say so, once a minute at most. What came is a stranger's, and told cut and bare."""
+        if (now := time.monotonic()) < self._quiet_until:
+            return
+        self._quiet_until = now + TELL_S
+        came = "no Origin (a proxy must pass it)" if origin is None else f"the Origin {printable(origin)}"
+        log.warning("refused: %s. If people reach Ailo so, set AILO_ORIGIN to it; it is %s", came, self.settings.origin)
+
+    def _foreign(self, request: web.Request, why: str) -> Refused:
+        signed_in = request.get(SIGNED_IN)
+        record(SecurityEvent.ORIGIN_REFUSED, signed_in.who.account.id if signed_in else None, by=why)
+        return Refused(403, Code.FOREIGN_ORIGIN)
 
     @web.middleware
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Check who asks for anything below `/api/`, and from where whatever changes something."""
-        if request.path.startswith("/api/"):
-            if (request.method, request.path) not in SIGNING_IN:
-                await self._admit_account(request)
-            if request.method not in {"GET", "HEAD", "OPTIONS"}:
-                self.check_origin(request)
+        if not request.path.startswith("/api/"):
+            return await handler(request)
+        if (request.method, request.path) not in SIGNING_IN:
+            await self._admit_account(request)
+        if request.method not in {"GET", "HEAD", "OPTIONS"}:
+            self.check_origin(request)
         return await handler(request)
 
     async def _admit_account(self, request: web.Request) -> None:
@@ -133,6 +154,7 @@ class Door:
         is_program = request.path.startswith(("/api/", "/health/", "/metrics")) or request.path == "/ws"
         try:
             if not self.keeper.heard(request.protocol, self.remote_of(request)):
+                record(SecurityEvent.CONNECTION_REFUSED)
                 raise Refused(429, Code.SLOW_DOWN, wait=10)
             return await handler(request)
         except web.HTTPException as error:
@@ -146,6 +168,8 @@ class Door:
 
     def _refusal(self, request: web.Request, refused: Refused) -> web.Response:
         signed_in = request.get(SIGNED_IN)
+        if signed_in and refused.code is Code.SLOW_DOWN:
+            record(SecurityEvent.RATE_LIMITED, signed_in.who.account.id, at=_route_of(request))
         language = signed_in.who.account.locale if signed_in else None
         language = words.choose(request.headers.get("Accept-Language"), language)
         body = {"error": {"code": refused.code.value, "message": refused.words or words.say(language, WORDS[refused.code])}}
@@ -156,6 +180,17 @@ class Door:
             content_type="application/json",
             headers=headers,
         )
+
+
+def printable(said: str) -> str:
+    """What a stranger sent, fit for a log: 100 printable ASCII characters at most, no other sign."""
+    return "".join(one if one.isascii() and one.isprintable() else "?" for one in said[:LONGEST_TOLD])
+
+
+def _route_of(request: web.Request) -> str:
+    """The route as it stands in the code, never the address that came."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else "none"
 
 
 _ROUTER = {404: Code.NOT_FOUND, 405: Code.WRONG_METHOD, 400: Code.BAD_REQUEST, 413: Code.BAD_REQUEST}
