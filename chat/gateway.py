@@ -168,6 +168,7 @@ class Connection:
         self.end(Close.TOO_SLOW)
 
     def _end_as_signed_out(self) -> None:
+        self.queue.shut()  # nothing more is told to a session that has ended, not even behind what it does not read
         self.end(Close.SIGNED_OUT)
 
     def _end_to_come_back(self) -> None:

@@ -20,6 +20,7 @@ from chat.account_api import AccountApi
 from chat.api import Api
 from chat.canned_replies import RepliesAtHand
 from chat.doorkeeper import IDLE_S, Doorkeeper
+from chat.endings import Endings
 from chat.gateway import Gateway
 from chat.headers import Signature
 from chat.health import add_health
@@ -171,6 +172,7 @@ async def _serve_rooms(
     delivery.add_done_callback(lambda _: stop.set())
     watch = asyncio.create_task(_end_when_failing(rooms, gateway), name="watch over the disk")
     slow = asyncio.create_task(gateway.watch(), name="watch over slow frames")
+    endings = asyncio.create_task(Endings(rooms.hub, rooms.sign_ins).watch(), name="watch over sessions")
     try:
         async with (
             rooms.rotation.in_background(),
@@ -191,6 +193,7 @@ async def _serve_rooms(
         await asyncio.wait([delivery])
         watch.cancel()
         slow.cancel()
+        endings.cancel()
     if error := delivery.exception():
         log.error("delivery ended: %s at %s", type(error).__name__, logs.place(error.__traceback__))
     return 1 if error else 0

@@ -55,6 +55,7 @@ class Session:
         "_resuming",
         "_taken",
         "session_id",
+        "was_used",
         "who",
     )
 
@@ -68,6 +69,7 @@ class Session:
         taken: Counter[type] | None = None,
     ) -> None:
         self.session_id = id_
+        self.was_used = False
         self.who = who
         self._conversation = conversation
         self._limits = limits
@@ -135,7 +137,7 @@ class Session:
 
     async def _act(self, frame: Send | Read | Typing | Resume) -> None:
         id_ = frame.id if isinstance(frame, Send) else None
-        self._not_understood = 0
+        self._not_understood, self.was_used = 0, True
         self._taken[type(frame)] += 1
         try:
             await _ACTIONS[type(frame)](self, frame)

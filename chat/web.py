@@ -31,6 +31,8 @@ SIGNED_IN = web.RequestKey("signed_in", SignedIn)
 
 # What somebody who is signed out may ask for.
 SIGNING_IN = {("POST", "/api/session"), ("POST", "/api/session/recovery")}
+# An answer that took longer goes only to a session that still stands.
+AT_ONCE_S = 1.0
 # How often it is told that an Origin was refused, in seconds, and how much of it, in characters.
 TELL_S = 60.0
 LONGEST_TOLD = 100
@@ -126,7 +128,18 @@ class Door:
             await self._admit_account(request)
         if request.method not in {"GET", "HEAD", "OPTIONS"}:
             self.check_origin(request)
-        return await handler(request)
+        began = time.monotonic()
+        response = await handler(request)
+        if time.monotonic() - began > AT_ONCE_S and isinstance(response, web.Response) and response.body:
+            await self.check_still_signed_in(request)
+        return response
+
+    async def check_still_signed_in(self, request: web.Request) -> None:
+        """Raise Refused where the session of a request has ended since it was admitted. To be called after every wait for
+        whoever asks: a body may come for half a minute."""
+        signed_in = request.get(SIGNED_IN)
+        if signed_in and not await self.sign_ins.is_signed_in(signed_in):
+            raise Refused(401, Code.SIGNED_OUT)
 
     async def _admit_account(self, request: web.Request) -> None:
         signed_in = await self.signed_in(request)
