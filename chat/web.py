@@ -1,6 +1,7 @@
 """The aiohttp application: who is asking, from where, and in what form errors are told. The routes are in `api` and `pages`.
 
-The order of checks on `/api/` is the contract's: signed out before everything, then the Origin, then whether it exists.
+The order of checks on `/api/` is the contract's: signed out before everything, then the Origin, then whether it exists. Ahead
+of them all stands what a browser itself says of a request that a foreign site made: that is refused unseen.
 """
 
 import json
@@ -119,11 +120,22 @@ class Door:
         record(SecurityEvent.ORIGIN_REFUSED, signed_in.who.account.id if signed_in else None, by=why)
         return Refused(403, Code.FOREIGN_ORIGIN)
 
+    def check_fetched_by_a_page_of_ours(self, request: web.Request) -> None:
+        """Raise Refused where the browser says that another site, or its own window, asks (W3C Fetch Metadata).
+
+        No script can set these headers. Old browsers and other programs send none. Nothing is looked up before: neither the
+        status nor the time of an answer tells a foreign site anything.
+        """
+        site, use = request.headers.get("Sec-Fetch-Site", "same-origin"), request.headers.get("Sec-Fetch-Dest", "empty")
+        if (site, use) != ("same-origin", "empty"):
+            raise self._foreign(request, "fetch")
+
     @web.middleware
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Check who asks for anything below `/api/`, and from where whatever changes something."""
         if not request.path.startswith("/api/"):
             return await handler(request)
+        self.check_fetched_by_a_page_of_ours(request)
         if (request.method, request.path) not in SIGNING_IN:
             await self._admit_account(request)
         if request.method not in {"GET", "HEAD", "OPTIONS"}:
