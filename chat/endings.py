@@ -38,12 +38,13 @@ class Endings:
                 log.error("sessions could not be looked at: %s at %s", type(error).__name__, logs.place(error.__traceback__))
 
     async def look(self) -> None:
-        """Note which sessions are in use, and close the connections of those that have ended, with 4401."""
-        for used in self._hub.used():
-            self._sign_ins.seen.note(used)
-        connected = self._hub.sessions()
+        """Close the connections of the sessions that have ended, with 4401, and note which others are in use."""
+        connected, used = self._hub.sessions(), self._hub.used()
         ids = list(connected)
         for first in range(0, len(ids), AT_ONCE):
             for ended in await self._sign_ins.ended(ids[first : first + AT_ONCE]):
                 record(SecurityEvent.SESSION_OVER, account=connected[ended])
                 self._hub.sign_out(connected[ended], ended)
+                used.discard(ended)
+        for session in used:
+            self._sign_ins.seen.note(session)

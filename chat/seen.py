@@ -36,10 +36,14 @@ class Seen:
         if (today := day_of(self._store.clock())) != self._day:
             self._day, self._known, self._goes_on = today, set(), set()
 
+    def goes_on(self, session: bytes) -> bool:
+        """Whether it is known already that a session does not end today because nobody uses it. May be called in any thread."""
+        self._turn_to_today()
+        return session in self._known or session in self._goes_on
+
     def has_ended(self, session: Session) -> bool:
         """Whether a session has ended because nobody used it. Its day is opened once a day. May be called in any thread."""
-        self._turn_to_today()
-        if session.id in self._known or session.id in self._goes_on:
+        if self.goes_on(session.id):
             return False
         if sessions.is_unseen(self._store.guard, session, self._store.clock()):
             return True

@@ -135,9 +135,7 @@ def _refuse_example_off_loopback(rooms: Rooms, settings: Settings) -> None:
 
 def _warn_of_open_metrics(chat: ChatSettings) -> None:
     if chat.metrics and not is_loopback(chat.metrics[0]):
-        log.warning(
-            "AILO_METRICS can be reached from other machines and asks nobody who it is: let a firewall admit yours alone"
-        )
+        log.warning("AILO_METRICS can be reached from other machines and asks nobody who it is: let a firewall admit yours alone")
 
 
 def _bind(host: str, port: int) -> socket.socket:

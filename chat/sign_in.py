@@ -260,8 +260,9 @@ class SignIns:
         now = self._store.clock()
 
         async def read(reader: Reader) -> set[bytes]:
-            found = await sessions.standing(reader, ids, now)
-            return {session.id for session in found if not self.seen.has_ended(session)}
+            standing = await sessions.standing(reader, ids, now)
+            unsure = await sessions.find_all(reader, [id_ for id_ in standing if not self.seen.goes_on(id_)])
+            return standing - {session.id for session in unsure if self.seen.has_ended(session)}
 
         return set(ids) - await self._store.database.read(read)
 

@@ -127,17 +127,22 @@ async def find(reader: Reader, session: bytes, now: int) -> Session | None:
     return _session(row) if row else None
 
 
-async def standing(reader: Reader, ids: Sequence[bytes], now: int) -> list[Session]:
-    """Those that stand: not ended, of an account that is active and has still the key that they open.
+async def standing(reader: Reader, ids: Sequence[bytes], now: int) -> set[bytes]:
+    """Which of these stand: not ended, of an account that is active and has still the key that they open.
 
     It is for those who were let in before: what it believes unproven can end what they do, and let nobody in.
     """
     rows = await reader.rows_in(
-        "select s.* from sessions s join accounts a on a.id = s.account"
+        "select s.id from sessions s join accounts a on a.id = s.account"
         " where s.id in :values and s.expires_at > :now and a.status = 'active' and a.generation = s.generation",
         ids, now=now,
     )  # fmt: skip
-    return [_session(row) for row in rows]
+    return {row["id"] for row in rows}
+
+
+async def find_all(reader: Reader, ids: Sequence[bytes]) -> list[Session]:
+    """The sessions with these ids, ended or not."""
+    return [_session(row) for row in await reader.rows_in("select * from sessions where id in :values", ids)]
 
 
 def is_unseen(guard: Guard, session: Session, now: int) -> bool:
