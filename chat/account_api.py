@@ -10,6 +10,7 @@ from chat.devices import device_of
 from chat.frames import ChangePassword, Credentials, Proof, Recover, profile
 from chat.hub import Hub
 from chat.own_keys import NewPassword, OwnKeys
+from chat.security_events import SecurityEvent, record
 from chat.sign_in import DEVICE_MS, Attempt, Granted, SignedIn
 from chat.web import SIGNED_IN, Door
 from chat.words import PREFERENCE
@@ -54,7 +55,9 @@ class AccountApi:
         given = await body_of(request, Recover)
         attempt = self._attempt(request, given.email, given.password)
         before = await self._door.signed_in(request)
-        return await self._welcome(await self._own_keys.recover(attempt, given.code), before)
+        granted = await self._own_keys.recover(attempt, given.code)
+        record(SecurityEvent.RECOVERY_CODE_USED, granted.account.id)
+        return await self._welcome(granted, before)
 
     def _attempt(self, request: web.Request, email: str, password: str) -> Attempt:
         device = request.cookies.get(self._door.device_cookie, "")
@@ -81,6 +84,7 @@ class AccountApi:
     async def _end(self, signed_in: SignedIn) -> None:
         await self._door.sign_ins.sign_out(signed_in)
         self._hub.sign_out(signed_in.who.account.id, signed_in.session_id)
+        record(SecurityEvent.SIGNED_OUT, signed_in.who.account.id)
 
     # The account
 
@@ -99,11 +103,14 @@ class AccountApi:
         given = await body_of(request, ChangePassword)
         change = NewPassword(given.old, given.new, given.may_be_known)
         await self._own_keys.change_password(request[SIGNED_IN], change, request.cookies[self._door.cookie])
+        record(SecurityEvent.PASSWORD_CHANGED, request[SIGNED_IN].who.account.id)
         return done()
 
     async def make_code(self, request: web.Request) -> web.Response:
         given = await body_of(request, Proof)
-        return json_answer({"code": await self._own_keys.make_code(request[SIGNED_IN], given.password)}, status=201)
+        code = await self._own_keys.make_code(request[SIGNED_IN], given.password)
+        record(SecurityEvent.RECOVERY_CODE_MADE, request[SIGNED_IN].who.account.id)
+        return json_answer({"code": code}, status=201)
 
 
 def _is_gone(request: web.Request) -> bool:

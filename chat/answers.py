@@ -10,32 +10,40 @@ from aiohttp import web
 from chat.errors import NotAllowed, NotFound
 from chat.frames import LARGEST_SEQ, Code, encode
 from chat.ids import read_id
-from chat.web import Refused
+from chat.web import DOOR, Refused
 
 T = TypeVar("T")
 
 BODY_S = 30.0
-NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 def json_answer(value: Any, status: int = 200) -> web.Response:
-    """A value as JSON."""
-    return web.Response(status=status, body=encode(value), content_type="application/json", headers=NO_STORE)
+    """A value as JSON. The headers that all answers share are filled in by ``chat.headers``."""
+    return web.Response(status=status, body=encode(value), content_type="application/json")
 
 
 def done() -> web.Response:
     """Done, and nothing to say."""
-    return web.Response(status=204, headers=NO_STORE)
+    return web.Response(status=204)
 
 
 async def body_of(request: web.Request, kind: type[T]) -> T:
-    """The body of a request. Raises Refused when it is not JSON, not of this kind, or does not come to its end."""
+    """The body of a request: the one way in which routes read it.
+
+    Raises Refused when it is not JSON, not of this kind, does not come to its end, or when the session that the request was
+    admitted with has ended while the body came.
+    """
     if request.headers.get("Content-Type") and request.content_type != "application/json":
         raise Refused(400, Code.BAD_REQUEST)
     try:
         async with asyncio.timeout(BODY_S):
-            return msgspec.json.decode(await request.read(), type=kind)
-    except (TimeoutError, msgspec.DecodeError, UnicodeError, RecursionError):
+            raw = await request.read()
+    except TimeoutError:
+        raise Refused(400, Code.BAD_REQUEST) from None
+    await request.app[DOOR].check_still_signed_in(request)
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise Refused(400, Code.BAD_REQUEST) from None
 
 

@@ -15,6 +15,7 @@ from chat.key_status import facts, told
 from chat.printable import printable
 from chat.recovering import RecoverApply, RecoverRequest
 from chat.rooms import Rooms
+from chat.security_events import SecurityEvent, record
 from storage import accounts, backup, sessions
 from storage.accounts import Account, Role
 from storage.check import check_all
@@ -109,16 +110,21 @@ class Done(msgspec.Struct, frozen=True):
 async def carry_out(rooms: Rooms, command: Command) -> Done:
     """Carry out a command. Raises StorageError when the store fails."""
     try:
-        return await _COMMANDS[type(command)](rooms, command)
+        done = await _COMMANDS[type(command)](rooms, command)
     except Misuse as error:
         return Done(2, str(error))
     except CannotDo as error:
         return Done(1, str(error))
+    if not done.code and (event := _EVENTS.get(type(command))):
+        record(event)
+    return done
 
 
 async def _add_account(rooms: Rooms, command: AccountAdd) -> Done:
     person = Person(Role(command.role), command.email, command.first_name, command.last_name, command.locale, command.password)
-    return Done(0, str(await add_account(rooms.store, rooms.sign_ins.pool, person)))
+    account = await add_account(rooms.store, rooms.sign_ins.pool, person)
+    record(SecurityEvent.ACCOUNT_ADDED, account, role=person.role.value)
+    return Done(0, str(account))
 
 
 async def _open_thread(rooms: Rooms, command: ThreadOpen) -> Done:
@@ -164,6 +170,8 @@ async def _back_up(rooms: Rooms, command: Backup) -> Done:
 
 async def _check(rooms: Rooms, _: Check) -> Done:
     found = await check_all(rooms.store)
+    if found:
+        record(SecurityEvent.CHECK_FAILED, n=len(found))
     return Done(1 if found else 0, "\n".join(printable(line, LONGEST_FINDING) for line in found) or "All is well.")
 
 
@@ -217,6 +225,7 @@ async def _renew_keys(rooms: Rooms, command: KeysRenew) -> Done:
     found = await store.database.write(write)
     for account in found:
         rooms.hub.end_others(account, b"")
+        record(SecurityEvent.KEY_RENEWAL_ASKED, account)
     return Done(0, f"{len(found)} accounts were signed out; their keys are renewed when they sign in again.")
 
 
@@ -229,6 +238,15 @@ async def _apply_recovery(rooms: Rooms, command: RecoverApply) -> Done:
     told = await recovering.apply(rooms, command)
     return Done(0, str(told), msgspec.to_builtins(told))
 
+
+# Those of one account are recorded where it is known.
+_EVENTS: dict[type, SecurityEvent] = {
+    Backup: SecurityEvent.BACKUP_WRITTEN,
+    KeysRotate: SecurityEvent.ROOT_KEY_ROTATED,
+    KeysDrop: SecurityEvent.ROOT_KEY_DROPPED,
+    RecoverRequest: SecurityEvent.RECOVERY_REQUESTED,
+    RecoverApply: SecurityEvent.RECOVERY_APPLIED,
+}
 
 _COMMANDS: dict[type, Callable[..., Awaitable[Done]]] = {
     AccountAdd: _add_account,

@@ -26,6 +26,7 @@ from chat.gate import Gate
 from chat.hub import Hub
 from chat.limits import AccountLimits
 from chat.outgoing import Outgoing
+from chat.security_events import SecurityEvent, record
 from chat.session import SENTENCES, Garbled, Session
 from chat.sign_in import SignedIn
 from chat.taking_part import TakingPart
@@ -167,6 +168,7 @@ class Connection:
         self.end(Close.TOO_SLOW)
 
     def _end_as_signed_out(self) -> None:
+        self.queue.shut()  # nothing more is told to a session that has ended, not even behind what it does not read
         self.end(Close.SIGNED_OUT)
 
     def _end_to_come_back(self) -> None:
@@ -326,6 +328,7 @@ class Gateway:
             language = words.choose(request.headers.get("Accept-Language", ""))
             await self._turn_away(socket, Code.SIGNED_OUT, Close.SIGNED_OUT, language)
         elif not (limits := self.limits_of(signed_in)).may_connect():
+            record(SecurityEvent.CONNECTION_REFUSED, signed_in.who.account.id)
             await self._turn_away(socket, Code.SLOW_DOWN, Close.TOO_SLOW, signed_in.who.account.locale)
         else:
             self._begin(request, socket, signed_in, limits)

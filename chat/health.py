@@ -10,7 +10,6 @@ from storage.store import Store
 
 PATIENCE_S = 2.0
 SOUND_FOR_S = 1.0
-NO_STORE = {"Cache-Control": "no-store"}
 
 
 class Disk:
@@ -44,12 +43,12 @@ def add_health(app: web.Application, store: Store) -> None:
     disk = Disk(store)
 
     async def live(_: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"}, headers=NO_STORE)
+        return web.json_response({"status": "ok"})
 
     async def ready(_: web.Request) -> web.Response:
         if not await disk.is_sound():
-            return web.json_response({"status": "down", "part": "database"}, status=503, headers=NO_STORE)
-        return web.json_response({"status": "ok"}, headers=NO_STORE)
+            return web.json_response({"status": "down", "part": "database"}, status=503)
+        return web.json_response({"status": "ok"})
 
     app.router.add_get("/health/live", live)
     app.router.add_get("/health/ready", ready)

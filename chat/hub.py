@@ -16,6 +16,8 @@ GONE_AFTER_S = 2.0
 class Listener(Protocol):
     """One connection, as the hub sees it."""
 
+    was_used: bool
+
     @property
     def session_id(self) -> bytes: ...
 
@@ -42,6 +44,17 @@ class Hub:
 
     def __len__(self) -> int:
         return sum(map(len, self._listeners.values()))
+
+    def sessions(self) -> dict[bytes, UUID]:
+        """The sessions that are connected here, each with its account."""
+        return {one.session_id: account for account, of_one in self._listeners.items() for one in of_one}
+
+    def used(self) -> set[bytes]:
+        """The sessions whose connections were used for something since this was last asked."""
+        found = {one for of_one in self._listeners.values() for one in of_one if one.was_used}
+        for one in found:
+            one.was_used = False
+        return {one.session_id for one in found}
 
     def is_online(self, account: UUID) -> bool:
         """Whether somebody is here (or was, a moment ago)."""

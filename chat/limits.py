@@ -1,5 +1,6 @@
 """How much one account or one address may ask for. In memory only; times in seconds of a monotonic clock."""
 
+import math
 import time
 from bisect import bisect_right
 from collections import OrderedDict
@@ -16,6 +17,7 @@ ADDRESS_FAILURES = 100
 ACCOUNT_COMPUTATIONS = 30
 MOST_TIMES = max(ACCOUNT_FAILURES, DEVICE_FAILURES, ADDRESS_FAILURES, ACCOUNT_COMPUTATIONS)
 MOST_KEPT = 100_000
+NEWS_S = 60.0
 
 
 @dataclass
@@ -116,6 +118,7 @@ class AccountLimits:
     messages: Bucket = field(init=False)
     frames: Bucket = field(init=False)
     pages: Bucket = field(init=False)
+    _quiet_until: float = field(init=False, default=-math.inf)
 
     MOST_CONNECTIONS = 32
 
@@ -124,6 +127,13 @@ class AccountLimits:
         self.messages = Bucket(self.rate, 4 * self.rate, self.clock)
         self.frames = Bucket(0 if lifted else 100, 400, self.clock)
         self.pages = Bucket(0 if lifted else 50, 200, self.clock)
+
+    def is_news(self) -> bool:
+        """Whether it is worth a line that a limit was met on a connection: once a minute for an account."""
+        if (now := self.clock()) < self._quiet_until:
+            return False
+        self._quiet_until = now + NEWS_S
+        return True
 
     def may_connect(self) -> bool:
         """Whether one more connection is allowed."""

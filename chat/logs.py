@@ -1,4 +1,4 @@
-"""Logs: one line an event on standard error, as key=value, without anybody's words.
+"""Logs: one line an event on standard error, as key=value, without anybody's words; and no flood of them.
 
 Of an exception only its kind and its place in the code are told: its text, a traceback's lines and locals may hold a message.
 What is logged while a request or a connection is served has its id, which its answer bears as `X-Request-Id`.
@@ -6,11 +6,21 @@ What is logged while a request or a connection is served has its id, which its a
 
 import logging
 import sys
-from contextvars import ContextVar
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import nullcontext
+from contextvars import Context, ContextVar
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import TextIO
 
 Excinfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+# So many lines of one kind are written in one minute; the rest are counted, and told of in one line when it is over.
+MOST_OF_A_KIND = 60
+WINDOW_S = 60.0
 
 REQUEST: ContextVar[str] = ContextVar("request", default="")
 
@@ -39,6 +49,70 @@ def _quoted(value: str) -> str:
     return '"' + "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in inner) + '"'
 
 
+class Bounded(logging.StreamHandler[TextIO]):
+    """Writes warnings, errors and security events to a stream, ``most`` of each kind in a window of time, and then counts.
+
+    A kind is a security event, or a line's text before anything is filled in. Nothing is left out in silence: its number is
+    told when the window is over, or when the handler is closed. Lines of a lower level, one for each letter, say, are neither
+    caused by strangers nor counted. May be used from any thread.
+    """
+
+    def __init__(self, stream: TextIO, most: int = MOST_OF_A_KIND, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(stream)
+        self._most, self._clock = most, clock
+        self._began = clock()
+        self._written: Counter[tuple[str, str]] = Counter()
+        self._left_out: Counter[tuple[str, str]] = Counter()
+        self._timer: threading.Timer | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line if its kind has room. The library holds the handler's lock."""
+        if self._clock() - self._began >= WINDOW_S:
+            self._turn()
+        if self._has_room(record):
+            super().emit(record)
+
+    def _has_room(self, record: logging.LogRecord) -> bool:
+        kind = getattr(record, "kind", None)
+        if kind is None and record.levelno < logging.WARNING:
+            return True
+        key = (record.name, kind or str(record.msg))
+        if self._written[key] < self._most:
+            self._written[key] += 1
+            return True
+        self._left_out[key] += 1
+        self._set_timer()
+        return False
+
+    def _set_timer(self) -> None:
+        if self._timer is None:
+            self._timer = threading.Timer(self._began + WINDOW_S - self._clock(), self.tell)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def tell(self) -> None:
+        """Tell what was left out, and begin a new window."""
+        with self.lock or nullcontext():
+            self._turn()
+
+    def _turn(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        left_out, self._left_out = self._left_out, Counter()
+        self._written.clear()
+        self._began = self._clock()
+        for (name, kind), count in left_out.items():
+            told = f"left_out={count} more lines of the last minute like: {kind}"
+            record = logging.LogRecord(name, logging.WARNING, "", 0, told, None, None)
+            Context().run(super().emit, record)  # no request's own line
+
+    def close(self) -> None:
+        """Tell what was left out until now. The library closes its handlers at exit."""
+        self.tell()
+        super().close()
+
+
 def place(trace: TracebackType | None) -> str:
     """Where an exception was raised, as module:line."""
     found = "?"
@@ -53,7 +127,7 @@ def set_up() -> None:
 
     Of libraries only the warnings: what they tell in passing may name somebody (an SMTP client each recipient).
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Bounded(sys.stderr)
     handler.setFormatter(OneLine())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("ailo").setLevel(logging.INFO)

@@ -19,6 +19,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from chat.gateway import Gateway
+from chat.headers import Signature
 from chat.web import SIGNING_IN
 from storage import letters
 from storage.errors import Stalled
@@ -160,12 +161,15 @@ async def shown_at(metrics: Metrics, listener: socket.socket) -> AsyncIterator[N
     """Show them at ``/metrics`` while this lasts, and measure the loop's lag."""
 
     async def show(_: web.Request) -> web.Response:
-        return web.Response(body=await metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
+        return web.Response(body=await metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    app = web.Application()
+    app, signature = web.Application(), Signature(is_secure=False)
+    signature.add_to(app)
     app.router.add_get("/metrics", show)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
+    assert runner.server
+    signature.sign_what_cannot_be_read(runner.server)
     measuring = asyncio.create_task(metrics.lag.measure(), name="loop lag")
     try:
         await web.SockSite(runner, listener).start()

@@ -119,6 +119,7 @@ class OwnKeys:
 
     def renewed(self, account: UUID, changes: list[Change], but: bytes = b"") -> None:
         """An account has another key: what is remembered of its threads is out of date, and all its sessions ``but`` one end."""
+        record(SecurityEvent.KEY_RENEWED, account)
         for change in changes:
             self._access.note(change)
         self._hub.end_others(account, but)

@@ -24,6 +24,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from chat.headers import POLICY
 from chat.words import LANGUAGES, PREFERENCE, Words, choose, static_folder
 
 __all__ = ["HEADERS", "Shelf", "add_pages", "language_of"]
@@ -61,15 +62,7 @@ CONTENT_POLICY: Final = "; ".join([
     f"trusted-types {WORKER_POLICY}",
 ])  # fmt: skip
 
-HEADERS: Final = {
-    "Cache-Control": "no-cache",
-    "Content-Security-Policy": CONTENT_POLICY,
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+HEADERS: Final = {**POLICY, "Cache-Control": "no-cache", "Content-Security-Policy": CONTENT_POLICY}
 
 FOR_GOOD: Final = "public, max-age=31536000, immutable"
 

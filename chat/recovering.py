@@ -17,6 +17,7 @@ from chat.accounts import CannotDo, check_password, first_keyhole
 from chat.officer_sheet import spoken
 from chat.printable import printable
 from chat.rooms import Rooms
+from chat.security_events import SecurityEvent, record
 from storage import accounts, keyring_copy, officer, recovery
 from storage.accounts import Account
 from storage.epochs import THE_OFFICER
@@ -99,6 +100,7 @@ async def apply(rooms: Rooms, command: RecoverApply) -> Told:
     line = f"{len(changes)} conversations were given back."
     if answer.officer != store.officer:
         store.officer = answer.officer
+        record(SecurityEvent.OFFICER_REPLACED)
         line = f"{len(changes)} conversations have another recovery officer.{await _copy_keyring(rooms)}"
     return Told(line, spoken(answer.request))
 

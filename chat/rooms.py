@@ -48,7 +48,7 @@ async def open_rooms(settings: StorageSettings, clock: Clock = wall_clock) -> As
                 access = Access(store)
                 taking_part = TakingPart(store, access, hub)
                 own_keys = OwnKeys(store, sign_ins, access, hub)
-                sign_ins.renewed = own_keys.renewed
+                sign_ins.renewed, sign_ins.crowded_out = own_keys.renewed, hub.sign_out
                 notes = Notes(store, access)
                 conversation = Conversation(store, commits, hub, access, taking_part)
                 yield Rooms(

@@ -1,6 +1,7 @@
 """The security events that an operator may hear of (OWASP ASVS 5.0, 16.2 and 16.3): one log line each, by ids alone.
 
-No event holds a name, an address, a password, a cookie or a text. docs/security.md lists every event.
+No event holds a name, an address, a password, a cookie or a text. docs/security.md lists every event. A flood of one event
+becomes so many lines a minute and a count of the rest: see ``chat.logs``.
 """
 
 import logging
@@ -8,6 +9,8 @@ from enum import StrEnum
 from uuid import UUID
 
 log = logging.getLogger("ailo.security")
+log.setLevel(logging.INFO)
+log.addHandler(logging.NullHandler())  # a command without a server has no log: it prints what it did itself
 
 
 class SecurityEvent(StrEnum):
@@ -18,9 +21,51 @@ class SecurityEvent(StrEnum):
     SIGN_IN_LIMITED = "sign_in_limited"
     ACCOUNT_SHUT = "account_shut"
     PASSWORDS_TURNED_AWAY = "passwords_turned_away"
+    SIGNED_OUT = "signed_out"
+    SESSION_ENDED = "session_ended"
+    OTHER_SESSIONS_ENDED = "other_sessions_ended"
+    SESSION_CROWDED_OUT = "session_crowded_out"
+    SESSION_OVER = "session_over"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 (an event's name)
+    RECOVERY_CODE_MADE = "recovery_code_made"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    KEY_RENEWED = "key_renewed"
+    KEY_RENEWAL_ASKED = "key_renewal_asked"
+    ORIGIN_REFUSED = "origin_refused"
+    RATE_LIMITED = "rate_limited"
+    CONNECTION_REFUSED = "connection_refused"
+    ACCOUNT_ADDED = "account_added"
+    THREAD_OPENED = "thread_opened"
+    PARTICIPANT_JOINED = "participant_joined"
+    PARTICIPANT_LEFT = "participant_left"
+    RECOVERY_REQUESTED = "recovery_requested"
+    RECOVERY_APPLIED = "recovery_applied"
+    OFFICER_REPLACED = "officer_replaced"
+    ROOT_KEY_ROTATED = "root_key_rotated"
+    ROOT_KEY_DROPPED = "root_key_dropped"
+    BACKUP_WRITTEN = "backup_written"
+    CHECK_FAILED = "check_failed"
 
 
-def record(event: SecurityEvent, account: UUID | None = None, **facts: int | str) -> None:
-    """Log one event. ``facts`` are numbers and fixed words, never what somebody typed or sent."""
+# What somebody did who may do it. Everything else is a warning: it was refused, or ended otherwise than by its owner.
+ORDINARY = frozenset(
+    {
+        SecurityEvent.SIGNED_IN,
+        SecurityEvent.SIGNED_OUT,
+        SecurityEvent.SESSION_ENDED,
+        SecurityEvent.OTHER_SESSIONS_ENDED,
+        SecurityEvent.SESSION_OVER,
+        SecurityEvent.ACCOUNT_ADDED,
+        SecurityEvent.THREAD_OPENED,
+        SecurityEvent.PARTICIPANT_JOINED,
+        SecurityEvent.PARTICIPANT_LEFT,
+        SecurityEvent.BACKUP_WRITTEN,
+    }
+)
+
+
+def record(event: SecurityEvent, account: UUID | None = None, **facts: int | str | UUID) -> None:
+    """Log one event. ``facts`` are numbers, ids and fixed words, never what somebody typed or sent."""
     pairs = {"account": account, **facts} if account else facts
-    log.warning(" ".join([event.value, *(f"{name}={value}" for name, value in pairs.items())]))
+    level = logging.INFO if event in ORDINARY else logging.WARNING
+    log.log(level, " ".join([event.value, *(f"{name}={value}" for name, value in pairs.items())]), extra={"kind": event.value})

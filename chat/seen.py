@@ -1,11 +1,14 @@
-"""Notes on which day a session was last seen: one write a day for each, many of them at once, and no request waits for it."""
+"""Notes on which day a session was last seen: one write a day for each, many of them at once, and no request waits for it.
+
+By it a session that nobody uses ends.
+"""
 
 import asyncio
 import logging
 
 from storage import sessions
 from storage.errors import StorageError
-from storage.sessions import day_of
+from storage.sessions import Session, day_of
 from storage.store import Store
 
 log = logging.getLogger("ailo.web")
@@ -18,16 +21,34 @@ class Seen:
         self._store = store
         self._day = 0
         self._known: set[bytes] = set()
+        self._goes_on: set[bytes] = set()
         self._new: set[bytes] = set()
         self._writing: asyncio.Task[None] | None = None
 
     def know(self, session: bytes) -> bool:
         """Take a session as noted for today; whether it was so before."""
-        if (today := day_of(self._store.clock())) != self._day:
-            self._day, self._known = today, set()
+        self._turn_to_today()
         was_known = session in self._known
         self._known.add(session)
         return was_known
+
+    def _turn_to_today(self) -> None:
+        if (today := day_of(self._store.clock())) != self._day:
+            self._day, self._known, self._goes_on = today, set(), set()
+
+    def goes_on(self, session: bytes) -> bool:
+        """Whether it is known already that a session does not end today because nobody uses it. May be called in any thread."""
+        self._turn_to_today()
+        return session in self._known or session in self._goes_on
+
+    def has_ended(self, session: Session) -> bool:
+        """Whether a session has ended because nobody used it. Its day is opened once a day. May be called in any thread."""
+        if self.goes_on(session.id):
+            return False
+        if sessions.is_unseen(self._store.guard, session, self._store.clock()):
+            return True
+        self._goes_on.add(session.id)
+        return False
 
     def note(self, session: bytes) -> None:
         """A session was seen."""

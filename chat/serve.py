@@ -20,7 +20,9 @@ from chat.account_api import AccountApi
 from chat.api import Api
 from chat.canned_replies import RepliesAtHand
 from chat.doorkeeper import IDLE_S, Doorkeeper
+from chat.endings import Endings
 from chat.gateway import Gateway
+from chat.headers import Signature
 from chat.health import add_health
 from chat.metrics import Metrics, shown_at
 from chat.overview import Overviews
@@ -33,7 +35,7 @@ from chat.replies_api import RepliesApi
 from chat.rooms import Rooms, open_rooms
 from chat.search import Search
 from chat.search_api import SearchApi
-from chat.settings import ChatSettings
+from chat.settings import ChatSettings, is_loopback
 from chat.settings_api import SettingsApi
 from chat.sign_in import SignIns
 from chat.web import Door, application
@@ -114,6 +116,7 @@ async def serve(
                 await prepare(rooms)
             listener = _bind(settings.chat.host, settings.chat.port)
             watched = _bind(*settings.chat.metrics) if settings.chat.metrics else None
+            _warn_of_open_metrics(settings.chat)
             settings = settings.listening_on(listener.getsockname()[1])
             return await _serve_rooms(rooms, settings, (listener, watched), stop, extra)
     except CannotListen as error:
@@ -131,6 +134,11 @@ def _refuse_example_off_loopback(rooms: Rooms, settings: Settings) -> None:
             "This is the keyring of the example, whose passwords are known: it is served on 127.0.0.1 only. "
             "Run `ailo init` with another AILO_DATA and AILO_KEYS."
         )
+
+
+def _warn_of_open_metrics(chat: ChatSettings) -> None:
+    if chat.metrics and not is_loopback(chat.metrics[0]):
+        log.warning("AILO_METRICS can be reached from other machines and asks nobody who it is: let a firewall admit yours alone")
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -159,11 +167,13 @@ async def _serve_rooms(
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=IDLE_S)
     await runner.setup()
     assert runner.server
+    Signature(is_secure=settings.chat.is_secure).sign_what_cannot_be_read(runner.server)
     keeper.watch(runner.server)
     delivery = asyncio.create_task(deliver(rooms.store, settings.delivery, stop), name="delivery")
     delivery.add_done_callback(lambda _: stop.set())
     watch = asyncio.create_task(_end_when_failing(rooms, gateway), name="watch over the disk")
     slow = asyncio.create_task(gateway.watch(), name="watch over slow frames")
+    endings = asyncio.create_task(Endings(rooms.hub, rooms.sign_ins).watch(), name="watch over sessions")
     try:
         async with (
             rooms.rotation.in_background(),
@@ -184,6 +194,7 @@ async def _serve_rooms(
         await asyncio.wait([delivery])
         watch.cancel()
         slow.cancel()
+        endings.cancel()
     if error := delivery.exception():
         log.error("delivery ended: %s at %s", type(error).__name__, logs.place(error.__traceback__))
     return 1 if error else 0

@@ -14,6 +14,7 @@ from chat.frames import Code, Error, Message, NotUnderstood, Read, Resume, Resum
 from chat.gate import Gate
 from chat.limits import AccountLimits
 from chat.line import Line, Outlet
+from chat.security_events import SecurityEvent, record
 from storage.errors import StorageError
 from storage.unlocked import Unlocked
 
@@ -54,6 +55,7 @@ class Session:
         "_resuming",
         "_taken",
         "session_id",
+        "was_used",
         "who",
     )
 
@@ -67,6 +69,7 @@ class Session:
         taken: Counter[type] | None = None,
     ) -> None:
         self.session_id = id_
+        self.was_used = False
         self.who = who
         self._conversation = conversation
         self._limits = limits
@@ -134,7 +137,7 @@ class Session:
 
     async def _act(self, frame: Send | Read | Typing | Resume) -> None:
         id_ = frame.id if isinstance(frame, Send) else None
-        self._not_understood = 0
+        self._not_understood, self.was_used = 0, True
         self._taken[type(frame)] += 1
         try:
             await _ACTIONS[type(frame)](self, frame)
@@ -227,6 +230,8 @@ class Session:
             return None
 
     def _refuse(self, code: Code, id_: UUID | None) -> None:
+        if code is Code.SLOW_DOWN and self._limits.is_news():
+            record(SecurityEvent.RATE_LIMITED, self.who.account.id, at="/ws")
         self._outlet.offer(encode(Error(code.value, words.say(self.who.account.locale, SENTENCES[code]), id_)))
 
     # The end

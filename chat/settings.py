@@ -40,10 +40,7 @@ class ChatSettings:
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the service."""
-        try:
-            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_loopback(self.host)
 
     def origins(self) -> frozenset[str]:
         """The service's own origins: on loopback its three names count as one."""
@@ -53,6 +50,14 @@ class ChatSettings:
             return frozenset({self.origin})
         port = "" if parts.port is None else f":{parts.port}"
         return frozenset(f"{parts.scheme}://{each}{port}" for each in LOOPBACK_NAMES)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens on this address or name."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _metrics(environment: Environment) -> tuple[str, int] | None:

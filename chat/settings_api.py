@@ -10,6 +10,7 @@ from chat.frames import Code
 from chat.own_frames import OwnSettings
 from chat.own_sessions import SessionsOfOne
 from chat.own_settings import BadSetting, SettingsOfOne
+from chat.security_events import SecurityEvent, record
 from chat.web import SIGNED_IN, Door, Refused
 from chat.words import PREFERENCE, say
 
@@ -64,8 +65,10 @@ class SettingsApi:
 
     async def end(self, request: web.Request) -> web.Response:
         was_own = await self._sessions.end(request[SIGNED_IN], id_of(request.match_info["session"]))
+        record(SecurityEvent.SESSION_ENDED, request[SIGNED_IN].who.account.id)
         return self._door.forgets(done()) if was_own else done()
 
     async def end_others(self, request: web.Request) -> web.Response:
         await self._sessions.end_others(request[SIGNED_IN])
+        record(SecurityEvent.OTHER_SESSIONS_ENDED, request[SIGNED_IN].who.account.id)
         return done()

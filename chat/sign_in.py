@@ -7,7 +7,7 @@ not computed after all is taken back.
 
 import asyncio
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -90,6 +90,7 @@ class SignIns:
         self.seen = Seen(store)
         self.pool = Stretching()
         self.renewed: Callable[[UUID, list[Change]], None] = lambda *_: None
+        self.crowded_out: Callable[[UUID, bytes], None] = lambda *_: None
 
     def close(self) -> None:
         """Let the pool's threads go."""
@@ -203,7 +204,8 @@ class SignIns:
             return None
 
     async def begin(self, account: Account, key: AccountKey, proved: Stretched | None = None, kind: str = "") -> Granted:
-        """Begin a session for somebody who has proved who they are, on a ``kind`` of device.
+        """Begin a session for somebody who has proved who they are, on a ``kind`` of device. Where they have too many, the
+        oldest end.
 
         Raises Superseded when what they ``proved`` is the password no more: a change ends all sessions, this one too.
         """
@@ -214,11 +216,13 @@ class SignIns:
         about = guard_about(store.guard, cookie.session, account.id, now, About(kind, day_of(now)))
         session = Session(cookie.session, account.id, key.generation, pepper_id, body, now, now + SESSION_MS, about)
 
-        async def write(tx: Transaction) -> None:
+        async def write(tx: Transaction) -> list[bytes]:
             await self._check_still_proved(tx, key, proved)
-            await sessions.begin(tx, session)
+            return await sessions.begin(tx, session)
 
-        await store.database.write(write)
+        for ended in await store.database.write(write):
+            self.crowded_out(account.id, ended)
+            record(SecurityEvent.SESSION_CROWDED_OUT, account.id)
         self.seen.know(session.id)
         record(SecurityEvent.SIGNED_IN, account.id)
         return Granted(account, urlsafe_b64encode(cookie.secret).decode(), self._device_cookie(account, key.generation))
@@ -250,7 +254,7 @@ class SignIns:
         guard = self._store.guard
         session = await sessions.find(reader, cookie.session, self._store.clock())
         pepper = self._store.peppers.find(session.pepper) if session else None
-        if session is None or pepper is None:
+        if session is None or pepper is None or self.seen.has_ended(session):
             return None
         try:
             account = await accounts.by_id(reader, guard, session.account)
@@ -264,8 +268,19 @@ class SignIns:
 
     async def is_signed_in(self, signed_in: SignedIn) -> bool:
         """Whether the session still stands."""
+        return not await self.ended([signed_in.session_id])
+
+    async def ended(self, ids: Sequence[bytes]) -> set[bytes]:
+        """Which of these sessions stand no more, for whatever reason: signed out, over, unused, of another key, or of an
+        account that is not active."""
         now = self._store.clock()
-        return await self._store.database.read(lambda reader: sessions.find(reader, signed_in.session_id, now)) is not None
+
+        async def read(reader: Reader) -> set[bytes]:
+            standing = await sessions.standing(reader, ids, now)
+            unsure = await sessions.find_all(reader, [id_ for id_ in standing if not self.seen.goes_on(id_)])
+            return standing - {session.id for session in unsure if self.seen.has_ended(session)}
+
+        return set(ids) - await self._store.database.read(read)
 
     async def sign_out(self, signed_in: SignedIn) -> None:
         """End a session."""

@@ -8,6 +8,7 @@ from chat.access import Access
 from chat.errors import NotAllowed, NotFound
 from chat.frames import AccessList, AccessSeat, Participant, Participants, Recovery, moment
 from chat.hub import Hub
+from chat.security_events import SecurityEvent, record
 from storage import accounts, house, taking_part, threads
 from storage.accounts import Account, Role, Status
 from storage.database import Reader, Transaction
@@ -42,6 +43,7 @@ class TakingPart:
         change = await store.database.write(write)
         if isinstance(change, UUID):
             return change
+        record(SecurityEvent.THREAD_OPENED, thread=id_)
         await self._told(change)
         return id_
 
@@ -146,6 +148,7 @@ class TakingPart:
         if change is None:
             raise NotFound
         self._access.note(change)
+        self._record(change)
         staying = change.roster.accounts()
         for one in (*change.left, *staying):
             self._hub.separate(one, await self.correspondents(one))
@@ -158,6 +161,12 @@ class TakingPart:
             self._hub.tell([account.id], frames.encode(Participants(change.roster.thread, present)))
         if change.came:
             self._hub.introduce(staying)
+
+    def _record(self, change: Change) -> None:
+        for one in change.came:
+            record(SecurityEvent.PARTICIPANT_JOINED, one, thread=change.roster.thread)
+        for one in change.left:
+            record(SecurityEvent.PARTICIPANT_LEFT, one, thread=change.roster.thread)
 
 
 def _seen(seat: Seat, person: Account) -> AccessSeat:

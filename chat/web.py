@@ -1,11 +1,13 @@
 """The aiohttp application: who is asking, from where, and in what form errors are told. The routes are in `api` and `pages`.
 
-The order of checks on `/api/` is the contract's: signed out before everything, then the Origin, then whether it exists.
+The order of checks on `/api/` is the contract's: signed out before everything, then the Origin, then whether it exists. Ahead
+of them all stands what a browser itself says of a request that a foreign site made: that is refused unseen.
 """
 
 import json
 import logging
 import math
+import time
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
@@ -19,7 +21,9 @@ from chat.addresses import network_of
 from chat.doorkeeper import MOST_BY_PROXY, Doorkeeper
 from chat.errors import MovedOn, NotAllowed, NotFound, Overtaken, TooLong
 from chat.frames import LARGEST_FRAME, Code
+from chat.headers import Signature
 from chat.limits import AccountLimits, SlowDown
+from chat.security_events import SecurityEvent, record
 from chat.session import SENTENCES
 from chat.settings import ChatSettings
 from chat.sign_in import SignedIn, SignIns, WrongCredentials
@@ -30,6 +34,11 @@ SIGNED_IN = web.RequestKey("signed_in", SignedIn)
 
 # What somebody who is signed out may ask for.
 SIGNING_IN = {("POST", "/api/session"), ("POST", "/api/session/recovery")}
+# An answer that took longer goes only to a session that still stands.
+AT_ONCE_S = 1.0
+# How often it is told that an Origin was refused, in seconds, and how much of it, in characters.
+TELL_S = 60.0
+LONGEST_TOLD = 100
 
 log = logging.getLogger("ailo.web")
 
@@ -65,6 +74,7 @@ class Door:
         self.cookie = "__Host-ailo" if settings.is_secure else "ailo"
         self.device_cookie = f"{self.cookie}-device"
         self._origins = settings.origins()
+        self._quiet_until = 0.0
         self._limits: dict[bytes, AccountLimits] = {}
         self.keeper = Doorkeeper(by_proxy=MOST_BY_PROXY if settings.proxies else None)
 
@@ -95,18 +105,55 @@ class Door:
 
     def check_origin(self, request: web.Request) -> None:
         """Raise Refused unless the request comes from the service's own pages."""
-        if request.headers.get("Origin") not in self._origins:
-            raise Refused(403, Code.FOREIGN_ORIGIN)
+        if (origin := request.headers.get("Origin")) not in self._origins:
+            self._tell_of_the_setting(origin)
+            raise self._foreign(request, "origin")
+
+    def _tell_of_the_setting(self, origin: str | None) -> None:
+        """A wrong AILO_ORIGIN lets nobody in: say so, once a minute at most. What came is a stranger's, and told cut and bare."""
+        if (now := time.monotonic()) < self._quiet_until:
+            return
+        self._quiet_until = now + TELL_S
+        came = "no Origin (a proxy must pass it)" if origin is None else f"the Origin {printable(origin)}"
+        log.warning("refused: %s. If people reach Ailo so, set AILO_ORIGIN to it; it is %s", came, self.settings.origin)
+
+    def _foreign(self, request: web.Request, why: str) -> Refused:
+        signed_in = request.get(SIGNED_IN)
+        record(SecurityEvent.ORIGIN_REFUSED, signed_in.who.account.id if signed_in else None, by=why)
+        return Refused(403, Code.FOREIGN_ORIGIN)
+
+    def check_fetched_by_a_page_of_ours(self, request: web.Request) -> None:
+        """Raise Refused where the browser says that another site, or its own window, asks (W3C Fetch Metadata).
+
+        No script can set these headers. Old browsers and other programs send none. Nothing is looked up before: neither the
+        status nor the time of an answer tells a foreign site anything.
+        """
+        site, use = request.headers.get("Sec-Fetch-Site", "same-origin"), request.headers.get("Sec-Fetch-Dest", "empty")
+        if (site, use) != ("same-origin", "empty"):
+            raise self._foreign(request, "fetch")
 
     @web.middleware
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Check who asks for anything below `/api/`, and from where whatever changes something."""
-        if request.path.startswith("/api/"):
-            if (request.method, request.path) not in SIGNING_IN:
-                await self._admit_account(request)
-            if request.method not in {"GET", "HEAD", "OPTIONS"}:
-                self.check_origin(request)
-        return await handler(request)
+        if not request.path.startswith("/api/"):
+            return await handler(request)
+        self.check_fetched_by_a_page_of_ours(request)
+        if (request.method, request.path) not in SIGNING_IN:
+            await self._admit_account(request)
+        if request.method not in {"GET", "HEAD", "OPTIONS"}:
+            self.check_origin(request)
+        began = time.monotonic()
+        response = await handler(request)
+        if time.monotonic() - began > AT_ONCE_S and isinstance(response, web.Response) and response.body:
+            await self.check_still_signed_in(request)
+        return response
+
+    async def check_still_signed_in(self, request: web.Request) -> None:
+        """Raise Refused where the session of a request has ended since it was admitted. To be called after every wait for
+        whoever asks: a body may come for half a minute."""
+        signed_in = request.get(SIGNED_IN)
+        if signed_in and not await self.sign_ins.is_signed_in(signed_in):
+            raise Refused(401, Code.SIGNED_OUT)
 
     async def _admit_account(self, request: web.Request) -> None:
         signed_in = await self.signed_in(request)
@@ -134,6 +181,7 @@ class Door:
         is_program = request.path.startswith(("/api/", "/health/", "/metrics")) or request.path == "/ws"
         try:
             if not self.keeper.heard(request.protocol, self.remote_of(request)):
+                record(SecurityEvent.CONNECTION_REFUSED)
                 raise Refused(429, Code.SLOW_DOWN, wait=10)
             return await handler(request)
         except web.HTTPException as error:
@@ -147,18 +195,29 @@ class Door:
 
     def _refusal(self, request: web.Request, refused: Refused) -> web.Response:
         signed_in = request.get(SIGNED_IN)
+        if signed_in and refused.code is Code.SLOW_DOWN:
+            record(SecurityEvent.RATE_LIMITED, signed_in.who.account.id, at=_route_of(request))
         language = signed_in.who.account.locale if signed_in else None
         language = words.choose(request.headers.get("Accept-Language"), language)
         body = {"error": {"code": refused.code.value, "message": refused.words or words.say(language, WORDS[refused.code])}}
-        headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-        if refused.wait is not None:
-            headers["Retry-After"] = str(max(1, math.ceil(refused.wait)))
+        headers = {} if refused.wait is None else {"Retry-After": str(max(1, math.ceil(refused.wait)))}
         return web.Response(
             status=refused.status,
             text=json.dumps(body, ensure_ascii=False),
             content_type="application/json",
             headers=headers,
         )
+
+
+def printable(said: str) -> str:
+    """What a stranger sent, fit for a log: 100 printable ASCII characters at most, no other sign."""
+    return "".join(one if one.isascii() and one.isprintable() else "?" for one in said[:LONGEST_TOLD])
+
+
+def _route_of(request: web.Request) -> str:
+    """The route as it stands in the code, never the address that came."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else "none"
 
 
 _ROUTER = {404: Code.NOT_FOUND, 405: Code.WRONG_METHOD, 400: Code.BAD_REQUEST, 413: Code.BAD_REQUEST}
@@ -190,16 +249,15 @@ def _refused_for(error: Exception) -> Refused:
     return Refused(500, Code.FAILED)
 
 
+DOOR = web.AppKey("door", Door)
+
+
 def application(door: Door) -> web.Application:
     """An application with the door in front."""
     app = web.Application(middlewares=[door.answer, door.admit], client_max_size=LARGEST_FRAME)
-    app.on_response_prepare.append(_sign)
+    app[DOOR] = door
+    Signature(is_secure=door.settings.is_secure).add_to(app)
     return app
-
-
-async def _sign(_: web.Request, response: web.StreamResponse) -> None:
-    """The library would tell its version and Python's to everybody."""
-    response.headers["Server"] = "Ailo"
 
 
 RoleOf = Callable[[web.Request], Awaitable[str | None]]

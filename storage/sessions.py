@@ -4,7 +4,7 @@ Beside it stands, guarded, what its owner is told of it: the kind of device, and
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -18,6 +18,10 @@ from storage.keyholes import session_parts
 from storage.primitives import Part, keyed_hash
 
 DAY_MS = timedelta(days=1) // timedelta(milliseconds=1)
+# A session that was not seen on any of so many days has ended; one is seen by the day (UTC).
+MOST_UNSEEN_MS = 14 * DAY_MS
+# So many sessions an account has at once: when another begins, the oldest end.
+MOST_SESSIONS = 50
 
 log = logging.getLogger("ailo.storage")
 
@@ -72,9 +76,10 @@ def _about_place(session: bytes, account: UUID, began_at: int) -> tuple[Part, ..
     return ("sessions", "about", session, account, began_at)
 
 
-async def begin(tx: Transaction, session: Session) -> None:
-    """Keep a session; those that have ended go."""
+async def begin(tx: Transaction, session: Session) -> list[bytes]:
+    """Keep a session; those that have ended go, and the account's oldest where it has too many: gives the ids of these."""
     await tx.run("delete from sessions where expires_at <= :now", now=session.began_at)
+    crowded_out = await _make_room(tx, session.account)
     await tx.run(
         "insert into sessions (id, account, generation, pepper, body, began_at, expires_at, about)"
         " values (:id, :account, :generation, :pepper, :body, :began_at, :expires_at, :about)",
@@ -87,6 +92,15 @@ async def begin(tx: Transaction, session: Session) -> None:
         expires_at=session.expires_at,
         about=session.about,
     )
+    return crowded_out
+
+
+async def _make_room(tx: Transaction, account: UUID) -> list[bytes]:
+    sql = "select id from sessions where account = :account order by began_at desc, id"
+    ids = [row["id"] for row in await tx.rows(sql, account=account.bytes)]
+    for id_ in ids[MOST_SESSIONS - 1 :]:
+        await end(tx, id_)
+    return ids[MOST_SESSIONS - 1 :]
 
 
 async def end(tx: Transaction, session: bytes) -> bool:
@@ -113,6 +127,33 @@ async def find(reader: Reader, session: bytes, now: int) -> Session | None:
     return _session(row) if row else None
 
 
+async def standing(reader: Reader, ids: Sequence[bytes], now: int) -> set[bytes]:
+    """Which of these stand: not ended, of an account that is active and has still the key that they open.
+
+    It is for those who were let in before: what it believes unproven can end what they do, and let nobody in.
+    """
+    rows = await reader.rows_in(
+        "select s.id from sessions s join accounts a on a.id = s.account"
+        " where s.id in :values and s.expires_at > :now and a.status = 'active' and a.generation = s.generation",
+        ids, now=now,
+    )  # fmt: skip
+    return {row["id"] for row in rows}
+
+
+async def find_all(reader: Reader, ids: Sequence[bytes]) -> list[Session]:
+    """The sessions with these ids, ended or not."""
+    return [_session(row) for row in await reader.rows_in("select * from sessions where id in :values", ids)]
+
+
+def is_unseen(guard: Guard, session: Session, now: int) -> bool:
+    """Whether a session has ended because nobody used it. One without a true day was last seen when it began."""
+    try:
+        return day_of(now) - _about(guard, session).seen_at > MOST_UNSEEN_MS
+    except TypeError:
+        log.error("alert: a session of %s is not as the service wrote it", session.account)
+        return True
+
+
 # What their owner is told of them
 
 
@@ -123,7 +164,7 @@ async def of_account(reader: Reader, guard: Guard, account: UUID, generation: in
         " order by began_at desc, id",
         account=account.bytes, generation=generation, now=now,
     )  # fmt: skip
-    return [_known(guard, row) for row in rows if _opens(guard, row)]
+    return [_known(guard, row) for row in rows if _opens(guard, row) and not is_unseen(guard, _session(row), now)]
 
 
 def _opens(guard: Guard, row: Row) -> bool:

@@ -77,6 +77,11 @@ class Service:
     def data(self) -> Path:
         return Path(self._environment["AILO_DATA"])
 
+    @property
+    def log(self) -> str:
+        """What it has written until now."""
+        return self._log.read_text()
+
     async def build(self) -> None:
         """Make an empty house, marked as an example: its passwords cost nothing to check."""
         await house.build(StorageSettings.from_environment(Environment(self._environment)), is_example=True)

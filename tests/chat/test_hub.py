@@ -22,6 +22,7 @@ class Browser:
         self.messages: list[int] = []
         self.is_signed_out = False
         self.is_restarted = False
+        self.was_used = False
         self.told = asyncio.Event()
 
     def offer(self, frame: bytes) -> None:

@@ -1,13 +1,16 @@
 """Logs tell what happened and where, on one line, and nobody's words."""
 
 import asyncio
+import io
 import logging
 import shlex
+import threading
+from collections.abc import Iterator
 
 import pytest
 
 from chat import logs
-from chat.logs import REQUEST, OneLine, place
+from chat.logs import REQUEST, WINDOW_S, Bounded, OneLine, place
 
 CANARY = "canary-1f0c"
 
@@ -76,3 +79,90 @@ def test_of_libraries_only_what_is_wrong_is_heard() -> None:
     assert not logging.getLogger("mail.log").isEnabledFor(logging.INFO)
     assert logging.getLogger("mail.log").isEnabledFor(logging.WARNING)
     assert logging.getLogger("ailo.chat").isEnabledFor(logging.INFO)
+
+
+# No flood
+
+
+class Bound:
+    """A bounded handler of three lines a minute, its clock, and what it wrote."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.stream = io.StringIO()
+        self.handler = Bounded(self.stream, most=3, clock=lambda: self.now)
+        self.handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
+
+    def say(self, template: str, *args: object, level: int = logging.WARNING, kind: str | None = None) -> None:
+        record = logging.LogRecord("ailo.x", level, "x.py", 1, template, args, None)
+        if kind:
+            record.kind = kind
+        self.handler.handle(record)
+
+    @property
+    def lines(self) -> list[str]:
+        return self.stream.getvalue().splitlines()
+
+
+def left_out(count: int, kind: str) -> str:
+    return f"WARNING ailo.x left_out={count} more lines of the last minute like: {kind}"
+
+
+@pytest.fixture
+def bound() -> Iterator[Bound]:
+    bound = Bound()
+    yield bound
+    bound.handler.close()
+
+
+def test_a_flood_is_so_many_lines_and_then_a_count(bound: Bound) -> None:
+    for number in range(10):
+        bound.say("alert: thread %s", number)
+    assert bound.lines == [f"WARNING ailo.x alert: thread {number}" for number in range(3)]
+    bound.now += WINDOW_S
+    bound.say("alert: thread %s", 10)
+    assert bound.lines[3:] == [left_out(7, "alert: thread %s"), "WARNING ailo.x alert: thread 10"]
+
+
+def test_one_flood_hides_no_other_line(bound: Bound) -> None:
+    for number in range(10):
+        bound.say(f"failed account={number}", kind="failed", level=logging.INFO)
+    bound.say("the disk failed")
+    bound.say("ended account=1", kind="ended")
+    assert bound.lines[3:] == ["WARNING ailo.x the disk failed", "WARNING ailo.x ended account=1"]
+
+
+def test_what_is_told_of_each_letter_is_no_flood(bound: Bound) -> None:
+    for number in range(10):
+        bound.say("letter %s written", number, level=logging.INFO)
+    assert len(bound.lines) == 10
+
+
+def test_what_was_left_out_is_told_at_the_end(bound: Bound) -> None:
+    for _ in range(5):
+        bound.say("failed")
+    bound.handler.close()
+    assert bound.lines[3:] == [left_out(2, "failed")]
+
+
+def test_what_was_left_out_is_told_though_nothing_more_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "WINDOW_S", 0.05)
+    told, bound = threading.Event(), Bound()
+    bound.handler.setStream(Told(told))
+    for _ in range(5):
+        bound.say("failed")
+    assert told.wait(20)
+    bound.handler.close()
+
+
+class Told(io.StringIO):
+    """A stream that says when a count was written."""
+
+    def __init__(self, told: threading.Event) -> None:
+        super().__init__()
+        self._told = told
+
+    def write(self, text: str) -> int:
+        if "left_out=2" in text:
+            self._told.set()
+        return super().write(text)

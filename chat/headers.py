@@ -1,0 +1,60 @@
+"""The policy headers of every answer: JSON, pages, errors of the library, health, metrics (OWASP ASVS 5.0, 3.4).
+
+A route's own value stands; what it leaves out is filled in here, by the library's signal before any answer is written. A
+request that cannot even be read never reaches the application: its answer is signed by ``sign_what_cannot_be_read``.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.web_protocol import ERROR
+
+# Two years, as browsers' preload lists ask for (RFC 6797 section 6.1.1; ASVS 5.0, 3.4.1 wants the names below as well).
+HTTPS_ONLY: Final = "max-age=63072000; includeSubDomains"
+
+POLICY: Final[Mapping[str, str]] = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Signature:
+    """Puts the policy on answers. ``is_secure``: browsers reach the service by https, and are told to use nothing else."""
+
+    def __init__(self, *, is_secure: bool) -> None:
+        self._policy = {**POLICY, "Strict-Transport-Security": HTTPS_ONLY} if is_secure else dict(POLICY)
+
+    async def sign(self, _: web.BaseRequest, response: web.StreamResponse) -> None:
+        """Fill in what the answer does not say itself. The library would tell its version and Python's to everybody."""
+        response.headers["Server"] = "Ailo"
+        if response.status == 101:
+            return  # a WebSocket keeps its headers in memory for as long as it lasts, and no policy applies to it
+        for name, value in self._policy.items():
+            response.headers.setdefault(name, value)
+
+    def add_to(self, app: web.Application) -> None:
+        """Sign every answer of an application."""
+        app.on_response_prepare.append(self.sign)
+
+    def sign_what_cannot_be_read(self, server: web.Server) -> None:
+        """Sign the library's own answers to what is no HTTP. To be called before the server takes connections."""
+        make, signature, loop = server.request_factory, self, asyncio.get_running_loop()
+
+        class Unreadable(web.BaseRequest):
+            # The library calls it before the headers of any answer are written; the signal above is what its own does.
+            async def _prepare_hook(self, response: web.StreamResponse) -> None:
+                await signature.sign(self, response)
+
+        def made(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+            if message is ERROR:
+                return Unreadable(message, payload, protocol, writer, task, loop)
+            return make(message, payload, protocol, writer, task)
+
+        server.request_factory = made
