@@ -23,7 +23,7 @@ STEPS = {
     "dependencies": [["deptry", "."]],
     "tests": [
         ["pytest", "-o", "cache_dir=.pytest_cache/one", "tests/browser", "tests/chat", "tests/delivery", "tests/load"],
-        ["pytest", "-o", "cache_dir=.pytest_cache/other", "tests/flows", "tests/chaos", "tests/storage"],
+        ["pytest", "-o", "cache_dir=.pytest_cache/other", "tests/attacks", "tests/flows", "tests/chaos", "tests/storage"],
     ],
 }
 AGAIN = ["--last-failed", "--last-failed-no-failures=none", "-p", "no:randomly"]
