@@ -178,8 +178,10 @@ GUARDED = (
 
 async def _asked(reader: Reader, store: Store, id_: UUID) -> ThreadAsked:
     thread = await threads.find(reader, store.guard, id_)
-    numbers = range(1, thread.epoch + 1) if thread else ()
-    found = [await rosters.find(reader, store.guard, id_, number) for number in numbers]
+    try:
+        found = await rosters.find_all(reader, store.guard, id_, thread.epoch) if thread else []
+    except CannotOpen:
+        raise Refused(f"Conversation {id_} is not as the service wrote it: run `ailo check`.") from None
     grants = [(roster.number, await rosters.grant_of(reader, id_, roster.number, THE_OFFICER)) for roster in found]
     return ThreadAsked(
         [roster.encoded() for roster in found],

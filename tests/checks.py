@@ -24,7 +24,7 @@ STEPS = {
     "JavaScript": [["biome", "ci", "--error-on-warnings", "static"]],
     "tests": [
         ["pytest", "-o", "cache_dir=.pytest_cache/one", "tests/browser", "tests/chat", "tests/delivery", "tests/load"],
-        ["pytest", "-o", "cache_dir=.pytest_cache/other", "tests/flows", "tests/chaos", "tests/storage"],
+        ["pytest", "-o", "cache_dir=.pytest_cache/other", "tests/attacks", "tests/flows", "tests/chaos", "tests/storage"],
     ],
 }
 AGAIN = ["--last-failed", "--last-failed-no-failures=none", "-p", "no:randomly"]

@@ -360,6 +360,12 @@ async def test_a_planted_row_stops_no_recovery(house: House, thread: UUID) -> No
     assert await latest(house, new, thread)
 
 
+async def test_a_conversation_that_was_altered_is_named(house: House, thread: UUID) -> None:
+    await house.spoil("update epochs set proof = zeroblob(41)")
+    with pytest.raises(Refused, match=f"Conversation {thread} is not as the service wrote it"):
+        await ask(house, with_new_key(house.lea))
+
+
 # What the check reports
 
 
