@@ -5,7 +5,6 @@ its owner's first change of it renews the key once more.
 """
 
 import asyncio
-from pathlib import Path
 
 import msgspec
 
@@ -17,38 +16,35 @@ from storage.epochs import THE_OFFICER
 from storage.errors import Refused
 from storage.house import Officer
 from storage.keyholes import AccountKey
-from storage.keyring import write_private
 from storage.officer import Request
 from storage.recovery import NewKey
+from storage.store import Store
+
+NOT_SEALED = "root.sealed was not written: see to the disk, then make a backup, or start the service again."
 
 
-class RecoverRequest(msgspec.Struct, frozen=True, tag="recover request"):
-    """`ailo recover request`: for an account, or (without an address) for another officer. An absolute path."""
+class RecoverRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="recover request"):
+    """`ailo recover request`: for an account, or (without an address) for another officer."""
 
-    file: str
     email: str | None
     password: str
 
 
 class RecoverApply(msgspec.Struct, frozen=True, tag="recover apply"):
-    """`ailo recover apply`; an absolute path."""
+    """`ailo recover apply`; the bytes of the officer's answer."""
 
-    file: str
+    answer: bytes
 
 
-async def request(rooms: Rooms, command: RecoverRequest) -> str:
-    """Write the request file. Raises Misuse or CannotDo."""
+async def request(rooms: Rooms, command: RecoverRequest) -> bytes:
+    """The bytes of the request file. Raises Misuse or CannotDo."""
     store = rooms.store
     account = await _account(rooms, command.email) if command.email is not None else None
     new = await _new_key(rooms, account, command.password) if account else None
     try:
-        raw = await store.database.write(lambda tx: recovery.ask(tx, store, account, command.email or "", new))
-        await asyncio.to_thread(write_private, Path(command.file), raw, replace=False)
+        return await store.database.write(lambda tx: recovery.ask(tx, store, account, command.email or "", new))
     except Refused as error:
         raise CannotDo(str(error)) from None
-    except OSError as error:
-        raise CannotDo(f"The request was not written: {error.strerror}.") from None
-    return command.file
 
 
 async def _account(rooms: Rooms, email: str) -> Account:
@@ -72,21 +68,27 @@ async def apply(rooms: Rooms, command: RecoverApply) -> str:
     """Carry out an answer; the account's sessions end. Raises CannotDo."""
     store = rooms.store
     try:
-        answer = officer.read_answer(await asyncio.to_thread(Path(command.file).read_bytes))
+        answer = await asyncio.to_thread(officer.read_answer, command.answer)
         changes = await store.database.write(lambda tx: recovery.apply(tx, store, answer))
     except Refused as error:
         raise CannotDo(str(error)) from None
-    except OSError as error:
-        raise CannotDo(f"The answer cannot be read: {error.strerror}.") from None
-    if answer.officer != store.officer:
-        store.officer = answer.officer
-        async with store.keys_change:
-            await asyncio.to_thread(keyring_copy.write, store.settings, store.officer)
     for change in changes:
         rooms.access.note(change)
         for account in change.roster.accounts():
             rooms.hub.restart(account)
-    return f"{len(changes)} conversations were given back."
+    told = f"{len(changes)} conversations were given back."
+    return told if answer.officer == store.officer or await _seal_to(store, answer.officer) else f"{told} {NOT_SEALED}"
+
+
+async def _seal_to(store: Store, officer: bytes) -> bool:
+    """Seal the keyring to its new officer; whether its copy could be written. Else a backup, or the next start, writes it."""
+    store.officer = officer
+    try:
+        async with store.keys_change:
+            await asyncio.to_thread(keyring_copy.write, store.settings, officer)
+    except OSError:
+        return False
+    return True
 
 
 def answer(raw: bytes, private_key: bytes) -> tuple[bytes, Officer | None]:
