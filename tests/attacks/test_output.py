@@ -1,5 +1,6 @@
 """What a command prints is out, or the command fails and says so: above all the recovery key, which is shown only once."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -168,8 +169,8 @@ def test_a_password_from_a_closed_standard_input_is_a_misuse(tmp_path: Path) -> 
     refused(ailo(tmp_path, *LEA, before=through("<&-")), 2)
 
 
-async def test_a_service_that_nobody_listens_to_serves(tmp_path: Path) -> None:
-    await begin_cheap(tmp_path)
+def test_a_service_that_nobody_listens_to_serves(tmp_path: Path) -> None:
+    asyncio.run(begin_cheap(tmp_path))
     service = Service(tmp_path)
     command = [*through(">&-"), sys.executable, "-m", "chat", "serve"]
     process = subprocess.Popen(command, cwd=ROOT, env=service.environment, stderr=subprocess.PIPE, text=True)
