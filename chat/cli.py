@@ -64,9 +64,9 @@ def main() -> None:
 
 def run(argv: Sequence[str]) -> int:
     """Run one command; gives its exit code: 2 for a misuse, 1 for a failure."""
-    arguments = _parser().parse_args(argv)
-    action: Callable[[argparse.Namespace], int] = arguments.action
     try:
+        arguments = _parser().parse_args(argv)
+        action: Callable[[argparse.Namespace], int] = arguments.action
         return action(arguments)
     except (StorageError, OutputFailed, CannotWrite) as error:
         return _fail(str(error))
@@ -304,6 +304,13 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Help and version; the library's own lets what was not written pass."""
+        if file is sys.stdout:
+            say(message.rstrip("\n"))
+        else:
+            super()._print_message(message, file)
 
     def error(self, message: str) -> NoReturn:
         said = re.sub(r"(unrecognized arguments|ignored explicit argument|invalid choice).*?(?= \(choose from|$)", r"\1", message)

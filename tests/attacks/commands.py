@@ -13,7 +13,7 @@ from storage.settings import StorageSettings
 from tests.flows.service import PASSWORD, ROOT, Service
 
 Done = subprocess.CompletedProcess[str]
-LONGEST_S = 60
+LONGEST_S = 110
 ADD = ["account", "add", "--first-name", "Léa", "--last-name", "Rossi", "--password-stdin"]
 LEA = [*ADD, "--role", "member", "--email", "lea@ailo.test"]
 
