@@ -100,7 +100,7 @@ async def _take(rooms: Rooms, reader: asyncio.StreamReader, writer: asyncio.Stre
 
 async def _respond(rooms: Rooms, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
-        command = msgspec.json.decode(await reader.readline(), type=Carried | CopyAsked)
+        command = await asyncio.to_thread(msgspec.json.decode, await reader.readline(), type=Carried | CopyAsked)
     except (msgspec.DecodeError, ValueError):
         await _put(writer, Done(2, "The running server does not know this command: it is of another version. Restart it."))
         return
@@ -130,7 +130,7 @@ def _tell(error: Exception) -> None:
 
 
 async def _put(writer: asyncio.StreamWriter, answer: Done | CopyAhead) -> None:
-    writer.write(msgspec.json.encode(answer) + b"\n")
+    writer.write(await asyncio.to_thread(msgspec.json.encode, answer) + b"\n")  # a request file may be large
     await writer.drain()
 
 
@@ -191,6 +191,8 @@ async def ask(folder: Path, command: Command) -> Done | None:
             reader, writer = await asyncio.open_unix_connection(short, limit=LONGEST_LINE)
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
         return None
+    except PermissionError:
+        return Done(1, f"{folder} or its {NAME} is another user's: run this as the user of the service.")
     try:
         if isinstance(command, Backup):
             return await _fetch(reader, writer, Path(command.folder))
