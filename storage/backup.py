@@ -55,15 +55,13 @@ async def copied(store: Store) -> AsyncIterator[Copied]:
 
     Raises OSError or Stalled.
     """
-    folder = await asyncio.to_thread(_place, store.settings.database)
-    database = None
+    folder, database = _place(store.settings.database), None
     try:
         path = folder / DATABASE
         async with store.keys_change:  # so that the copy of the keyring has every key of this database
             await store.database.copy_to(str(path))
             sealed = await asyncio.to_thread(_sealed, store)
-        database = await asyncio.to_thread(path.open, "rb")
-        await asyncio.to_thread(shutil.rmtree, folder)
+        database = _opened(path)
         yield Copied(database, sealed)
     finally:
         await asyncio.to_thread(_discard, folder, database)
@@ -74,6 +72,13 @@ def _place(database: Path) -> Path:
     folder.mkdir(0o700)
     create_private(folder / DATABASE).close()
     return folder
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Its only hold from here on. Here and not in a thread, from which whoever is cancelled would never get it."""
+    database = path.open("rb")
+    path.unlink()
+    return database
 
 
 def _sealed(store: Store) -> bytes:
