@@ -2,20 +2,19 @@
 
 import argparse
 import asyncio
-import contextlib
 import getpass
+import io
 import json
 import os
 import re
-import resource
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from msgspec import structs
-
-from chat import __version__, control, demo, recovering, serve, terminal
+from chat import __version__, control, demo, logs, output, process, recovering, serve, terminal
+from chat.client import is_private_way
 from chat.commands import (
     AccountAdd,
     Backup,
@@ -30,7 +29,8 @@ from chat.commands import (
     ThreadOpen,
     carry_out,
 )
-from chat.officer_sheet import Mistyped, fingerprint, is_spoken, page, read_key, sheet, show_once, spoken
+from chat.officer_sheet import Mistyped, fingerprint, is_spoken, page, read_key, sheet, spoken
+from chat.output import OutputFailed, complain, say
 from chat.printable import printable_lines
 from chat.recovering import RecoverApply, RecoverRequest
 from chat.rooms import open_rooms
@@ -38,7 +38,8 @@ from chat.words import LANGUAGES
 from storage import house, keyring_copy
 from storage.accounts import Role
 from storage.errors import StorageError, WrongKey
-from storage.keyring import write_private
+from storage.files import write_private
+from storage.house import Officer
 from storage.officer import read_request, request_hash
 from storage.primitives import public_key_of
 from storage.settings import Environment, StorageSettings
@@ -49,25 +50,37 @@ FAILURE = 1
 
 def main() -> None:
     """The entry point of the `ailo` command."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold unlocked keys
-    with contextlib.suppress(BrokenPipeError):
-        sys.exit(run(sys.argv[1:]))
+    process.have_standard_streams()
+    if not process.keep_memory_private():
+        complain("the system does not keep other processes out of this one's memory (prctl was refused).")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # no line is lost to a letter that a terminal's encoding lacks
+    try:
+        code = run(sys.argv[1:])
+    except SystemExit as end:
+        code = int(end.code or 0)
+    sys.exit(output.finished(code))
 
 
 def run(argv: Sequence[str]) -> int:
     """Run one command; gives its exit code: 2 for a misuse, 1 for a failure."""
-    arguments = _parser().parse_args(argv)
-    action: Callable[[argparse.Namespace], int] = arguments.action
     try:
+        arguments = _parser().parse_args(argv)
+        action: Callable[[argparse.Namespace], int] = arguments.action
         return action(arguments)
-    except StorageError as error:
+    except (StorageError, OutputFailed, CannotWrite) as error:
         return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror or type(error).__name__}.")
     except KeyboardInterrupt:
         return 130
+    except Exception as error:  # noqa: BLE001 (one line, and nothing of what a traceback shows)
+        return _fail(f"failed unexpectedly: {type(error).__name__} at {logs.place(error.__traceback__)}.")
 
 
 def _fail(line: str, code: int = FAILURE) -> int:
-    print(f"ailo: {printable_lines(line)}", file=sys.stderr)
+    complain(printable_lines(line))
     return code
 
 
@@ -76,13 +89,47 @@ def _fail(line: str, code: int = FAILURE) -> int:
 
 def _init(arguments: argparse.Namespace) -> int:
     settings = _settings()
-    if arguments.sheet and (arguments.without_recovery or arguments.sheet.exists()):
+    if arguments.sheet and (arguments.without_recovery or os.path.lexists(arguments.sheet)):
         return _fail("--sheet names a new file, and goes with a recovery officer's key.", MISUSE)
-    officer = asyncio.run(house.build(settings, with_recovery=not arguments.without_recovery))
-    if officer and arguments.sheet:
-        write_private(arguments.sheet.absolute(), page(officer).encode(), replace=False)
-    print(sheet(officer, as_json=arguments.json), flush=True)
+    if arguments.sheet and arguments.sheet.resolve().is_relative_to(settings.data.resolve()):
+        return _fail("--sheet is kept away from AILO_DATA: the key must be in no backup.", MISUSE)
+
+    def show(officer: Officer | None) -> None:
+        with _kept(arguments.sheet if officer else None, page(officer) if officer else ""):
+            say(sheet(officer, as_json=arguments.json))
+
+    asyncio.run(house.build(settings, with_recovery=not arguments.without_recovery, show=show))
     return 0
+
+
+@contextmanager
+def _kept(path: Path | None, content: str) -> Iterator[None]:
+    """A file that was written and read back, and that goes again when what follows fails."""
+    if path is None:
+        yield
+        return
+    _write(path, content.encode())
+    try:
+        if path.read_bytes() != content.encode():
+            raise CannotWrite(f"{path} does not hold what was written to it.")
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+class CannotWrite(Exception):
+    """A file that was named could not be written; says why."""
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that was named, never over another. Raises CannotWrite."""
+    try:
+        write_private(path.absolute(), content, replace=False)
+    except FileExistsError:
+        raise CannotWrite(f"{path} exists already: give another name.") from None
+    except OSError as error:
+        raise CannotWrite(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def _serve(arguments: argparse.Namespace) -> int:
@@ -94,8 +141,11 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _chat(arguments: argparse.Namespace) -> int:
-    password = getpass.getpass("Password: ") if sys.stdin.isatty() else _first_line()
-    return asyncio.run(terminal.chat(arguments.origin.rstrip("/"), arguments.email, password, arguments.conversation))
+    origin = arguments.origin.rstrip("/")
+    if not (arguments.plain_http or is_private_way(origin)):
+        return _fail("--origin is not https: the password would go over the network in the clear (see --plain-http).", MISUSE)
+    password = getpass.getpass("Password: ") if _is_terminal() else _first_line()
+    return asyncio.run(terminal.chat(origin, arguments.email, password, arguments.conversation))
 
 
 def _first_line() -> str:
@@ -118,8 +168,17 @@ def _account_add(arguments: argparse.Namespace) -> int:
 
 def _password(*, from_stdin: bool) -> str | None:
     if from_stdin:
-        return sys.stdin.read().removesuffix("\n").removesuffix("\r")
-    return getpass.getpass("Password: ") if sys.stdin.isatty() else None
+        return _typed().removesuffix("\n").removesuffix("\r")
+    return getpass.getpass("Password: ") if _is_terminal() else None
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _typed() -> str:
+    """All of standard input; of a closed one nothing."""
+    return sys.stdin.read() if sys.stdin is not None else ""
 
 
 def _thread_open(arguments: argparse.Namespace) -> int:
@@ -160,9 +219,7 @@ def _recover_keyring(arguments: argparse.Namespace) -> int:
         return _fail(f"{error} (the key typed has the fingerprint {fingerprint(public_key_of(key))}: compare it with the sheet).")
     except FileExistsError:
         return _fail("there is a file where the keyring was to be written; it was left as it is.")
-    except OSError as error:
-        return _fail(f"{error.filename}: {error.strerror}.")
-    print(json.dumps({"result": str(arguments.out)}) if arguments.json else arguments.out)
+    _say_result(str(arguments.out), arguments)
     return 0
 
 
@@ -170,10 +227,15 @@ def _recover_request(arguments: argparse.Namespace) -> int:
     password = _password(from_stdin=arguments.password_stdin) if arguments.account else ""
     if password is None:
         return _fail("give the first password with --password-stdin, or run this on a terminal to be asked.", MISUSE)
-    return _carry_out(RecoverRequest(str(arguments.file.absolute()), arguments.account, password), arguments)
+    if os.path.lexists(arguments.file):
+        return _fail(f"{arguments.file} exists already: give another name.")
+    return _carry_out(RecoverRequest(arguments.account, password), arguments, out=arguments.file.absolute())
 
 
 def _recover_answer(arguments: argparse.Namespace) -> int:
+    """A new officer's sheet is shown before the answer that names them exists: a key that nobody saw must never be applied."""
+    if os.path.lexists(arguments.answer):
+        return _fail(f"{arguments.answer} exists already: give another name.")
     try:
         raw = arguments.request.read_bytes()
         if not _is_as_read_out(raw, arguments.fingerprint):
@@ -183,9 +245,14 @@ def _recover_answer(arguments: argparse.Namespace) -> int:
         answered, successor = recovering.answer(raw, _officer_key())
     except (Mistyped, EOFError) as error:
         return _fail(str(error) or "nothing was typed.")
-    except OSError as error:
-        return _fail(f"{error.filename}: {error.strerror}.")
-    return _hand_out_answer(arguments, answered, successor, spoken(request_hash(raw)))
+    if successor:
+        say(sheet(successor, as_json=arguments.json))
+    _write(arguments.answer, answered)
+    if not successor:
+        print_ = spoken(request_hash(raw))
+        told = recovering.Told(print_)
+        _say_result(f"{arguments.answer}\n{told}", arguments, {"result": str(arguments.answer), "fingerprint": print_})
+    return 0
 
 
 def _is_as_read_out(raw: bytes, read_out: str | None) -> bool:
@@ -198,26 +265,8 @@ def _is_as_read_out(raw: bytes, read_out: str | None) -> bool:
     return read_out is None or is_spoken(read_out, request_hash(raw))
 
 
-def _hand_out_answer(arguments: argparse.Namespace, answered: bytes, successor: house.Officer | None, print_: str) -> int:
-    """A new officer's key is shown first: once the answer is applied, it is the only one, and stands nowhere else."""
-    try:
-        if successor:
-            show_once(sheet(successor, as_json=arguments.json))
-    except OSError as error:
-        return _fail(f"the new officer's key could not be shown ({error.strerror}): no answer was made.")
-    try:
-        write_private(arguments.answer.absolute(), answered, replace=False)
-    except OSError as error:
-        void = " The key that was shown is of no use: begin again." if successor else ""
-        return _fail(f"the answer was not written ({error.strerror}).{void}")
-    if not successor:
-        told = recovering.Told(str(arguments.answer), print_)
-        print(json.dumps(structs.asdict(told)) if arguments.json else told)
-    return 0
-
-
 def _recover_apply(arguments: argparse.Namespace) -> int:
-    return _carry_out(RecoverApply(str(arguments.file.absolute())), arguments)
+    return _carry_out(RecoverApply(arguments.file.read_bytes()), arguments)
 
 
 def _keys_renew(arguments: argparse.Namespace) -> int:
@@ -226,16 +275,24 @@ def _keys_renew(arguments: argparse.Namespace) -> int:
 
 def _officer_key() -> bytes:
     """From the sheet. On a terminal it is asked for, and not shown."""
-    return read_key(getpass.getpass("Recovery key and check: ") if sys.stdin.isatty() else sys.stdin.read())
+    return read_key(getpass.getpass("Recovery key and check: ") if _is_terminal() else _typed())
 
 
-def _carry_out(command: Command, arguments: argparse.Namespace) -> int:
+def _carry_out(command: Command, arguments: argparse.Namespace, out: Path | None = None) -> int:
+    """``out`` is the file for what the command made; its name is printed."""
     done = asyncio.run(_done(_settings(), command))
     if done.code:
         return _fail(done.line, done.code)
-    if done.line:
-        print(json.dumps(done.facts or {"result": done.line}) if arguments.json else printable_lines(done.line))
+    if out:
+        _write(out, done.content)
+    facts = {"result": str(out), **done.facts} if out and done.facts else done.facts
+    if line := "\n".join(filter(None, (str(out or ""), done.line))):
+        _say_result(printable_lines(line), arguments, facts)
     return 0
+
+
+def _say_result(line: str, arguments: argparse.Namespace, facts: dict[str, Any] | None = None) -> None:
+    say(json.dumps(facts or {"result": line}) if arguments.json else line)
 
 
 async def _done(settings: StorageSettings, command: Command) -> Done:
@@ -250,6 +307,7 @@ async def _done(settings: StorageSettings, command: Command) -> Done:
 def _settings() -> StorageSettings:
     environment = Environment(os.environ)
     settings = StorageSettings.from_environment(environment)
+    environment.check_secret_files()
     if environment.faults:
         sys.exit(_fail("\n      ".join(environment.faults)))
     return settings
@@ -263,6 +321,13 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Help and version; the library's own lets what was not written pass."""
+        if file is sys.stdout:
+            say(message.rstrip("\n"))
+        else:
+            super()._print_message(message, file)
 
     def error(self, message: str) -> NoReturn:
         said = re.sub(r"(unrecognized arguments|ignored explicit argument|invalid choice).*?(?= \(choose from|$)", r"\1", message)
@@ -292,6 +357,7 @@ def _parser() -> argparse.ArgumentParser:
     talk.add_argument(
         "--origin", default=f"http://127.0.0.1:{os.environ.get('AILO_PORT') or 8080}", help="address of the service"
     )
+    talk.add_argument("--plain-http", action="store_true", help="send the password unencrypted to another machine nevertheless")
     talk.add_argument("--conversation", type=int, default=1, metavar="N", help="the Nth of your list, the newest first")
     _add(commands, "check", "prove that the data is whole and as it was written", _check)
     _fill_keys(_add(commands, "keys", "the root keyring").add_subparsers(metavar="ACTION", required=True))

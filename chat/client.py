@@ -8,7 +8,9 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import aiohttp
@@ -127,13 +129,31 @@ async def sign_in(origin: str, email: str, password: str) -> AsyncIterator[Clien
 
 
 async def _ask(http: aiohttp.ClientSession, origin: str, method: str, path: str, body: Json | None) -> Json:
+    """A redirection is not followed: a password goes nowhere but to the address that was given."""
+    headers = {"Origin": origin, **NAMED}
     async with (
         asyncio.timeout(30),
-        http.request(method, origin + path, json=body, headers={"Origin": origin, **NAMED}) as response,
+        http.request(method, origin + path, json=body, headers=headers, allow_redirects=False) as response,
     ):
         raw = await response.read()
-        answer: Json = json.loads(raw) if raw else {}
-        if response.status >= 400:
+        answer: Json = json.loads(raw) if raw and response.content_type == "application/json" else {}
+        if response.status >= 300:
             error = answer.get("error", {})
-            raise ClientRefused(response.status, error.get("code", Code.FAILED.value), error.get("message", ""))
+            code, message = error.get("code", Code.FAILED.value), error.get("message", "what answers there is not the service.")
+            raise ClientRefused(response.status, code, message)
         return answer
+
+
+def is_private_way(origin: str) -> bool:
+    """Whether what is sent to an address is encrypted, or stays on this machine."""
+    try:
+        parts = urlsplit(origin)
+        if set(parts.netloc) & set("@\\") or not parts.hostname:
+            return False
+        return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
+    except ValueError:
+        return False
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or ip_address(host).is_loopback

@@ -12,15 +12,17 @@ from chat.accounts import CannotDo, Misuse, Person, add_account
 from chat.errors import NotFound
 from chat.ids import new_id, read_id
 from chat.key_status import facts, told
+from chat.officer_sheet import spoken
 from chat.printable import printable
 from chat.recovering import RecoverApply, RecoverRequest
 from chat.rooms import Rooms
 from chat.security_events import SecurityEvent, record
-from storage import accounts, backup, sessions
+from storage import accounts, backup, places, sessions
 from storage.accounts import Account, Role
 from storage.check import check_all
 from storage.database import Transaction
 from storage.errors import Refused
+from storage.officer import request_hash
 
 LONGEST_FINDING = 500
 
@@ -52,7 +54,7 @@ class ThreadLeave(msgspec.Struct, frozen=True, tag="thread leave"):
 
 
 class Backup(msgspec.Struct, frozen=True, tag="backup"):
-    """`ailo backup`; an absolute path."""
+    """`ailo backup`; an absolute path. It never reaches a running server, which gives the bytes alone."""
 
     folder: str
 
@@ -81,30 +83,27 @@ class KeysRenew(msgspec.Struct, frozen=True, tag="keys renew"):
     email: str | None
 
 
-Command = (
-    AccountAdd
-    | ThreadOpen
-    | ThreadLeave
-    | Backup
-    | Check
-    | KeysRotate
-    | KeysStatus
-    | KeysDrop
-    | KeysRenew
-    | RecoverRequest
-    | RecoverApply
+# What a running server carries out: none of it holds a path.
+Carried = (
+    AccountAdd | ThreadOpen | ThreadLeave | Check | KeysRotate | KeysStatus | KeysDrop | KeysRenew | RecoverRequest | RecoverApply
 )
+Command = Carried | Backup
+
+
+BACKUP_FAILED = "The backup was not written: "
 
 
 class Done(msgspec.Struct, frozen=True):
     """How a command ended: its exit code, and a line for the terminal (an error unless the code is 0).
 
-    ``facts`` are what a script is told in its place; without them it gets the line.
+    ``facts`` are what a script is told in its place; without them it gets the line. ``content`` is what the command writes
+    to the file that was named to it.
     """
 
     code: int
     line: str = ""
     facts: dict[str, Any] | None = None
+    content: bytes = b""
 
 
 async def carry_out(rooms: Rooms, command: Command) -> Done:
@@ -164,12 +163,17 @@ async def _back_up(rooms: Rooms, command: Backup) -> Done:
     try:
         path = await backup.copy(rooms.store, Path(command.folder))
     except OSError as error:
-        return Done(1, f"The backup was not written: {error.strerror or type(error).__name__}.")
+        return Done(1, f"{BACKUP_FAILED}{reason(error)}.")
     return Done(0, str(path))
 
 
+def reason(error: Exception) -> str:
+    """Why something failed, in words that repeat nothing of what it was about."""
+    return error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+
+
 async def _check(rooms: Rooms, _: Check) -> Done:
-    found = await check_all(rooms.store)
+    found = [*places.faults(rooms.store.settings), *await check_all(rooms.store)]
     if found:
         record(SecurityEvent.CHECK_FAILED, n=len(found))
     return Done(1 if found else 0, "\n".join(printable(line, LONGEST_FINDING) for line in found) or "All is well.")
@@ -230,8 +234,9 @@ async def _renew_keys(rooms: Rooms, command: KeysRenew) -> Done:
 
 
 async def _request_recovery(rooms: Rooms, command: RecoverRequest) -> Done:
-    told = await recovering.request(rooms, command)
-    return Done(0, str(told), msgspec.to_builtins(told))
+    raw = await recovering.request(rooms, command)
+    told = recovering.Told(spoken(request_hash(raw)))
+    return Done(0, str(told), {"fingerprint": told.fingerprint}, content=raw)
 
 
 async def _apply_recovery(rooms: Rooms, command: RecoverApply) -> Done:

@@ -13,7 +13,7 @@ from chat.example.cast import Figure, figures
 from chat.example.place import make_ready
 from chat.mailbox_page import add_mailbox
 from chat.rooms import Rooms
-from chat.serve import Settings, read_settings, serve
+from chat.serve import Settings, announce, read_settings, serve
 from delivery.mailbox import letters_in
 
 NOTIFY_AFTER = "10"  # seconds: one wants to see the e-mail come
@@ -50,7 +50,7 @@ def _free_port() -> int:
 
 async def _run(settings: Settings) -> int:
     if not settings.storage.database.exists():
-        print("Making the example…", flush=True)
+        announce("Making the example…")
     try:
         await make_ready(settings.storage)
     except OSError as error:
@@ -58,7 +58,7 @@ async def _run(settings: Settings) -> int:
         return 1
 
     async def tell(_: Rooms) -> None:
-        print(_how_to_sign_in(settings), flush=True)
+        announce(_how_to_sign_in(settings))
 
     return await serve(settings, extra=_add_mailbox, prepare=tell)
 

@@ -4,6 +4,7 @@ Of an exception only its kind and its place in the code are told: its text, a tr
 What is logged while a request or a connection is served has its id, which its answer bears as `X-Request-Id`.
 """
 
+import asyncio
 import logging
 import sys
 import threading
@@ -14,7 +15,7 @@ from contextlib import nullcontext
 from contextvars import Context, ContextVar
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TextIO
+from typing import Any, TextIO
 
 Excinfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
@@ -120,6 +121,17 @@ def place(trace: TracebackType | None) -> str:
         found = f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"
         trace = trace.tb_next
     return found
+
+
+def take_over(loop: asyncio.AbstractEventLoop) -> None:
+    """Log what the event loop catches as all else: its own line would repeat an exception's text, and what it was about."""
+    loop.set_exception_handler(_caught)
+
+
+def _caught(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    error = context.get("exception")
+    trace = error.__traceback__ if error else None
+    logging.getLogger("ailo.loop").error("the event loop caught %s at %s", type(error).__name__, place(trace))
 
 
 def set_up() -> None:

@@ -5,10 +5,8 @@ its owner's first change of it renews the key once more.
 """
 
 import asyncio
-import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import UUID
 
 import msgspec
@@ -24,32 +22,39 @@ from storage.epochs import THE_OFFICER
 from storage.errors import Refused
 from storage.house import Officer
 from storage.keyholes import AccountKey
-from storage.keyring import write_private
-from storage.officer import Request, request_hash
+from storage.officer import Request
 from storage.recovery import NewKey
+from storage.store import Store
 from storage.taking_part import Change
 
 NOTHING = "(nothing that can be shown)"
+NOT_SEALED = "root.sealed was not written: see to the disk, then make a backup, or start the service again."
 
-log = logging.getLogger("ailo.recovery")
 
+class RecoverRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="recover request"):
+    """`ailo recover request`: for an account, or (without an address) for another officer."""
 
-class RecoverRequest(msgspec.Struct, frozen=True, tag="recover request"):
-    """`ailo recover request`: for an account, or (without an address) for another officer. An absolute path."""
-
-    file: str
     email: str | None
     password: str
 
 
 class RecoverApply(msgspec.Struct, frozen=True, tag="recover apply"):
-    """`ailo recover apply`; an absolute path."""
+    """`ailo recover apply`; the bytes of the officer's answer."""
 
-    file: str
+    answer: bytes
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What a command did, and the fingerprint of the request, to be compared by voice."""
+    """The fingerprint of a request, to be compared by voice."""
+
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return f"Fingerprint of the request: {self.fingerprint}"
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What an answer did, and the fingerprint of the request that it answers."""
 
     result: str
     fingerprint: str
@@ -58,19 +63,15 @@ class Told(msgspec.Struct, frozen=True):
         return f"{self.result}\nFingerprint of the request: {self.fingerprint}"
 
 
-async def request(rooms: Rooms, command: RecoverRequest) -> Told:
-    """Write the request file. Raises Misuse or CannotDo."""
+async def request(rooms: Rooms, command: RecoverRequest) -> bytes:
+    """The bytes of the request file. Raises Misuse or CannotDo."""
     store = rooms.store
     account = await _account(rooms, command.email) if command.email is not None else None
     new = await _new_key(rooms, account, command.password) if account else None
     try:
-        raw = await store.database.write(lambda tx: recovery.ask(tx, store, account, command.email or "", new))
-        await asyncio.to_thread(write_private, Path(command.file), raw, replace=False)
+        return await store.database.write(lambda tx: recovery.ask(tx, store, account, command.email or "", new))
     except Refused as error:
         raise CannotDo(str(error)) from None
-    except OSError as error:
-        raise CannotDo(f"The request was not written: {error.strerror}.") from None
-    return Told(command.file, spoken(request_hash(raw)))
 
 
 async def _account(rooms: Rooms, email: str) -> Account:
@@ -86,23 +87,22 @@ async def _new_key(rooms: Rooms, account: Account, password: str) -> NewKey:
     return NewKey(key, await first_keyhole(rooms.store, rooms.sign_ins.pool, key, password))
 
 
-async def apply(rooms: Rooms, command: RecoverApply) -> Told:
+async def apply(rooms: Rooms, command: RecoverApply) -> Applied:
     """Carry out an answer; the account's sessions end. Raises CannotDo."""
     store = rooms.store
     try:
-        answer = officer.read_answer(await asyncio.to_thread(Path(command.file).read_bytes))
+        answer = await asyncio.to_thread(officer.read_answer, command.answer)
         changes = await store.database.write(lambda tx: recovery.apply(tx, store, answer))
     except Refused as error:
         raise CannotDo(str(error)) from None
-    except OSError as error:
-        raise CannotDo(f"The answer cannot be read: {error.strerror}.") from None
     _tell(rooms, changes)
-    line = f"{len(changes)} conversations were given back."
+    result = f"{len(changes)} conversations were given back."
     if answer.officer != store.officer:
-        store.officer = answer.officer
         record(SecurityEvent.OFFICER_REPLACED)
-        line = f"{len(changes)} conversations have another recovery officer.{await _copy_keyring(rooms)}"
-    return Told(line, spoken(answer.request))
+        result = f"{len(changes)} conversations have another recovery officer."
+        if not await _seal_to(store, answer.officer):
+            result = f"{result} {NOT_SEALED}"
+    return Applied(result, spoken(answer.request))
 
 
 def _tell(rooms: Rooms, changes: list[Change]) -> None:
@@ -112,16 +112,15 @@ def _tell(rooms: Rooms, changes: list[Change]) -> None:
             rooms.hub.restart(account)
 
 
-async def _copy_keyring(rooms: Rooms) -> str:
-    """Seal the keyring to the new officer; gives what is to be added where it failed: the answer is applied all the same."""
-    store = rooms.store
+async def _seal_to(store: Store, officer: bytes) -> bool:
+    """Seal the keyring to its new officer; whether its copy could be written. Else a backup, or the next start, writes it."""
+    store.officer = officer
     try:
         async with store.keys_change:
-            await asyncio.to_thread(keyring_copy.write, store.settings, store.officer)
-    except OSError as error:
-        log.error("the sealed copy of the keyring was not written for the new officer: %s", error.strerror)
-        return f" But {store.settings.sealed_keyring} was not written ({error.strerror}): it is at the next start or backup."
-    return ""
+            await asyncio.to_thread(keyring_copy.write, store.settings, officer)
+    except OSError:
+        return False
+    return True
 
 
 def answer(raw: bytes, private_key: bytes) -> tuple[bytes, Officer | None]:

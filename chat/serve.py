@@ -25,6 +25,7 @@ from chat.gateway import Gateway
 from chat.headers import Signature
 from chat.health import add_health
 from chat.metrics import Metrics, shown_at
+from chat.output import OutputFailed, say
 from chat.overview import Overviews
 from chat.overview_page import OverviewPage
 from chat.own_sessions import SessionsOfOne
@@ -96,9 +97,18 @@ def read_settings(environ: Mapping[str, str]) -> Settings | None:
     """The settings, or None after all their faults were told at once."""
     environment = Environment(environ)
     settings = Settings.from_environment(environment)
+    environment.check_secret_files()
     for fault in environment.faults:
         print(f"ailo: {fault}", file=sys.stderr)
     return None if environment.faults else settings
+
+
+def announce(text: str) -> None:
+    """Say something on standard output; the service goes on where nobody takes it."""
+    try:
+        say(text)
+    except OutputFailed as error:
+        log.warning("nobody was told where this is: %s", error)
 
 
 async def serve(
@@ -106,6 +116,9 @@ async def serve(
 ) -> int:
     """Serve until a signal. ``prepare`` runs once before the port is opened, ``extra`` adds routes. Gives the exit code."""
     stop = asyncio.Event()
+    logs.take_over(asyncio.get_running_loop())
+    for warning in settings.chat.warnings():
+        log.warning(warning)
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     try:
@@ -184,7 +197,7 @@ async def _serve_rooms(
             _spare_the_collector()
             site = web.SockSite(runner, listener, backlog=BACKLOG)
             await site.start()
-            print(f"Ailo is at {settings.chat.origin}", flush=True)
+            announce(f"Ailo is at {settings.chat.origin}")
             await stop.wait()
             await site.stop()
             await gateway.stop()

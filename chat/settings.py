@@ -42,6 +42,17 @@ class ChatSettings:
         """Whether only this machine can reach the service."""
         return is_loopback(self.host)
 
+    def warnings(self) -> list[str]:
+        """What goes on and should not: passwords and conversations that cross a network unencrypted."""
+        if self.is_secure:
+            return []
+        said = []
+        if urlsplit(self.origin).hostname not in {name.strip("[]") for name in LOOPBACK_NAMES}:
+            said.append("AILO_ORIGIN is plain http: passwords and conversations cross the network unencrypted; put TLS before it")
+        if not self.is_loopback:
+            said.append("AILO_HOST is off loopback and AILO_ORIGIN is plain http: whoever is on the network can listen")
+        return said
+
     def origins(self) -> frozenset[str]:
         """The service's own origins: on loopback its three names count as one."""
         parts = urlsplit(self.origin)

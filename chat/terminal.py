@@ -14,6 +14,7 @@ import aiohttp
 
 from chat.client import CUT, Client, ClientRefused, Json, Wire, sign_in
 from chat.ids import new_id
+from chat.output import complain, say
 from chat.printable import printable, printable_lines
 
 PAGE = 20
@@ -30,26 +31,33 @@ class Terminal:
         self._names = {one["id"]: printable(one["first_name"]) for one in thread["participants"]}
         self._last_seq = 0
         self._unsent: dict[str, str] = {}
+        self._is_sent = asyncio.Event()
         self._wire: Wire | None = None
 
     async def run(self, lines: AsyncIterator[str]) -> None:
         """Talk until the lines end."""
         for message in (await self._client.get(f"/api/threads/{self._thread}/messages?limit={PAGE}"))["messages"]:
             self._show(message)
-        listening = asyncio.create_task(self._listen())
+        tasks = asyncio.create_task(self._listen()), asyncio.create_task(self._talk(lines))
         try:
-            async for line in lines:
-                await self._say(line)
-            while self._unsent and not listening.done():
-                await asyncio.wait([listening], timeout=0.05)
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()  # who listens ends with an error alone
         finally:
-            listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await listening
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _talk(self, lines: AsyncIterator[str]) -> None:
+        async for line in lines:
+            await self._say(line)
+        if self._unsent:
+            await self._is_sent.wait()
 
     async def _say(self, text: str) -> None:
         id_ = str(new_id())
         self._unsent[id_] = text
+        self._is_sent.clear()
         if self._wire:
             with suppress(*CUT):
                 await self._put(self._wire, id_)
@@ -81,11 +89,16 @@ class Terminal:
         if frame["type"] == "message" and frame["thread"] == self._thread:
             self._show(frame)
         elif frame["type"] == "sent":
-            self._unsent.pop(frame["id"], None)
+            self._forget(frame["id"])
             self._last_seq = max(self._last_seq, frame["seq"])
         elif frame["type"] == "error" and frame["code"] not in {"busy", "slow_down"}:
-            self._unsent.pop(frame.get("id", ""), None)
-            print(f"  ! {printable(frame['message'])}", flush=True)
+            self._forget(frame.get("id", ""))
+            say(f"  ! {printable(frame['message'])}")
+
+    def _forget(self, id_: str) -> None:
+        self._unsent.pop(id_, None)
+        if not self._unsent:
+            self._is_sent.set()
 
     def _show(self, message: Json) -> None:
         if message["seq"] <= self._last_seq:
@@ -93,7 +106,7 @@ class Terminal:
         self._last_seq = message["seq"]
         at = datetime.fromisoformat(message["at"]).astimezone()
         text = printable_lines(message["text"], CONTINUED)
-        print(f"{at:%d.%m. %H:%M} {self._names.get(message['author'], '–')}: {text}", flush=True)
+        say(f"{at:%d.%m. %H:%M} {self._names.get(message['author'], '–')}: {text}")
 
 
 async def chat(origin: str, email: str, password: str, number: int) -> int:
@@ -102,15 +115,15 @@ async def chat(origin: str, email: str, password: str, number: int) -> int:
         async with sign_in(origin, email, password) as client:
             threads = (await client.get("/api/threads"))["threads"]
             if not 1 <= number <= len(threads):
-                print("ailo: there is no such conversation.", file=sys.stderr)
+                complain("there is no such conversation.")
                 return 1
             await Terminal(client, threads[number - 1]).run(_lines())
             await client.sign_out()
     except ClientRefused as refused:
-        print(f"ailo: {printable(str(refused))}", file=sys.stderr)
+        complain(printable(str(refused)))
         return 1
     except (aiohttp.ClientError, OSError):
-        print(f"ailo: no service answers at {origin}.", file=sys.stderr)
+        complain(f"no service answers at {origin}.")
         return 1
     return 0
 

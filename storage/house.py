@@ -1,15 +1,19 @@
 """The house: what the service knows of itself. Made once by `ailo init`."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage import keyring, keyring_copy
+from storage import keyring, keyring_copy, places
 from storage.database import Database, Reader, Transaction
 from storage.epochs import THE_OFFICER
 from storage.errors import Damaged, DatabaseRefused, KeyringRefused, WrongKey
+from storage.files import make_folders, sync_directory
 from storage.guarding import Guard, Guarded
 from storage.keyholes import AccountKey
-from storage.keyring import Keyring, sync_directory
+from storage.keyring import Keyring
+from storage.lock import NAME, DirectoryLock
 from storage.migrations import migrate
 from storage.primitives import Part
 from storage.settings import StorageSettings
@@ -24,56 +28,131 @@ class Officer:
     public_key: bytes
 
 
-async def build(settings: StorageSettings, *, with_recovery: bool = True, is_example: bool = False) -> Officer | None:
+Show = Callable[["Officer | None"], None]
+
+
+def _shown_to_nobody(_: "Officer | None") -> None:
+    pass
+
+
+async def build(
+    settings: StorageSettings, *, with_recovery: bool = True, is_example: bool = False, show: Show = _shown_to_nobody
+) -> Officer | None:
     """Make the keyring, the data directory and the database; give back the officer's key, which is kept nowhere.
 
+    ``show`` is called with that key before the house exists. When it raises, or anything else fails, everything is undone.
     Raises Refused, having changed nothing, when there is a house or a keyring already.
     """
+    _refuse_what_stands(settings)
+    site = _Site(settings)
+    try:
+        keys = site.begin(is_example=is_example)
+        key = AccountKey.fresh(THE_OFFICER) if with_recovery else None
+        keyring_copy.write(settings, key.public_key if key else b"")
+        await _furnish(_unfinished(settings.database), Guard(keys), key.public_key if key else b"")
+        officer = Officer(key.private_key, key.public_key) if key else None
+        show(officer)
+        site.finish()
+    except BaseException:
+        site.undo()
+        raise
+    finally:
+        site.close()
+    return officer
+
+
+def _refuse_what_stands(settings: StorageSettings) -> None:
     if settings.database.exists():
         raise DatabaseRefused(f"There is an Ailo in {settings.data} already; nothing was changed.")
-    keys = _keys_for(settings, is_example=is_example)
-    key = AccountKey.fresh(THE_OFFICER) if with_recovery else None
-    keyring_copy.write(settings, key.public_key if key else b"")
-    await _furnish(settings.database, Guard(keys), key.public_key if key else b"")
-    return Officer(key.private_key, key.public_key) if key else None
-
-
-def _keys_for(settings: StorageSettings, *, is_example: bool) -> Keyring:
-    """A fresh keyring; the one that is there only where an earlier ``build`` was cut short before anything was kept.
-
-    The unfinished database marks that: it is there before the keyring, and gets its name after it.
-    """
-    unfinished = _unfinished(settings.database)
-    was_begun = unfinished.exists()
-    if not was_begun and settings.keys.exists():
+    if settings.keys.exists() and not _unfinished(settings.database).exists():
         raise KeyringRefused(f"There is a keyring at {settings.keys} already; it was left as it is.")
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    settings.data.chmod(0o700)
-    unfinished.touch(mode=0o600)
-    sync_directory(settings.data)
-    if was_begun and settings.keys.exists():
-        return keyring.load(settings.keys)
-    return keyring.create(settings.keys, is_example=is_example)
+    if found := places.faults_of_keys(settings):
+        raise KeyringRefused(found[0])
+
+
+class _Site:
+    """Where a house is being made: what is to be undone if it is not finished.
+
+    The unfinished database marks it: it is there before the keyring, and gets its name after it. So a keyring beside that
+    mark is of an earlier ``build`` that was cut short before anything was kept, and is used again.
+    """
+
+    def __init__(self, settings: StorageSettings) -> None:
+        self._settings = settings
+        self._mark = _unfinished(settings.database)
+        self._folders: list[Path] = []
+        self._lock: DirectoryLock | None = None
+        self._is_begun = self._has_made_keys = False
+
+    def begin(self, *, is_example: bool) -> Keyring:
+        """The keyring of the house to be."""
+        settings = self._settings
+        self._folders += make_folders(settings.data)
+        settings.data.chmod(0o700)
+        self._lock = DirectoryLock(settings.data)
+        _refuse_what_stands(settings)
+        was_begun = self._mark.exists()
+        self._mark.touch(mode=0o600)
+        sync_directory(settings.data)
+        self._is_begun = True
+        if was_begun and settings.keys.exists():
+            return keyring.load(settings.keys)
+        self._folders += make_folders(settings.keys.parent)
+        made = keyring.create(settings.keys, is_example=is_example)
+        self._has_made_keys = True
+        return made
+
+    def finish(self) -> None:
+        """The house exists from here on."""
+        self._mark.rename(self._settings.database)
+        sync_directory(self._settings.data)
+
+    def undo(self) -> None:
+        """Remove everything that was made, the mark last. A keyring that was found stays, and its mark with it."""
+        if self._has_made_keys:
+            self._settings.keys.unlink(missing_ok=True)
+        if self._is_begun:
+            self._settings.sealed_keyring.unlink(missing_ok=True)
+            self._settings.database.unlink(missing_ok=True)
+            if self._settings.keys.exists():
+                _empty(self._mark)
+            else:
+                _clear(self._mark)
+        if self._lock and self._settings.data in self._folders:
+            (self._settings.data / NAME).unlink(missing_ok=True)
+        for folder in reversed(self._folders):
+            with suppress(OSError):
+                folder.rmdir()
+
+    def close(self) -> None:
+        """Let others in."""
+        if self._lock:
+            self._lock.release()
 
 
 def _unfinished(path: Path) -> Path:
     return path.with_suffix(".new")
 
 
-async def _furnish(path: Path, guard: Guard, officer_key: bytes) -> None:
+def _empty(unfinished: Path) -> None:
+    _clear(unfinished)
+    unfinished.touch(mode=0o600)
+
+
+def _clear(unfinished: Path) -> None:
+    for part in ("-wal", "-shm", ""):
+        unfinished.with_name(unfinished.name + part).unlink(missing_ok=True)
+
+
+async def _furnish(fresh: Path, guard: Guard, officer_key: bytes) -> None:
     """Build beside the final name: a house is there whole or not at all."""
-    fresh = _unfinished(path)
-    for part in ("", "-wal", "-shm"):
-        fresh.with_name(fresh.name + part).unlink(missing_ok=True)
-    fresh.touch(mode=0o600)
+    _empty(fresh)
     database = await open_sqlite(fresh)
     try:
         await migrate(database)
         await database.write(lambda tx: note(tx, guard, "officer", officer_key))
     finally:
         await database.close()
-    fresh.rename(path)
-    sync_directory(path.parent)
 
 
 async def officer(database: Database, guard: Guard) -> bytes:

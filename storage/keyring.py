@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.errors import KeyringRefused
+from storage.files import make_folders, write_private
 from storage.primitives import KEY_BYTES, key_id, keyed_hash, random_bytes
 
 FORMAT = "ailo root keyring 1"
@@ -60,7 +61,7 @@ def create(path: Path, *, is_example: bool = False) -> Keyring:
         "index_key": _text(random_bytes(KEY_BYTES)),
         "keys": [_fresh_entry()],
     }
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folders(path.parent)
     try:
         write_private(path, _encoded(content), replace=False)
     except FileExistsError:
@@ -148,37 +149,6 @@ def _read_private(path: Path) -> bytes:
     if mode & 0o077:
         raise KeyringRefused(f"The keyring {path} can be read by other users: run `chmod 600 {path}`.")
     return raw
-
-
-def write_private(path: Path, content: bytes, *, replace: bool) -> None:
-    """Write a file that its owner alone may read (0600 whatever the umask), whole or not at all, and on the disk.
-
-    Raises FileExistsError when there is one and ``replace`` is false.
-    """
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            fresh.replace(path)
-        else:
-            path.hardlink_to(fresh)
-    finally:
-        fresh.unlink(missing_ok=True)
-    sync_directory(path.parent)
-
-
-def sync_directory(path: Path) -> None:
-    """Bring a directory's names to the disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _text(raw: bytes) -> str:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from storage.epochs import ephemeral
 from storage.errors import Damaged, WrongKey
-from storage.keyring import parse, read, write_private
+from storage.files import make_folders, write_private
+from storage.keyring import parse, read
 from storage.primitives import (
     KEY_BYTES,
     KEY_ID_BYTES,
@@ -86,5 +87,5 @@ def recover(sealed: Path, private_key: bytes, out: Path) -> None:
     """
     content = unseal(sealed.read_bytes(), private_key)
     parse(content, sealed)
-    out.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folders(out.parent)
     write_private(out, content, replace=False)

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from storage.errors import DatabaseRefused
 
+NAME = "lock"
+
 
 class DirectoryLock:
     """Holds the lock of a data directory until ``release``. Raises DatabaseRefused when another process has it."""
 
     def __init__(self, data: Path) -> None:
-        self._descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = os.open(data / NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -4,13 +4,15 @@ They stand beside the keyring and never in a backup, and are forgotten once no s
 an old backup open nothing, not even with their cookies.
 """
 
+import errno
 import json
+import os
 import threading
 from base64 import b64decode, b64encode
 from pathlib import Path
 
-from storage.errors import KeyringRefused
-from storage.keyring import write_private
+from storage.errors import KeyringRefused, Stalled
+from storage.files import write_private
 from storage.primitives import KEY_BYTES, key_id, random_bytes
 
 WEEK_MS = 7 * 86_400_000
@@ -28,7 +30,7 @@ class Peppers:
     def current(self, now: int) -> tuple[bytes, bytes]:
         """The id and the bytes of this week's pepper, which is on the disk before it is used: once a week it waits for that.
 
-        May be called in any thread; two who need the week's first get the same.
+        May be called in any thread; two who need the week's first get the same. Raises Stalled when it cannot be written.
         """
         with self._one_at_a_time:
             return self._current(now)
@@ -48,21 +50,28 @@ class Peppers:
     def _add(self, now: int) -> tuple[bytes, bytes]:
         pepper = random_bytes(KEY_BYTES)
         kept = {name: entry for name, entry in self._by_id.items() if now - entry[0] < self._kept_ms + WEEK_MS}
-        self._by_id = {**kept, key_id(pepper): (now, pepper)}
-        content = {name.hex(): [made_at, b64encode(raw).decode()] for name, (made_at, raw) in self._by_id.items()}
-        write_private(self._path, json.dumps(content).encode(), replace=True)
+        by_id = {**kept, key_id(pepper): (now, pepper)}
+        content = {name.hex(): [made_at, b64encode(raw).decode()] for name, (made_at, raw) in by_id.items()}
+        try:
+            write_private(self._path, json.dumps(content).encode(), replace=True)
+        except OSError as error:
+            raise Stalled(f"the session peppers were not written: {errno.errorcode.get(error.errno or 0, 'failed')}") from None
+        self._by_id = by_id
         return key_id(pepper), pepper
 
 
 def _read(path: Path) -> dict[bytes, tuple[int, bytes]]:
-    if not path.exists():
-        return {}
-    if path.stat().st_mode & 0o077:
-        raise KeyringRefused(f"The session peppers {path} can be read by other users: run `chmod 600 {path}`.")
     try:
-        content = json.loads(path.read_bytes())
-        return {bytes.fromhex(name): (int(made_at), b64decode(raw)) for name, (made_at, raw) in content.items()}
+        with path.open("rb") as file:
+            mode, raw = os.fstat(file.fileno()).st_mode, file.read()
+        content = json.loads(raw)
+        found = {bytes.fromhex(name): (int(made_at), b64decode(raw)) for name, (made_at, raw) in content.items()}
+    except FileNotFoundError:
+        return {}
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise KeyringRefused(
             f"The session peppers {path} cannot be read ({type(error).__name__}): remove the file; everybody will sign in again."
         ) from None
+    if mode & 0o077:
+        raise KeyringRefused(f"The session peppers {path} can be read by other users: run `chmod 600 {path}`.")
+    return found

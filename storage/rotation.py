@@ -11,15 +11,17 @@ The old key stays until it is dropped, which is refused while anything needs it.
 
 import asyncio
 import logging
+import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from storage import house, key_use, keyring, keyring_copy
 from storage.errors import CannotOpen, KeyringRefused, Stalled
-from storage.keyring import write_private
+from storage.files import write_private
 from storage.reguarding import reguard_all
 from storage.relinking import broken_threads, relink_all
 from storage.store import Store
@@ -96,8 +98,8 @@ class Rotation:
                     f"This key still keeps {uses.total()} values: let `ailo keys rotate` finish, and see `ailo keys status`."
                 )
             without = keyring.without_key(self._file(), name)
+            await self._copy(without)  # first: where it cannot be written, the key is still there to be dropped again
             await self._use(without)
-            await self._copy(without)
 
     def _file(self) -> bytes:
         """The keyring's file, which must still be the one that is in use."""
@@ -111,12 +113,21 @@ class Rotation:
     async def _use(self, content: bytes) -> None:
         """On the disk first: what is guarded with a key must never outlive it."""
         path = self._store.settings.keys
-        fresh = keyring.parse(content, path)
-        await asyncio.to_thread(write_private, path, content, replace=True)
+        fresh, before = keyring.parse(content, path), self._file()
+        try:
+            await asyncio.to_thread(write_private, path, content, replace=True)
+        except OSError as error:
+            with suppress(OSError):  # it may be in its place already, where its folder could not be synced
+                await asyncio.to_thread(write_private, path, before, replace=True)
+            raise _not_written(path, error) from None
         self._store.guard.turn_to(fresh)
 
     async def _copy(self, content: bytes) -> None:
-        await asyncio.to_thread(keyring_copy.write, self._store.settings, self._store.officer, content)
+        settings = self._store.settings
+        try:
+            await asyncio.to_thread(keyring_copy.write, settings, self._store.officer, content)
+        except OSError as error:
+            raise _not_written(settings.sealed_keyring, error) from None
 
     # Bringing everything to the newest key
 
@@ -196,3 +207,8 @@ class Rotation:
             await self._store.database.read(broken_threads),
             not await self.is_finished(),
         )
+
+
+def _not_written(path: Path, error: OSError) -> KeyringRefused:
+    why = os.strerror(error.errno) if error.errno else type(error).__name__
+    return KeyringRefused(f"{path} cannot be written ({why}): the keyring in use stays as it was. Make room, or check the owner.")

@@ -3,21 +3,29 @@
 All faults of the settings are collected and told at once.
 """
 
+import os
+import shlex
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# Where Docker and Podman show a container its own secrets, readable by all in it.
+SECRETS_OF_A_CONTAINER = Path("/run/secrets")
+
 
 @dataclass
 class Environment:
-    """The environment variables, and the faults found while reading them."""
+    """The environment variables, and the faults found while reading them. ``secret_files`` are the files that held a value."""
 
     values: Mapping[str, str]
     faults: list[str] = field(default_factory=list)
+    secret_files: dict[str, Path] = field(default_factory=dict)
 
     def text(self, name: str, default: str | None = None) -> str | None:
         """A value; `NAME_FILE` names a file that holds it. Empty counts as unset."""
         if path := self.values.get(f"{name}_FILE"):
+            self.secret_files[f"{name}_FILE"] = Path(path)
             try:
                 return Path(path).read_text("utf-8").strip() or default
             except (OSError, UnicodeDecodeError):
@@ -33,6 +41,26 @@ class Environment:
             return int(raw)
         self.faults.append(f"{name} must be a whole number from {least} to {most}.")
         return default
+
+    def check_secret_files(self) -> None:
+        """Add a fault for each file of a value that other users may touch."""
+        for name, path in self.secret_files.items():
+            if _is_exposed(path):
+                self.faults.append(f"{name} names {path}, which other users can read or change: {_advice(path)}.")
+
+
+def _is_exposed(path: Path) -> bool:
+    """Its group may read a secret that is somebody else's (root's, as a rule): so it reaches us."""
+    if not path.is_file() or path.resolve().is_relative_to(SECRETS_OF_A_CONTAINER):
+        return False
+    found = path.stat()
+    allowed = stat.S_IRWXU if found.st_uid == os.geteuid() else stat.S_IRWXU | stat.S_IRGRP
+    return bool(stat.S_IMODE(found.st_mode) & 0o777 & ~allowed)
+
+
+def _advice(path: Path) -> str:
+    mode = "600" if path.stat().st_uid == os.geteuid() else "640"
+    return f"run `chmod {mode} {shlex.quote(str(path))}`"
 
 
 @dataclass(frozen=True)
@@ -61,9 +89,19 @@ class StorageSettings:
     def from_environment(cls, environment: Environment) -> "StorageSettings":
         data = Path(environment.text("AILO_DATA") or "var/data").absolute()
         keys = Path(environment.text("AILO_KEYS") or "var/keys/root.json").absolute()
-        if keys.resolve().is_relative_to(data.resolve()):
+        if _is_inside(keys, data):
             environment.faults.append("AILO_KEYS must be outside AILO_DATA: who copies the data must not find the keys in it.")
         if environment.text("AILO_DATABASE"):
             environment.faults.append("AILO_DATABASE: PostgreSQL is not supported yet; unset it to use SQLite in AILO_DATA.")
         notify_after = environment.whole("AILO_NOTIFY_AFTER", 180, most=7 * 86_400)
         return cls(data, keys, notify_after * 1000)
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    """Whether a path, or what it leads to, stands in a folder: by its name, through links, or through another mount of it."""
+    places = {Path(os.path.normpath(path)), path.parent.resolve() / path.name, path.resolve()}
+    folders = {Path(os.path.normpath(folder)), folder.resolve()}
+    if any(place.is_relative_to(each) for place in places for each in folders):
+        return True
+    above = {parent for place in places for parent in place.parents if parent.exists()}
+    return folder.exists() and any(parent.samefile(folder) for parent in above)

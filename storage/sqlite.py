@@ -190,6 +190,9 @@ class SQLite:
         try:
             await source.execute_fetchall("pragma query_only = 0")  # it forbids writing the copy, too
             await source.execute("vacuum into :path", {"path": path})
+        except asyncio.CancelledError:  # nobody waits for the copy any more
+            await source.interrupt()
+            raise
         except sqlite3.DatabaseError as error:
             raise _stalled(error) from None
         finally:

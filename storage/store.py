@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from storage import house, keyring
+from storage import house, keyring, places
 from storage.database import Database
-from storage.errors import DatabaseRefused
+from storage.errors import DatabaseRefused, Refused
+from storage.files import remove_unfinished
 from storage.guarding import Guard
 from storage.lock import DirectoryLock
 from storage.migrations import migrate
@@ -53,8 +54,11 @@ async def open_store(settings: StorageSettings, clock: Clock = wall_clock) -> As
     keys = keyring.load(settings.keys)
     if not settings.database.exists():
         raise DatabaseRefused(f"There is no Ailo in {settings.data}: run `ailo init`, or set AILO_DATA to where it is.")
+    if found := places.faults(settings):
+        raise Refused("\n      ".join(found))
     lock = DirectoryLock(settings.data)
     try:
+        _sweep(settings)
         database = await open_sqlite(settings.database)
         try:
             await migrate(database)
@@ -65,3 +69,9 @@ async def open_store(settings: StorageSettings, clock: Clock = wall_clock) -> As
             await database.close()
     finally:
         lock.release()
+
+
+def _sweep(settings: StorageSettings) -> None:
+    """Remove what a killed process left half-written: it may hold what was removed since."""
+    for path in (settings.keys, settings.peppers, settings.sealed_keyring, settings.database):
+        remove_unfinished(path)

@@ -12,6 +12,7 @@ from pathlib import Path
 from chat.example.filling import fill
 from storage import house, keyring
 from storage.errors import DatabaseRefused, KeyringRefused
+from storage.files import make_folders, sync_directory
 from storage.lock import DirectoryLock
 from storage.settings import StorageSettings
 
@@ -25,7 +26,7 @@ async def make_ready(settings: StorageSettings) -> bool:
 
     Raises Refused, having changed nothing, where something else is kept, and StorageError when the store fails.
     """
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folders(settings.data)
     lock = DirectoryLock(settings.data)
     try:
         if settings.database.exists():
@@ -53,7 +54,7 @@ async def _make(settings: StorageSettings, folder: Path) -> None:
     await fill(beside)
     settings.data.chmod(0o700)
     beside.database.rename(settings.database)
-    keyring.sync_directory(settings.data)
+    sync_directory(settings.data)
     await asyncio.to_thread(shutil.rmtree, folder)
 
 

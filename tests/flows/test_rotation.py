@@ -9,6 +9,7 @@ from chat import control
 from chat.client import Client, Json, sign_in
 from chat.commands import Backup, Check, KeysDrop, KeysRotate, KeysStatus
 from storage import keyring
+from storage.files import write_private
 from tests.flows.service import PASSWORD, Service, Visit, running
 
 LONGEST = 20.0
@@ -97,7 +98,7 @@ async def test_a_backup_from_before_is_brought_to_the_key_of_today(tmp_path: Pat
         keys = tmp_path / "keys" / "root.json"
         await service.command(Backup(str(tmp_path / "backup")))
         assert await service.stop() == 0
-        keyring.write_private(keys, keyring.with_fresh_key(keys.read_bytes()), replace=True)
+        write_private(keys, keyring.with_fresh_key(keys.read_bytes()), replace=True)
         shutil.rmtree(service.data)
         shutil.move(tmp_path / "backup", service.data)
         service.start()  # with the keyring of today, which has the older key still

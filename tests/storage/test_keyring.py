@@ -11,7 +11,8 @@ import pytest
 
 from storage import keyring
 from storage.errors import KeyringRefused
-from storage.keyring import create, load, write_private
+from storage.files import write_private
+from storage.keyring import create, load
 from storage.primitives import key_id
 
 Change = Callable[[dict[str, Any]], object]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from storage import keyring, messages, relinking
 from storage.check import check_all
+from storage.files import write_private
 from storage.keyring import Keyring
 from storage.relinking import Outcome, relink_some
 from storage.rotation import Rotation
@@ -120,7 +121,7 @@ async def test_a_seam_of_an_earlier_key_is_begun_again(house: House) -> None:
 async def third_keyring(house: House) -> Keyring:
     path = house.store.settings.keys
     raw = keyring.with_fresh_key(keyring.read(path))
-    keyring.write_private(path, raw, replace=True)
+    write_private(path, raw, replace=True)
     return keyring.parse(raw, path)
 
 

@@ -14,10 +14,10 @@ from chat.ids import new_id
 from storage import letters, messages, practices, preferences, sessions, threads
 from storage.check import check_all
 from storage.database import Database, Reader, Transaction
+from storage.files import write_private
 from storage.group_commit import GroupCommit
 from storage.guarding import Guarded
 from storage.keyholes import Cookie, guard_session
-from storage.keyring import write_private
 from storage.letters import Letter
 from storage.messages import SealedMessage
 from storage.practices import Practice

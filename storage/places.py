@@ -1,0 +1,47 @@
+"""The places of the keys and of the data: whether others of this machine may touch them, and whether one holds the other."""
+
+import os
+import shlex
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from storage.files import is_writable_by_others
+from storage.settings import StorageSettings
+
+
+def faults(settings: StorageSettings) -> list[str]:
+    """What is wrong with the places of the keys and of the data, a sentence each that says what to do."""
+    return [*faults_of_keys(settings), *_faults_of_data(settings), *_links_to_keys(settings)]
+
+
+def faults_of_keys(settings: StorageSettings) -> list[str]:
+    """The same of the folder of the keys alone, and of the folder to which the keyring is linked."""
+    folders = dict.fromkeys((settings.keys.parent.resolve(), settings.keys.resolve().parent))
+    return [fault for folder in folders for fault in _folder_fault(folder, "The folder of the keys")]
+
+
+def _faults_of_data(settings: StorageSettings) -> Iterator[str]:
+    yield from _folder_fault(settings.data, "The data directory")
+    for path in (settings.database, settings.sealed_keyring):
+        if path.exists() and is_writable_by_others(path.stat().st_mode):
+            yield f"{path} can be changed by other users: run `chmod 600 {shlex.quote(str(path))}`."
+
+
+def _folder_fault(folder: Path, what: str) -> Iterator[str]:
+    if not folder.exists():
+        return
+    mode = folder.stat().st_mode
+    if is_writable_by_others(mode):
+        advice = "give it one of its own" if mode & stat.S_ISVTX else f"run `chmod 700 {shlex.quote(str(folder))}`"
+        yield f"{what}, {folder}, can be changed by other users: {advice}."
+
+
+def _links_to_keys(settings: StorageSettings) -> Iterator[str]:
+    """A second name of the keyring, of whatever kind, from which a copy of the data would have the keys in it."""
+    if not settings.keys.exists() or not settings.data.is_dir():
+        return
+    places = [settings.keys.stat(), settings.keys.parent.stat()]
+    for entry in settings.data.iterdir():
+        if entry.exists() and any(os.path.samestat(entry.stat(), place) for place in places):
+            yield f"{entry} leads to the keys: who copies the data must not find them in it. Remove that link."
