@@ -5,7 +5,6 @@ Not by time: what is counted is how often two UUIDs are compared.
 
 import asyncio
 import json
-from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
@@ -36,7 +35,7 @@ class Compared:
 
 
 @pytest.fixture
-def compared(monkeypatch: pytest.MonkeyPatch) -> Iterator[Compared]:
+def compared(monkeypatch: pytest.MonkeyPatch) -> Compared:
     count, original = Compared(), UUID.__eq__
 
     def counted(self: UUID, other: object) -> bool:
