@@ -24,6 +24,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from chat.cookies import cookie_of
 from chat.words import LANGUAGES, PREFERENCE, Words, choose, static_folder
 
 __all__ = ["HEADERS", "Shelf", "add_pages", "language_of"]
@@ -117,7 +118,7 @@ async def _answer_versioned(shelf: "Shelf", request: web.Request) -> web.StreamR
 
 def language_of(request: web.Request) -> str:
     """The language of a page for who asks for it."""
-    return choose(request.headers.get("Accept-Language"), request.cookies.get(PREFERENCE))
+    return choose(request.headers.get("Accept-Language"), cookie_of(request, PREFERENCE))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from aiohttp.typedefs import Handler
 
 from chat import logs, words
 from chat.accounts import CannotDo, Misuse
+from chat.cookies import cookie_of
 from chat.doorkeeper import MOST_BY_PROXY, Doorkeeper
 from chat.errors import MovedOn, NotAllowed, NotFound, Overtaken, TooLong
 from chat.frames import LARGEST_FRAME, Code
@@ -68,7 +69,7 @@ class Door:
 
     async def signed_in(self, request: web.Request) -> SignedIn | None:
         """Who is asking."""
-        found = await self.sign_ins.find(request.cookies.get(self.cookie, ""))
+        found = await self.sign_ins.find(cookie_of(request, self.cookie))
         if found:
             self.keeper.knows(request.protocol)
         return found
