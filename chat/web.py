@@ -83,9 +83,10 @@ class Door:
 
     def remote_of(self, request: web.Request) -> str:
         """The address that a request comes from, as far as it can be believed."""
-        heard = [one.strip() for line in request.headers.getall("X-Forwarded-For", []) for one in line.split(",")]
         trusted = self.settings.proxies
-        return heard[-trusted] if trusted and len(heard) >= trusted else request.remote or ""
+        lines = request.headers.getall("X-Forwarded-For", []) if trusted else []
+        heard = ",".join(lines).rsplit(",", trusted) if lines else []
+        return heard[-trusted].strip() if trusted and len(heard) >= trusted else request.remote or ""
 
     def forgets(self, response: web.Response) -> web.Response:
         """Have the browser forget the session's cookie."""

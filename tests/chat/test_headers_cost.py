@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 
 from chat.account_api import AccountApi
 from chat.cookies import cookie_of
+from chat.pages import Asset
 from chat.rooms import Rooms
 from chat.settings import ChatSettings
 from chat.web import Door, application
@@ -43,6 +44,30 @@ async def test_a_long_header_is_not_read_by_the_library(
         body = b'{"email": "%b", "password": "%b"}' % (address("lea").encode(), PASSWORD.encode())
         answer = await client.post("/api/session", data=body, headers=headers)
         assert answer.status == 200
+
+
+async def test_the_tags_that_a_browser_has_are_not_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web.Request, "if_none_match", property(never))
+    asset = Asset(b"body", "text/css")
+    for sent, status in [('"a",' * 2_000, 200), (f'"a", W/"{asset.tag}"', 304), ("*", 304), (asset.tag, 200), ("", 200)]:
+        assert asset.answer(make_mocked_request("GET", "/", headers={"If-None-Match": sent})).status == status
+
+
+@pytest.mark.parametrize(
+    ("proxies", "heard", "remote"),
+    [
+        (0, "192.0.2.1," * 800, "198.51.100.9"),
+        (1, "192.0.2.1," * 800 + " 192.0.2.7 ", "192.0.2.7"),
+        (2, "192.0.2.5, 192.0.2.6,192.0.2.7", "192.0.2.6"),
+        (2, "192.0.2.7", "198.51.100.9"),
+    ],
+)
+def test_of_the_proxies_told_only_ones_own_are_looked_at(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch, proxies: int, heard: str, remote: str
+) -> None:
+    monkeypatch.setattr(web.BaseRequest, "remote", "198.51.100.9")
+    door = Door(ChatSettings("127.0.0.1", 8080, ORIGIN, 5, proxies=proxies), rooms.sign_ins)
+    assert door.remote_of(make_mocked_request("GET", "/", headers={"X-Forwarded-For": heard})) == remote
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ";application/json,x"])
