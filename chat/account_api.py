@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from chat.answers import body_of, done, json_answer
+from chat.cookies import cookie_of
 from chat.devices import device_of
 from chat.frames import ChangePassword, Credentials, Proof, Recover, profile
 from chat.hub import Hub
@@ -60,7 +61,7 @@ class AccountApi:
         return await self._welcome(granted, before)
 
     def _attempt(self, request: web.Request, email: str, password: str) -> Attempt:
-        device = request.cookies.get(self._door.device_cookie, "")
+        device = cookie_of(request, self._door.device_cookie)
         kind = device_of(request.headers.get("User-Agent", ""))
         return Attempt(email, password, device, self._door.remote_of(request), kind, lambda: _is_gone(request))
 
@@ -102,7 +103,7 @@ class AccountApi:
     async def change_password(self, request: web.Request) -> web.Response:
         given = await body_of(request, ChangePassword)
         change = NewPassword(given.old, given.new, given.may_be_known)
-        await self._own_keys.change_password(request[SIGNED_IN], change, request.cookies[self._door.cookie])
+        await self._own_keys.change_password(request[SIGNED_IN], change, cookie_of(request, self._door.cookie))
         record(SecurityEvent.PASSWORD_CHANGED, request[SIGNED_IN].who.account.id)
         return done()
 

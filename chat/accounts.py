@@ -12,7 +12,6 @@ from chat.stretching import OPERATOR, Stretching
 from chat.words import LANGUAGES
 from storage import accounts
 from storage.accounts import Keyhole, NewAccount, Role
-from storage.guarding import normalised_address
 from storage.keyholes import EXAMPLE_PROFILE, PROFILE, AccountKey, guard_password
 from storage.store import Store
 
@@ -75,14 +74,17 @@ async def first_keyhole(store: Store, pool: Stretching, key: AccountKey, passwor
 
 
 def checked_address(raw: str) -> str:
-    """A sound e-mail address, normalised. Raises Misuse."""
+    """A sound e-mail address: trimmed and NFC, else as it was given, for that is whom letters go to. Raises Misuse.
+
+    Only its domain, whose case never matters, is mapped (by UTS 46) to what it stands for.
+    """
     try:
         found = validate_email(raw.strip(), check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise Misuse("The e-mail address is not a valid one.") from None
     if found.domain.endswith((".invalid", ".localhost")):
         raise Misuse("The e-mail address is not a valid one.")
-    return normalised_address(found.normalized)
+    return found.normalized
 
 
 def checked_name(raw: str, *, least: int) -> str:

@@ -33,7 +33,7 @@ async def body_of(request: web.Request, kind: type[T]) -> T:
     Raises Refused when it is not JSON, not of this kind, does not come to its end, or when the session that the request was
     admitted with has ended while the body came.
     """
-    if request.headers.get("Content-Type") and request.content_type != "application/json":
+    if not _may_be_json(request.headers.get("Content-Type", "")):
         raise Refused(400, Code.BAD_REQUEST)
     try:
         async with asyncio.timeout(BODY_S):
@@ -45,6 +45,11 @@ async def body_of(request: web.Request, kind: type[T]) -> T:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise Refused(400, Code.BAD_REQUEST) from None
+
+
+def _may_be_json(content_type: str) -> bool:
+    """Whether a header says JSON, or nothing. Its parameters are not looked at: the library takes 0.8 s for 8 kB of them."""
+    return not content_type or content_type.partition(";")[0].strip().lower() == "application/json"
 
 
 def thread_in(request: web.Request) -> UUID:

@@ -43,7 +43,7 @@ class RepliesAtHand:
         """
         _must_be_staff(who)
         text = encode(new.replies).decode()
-        if len(text.encode()) > LARGEST or len({reply.id for reply in new.replies}) < len(new.replies):
+        if len(text.encode()) > LARGEST or len({reply.id.bytes for reply in new.replies}) < len(new.replies):
             raise NotAllowed
         kept, store = Kept(new.version + 1, text), self._store
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -195,6 +195,10 @@ class Conversation:
             return await self._all_opened(reader, who, rows), stands.last_seq
 
         return await self._store.database.read(read)
+
+    async def existing(self, ids: Iterable[bytes]) -> set[bytes]:
+        """Those of many ids, 16 bytes each, that are a thread's, whoever may see it."""
+        return await self._store.database.read(lambda reader: threads.existing(reader, list(ids)))
 
     async def _opened(self, reader: Reader, who: Unlocked, row: SealedMessage) -> Message:
         return (await self._all_opened(reader, who, [row]))[0]

@@ -14,7 +14,7 @@ BROWSERS = (
     ("Samsung Internet", r"SamsungBrowser/"),
     ("Firefox", r"(Firefox|FxiOS)/"),
     ("Chrome", r"(Chrome|CriOS|Chromium)/"),
-    ("Safari", r"Version/[\d.]+.* Safari/"),
+    ("Safari", r"Version/\d.* Safari/"),
     ("ailo chat", r"^ailo$"),
 )
 SYSTEMS = (

@@ -13,6 +13,7 @@ PROTOCOL = "ailo.v1"
 LONGEST_TEXT = 8_000
 LARGEST_FRAME = 128 * 1024
 LARGEST_SEQ = 2**53
+MOST_RESUMED = 1_000
 
 Seq = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_SEQ)]
 
@@ -56,10 +57,20 @@ class Typing(msgspec.Struct, frozen=True, tag="typing"):
     thread: UUID
 
 
-class Resume(msgspec.Struct, frozen=True, tag="resume"):
-    """Ask for what followed in each named thread."""
+class Resume(msgspec.Struct, frozen=True):
+    """Ask for what followed in each named thread; ``after`` has the numbers by the 16 bytes of the thread's id.
 
-    threads: dict[UUID, Seq]
+    Not by UUID: its hash is its number modulo 2^61 - 1, so whoever chooses the ids can make all of them collide. The hash of
+    bytes is keyed, per process.
+    """
+
+    after: dict[bytes, int]
+
+
+class _ResumeFrame(msgspec.Struct, frozen=True, tag="resume"):
+    """`resume` on the wire. Its ids stay text, for the same reason, until they are read one by one."""
+
+    threads: Annotated[dict[str, Seq], msgspec.Meta(max_length=MOST_RESUMED)]
 
 
 ClientFrame = Send | Read | Typing | Resume
@@ -346,7 +357,9 @@ class _Id(msgspec.Struct):
     id: UUID
 
 
-_frame_decoder: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame)
+_frame_decoder: msgspec.json.Decoder[Send | Read | Typing | _ResumeFrame] = msgspec.json.Decoder(
+    Send | Read | Typing | _ResumeFrame
+)
 _id_decoder = msgspec.json.Decoder(_Id)
 _encoder = msgspec.json.Encoder()
 
@@ -354,9 +367,16 @@ _encoder = msgspec.json.Encoder()
 def decode(text: str) -> ClientFrame:
     """Read a frame from the browser. Raises NotUnderstood, which holds nothing of its text."""
     try:
-        return _frame_decoder.decode(text)
+        frame = _frame_decoder.decode(text)
+        return _resume(frame) if isinstance(frame, _ResumeFrame) else frame
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise NotUnderstood(id_in(text)) from None
+
+
+def _resume(frame: _ResumeFrame) -> Resume:
+    """Raises msgspec.ValidationError for a thread that is no id."""
+    ids = msgspec.convert(list(frame.threads), list[UUID])
+    return Resume({id_.bytes: seq for id_, seq in zip(ids, frame.threads.values(), strict=True)})
 
 
 def id_in(text: str) -> UUID | None:

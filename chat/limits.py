@@ -33,14 +33,14 @@ class Bucket:
     def __post_init__(self) -> None:
         self._level, self._at = self.burst, self.clock()
 
-    def take(self) -> bool:
-        """Take one; False when there is none left."""
+    def take(self, cost: float = 1) -> bool:
+        """Take ``cost`` tokens; False, and none is taken, when fewer are left."""
         now = self.clock()
         self._level = min(self.burst, self._level + (now - self._at) * self.rate)
         self._at = now
-        if self.rate and self._level < 1:
+        if self.rate and self._level < cost:
             return False
-        self._level -= 1
+        self._level -= cost
         return True
 
 

@@ -24,6 +24,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from chat.cookies import cookie_of
 from chat.headers import POLICY
 from chat.words import LANGUAGES, PREFERENCE, Words, choose, static_folder
 
@@ -111,7 +112,7 @@ async def _answer_versioned(shelf: "Shelf", request: web.Request) -> web.StreamR
 
 def language_of(request: web.Request) -> str:
     """The language of a page for who asks for it."""
-    return choose(request.headers.get("Accept-Language"), request.cookies.get(PREFERENCE))
+    return choose(request.headers.get("Accept-Language"), cookie_of(request, PREFERENCE))
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,9 @@ class Asset:
         return web.Response(status=status, body=self.packed, headers={**headers, "Content-Encoding": "gzip"})
 
     def _is_known_to(self, request: web.Request) -> bool:
-        return any(known.value in (self.tag, "*") for known in request.if_none_match or ())
+        # Not by the library, which makes an object of each of the thousand tags that fit into the header.
+        known = request.headers.get("If-None-Match", "")
+        return known.strip() == "*" or f'"{self.tag}"' in known
 
 
 class Shelf:

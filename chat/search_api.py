@@ -1,21 +1,31 @@
-"""The route of search. What is asked is in no log: a request's query is never written, nor is any text in an error."""
+"""The route of search. What is asked stands in a body, never in an address: addresses are written into the logs of proxies."""
 
+from typing import Annotated
 from uuid import UUID
 
+import msgspec
 from aiohttp import web
 
-from chat.answers import id_of, json_answer
+from chat.answers import body_of, id_of, json_answer
 from chat.frames import Code
 from chat.limits import Bucket
-from chat.search import Search
+from chat.search import LONGEST_QUERY, Crowded, Search
 from chat.web import SIGNED_IN, Door, Refused
 
 A_SECOND = 2
 AT_ONCE = 20
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """A search: the words, in one thread or in all, and from where to go on."""
+
+    q: Annotated[str, msgspec.Meta(max_length=LONGEST_QUERY)]
+    thread: Annotated[str, msgspec.Meta(max_length=100)] | None = None
+    cursor: Annotated[str, msgspec.Meta(max_length=100)] | None = msgspec.field(default=None, name="from")
+
+
 class SearchApi:
-    """`GET /api/search`."""
+    """`POST /api/search`."""
 
     def __init__(self, door: Door, search: Search) -> None:
         self._search = search
@@ -24,12 +34,15 @@ class SearchApi:
 
     def add_to(self, app: web.Application) -> None:
         """Add the route."""
-        app.add_routes([web.get("/api/search", self.find)])
+        app.add_routes([web.post("/api/search", self.find)])
 
     async def find(self, request: web.Request) -> web.Response:
         who = request[SIGNED_IN].who
         if not self._buckets.setdefault(who.account.id, Bucket(self._rate, AT_ONCE)).take():
             raise Refused(429, Code.SLOW_DOWN, wait=1)
-        within = id_of(request.query["thread"]) if "thread" in request.query else None
-        query, cursor = request.query.get("q", ""), request.query.get("from")
-        return json_answer(await self._search.find(who, query, within, cursor))
+        asked = await body_of(request, Asked)
+        within = id_of(asked.thread) if asked.thread is not None else None
+        try:
+            return json_answer(await self._search.find(who, asked.q, within, asked.cursor))
+        except Crowded:
+            raise Refused(429, Code.SLOW_DOWN, wait=1) from None

@@ -21,6 +21,8 @@ from storage.unlocked import Unlocked
 T = TypeVar("T")
 
 MOST_PENDING = 64
+# A `resume` counts as one frame, and as one more for each of so many threads.
+THREADS_A_FRAME = 50
 MOST_NOT_UNDERSTOOD = 10
 
 log = logging.getLogger("ailo.session")
@@ -193,8 +195,22 @@ class Session:
         await self._conversation.type_in(self.who, frame.thread)
 
     async def _resume(self, frame: Resume) -> None:
+        if not self._limits.frames.take(len(frame.after) / THREADS_A_FRAME):
+            self._refuse(Code.SLOW_DOWN, None)
+            return
         await self._after_resume()
-        self._begin(self._catch_up_and_say(frame.threads))
+        starts = await self._unless_it_fails(lambda: self._starts(frame.after))
+        await self._after_resume()
+        if starts is not None:
+            self._begin(self._catch_up_and_say(starts))
+
+    async def _starts(self, after: dict[bytes, int]) -> dict[UUID, int]:
+        """The threads among these that there are, looked up at once, before anything that the browser sends behind this.
+
+        An unknown one costs no read of its own, and no table is keyed by a UUID that the browser made up.
+        """
+        there = await self._conversation.existing(after) if after else set()
+        return {UUID(bytes=id_): seq for id_, seq in after.items() if id_ in there}
 
     def _begin(self, resume: Coroutine[Any, Any, object]) -> None:
         self._resuming = asyncio.create_task(resume)

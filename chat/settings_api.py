@@ -6,6 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from chat.answers import body_of, done, id_of, json_answer
+from chat.cookies import cookie_of
 from chat.frames import Code
 from chat.own_frames import OwnSettings
 from chat.own_sessions import SessionsOfOne
@@ -53,7 +54,7 @@ class SettingsApi:
     def _told(self, request: web.Request, settings: OwnSettings) -> web.Response:
         """The cookie of the pages follows the account, whichever browser its language was chosen in."""
         response, locale = json_answer(settings), settings.settings.locale
-        if request.cookies.get(PREFERENCE) != locale:
+        if cookie_of(request, PREFERENCE) != locale:
             secure = self._door.settings.is_secure
             response.set_cookie(PREFERENCE, locale, max_age=YEAR_S, samesite="Lax", secure=secure)
         return response

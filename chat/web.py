@@ -18,6 +18,7 @@ from aiohttp.typedefs import Handler
 from chat import logs, words
 from chat.accounts import CannotDo, Misuse
 from chat.addresses import network_of
+from chat.cookies import cookie_of
 from chat.doorkeeper import MOST_BY_PROXY, Doorkeeper
 from chat.errors import MovedOn, NotAllowed, NotFound, Overtaken, TooLong
 from chat.frames import LARGEST_FRAME, Code
@@ -80,7 +81,7 @@ class Door:
 
     async def signed_in(self, request: web.Request) -> SignedIn | None:
         """Who is asking."""
-        found = await self.sign_ins.find(request.cookies.get(self.cookie, ""))
+        found = await self.sign_ins.find(cookie_of(request, self.cookie))
         if found:
             self.keeper.knows(request.protocol)
         return found
@@ -94,9 +95,10 @@ class Door:
 
     def remote_of(self, request: web.Request) -> str:
         """The network that a request comes from (``network_of`` its address), as far as it can be believed."""
-        heard = [one.strip() for line in request.headers.getall("X-Forwarded-For", []) for one in line.split(",")]
         trusted = self.settings.proxies
-        return network_of(heard[-trusted] if trusted and len(heard) >= trusted else request.remote or "")
+        lines = request.headers.getall("X-Forwarded-For", []) if trusted else []
+        heard = ",".join(lines).rsplit(",", trusted) if lines else []
+        return network_of(heard[-trusted].strip() if trusted and len(heard) >= trusted else request.remote or "")
 
     def forgets(self, response: web.Response) -> web.Response:
         """Have the browser forget the session's cookie."""

@@ -21,7 +21,8 @@ from storage.store import Store
 
 __all__ = ["Attempt", "Dropped", "Ending", "Held"]
 
-SEND_SECONDS = 90.0
+# Longer than all that a post waits for, one after the other: who cuts it short does not know what became of the letter.
+SEND_SECONDS = 45 * 60.0
 
 
 @dataclass(frozen=True)

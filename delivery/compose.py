@@ -106,7 +106,7 @@ def _write_headers(message: EmailMessage, envelope: Envelope, subject: str) -> N
     message["Subject"] = subject
     message["Date"] = datetime.fromtimestamp(envelope.at / 1000, UTC)
     message["Message-ID"] = f"<{envelope.message_id}>"
-    # RFC 5322, 3.6.4: the letters of one thread answer the same message, which never was; mail clients group them by it.
+    # RFC 5322, 3.6.4: the letters to one account answer the same message, which never was; mail clients group them by it.
     message["In-Reply-To"] = group
     message["References"] = group
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834

@@ -78,8 +78,9 @@ def _letter(store: Store, settings: DeliverySettings, due: Due, now: int) -> Let
 
 
 def _group(store: Store, due: Due) -> str:
-    """What the letters of one thread to one account have in common; says nothing of either without the root key.
+    """What all letters to one account have in common, so that its mail client shows them together.
 
-    Under a newer root key it becomes another: a mail client then begins a new group, which does no harm.
+    Of the account, not of a thread: the mailbox's provider must not learn which letters are of one conversation. It says nothing
+    of the account without the root key. Under a newer root key it becomes another: a mail client then begins a new group.
     """
-    return store.guard.authenticate("letters", "group", due.account, due.thread)[-12:].hex()
+    return store.guard.authenticate("letters", "group", due.account)[-12:].hex()

@@ -1,7 +1,7 @@
 """Sends the letters of the outbox, one at a time: claim under a lease, attempt, record.
 
-A letter is sent at least once. Between the relay's last word and our record of it a crash may come, and then it is sent
-again under the same Message-ID; nothing short of that repeats one.
+A letter that the relay has as a whole is not sent again, whether or not it says that it took it; but for a crash between that
+and our record of it, and for a relay that hangs up in between: then it is sent again, under the same Message-ID.
 """
 
 import logging
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from delivery.attempt import SEND_SECONDS, Attempt, Dropped, Ending, Held
-from delivery.post import Later, Post, Refused, Sent
+from delivery.post import Later, Post, Refused, Sent, Unanswered
 from delivery.schedule import TRIES, rest_until, retry_at
 from delivery.settings import DeliverySettings
 from storage import letters
@@ -25,7 +25,7 @@ log = logging.getLogger("ailo.delivery")
 
 MS = timedelta(milliseconds=1)
 # Longer than an attempt can take, so that nobody else takes the letter meanwhile.
-LEASE = timedelta(minutes=5) // MS
+LEASE = timedelta(hours=1) // MS
 # A connection is kept for the letters that follow soon, not for ever.
 IDLE = timedelta(seconds=30) // MS
 
@@ -101,6 +101,9 @@ async def _next_state(tx: Transaction, outbox: Outbox, letter: Claimed, ending: 
         case Sent():
             await letters.finish(tx, letter.id, State.SENT, now)
             return "sent"
+        case Unanswered(reason):
+            await letters.finish(tx, letter.id, State.SENT, now, reason)
+            return f"counts as sent: {reason}"
         case Refused(reason):
             await letters.finish(tx, letter.id, State.REFUSED, now, reason)
             return f"refused: {reason}"
@@ -122,7 +125,7 @@ async def _next_state(tx: Transaction, outbox: Outbox, letter: Claimed, ending: 
 def _rest_or_go_on(outbox: Outbox, ending: Ending, now: int) -> None:
     """While the post can serve nobody, letters keep their order and their tries, and it is asked less and less often."""
     match ending:
-        case Later(for_all=True):
+        case Later(for_all=True) | Unanswered():
             outbox.failures += 1
             outbox.resting_until = rest_until(now, outbox.failures, outbox.settings.retry_after_ms, outbox.chance())
             log.warning("the post is closed: all letters rest for %d s", (outbox.resting_until - now) // 1000)

@@ -1,10 +1,10 @@
-"""What takes a letter away, and the three ways in which that ends."""
+"""What takes a letter away, and the four ways in which that ends."""
 
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Protocol
 
-__all__ = ["Later", "Outcome", "Post", "Refused", "Sent"]
+__all__ = ["Later", "Outcome", "Post", "Refused", "Sent", "Unanswered"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,14 @@ class Refused:
     reason: str
 
 
-Outcome = Sent | Later | Refused
+@dataclass(frozen=True)
+class Unanswered:
+    """The other side has all of it, and did not say in time whether it took it. To send it again would be to send it twice."""
+
+    reason: str
+
+
+Outcome = Sent | Later | Refused | Unanswered
 """Reasons hold a code or a word of ours, never an address or what the other side said."""
 
 
@@ -35,7 +42,10 @@ class Post(Protocol):
     """Takes letters away. Knows nothing of when to try again."""
 
     async def send(self, message: EmailMessage, recipient: str, /) -> Outcome:
-        """Send one letter to one address."""
+        """Send one letter to one address.
+
+        Whoever cancels this while the other side has all of the letter, but has not answered yet, is told Unanswered.
+        """
         ...
 
     async def close(self) -> None:

@@ -1,24 +1,36 @@
 """Letters through an SMTP relay; the only module that knows aiosmtplib. No policy: when to try again is not decided here."""
 
+import asyncio
+import re
 import ssl
+from contextlib import suppress
 from email.message import EmailMessage
-from typing import Final
+from typing import Final, cast
 
 from aiosmtplib import (
     SMTP,
+    SMTPDataError,
     SMTPException,
-    SMTPRecipientsRefused,
+    SMTPReadTimeoutError,
     SMTPResponseException,
+    SMTPServerDisconnected,
+    SMTPStatus,
 )
 
 from delivery.addresses import mailable
-from delivery.post import Later, Outcome, Refused, Sent
+from delivery.post import Later, Outcome, Refused, Sent, Unanswered
 from delivery.settings import Relay
 
 __all__ = ["SmtpPost"]
 
-CONNECT_SECONDS: Final = 10
-COMMAND_SECONDS: Final = 30
+# How long a relay may take (RFC 5321 section 4.5.3.2): for a command, for leave to begin the letter, and for its answer to the
+# whole of it, for which it may first have to look through it. Who hangs up on that last one has sent the letter, and will again.
+COMMAND_SECONDS: Final = 300
+DATA_SECONDS: Final = 120
+ANSWER_SECONDS: Final = 600
+# To come through to it. The RFC has 5 minutes for its greeting; but nothing is lost when it cannot be reached: all letters rest.
+CONNECT_SECONDS: Final = 60
+ALIVE_SECONDS: Final = 10
 QUIT_SECONDS: Final = 2
 # What a relay says that wants a login or encryption (RFC 4954, 6): the fault of our settings, not of a letter.
 LOCKED_OUT: Final = frozenset({530, 534, 535, 538})
@@ -28,12 +40,19 @@ class SmtpPost:
     """Keeps one connection between letters. ``sender`` is the address of the envelope."""
 
     def __init__(
-        self, relay: Relay, sender: str, *, connect_seconds: float = CONNECT_SECONDS, seconds: float = COMMAND_SECONDS
+        self,
+        relay: Relay,
+        sender: str,
+        *,
+        connect_seconds: float = CONNECT_SECONDS,
+        seconds: float = COMMAND_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._relay = relay
         self._sender = sender
         self._connect_seconds = connect_seconds
         self._seconds = seconds
+        self._answer_seconds = answer_seconds
         self._context = _context(relay)
         self._connection: SMTP | None = None
 
@@ -72,7 +91,7 @@ class SmtpPost:
     async def _is_alive(self, connection: SMTP) -> bool:
         """Asked before a letter is begun: a relay that hung up meanwhile must not cost the letter a try."""
         try:
-            await connection.noop(timeout=self._connect_seconds)
+            await connection.noop(timeout=min(self._connect_seconds, ALIVE_SECONDS))
         except (SMTPException, OSError):
             return False
         return True
@@ -92,10 +111,9 @@ class SmtpPost:
 
     async def _hand_over(self, connection: SMTP, message: EmailMessage, recipient: str) -> Outcome:
         try:
-            await connection.sendmail(self._sender, [recipient], message.as_bytes())
-        except SMTPRecipientsRefused as error:
-            return _by_code(error.recipients[0].code)
+            await self._announce(connection, recipient)
         except SMTPResponseException as error:
+            await self._begin_anew(connection)
             return _by_code(error.code)
         except (SMTPException, OSError) as error:
             self._hang_up()
@@ -103,13 +121,58 @@ class SmtpPost:
         except BaseException:
             self._hang_up()
             raise
-        return Sent()
+        return await self._give(connection, _as_data(message))
+
+    async def _announce(self, connection: SMTP, recipient: str) -> None:
+        """Say from whom to whom, and be given leave to begin. Raises SMTPException or OSError."""
+        await connection.mail(self._sender)
+        await connection.rcpt(recipient)
+        leave = await connection.execute_command(b"DATA", timeout=min(self._seconds, DATA_SECONDS))
+        if leave.code != SMTPStatus.start_input:
+            raise SMTPDataError(leave.code, leave.message)
+
+    async def _begin_anew(self, connection: SMTP) -> None:
+        with suppress(SMTPException, OSError):
+            await connection.rset()
+
+    async def _give(self, connection: SMTP, data: bytes) -> Outcome:
+        """Give the letter with its end, and wait for the answer, without which nobody knows what became of it."""
+        protocol = connection.protocol
+        try:
+            if protocol is None:
+                raise SMTPServerDisconnected("gone")
+            protocol.write(data)
+            response = await protocol.read_response(timeout=self._answer_seconds)
+        except SMTPReadTimeoutError as error:
+            return self._given_up(connection, "no answer") or Later(_reason("sending", error))
+        except asyncio.CancelledError:
+            if unanswered := self._given_up(connection, "stopped before the answer"):
+                return unanswered  # so that it can be recorded: the letter is with the relay
+            raise
+        except (SMTPException, OSError) as error:
+            # The relay hung up, and so has not taken it upon itself (RFC 5321 section 4.2.5).
+            self._hang_up()
+            return Later(_reason("sending", error))
+        return Sent() if response.code // 100 == 2 else _by_code(response.code)
+
+    def _given_up(self, connection: SMTP, reason: str) -> Unanswered | None:
+        """Hang up without an answer; None when the letter's end never left this machine, so that the relay cannot have it."""
+        transport = cast("asyncio.WriteTransport | None", connection.transport)
+        is_with_relay = transport is None or not transport.get_write_buffer_size()
+        self._hang_up()
+        return Unanswered(reason) if is_with_relay else None
 
     def _hang_up(self) -> None:
         """After a time-out or a loss: what the relay says next would answer a question that was not asked."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _as_data(message: EmailMessage) -> bytes:
+    """A letter as it goes behind DATA, with its end: a dot that begins a line is doubled (RFC 5321 section 4.5.2)."""
+    lines = re.sub(rb"(?m)^\.", b"..", message.as_bytes())
+    return lines + (b"" if lines.endswith(b"\r\n") else b"\r\n") + b".\r\n"
 
 
 def _by_code(code: int) -> Outcome:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from uuid import UUID
 
-from storage import chain, house, messages, reguarding, rosters, threads
+from storage import chain, house, messages, readdressing, reguarding, rosters, threads
 from storage.database import Reader
 from storage.epochs import THE_OFFICER, THE_SERVICE, Roster
 from storage.errors import CannotOpen, Stalled
@@ -52,6 +52,7 @@ async def check_all(store: Store) -> list[str]:
         for id_ in await store.database.read(threads.all_ids):
             found += await store.database.read(lambda reader, id_=id_: _check_thread(store, reader, id_))  # type: ignore[misc]
         found += await store.database.read(_check_rows)
+        found += await store.database.read(lambda reader: readdressing.misplaced(reader, store.guard))
         closed = await reguarding.closed(store)
         found += [f"{name}: {count} are not as the service wrote them" for name, count in sorted(closed.items()) if count]
     except Stalled as error:

@@ -188,7 +188,7 @@ class _Group:
         self._now = store.clock()
         self._due_at = self._now + store.settings.notify_after_ms
         self._threads: dict[UUID, Thread] = {}
-        self._known: dict[tuple[UUID, UUID], SealedMessage] = {}
+        self._known: dict[tuple[UUID, bytes], SealedMessage] = {}
         self._new: list[SealedMessage] = []
         self._marks: dict[tuple[UUID, UUID], int] = {}
         self._owed: dict[UUID, set[UUID]] = {}
@@ -216,7 +216,7 @@ class _Group:
         return self._post(thread, item) if isinstance(item, Post) else await self._mark(thread, item)
 
     def _post(self, thread: Thread, post: Post) -> Outcome:
-        if first := self._known.get((thread.id, post.id)):
+        if first := self._known.get((thread.id, post.id.bytes)):
             return Posted(first.seq, first.at, is_new=False) if first.author == post.author else Refusal.TAKEN
         message = self._linked(thread, post)
         # Not by dataclasses.replace: it costs as much as the link, and this is done for every message.
@@ -231,7 +231,7 @@ class _Group:
             closed_at=thread.closed_at if post.waits is None else None,
         )
         self._new.append(message)
-        self._known[thread.id, post.id] = message
+        self._known[thread.id, post.id.bytes] = message
         self._marks[thread.id, post.author] = message.seq
         owed = self._owed.setdefault(thread.id, set())
         owed.discard(post.author)

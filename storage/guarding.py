@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import idna
+
 from storage.database import Row
 from storage.errors import Damaged, WrongKey
 from storage.keyring import Keyring, RootKey
@@ -22,6 +24,7 @@ from storage.primitives import (
 )
 
 MAC_BYTES = 32
+LONGEST_DOMAIN = 253
 
 
 @dataclass(frozen=True)
@@ -97,5 +100,24 @@ class Guard:
 
 
 def normalised_address(address: str) -> str:
-    """An e-mail address as it is compared: trimmed, NFC, case-folded."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", address.strip()).casefold())
+    """An e-mail address as it is compared, never as it is written to: one form for all spellings of one mailbox.
+
+    Trimmed, NFC, lower case; the domain in ASCII (IDNA 2008, RFC 5891; mapped by UTS 46, non-transitional). Two mailboxes
+    never have one form: what case-folding joins (ß and ss) stays apart.
+    """
+    local, at, domain = unicodedata.normalize("NFC", address.strip()).rpartition("@")
+    return f"{_lower(local)}{at}{_domain_in_ascii(domain)}"
+
+
+def _lower(text: str) -> str:
+    return unicodedata.normalize("NFC", text.lower())
+
+
+def _domain_in_ascii(domain: str) -> str:
+    """What is no domain is compared as it stands: no account has it."""
+    if domain.isascii() or len(domain) > LONGEST_DOMAIN:
+        return _lower(domain)
+    try:
+        return idna.encode(domain, uts46=True, transitional=False).decode().lower()
+    except UnicodeError:  # IDNAError is one
+        return _lower(domain)

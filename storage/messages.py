@@ -78,11 +78,14 @@ async def add_all(tx: Transaction, new: Sequence[SealedMessage]) -> bool:
     return await tx.run_rows(sql, rows) == len(rows)
 
 
-async def known(reader: Reader, ids: Iterable[UUID]) -> dict[tuple[UUID, UUID], SealedMessage]:
-    """Those of many ids that there are already, by thread and id (their links are not checked)."""
+async def known(reader: Reader, ids: Iterable[UUID]) -> dict[tuple[UUID, bytes], SealedMessage]:
+    """Those of many ids that there are already, by thread and the bytes of their id (their links are not checked).
+
+    Not by the id itself: its author chose it, and with it the hash of a UUID. That of bytes is keyed.
+    """
     rows = await reader.rows_in("select * from messages where id in :values", [id_.bytes for id_ in ids])
     found = [_message(row, UUID(bytes=row["thread"]), {}) for row in rows]
-    return {(message.thread, message.id): message for message in found}
+    return {(message.thread, message.id.bytes): message for message in found}
 
 
 async def by_id(reader: Reader, thread: UUID, id_: UUID) -> SealedMessage | None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from storage import house, keyring, places
+from storage import house, keyring, places, readdressing
 from storage.database import Database
 from storage.errors import DatabaseRefused, Refused
 from storage.files import remove_unfinished
@@ -64,6 +64,7 @@ async def open_store(settings: StorageSettings, clock: Clock = wall_clock) -> As
             await migrate(database)
             guard = Guard(keys)
             officer = await house.officer(database, guard)
+            await readdressing.bring_up(database, guard)
             yield Store(settings, database, guard, Peppers(settings.peppers, SESSION_MS), officer, clock)
         finally:
             await database.close()

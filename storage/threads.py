@@ -125,6 +125,11 @@ async def find_all(reader: Reader, guard: Guard, ids: Iterable[UUID]) -> dict[UU
     return {thread.id: thread for thread in (_thread(guard, row) for row in rows)}
 
 
+async def existing(reader: Reader, ids: Sequence[bytes]) -> set[bytes]:
+    """Those of many ids, 16 bytes each, that are a thread's."""
+    return {row["id"] for row in await reader.rows_in("select id from threads where id in :values", ids)}
+
+
 async def find(reader: Reader, guard: Guard, thread: UUID) -> Thread | None:
     """Where a thread stands, or None when there is none."""
     row = await reader.row("select * from threads where id = :id", id=thread.bytes)

@@ -86,7 +86,7 @@ class SearchSheet extends HTMLElement {
   }
 
   async #askOnce(asked) {
-    const { found, next } = await search(this.#words, { from: this.#from })
+    const { found, next } = await search(this.#words, { from: this.#from, isWanted: () => asked === this.#asked && this.isConnected })
     if (asked !== this.#asked) return
     this.#from = next
     this.#list.append(...found.map((message) => this.#makeFind(message)))

@@ -18,6 +18,7 @@ import { askDraftKeyAhead, draftKey } from "./session.js"
 import { Thread } from "./thread.js"
 
 const PAGE = 50
+const RESUMED_AT_ONCE = 500 // The service takes 1,000.
 
 export class Correspondence extends EventTarget {
   threads = new Map()
@@ -185,9 +186,11 @@ export class Correspondence extends EventTarget {
   }
 
   #catchUp() {
-    const seqs = [...this.threads.values()].filter(({ history }) => history.isLoaded)
-    this.#asked = Object.fromEntries(seqs.map(({ id, history }) => [id, history.resumesFrom]))
-    this.connection.send({ type: "resume", threads: this.#asked })
+    const loaded = [...this.threads.values()].filter(({ history }) => history.isLoaded)
+    const seqs = loaded.map(({ id, history }) => [id, history.resumesFrom])
+    this.#asked = Object.fromEntries(seqs)
+    do this.connection.send({ type: "resume", threads: Object.fromEntries(seqs.splice(0, RESUMED_AT_ONCE)) })
+    while (seqs.length)
     // Who takes part may have changed: nothing is sent before that is known.
     this.refresh().then(() => this.threads.forEach(({ outbox }) => outbox.restart()))
   }

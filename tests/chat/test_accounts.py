@@ -1,6 +1,5 @@
 """The making of an account: addresses, names and passwords."""
 
-import unicodedata
 from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
@@ -54,7 +53,32 @@ async def test_what_makes_no_sense_is_refused(rooms: Rooms, wrong: Person) -> No
 
 @pytest.mark.parametrize("address", ["a@ailo.test", "a.b+c@example.example", "é@ailo.example", "a@bücher.example"])
 def test_addresses_of_examples_and_tests_are_sound(address: str) -> None:
-    assert checked_address(address) == unicodedata.normalize("NFC", address).casefold()
+    assert checked_address(address) == address
+
+
+@pytest.mark.parametrize(("given_", "kept"), [
+    (" Max@FASS.example\n", "Max@fass.example"),
+    ("max@FAß.example", "max@faß.example"),
+    ("max@xn--fa-hia.example", "max@faß.example"),
+    ("le\u0301a@ailo.example", "l\u00e9a@ailo.example"),
+])  # fmt: skip
+def test_an_address_is_kept_as_it_was_given(given_: str, kept: str) -> None:
+    assert checked_address(given_) == kept
+
+
+async def test_two_domains_that_fold_alike_are_two_addresses(rooms: Rooms) -> None:
+    ids = [await add(rooms, replace(ZOE, email=email)) for email in ("max@faß.example", "max@fass.example")]
+    guard = rooms.store.guard
+    for typed, id_ in zip(("MAX@xn--fa-hia.example", "max@fass.example"), ids, strict=True):
+        found = await rooms.store.database.read(lambda reader, typed=typed: accounts.by_address(reader, guard, typed))  # type: ignore[misc]
+        assert found
+        assert found.id == id_
+
+
+async def test_one_domain_spelled_twice_is_one_address(rooms: Rooms) -> None:
+    await add(rooms, replace(ZOE, email="zoe@bücher.example"))
+    with pytest.raises(CannotDo):
+        await add(rooms, replace(ZOE, email="zoe@xn--bcher-kva.example"))
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_fields_that_are_not_ours_are_ignored() -> None:
 
 
 def test_a_resume_names_threads() -> None:
-    assert decode(json.dumps({"type": "resume", "threads": {str(THREAD): 7}})) == Resume({THREAD: 7})
+    assert decode(json.dumps({"type": "resume", "threads": {str(THREAD): 7}})) == Resume({THREAD.bytes: 7})
 
 
 def test_the_id_of_a_refused_send_is_known() -> None:

@@ -1,5 +1,9 @@
 """Search: finds what its asker may read, without accents, in bounded steps, and nothing of anybody else's."""
 
+import asyncio
+import threading
+import unicodedata
+from typing import Literal
 from uuid import UUID
 
 import pytest
@@ -8,7 +12,7 @@ from chat import search
 from chat.errors import NotAllowed, NotFound
 from chat.ids import new_id
 from chat.rooms import Rooms
-from chat.search import Search
+from chat.search import LONGEST_UNFOLDING, Crowded, Search, folded
 from tests.chat.cast import Cast
 
 
@@ -101,3 +105,80 @@ async def test_a_cursor_that_is_none_is_refused(finder: Search, cast: Cast, tail
     thread = await cast.open_thread("lea", "claire")
     with pytest.raises(NotAllowed):
         await finder.find(await cast.unlock("lea"), "mot", None, f"{thread}{tail}")
+
+
+# What people wrote decides what a search costs: it must not decide how long others wait.
+
+SENTENCE = "\ufdfa"  # one letter, which Unicode's compatibility form unfolds into 18
+ACCENTS = "\u0301" * 4_000 + "\u0323" * 4_000  # which that form sorts, each past all others
+
+
+def test_a_letter_that_is_a_sentence_is_not_unfolded() -> None:
+    assert folded(SENTENCE * 8_000) == SENTENCE * 8_000
+    for letter in map(chr, range(0xA0, 0x20000)):
+        assert len(folded(letter)) <= LONGEST_UNFOLDING
+
+
+def test_no_text_is_normalised_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths, normalize = [], unicodedata.normalize
+
+    def noted(form: Literal["NFKD"], text: str) -> str:
+        lengths.append(len(text))
+        return normalize(form, text)
+
+    monkeypatch.setattr(unicodedata, "normalize", noted)
+    assert folded(ACCENTS + "é\u0450") == "eе"
+    assert set(lengths) <= {1}
+
+
+def test_what_a_letter_folds_to_is_remembered_for_few_letters() -> None:
+    folded("".join(map(chr, range(0x20000, 0x30000))))
+    assert len(search._FOLDS) <= search.BEYOND_FOLDING
+
+
+async def test_texts_are_compared_off_the_loop(finder: Search, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    lea = await cast.unlock("lea")
+    await cast.say(lea, await cast.open_thread("lea", "claire"), *[SENTENCE * 100] * 3)
+    threads = []
+
+    def noted(text: str, _: object) -> bool:
+        threads.append(threading.current_thread())
+        return False
+
+    monkeypatch.setattr(search, "_holds", noted)
+    await finder.find(lea, "mot", None, None)
+    assert len(threads) == 3
+    assert threading.current_thread() not in threads
+
+
+async def test_a_search_stops_after_so_many_characters(finder: Search, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "MOST_CHARACTERS", 20_000)
+    lea, thread = await cast.unlock("lea"), await cast.open_thread("lea", "claire")
+    await cast.say(lea, thread, *[SENTENCE * 8_000] * 7)
+    places: list[str | None] = []
+    while not places or places[-1]:
+        places.append((await finder.find(lea, "introuvable", None, places[-1] if places else None)).next)
+    assert places == [f"{thread}:5", f"{thread}:2", None]
+
+
+async def test_a_search_stops_after_some_time(finder: Search, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many conversations with little in them cost time, too; each request gets on by one at least."""
+    monkeypatch.setattr(search, "LONGEST_S", -1.0)
+    threads = [await cast.open_thread(name, "claire") for name in ("lea", "karim")]
+    claire = await cast.unlock("claire")
+    await cast.say(claire, threads[1], "Mot")
+    first = await finder.find(claire, "introuvable", None, None)
+    assert first.next == f"{threads[0]}:1"
+    rest = await finder.find(claire, "mot", None, f"{threads[1]}:2")
+    assert ([message.text for message in rest.found], rest.next) == (["Mot"], f"{threads[0]}:1")
+    assert (await finder.find(claire, "mot", None, rest.next)).next is None
+
+
+async def test_too_many_searches_at_once_are_put_off(finder: Search, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "MOST_OF_ONE", 2)
+    monkeypatch.setattr(search, "MOST_AT_ONCE", 3)
+    lea, karim, sam = [await cast.unlock(name) for name in ("lea", "karim", "sam")]
+    asked = [finder.find(who, "mot", None, None) for who in (lea, lea, lea, karim, sam)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [isinstance(answer, Crowded) for answer in answers] == [False, False, True, False, True]
+    assert (await finder.find(sam, "mot", None, None)).found == []

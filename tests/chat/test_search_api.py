@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
 from chat.account_api import AccountApi
@@ -30,12 +31,16 @@ async def enter(client: TestClient[Any, Any]) -> None:
     assert (await client.post("/api/session", json=body, headers={"Origin": ORIGIN})).status == 200
 
 
+async def ask(client: TestClient[Any, Any], body: dict[str, object]) -> ClientResponse:
+    return await client.post("/api/search", json=body, headers={"Origin": ORIGIN})
+
+
 async def test_a_search_is_answered_with_messages(server: TestServer, cast: Cast) -> None:
     thread = await cast.open_thread("lea", "claire")
     await cast.say(await cast.unlock("lea"), thread, "Une réunion")
     async with TestClient(server) as client:
         await enter(client)
-        answer = await client.get("/api/search", params={"q": "reunion", "thread": str(thread)})
+        answer = await ask(client, {"q": "reunion", "thread": str(thread)})
         found = await answer.json()
     assert [(one["text"], one["thread"], one["seq"]) for one in found["found"]] == [("Une réunion", str(thread), 1)]
     assert (found["next"], answer.headers["Cache-Control"]) == (None, "no-store")
@@ -43,18 +48,43 @@ async def test_a_search_is_answered_with_messages(server: TestServer, cast: Cast
 
 async def test_who_is_signed_out_searches_nothing(server: TestServer) -> None:
     async with TestClient(server) as client:
-        assert (await client.get("/api/search", params={"q": "reunion"})).status == 401
+        assert (await ask(client, {"q": "reunion"})).status == 401
 
 
-@pytest.mark.parametrize(("params", "status"), [({}, 400), ({"q": "a"}, 400), ({"q": "mot", "thread": "none"}, 404)])
-async def test_what_is_no_search_is_refused(server: TestServer, params: dict[str, str], status: int) -> None:
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 400),
+        ({"q": "a"}, 400),
+        ({"q": 1}, 400),
+        ({"q": "x" * 101}, 400),
+        ({"q": "mot", "from": "x" * 101}, 400),
+        ({"q": "mot", "thread": "none"}, 404),
+    ],
+)
+async def test_what_is_no_search_is_refused(server: TestServer, body: dict[str, object], status: int) -> None:
     async with TestClient(server) as client:
         await enter(client)
-        assert (await client.get("/api/search", params=params)).status == status
+        assert (await ask(client, body)).status == status
 
 
 async def test_one_account_cannot_search_without_end(server: TestServer) -> None:
     async with TestClient(server) as client:
         await enter(client)
-        answers = [(await client.get("/api/search", params={"q": "mot"})).status for _ in range(AT_ONCE + 2)]
+        answers = [(await ask(client, {"q": "mot"})).status for _ in range(AT_ONCE + 2)]
     assert set(answers) == {200, 429}
+
+
+async def test_no_word_is_taken_from_an_address(server: TestServer) -> None:
+    """An address is written into a proxy's log, and can be opened from a foreign page."""
+    async with TestClient(server) as client:
+        await enter(client)
+        assert (await client.get("/api/search", params={"q": "mot"})).status == 405
+        assert (await client.post("/api/search", params={"q": "mot"}, json={}, headers={"Origin": ORIGIN})).status == 400
+
+
+async def test_a_foreign_page_searches_nothing(server: TestServer) -> None:
+    async with TestClient(server) as client:
+        await enter(client)
+        foreign = await client.post("/api/search", json={"q": "mot"}, headers={"Origin": "https://elsewhere.example"})
+    assert foreign.status == 403

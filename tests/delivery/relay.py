@@ -8,18 +8,22 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, AnyStr
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 OK = "250 taken"
 DROP = "drop"
 HANG = "hang"
+SLOW = "slow"
 
 
 @dataclass
 class FakeRelay:
-    """``rcpt`` and ``data`` say how the next letters are answered, one each; after that, all are taken."""
+    """``rcpt`` and ``data`` say how the next letters are answered, one each; after that, all are taken.
+
+    HANG is no answer, SLOW one that comes when ``freed`` is set; ``waits`` says that it is waited for.
+    """
 
     port: int = 0
     rcpt: list[str] = field(default_factory=list)
@@ -32,6 +36,7 @@ class FakeRelay:
     connections: int = 0
     servers: list[SMTP] = field(default_factory=list)
     freed: asyncio.Event = field(default_factory=asyncio.Event)
+    waits: asyncio.Event = field(default_factory=asyncio.Event)
     took_one: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
@@ -44,7 +49,7 @@ class FakeRelay:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         answer = self.data.pop(0) if self.data else OK
-        if answer == OK:
+        if answer in {OK, SLOW}:
             self._take(server, envelope)
         return await self._answer(server, answer)
 
@@ -60,9 +65,10 @@ class FakeRelay:
     async def _answer(self, server: SMTP, answer: str) -> str:
         if answer == DROP:
             _cut(server)
-        if answer == HANG:
+        if answer in {HANG, SLOW}:
+            self.waits.set()
             await self.freed.wait()
-        return answer
+        return OK if answer == SLOW else answer
 
     def authenticate(self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: Any) -> AuthResult:
         assert isinstance(data, LoginPassword)
@@ -79,6 +85,15 @@ class FakeRelay:
         return [recipient for recipient, _ in self.taken]
 
 
+class Unreading(SMTP):
+    """Gives leave to begin a letter, and then reads nothing of it."""
+
+    async def push(self, status: AnyStr) -> None:
+        if str(status).startswith("354") and isinstance(self.transport, asyncio.ReadTransport):
+            self.transport.pause_reading()
+        await super().push(status)
+
+
 def _cut(server: SMTP) -> None:
     transport = server.transport
     if isinstance(transport, asyncio.WriteTransport):
@@ -93,6 +108,7 @@ async def running(
     implicit_tls: ssl.SSLContext | None = None,
     wants_login: bool = False,
     greets: bool = True,
+    reads: bool = True,
 ) -> AsyncIterator[FakeRelay]:
     relay = FakeRelay()
 
@@ -101,7 +117,7 @@ async def running(
         if not greets:
             return asyncio.Protocol()
         with warnings.catch_warnings(action="ignore"):  # that a login without encryption is unwise
-            server = SMTP(
+            server = (SMTP if reads else Unreading)(
                 relay,
                 hostname="relay.test",
                 tls_context=start_tls,

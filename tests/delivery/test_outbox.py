@@ -7,7 +7,7 @@ import pytest
 
 from delivery.notices import notice_one
 from delivery.outbox import IDLE, LEASE, Outbox, send_one_letter
-from delivery.post import Later, Refused, Sent
+from delivery.post import Later, Refused, Sent, Unanswered
 from delivery.schedule import TRIES
 from delivery.settings import DeliverySettings
 from storage import letters
@@ -168,6 +168,19 @@ async def test_a_hanging_post_is_not_waited_for(outbox: Outbox, post: RecordingP
     outbox.post, outbox.send_seconds = Hanging(), 0.01
     assert await send_one_letter(outbox)
     assert (await row_of(outbox.store))["reason"] == "took too long"
+
+
+async def test_a_letter_that_is_with_the_relay_is_not_sent_again(
+    outbox: Outbox, post: RecordingPost, clock: Clock, seq: int
+) -> None:
+    """And a relay that answers nothing is not given one after the other: all rest."""
+    post.outcomes = [Unanswered("no answer")]
+    assert await send_one_letter(outbox)
+    row = await row_of(outbox.store)
+    assert (row["state"], row["reason"]) == ("sent", "no answer")
+    assert outbox.resting_until > clock()
+    clock.advance(DAY)
+    assert not await send_one_letter(outbox)
 
 
 async def test_a_damaged_letter_does_not_hold_up_the_others(

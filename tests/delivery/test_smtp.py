@@ -1,19 +1,25 @@
 """Letters through a real SMTP server, which answers well, badly, late or not at all."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
 
 import pytest
 import trustme
 
+from delivery import smtp
+from delivery.attempt import SEND_SECONDS
 from delivery.compose import compose
-from delivery.post import Later, Outcome, Refused, Sent
+from delivery.outbox import LEASE
+from delivery.post import Later, Outcome, Refused, Sent, Unanswered
 from delivery.settings import Relay
 from delivery.smtp import SmtpPost
-from tests.delivery.relay import DROP, HANG, FakeRelay, running
+from tests.delivery.relay import DROP, HANG, SLOW, FakeRelay, running
 from tests.delivery.test_compose import ENVELOPE
 
 SENDER = "bonjour@ailo.example"
@@ -38,8 +44,10 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @asynccontextmanager
-async def posting(relay: Relay, *, seconds: float = 5, connect_seconds: float = 5) -> AsyncIterator[SmtpPost]:
-    post = SmtpPost(relay, SENDER, connect_seconds=connect_seconds, seconds=seconds)
+async def posting(
+    relay: Relay, *, seconds: float = 5, connect_seconds: float = 5, answer_seconds: float = 5
+) -> AsyncIterator[SmtpPost]:
+    post = SmtpPost(relay, SENDER, connect_seconds=connect_seconds, seconds=seconds, answer_seconds=answer_seconds)
     try:
         yield post
     finally:
@@ -48,6 +56,12 @@ async def posting(relay: Relay, *, seconds: float = 5, connect_seconds: float = 
 
 async def send(post: SmtpPost, recipient: str = "lea@ailo.test") -> Outcome:
     return await post.send(compose(replace(ENVELOPE, recipient=recipient)), recipient)
+
+
+def plain(text: str) -> EmailMessage:
+    message = EmailMessage(policy=SMTP)
+    message.set_content(text, cte="7bit")
+    return message
 
 
 def at(relay: FakeRelay) -> Relay:
@@ -116,13 +130,76 @@ async def test_a_connection_lost_in_a_letter_is_tried_later(stage: str) -> None:
         assert await send(post) == Sent()
 
 
-@pytest.mark.parametrize("stage", ["rcpt", "data"])
-async def test_a_relay_that_says_nothing_is_not_waited_for(stage: str) -> None:
+async def test_a_relay_that_says_nothing_is_not_waited_for() -> None:
     async with running() as relay, posting(at(relay), seconds=0.5) as post:
-        getattr(relay, stage).append(HANG)
+        relay.rcpt.append(HANG)
         assert await send(post) == Later("sending: SMTPReadTimeoutError")
         assert await send(post) == Sent()
     assert relay.connections == 2
+
+
+async def test_the_answer_to_a_whole_letter_is_waited_for_by_its_own_time() -> None:
+    """However long after any other answer would be given up."""
+    async with running() as relay, posting(at(relay), seconds=0.2, answer_seconds=60) as post:
+        relay.data.append(SLOW)
+        sending = asyncio.create_task(send(post))
+        await relay.waits.wait()
+        await asyncio.wait([sending], timeout=1)
+        relay.freed.set()
+        assert await sending == Sent()
+    assert len(relay.taken) == 1
+
+
+async def test_a_whole_letter_without_an_answer_is_not_called_unsent() -> None:
+    async with running() as relay, posting(at(relay), answer_seconds=0.2) as post:
+        relay.data.append(SLOW)
+        assert await send(post) == Unanswered("no answer")
+        assert await send(post) == Sent()
+    assert (len(relay.taken), relay.connections) == (2, 2)
+
+
+async def test_who_stops_waiting_for_the_answer_is_told_that_the_letter_is_gone() -> None:
+    async with running() as relay, posting(at(relay)) as post:
+        relay.data.append(SLOW)
+        sending = asyncio.create_task(send(post))
+        await relay.waits.wait()
+        sending.cancel()
+        assert await sending == Unanswered("stopped before the answer")
+
+
+async def test_who_stops_before_the_letter_is_given_has_sent_none() -> None:
+    async with running() as relay, posting(at(relay)) as post:
+        relay.rcpt.append(HANG)
+        sending = asyncio.create_task(send(post))
+        await relay.waits.wait()
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        assert await send(post) == Sent()
+
+
+async def test_a_letter_that_the_relay_does_not_read_was_not_given() -> None:
+    """Its end is still on this machine: it is sent again."""
+    message = plain("Bonjour\n" * 3_000_000)
+    async with running(reads=False) as relay, posting(at(relay), answer_seconds=0.5) as post:
+        assert await post.send(message, "lea@ailo.test") == Later("sending: SMTPReadTimeoutError")
+        assert relay.taken == []
+
+
+def test_waits_are_those_of_the_rfc_and_the_lease_outlasts_them() -> None:
+    """RFC 5321 section 4.5.3.2; what cuts a letter short from outside comes after all of them."""
+    assert (smtp.COMMAND_SECONDS, smtp.DATA_SECONDS, smtp.ANSWER_SECONDS) >= (300, 120, 600)
+    longest = smtp.ALIVE_SECONDS + 6 * smtp.CONNECT_SECONDS + 3 * smtp.COMMAND_SECONDS + smtp.DATA_SECONDS + smtp.ANSWER_SECONDS
+    assert longest < SEND_SECONDS < LEASE / 1000
+
+
+async def test_a_line_that_is_a_dot_does_not_end_a_letter() -> None:
+    message = plain(".\n..\nRCPT TO:<x@y.test>\n.x\n")
+    async with running() as relay, posting(at(relay)) as post:
+        assert await post.send(message, "lea@ailo.test") == Sent()
+        assert await send(post) == Sent()
+    assert relay.taken[0][1].get_content().splitlines() == [".", "..", "RCPT TO:<x@y.test>", ".x"]
+    assert relay.recipients == ["lea@ailo.test"] * 2
 
 
 async def test_a_relay_that_is_away_serves_nobody() -> None:

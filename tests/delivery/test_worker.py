@@ -20,7 +20,7 @@ from storage.errors import Stalled
 from storage.store import Store
 from tests.delivery.cast import GRACE, Cast, Clock
 from tests.delivery.posts import RecordingPost
-from tests.delivery.relay import running
+from tests.delivery.relay import SLOW, running
 
 
 class Signalling(RecordingPost):
@@ -140,6 +140,20 @@ async def test_a_letter_that_hangs_is_given_up_at_the_stop(
     monkeypatch.setattr(worker, "STOP_SECONDS", 0.01)
     await until(signalling.first, store, settings)
     assert await store.database.read(letters.counts) == {"waiting": 1}
+
+
+async def test_a_letter_that_the_relay_has_at_the_stop_is_not_sent_again(
+    store: Store, settings: DeliverySettings, due: None, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has taken it, and is not done with it: it says so only after the service has ended."""
+    monkeypatch.setattr(worker, "STOP_SECONDS", 0.01)
+    async with running() as relay:
+        by_smtp = replace(settings, relay=Relay("127.0.0.1", relay.port), mail_from=Address("", "bonjour", "ailo.test"))
+        relay.data.append(SLOW)
+        await until(relay.waits, store, by_smtp)
+        assert await store.database.read(letters.counts) == {"sent": 1}
+        assert not await store.database.read(lambda reader: letters.is_due(reader, clock()))
+    assert relay.recipients == ["lea@ailo.test"]
 
 
 async def test_it_stops_at_once_when_there_is_nothing_to_do(store: Store, settings: DeliverySettings) -> None:

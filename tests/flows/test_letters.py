@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.delivery.relay import FakeRelay
+from chat.client import sign_in
+from chat.commands import AccountAdd, ThreadOpen
+from tests.delivery.relay import SLOW, FakeRelay
 from tests.delivery.relay import running as running_relay
-from tests.flows.service import Visit, running, settled
+from tests.flows.service import PASSWORD, Visit, running, settled
 
 SETTINGS = "/api/account/settings"
 
@@ -65,3 +67,30 @@ async def test_who_wants_no_letters_gets_none(visit: Visit, relay: FakeRelay) ->
     await wire.send(other, "deux")
     await taken_by(relay, visit.address("karim"))
     assert visit.address("lea") not in relay.recipients
+
+
+async def test_letters_go_to_the_domain_that_was_given(visit: Visit, relay: FakeRelay) -> None:
+    """Folded for comparing, ß is ss: somebody else's domain. And the domain is one, however it is spelled."""
+    await visit.arrive("claire")
+    await visit.service.command(AccountAdd("member", "Max@faß.example", "Max", "", "fr", PASSWORD))
+    thread = await visit.service.command(ThreadOpen("max@xn--fa-hia.example", [visit.address("claire")], []))
+    await (await visit.wire("claire")).send(thread, "un")
+    await taken_by(relay, "Max@xn--fa-hia.example")
+    assert relay.taken[0][1]["To"] == "Max@xn--fa-hia.example"
+    for typed in ("max@FAß.example", " MAX@xn--fa-hia.example"):
+        async with sign_in(visit.service.origin, typed, PASSWORD) as max_:
+            assert [entry["id"] for entry in (await max_.get("/api/threads"))["threads"]] == [thread]
+
+
+async def test_a_stop_while_the_relay_is_slow_sends_no_letter_twice(visit: Visit, relay: FakeRelay) -> None:
+    """It has the letter, and says so long after; the service ends in time all the same, and does not begin again with it."""
+    thread, other = await visit.thread("lea", "claire"), await visit.thread("karim", "claire")
+    relay.data.append(SLOW)
+    await (await visit.wire("claire")).send(thread, "un")
+    await relay.waits.wait()
+    assert await visit.service.stop() == 0
+    relay.freed.set()
+    visit.service.start()
+    await (await visit.wire("claire")).send(other, "deux")
+    await taken_by(relay, visit.address("karim"))
+    assert relay.recipients.count(visit.address("lea")) == 1

@@ -74,11 +74,12 @@ class House:
             await asyncio.gather(*(coach.get("/api/threads") for _ in range(20)))
 
     async def search(self) -> None:
-        async with aiohttp.ClientSession(headers={"Cookie": self.pairs[0].member.cookie}) as http:
+        headers = {"Cookie": self.pairs[0].member.cookie, "Origin": self.at}
+        async with aiohttp.ClientSession(headers=headers) as http:
             place, thread = "", self.pairs[0].thread
             while place is not None:
-                query = {"q": "introuvable", "thread": str(thread), **({"from": place} if place else {})}
-                async with http.get(f"{self.at}/api/search", params=query) as response:
+                asked = {"q": "introuvable", "thread": str(thread), **({"from": place} if place else {})}
+                async with http.post(f"{self.at}/api/search", json=asked) as response:
                     assert response.status == 200
                     place = (await response.json())["next"]
 

@@ -1,5 +1,6 @@
 """Guarded values, proofs and the blind index: what the root keyring opens, and what it does not."""
 
+import unicodedata
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -86,7 +87,31 @@ def test_accents_are_one_address_composed_or_not() -> None:
     assert normalised_address("le\u0301a@ailo.test") == normalised_address("L\u00c9A@ailo.test")
 
 
-@given(st.text(max_size=12))
+@pytest.mark.parametrize(("one", "other"), [
+    ("max@faß.example", "max@fass.example"),
+    ("maß@ailo.test", "mass@ailo.test"),
+    ("ﬁn@ailo.test", "fin@ailo.test"),
+    ("ſam@ailo.test", "sam@ailo.test"),
+    ("a@βόλος.example", "a@βόλοσ.example"),
+])  # fmt: skip
+def test_two_mailboxes_are_never_one_address(one: str, other: str) -> None:
+    assert one.casefold() == other.casefold() or one == "ﬁn@ailo.test"
+    assert GUARD.address_index(one) != GUARD.address_index(other)
+
+
+@pytest.mark.parametrize(
+    "typed", ["LEA@Bücher.Example", "lea@xn--bcher-kva.example", "lea@XN--BCHER-KVA.example", "lea@BÜCHER。example"]
+)
+def test_a_domain_is_one_however_it_is_spelled(typed: str) -> None:
+    assert normalised_address(typed) == "lea@xn--bcher-kva.example"
+
+
+@pytest.mark.parametrize("domain", ["☃", "xn--zz--", "ü" * 70, "ü." * 200, "\u0301", "a_ü.example", ""])
+def test_what_is_no_domain_is_compared_as_it_stands(domain: str) -> None:
+    assert normalised_address(f"LEA@{domain.upper()}") == f"lea@{unicodedata.normalize('NFC', domain.upper().lower())}"
+
+
+@given(st.text(max_size=12) | st.tuples(st.text(max_size=5), st.text(max_size=12)).map("@".join))
 def test_normalising_twice_changes_nothing(address: str) -> None:
     once = normalised_address(address)
     assert normalised_address(once) == once
