@@ -1,0 +1,110 @@
+"""Sees to it that what was removed is gone from the write-ahead log: the log is cut soon after, and every minute besides.
+
+SQLite appends each change of a page to its log, and overwrites the log only once it has grown large: until then every row that
+was removed or replaced stands in it, whole. A truncating checkpoint brings the log's pages to the database and cuts it to
+nothing. It costs a few syncs on the connection that writes, so that many removals share one.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from storage.errors import StorageError
+
+# How long a removal waits for its cut before it is acknowledged all the same.
+PATIENCE_S = 2.0
+EVERY_S = 60.0
+# Cuts take at most a fifth of the writer's time.
+REST = 4.0
+FIRST_RETRY_S, LAST_RETRY_S = 0.01, 1.0
+TELL_AFTER_S = 10.0
+
+log = logging.getLogger("ailo.storage")
+
+
+class Forgetting:
+    """Cuts the log when asked, and on a timer. ``cut`` gives whether nothing is left in the log; may raise StorageError."""
+
+    def __init__(self, cut: Callable[[], Awaitable[bool]]) -> None:
+        self._cut = cut
+        self._asked = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
+        self._since: float | None = None
+        self._is_told = False
+        self._task = asyncio.create_task(self._run(), name="forgetting")
+
+    @property
+    def overdue_s(self) -> float:
+        """For how many seconds something that was removed has stood in the log; 0 when nothing does."""
+        return time.monotonic() - self._since if self._since is not None else 0.0
+
+    def ask(self) -> None:
+        """Have the log cut soon: something was removed."""
+        if self._since is None:
+            self._since = time.monotonic()
+        self._asked.set()
+
+    async def done(self) -> None:
+        """Wait until nothing that was removed before now stands in the log, two seconds at most: tries go on without us."""
+        self.ask()
+        if self.overdue_s > PATIENCE_S:
+            return
+        self._waiting.append(gone := asyncio.get_running_loop().create_future())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                await gone
+
+    async def close(self) -> None:
+        """Stop; who waits, waits no longer."""
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        _release(self._waiting)
+
+    async def _run(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EVERY_S):
+                    await self._asked.wait()
+            took = await self._until_cut()
+            await asyncio.sleep(REST * took)
+
+    async def _until_cut(self) -> float:
+        """Try until the log is cut; how many seconds the last try took."""
+        pause = FIRST_RETRY_S
+        while True:
+            began = time.monotonic()
+            if await self._try(began):
+                return time.monotonic() - began
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LAST_RETRY_S)
+
+    async def _try(self, began: float) -> bool:
+        self._asked.clear()
+        waiting, self._waiting = self._waiting, []
+        try:
+            reason = "" if await self._cut() else "something is being read that began before"
+        except StorageError as error:
+            reason = str(error)
+        if reason:
+            self._waiting = waiting + self._waiting
+            self._tell(reason)
+            return False
+        self._since = began if self._asked.is_set() else None
+        self._is_told = False
+        _release(waiting)
+        return True
+
+    def _tell(self, reason: str) -> None:
+        """Once for each time that it takes long; a read that goes on for seconds is nothing to be told of."""
+        if self.overdue_s > TELL_AFTER_S and not self._is_told:
+            self._is_told = True
+            log.warning("the log of the database could not be cut (%s): what was removed stands in it until it can", reason)
+
+
+def _release(waiting: list[asyncio.Future[None]]) -> None:
+    for one in waiting:
+        if not one.done():
+            one.set_result(None)
