@@ -215,10 +215,15 @@ def _shown(metrics: Metrics | None, listener: socket.socket | None) -> AbstractA
 async def _end_when_failing(rooms: Rooms, gateway: Gateway) -> None:
     """When the disk has failed under a write, the process ends, for its supervisor to start it again and read what is there.
 
-    Like a kill, but for the answers: closing the database in an orderly way would write and sync once more.
+    Like a kill, but for the answers: closing the database in an orderly way would write and sync once more. So, too, where somebody else changed the schema.
     """
     reason = await rooms.store.database.failure()
-    log.critical("the disk failed under a write (%s): nothing more is taken, and the service ends", reason)
+    what = (
+        f"the disk failed under a write ({reason})"
+        if reason.startswith("SQLITE_")
+        else f"the database was tampered with: {reason}"
+    )
+    log.critical("%s: nothing more is taken, and the service ends", what)
     with suppress(TimeoutError):
         async with asyncio.timeout(GOODBYE_S):
             await gateway.stop()

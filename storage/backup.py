@@ -16,13 +16,18 @@ from storage.store import Store
 async def copy(store: Store, folder: Path) -> Path:
     """Write a backup into ``folder``, made if need be, while the service runs. To restore, start with it as AILO_DATA.
 
-    Raises FileExistsError when it holds one already, OSError or Stalled when it cannot be written.
+    Raises FileExistsError when it holds one already, OSError or Stalled when it cannot be written, SchemaRefused when
+    somebody else changed the schema.
     """
     final = folder / store.settings.database.name
     fresh = await asyncio.to_thread(_made_ready, final)
-    async with store.keys_change:  # so that the copy of the keyring has every key of this database
-        await store.database.copy_to(str(fresh))
-        await asyncio.to_thread(_copy_keyring, store, folder)
+    try:
+        async with store.keys_change:  # so that the copy of the keyring has every key of this database
+            await store.database.copy_to(str(fresh))
+            await asyncio.to_thread(_copy_keyring, store, folder)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
     await asyncio.to_thread(_finish, fresh, final)  # where the sync of a large file holds nobody up
     return final
 
