@@ -215,7 +215,8 @@ def _shown(metrics: Metrics | None, listener: socket.socket | None) -> AbstractA
 async def _end_when_failing(rooms: Rooms, gateway: Gateway) -> None:
     """When the disk has failed under a write, the process ends, for its supervisor to start it again and read what is there.
 
-    Like a kill, but for the answers: closing the database in an orderly way would write and sync once more. So, too, where somebody else changed the schema.
+    Like a kill, but for the answers: closing the database in an orderly way would write and sync once more.
+    The same where somebody else changed the schema.
     """
     reason = await rooms.store.database.failure()
     what = (
