@@ -6,6 +6,7 @@ and every checkpoint happens on one connection, and readers have ``wal_autocheck
 """
 
 import asyncio
+import logging
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
@@ -20,8 +21,10 @@ from storage.errors import DatabaseRefused, SchemaRefused, Stalled
 from storage.forgetting import Forgetting
 from storage.removing import removes
 from storage.sqlite_schema import Schema, differences, schema_made_by, schema_of
+from storage.sqlite_scrub import Scrubber
 
 T = TypeVar("T")
+log = logging.getLogger("ailo.storage")
 
 READERS = 2
 LARGEST_CHUNK = 128
@@ -29,6 +32,8 @@ CHECKPOINT_PAGES = 20_000
 BUSY_MS = 5000
 # How long reads are held up for a cut of the log, and how long one may have gone on already for that to be tried.
 HOLD_S = 0.25
+# A look at all pages takes a twentieth of the writer's time.
+SWEPT_PAGES, SWEEP_REST = 256, 20.0
 # What must hold on every connection, and is asserted after it was asked for: builds of SQLite have other defaults.
 SETTINGS: dict[str, object] = {
     "synchronous": 2,
@@ -148,6 +153,7 @@ class _Writer(_Connection):
     """
 
     failure = ""
+    scrubber: Scrubber
     expected: Schema | None = None
     _schema_seen = -1
 
@@ -169,11 +175,22 @@ class _Writer(_Connection):
         """Bring the log to the database and cut it to nothing, unless a reader still needs it: nobody is waited for."""
         if self.failure:
             raise Stalled(f"the database failed: {self.failure}")
+        self.scrubber.note()
         connection.execute("pragma busy_timeout = 0")
         try:
-            return not connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+            is_cut = not connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
         finally:
             connection.execute(f"pragma busy_timeout = {BUSY_MS}")
+        if is_cut and self.scrubber.scrub_noted():
+            _forget_pages(connection)
+        return is_cut
+
+    def sweep(self, connection: sqlite3.Connection, first: int) -> int:
+        """Look at the unused parts of some pages from this one on; the page that comes next, 0 at the end."""
+        following, had_content = self.scrubber.sweep(first, SWEPT_PAGES)
+        if had_content:
+            _forget_pages(connection)
+        return following
 
     def _work(self, begin: str, work: Callable[[Any], Awaitable[T]]) -> T:
         if self.failure:
@@ -185,6 +202,11 @@ class _Writer(_Connection):
             if name.startswith(BEYOND_TRUST) and name not in WANT_OF_ROOM:
                 self.failure = name
             raise
+
+
+def _forget_pages(connection: sqlite3.Connection) -> None:
+    """Drop the pages in memory: with the next change of one, what was scrubbed from the file would be written again."""
+    connection.execute("pragma shrink_memory")
 
 
 def _schema_version(connection: sqlite3.Connection) -> int:
@@ -217,6 +239,7 @@ class SQLite:
         self._reading: dict[_Connection, float] = {}
         for reader in readers:
             self._idle.put_nowait(reader)
+        self._sweeping: asyncio.Task[None] | None = None
         self._forgetting = Forgetting(self.cut)
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]], /) -> T:
@@ -289,12 +312,32 @@ class SQLite:
         The log is cut only at an instant at which nobody reads from it: where reads follow upon each other without a gap,
         new ones are held up until those that run have ended.
         """
-        if not await asyncio.to_thread(_has_content, self.path.with_name(f"{self.path.name}-wal")):
-            return True
         try:
-            return await self._writer.look(self._writer.cut) or await self._cut_between_reads()
+            is_cut = (
+                not await asyncio.to_thread(_has_content, self.path.with_name(f"{self.path.name}-wal"))
+                or await self._writer.look(self._writer.cut)
+                or await self._cut_between_reads()
+            )
         except sqlite3.DatabaseError as error:
             raise _stalled(error) from None
+        except OSError as error:
+            raise Stalled(f"the database failed: {error.strerror}") from None
+        if is_cut and self._writer.scrubber.must_sweep and (self._sweeping is None or self._sweeping.done()):
+            self._writer.scrubber.must_sweep = False
+            self._sweeping = asyncio.create_task(self._sweep(), name="sweeping")
+        return is_cut
+
+    async def _sweep(self) -> None:
+        """Look at all pages once, a few at a time."""
+        page = 1
+        try:
+            while page:
+                began = time.monotonic()
+                page = await self._writer.look(lambda connection, page=page: self._writer.sweep(connection, page))  # type: ignore[misc]
+                await asyncio.sleep(SWEEP_REST * (time.monotonic() - began))
+        except (sqlite3.DatabaseError, OSError) as error:
+            log.warning("unused parts of the database were not looked at: %s", type(error).__name__)
+            self._writer.scrubber.must_sweep = True  # with the next cut
 
     async def _cut_between_reads(self) -> bool:
         """Not for a read that goes on for long already: everybody would wait for that."""
@@ -342,8 +385,12 @@ class SQLite:
     async def close(self) -> None:
         """Readers first; the writer, the last to go, checkpoints and removes the WAL."""
         await self._forgetting.close()
+        if self._sweeping:
+            self._sweeping.cancel()
+            await asyncio.wait([self._sweeping])
         for connection in reversed(self._all):
             await connection.close()
+        self._writer.scrubber.close()
 
 
 def _has_content(path: Path) -> bool:
@@ -388,12 +435,13 @@ async def open_sqlite(path: Path) -> SQLite:
         opened.append(writer := await _connect(path, _Writer))
         for _ in range(READERS):
             opened.append(await _connect(path, _Connection))  # noqa: PERF401 (what was opened must be closed on failure)
+        writer.scrubber = Scrubber(path)
     except sqlite3.DatabaseError as error:
         await _close_all(opened)
         raise DatabaseRefused(
             f"The database {path} cannot be opened ({error.sqlite_errorname}): it is damaged or no database. Restore a backup."
         ) from None
-    except DatabaseRefused:
+    except BaseException:
         await _close_all(opened)
         raise
     database = SQLite(path, writer, opened[1:])
