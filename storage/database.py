@@ -57,7 +57,7 @@ class Database(Protocol):
         """Run ``work`` in one transaction; returns after the commit has reached the disk.
 
         Where it deleted or replaced a key, a text or a name, returns after that is gone from the files, too, or, where
-        something stands in the way of that, after two seconds: it is gone soon after then.
+        something stands in the way of that, after two seconds at most: it is gone soon after then.
 
         Raises Stalled when the store could not take it: then nothing of it was kept.
         """

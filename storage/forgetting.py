@@ -13,11 +13,12 @@ from contextlib import suppress
 
 from storage.errors import StorageError
 
-# How long a removal waits for its cut before it is acknowledged all the same.
+# How long a removal waits for its cut before it is acknowledged all the same; and where something is known to be in the way.
 PATIENCE_S = 2.0
+HELD_UP_S = 0.8
 EVERY_S = 60.0
-# Cuts take at most a fifth of the writer's time.
-REST = 4.0
+# Cuts take at most a fifth of the writer's time; after a long one, of a log that had grown large, the next are short.
+REST, LONGEST_REST_S = 4.0, 0.5
 FIRST_RETRY_S, LAST_RETRY_S = 0.01, 1.0
 TELL_AFTER_S = 10.0
 
@@ -32,6 +33,7 @@ class Forgetting:
         self._asked = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
         self._since: float | None = None
+        self._is_held_up = False
         self._is_told = False
         self._task = asyncio.create_task(self._run(), name="forgetting")
 
@@ -49,7 +51,7 @@ class Forgetting:
     async def done(self) -> None:
         """Wait until nothing that was removed before now stands in the log, two seconds at most: tries go on without us."""
         self.ask()
-        if self.overdue_s > PATIENCE_S:
+        if self._is_held_up:
             return
         self._waiting.append(gone := asyncio.get_running_loop().create_future())
         with suppress(TimeoutError):
@@ -61,7 +63,7 @@ class Forgetting:
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
-        _release(self._waiting)
+        self._release(self._waiting)
 
     async def _run(self) -> None:
         while True:
@@ -69,7 +71,7 @@ class Forgetting:
                 async with asyncio.timeout(EVERY_S):
                     await self._asked.wait()
             took = await self._until_cut()
-            await asyncio.sleep(REST * took)
+            await asyncio.sleep(min(REST * took, LONGEST_REST_S))
 
     async def _until_cut(self) -> float:
         """Try until the log is cut; how many seconds the last try took."""
@@ -78,33 +80,35 @@ class Forgetting:
             began = time.monotonic()
             if await self._try(began):
                 return time.monotonic() - began
+            if self.overdue_s + pause > HELD_UP_S:
+                self._is_held_up = True
+                self._release(self._waiting)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LAST_RETRY_S)
 
     async def _try(self, began: float) -> bool:
         self._asked.clear()
-        waiting, self._waiting = self._waiting, []
+        waiting = list(self._waiting)
         try:
             reason = "" if await self._cut() else "something is being read that began before"
         except StorageError as error:
             reason = str(error)
         if reason:
-            self._waiting = waiting + self._waiting
             self._tell(reason)
             return False
+        self._release(waiting)
         self._since = began if self._asked.is_set() else None
-        self._is_told = False
-        _release(waiting)
+        self._is_held_up = self._is_told = False
         return True
+
+    def _release(self, waiting: list[asyncio.Future[None]]) -> None:
+        self._waiting = [one for one in self._waiting if one not in waiting]
+        for one in waiting:
+            if not one.done():
+                one.set_result(None)
 
     def _tell(self, reason: str) -> None:
         """Once for each time that it takes long; a read that goes on for seconds is nothing to be told of."""
         if self.overdue_s > TELL_AFTER_S and not self._is_told:
             self._is_told = True
             log.warning("the log of the database could not be cut (%s): what was removed stands in it until it can", reason)
-
-
-def _release(waiting: list[asyncio.Future[None]]) -> None:
-    for one in waiting:
-        if not one.done():
-            one.set_result(None)

@@ -47,11 +47,22 @@ class Peppers:
 
     def _add(self, now: int) -> tuple[bytes, bytes]:
         pepper = random_bytes(KEY_BYTES)
-        kept = {name: entry for name, entry in self._by_id.items() if now - entry[0] < self._kept_ms + WEEK_MS}
-        self._by_id = {**kept, key_id(pepper): (now, pepper)}
-        content = {name.hex(): [made_at, b64encode(raw).decode()] for name, (made_at, raw) in self._by_id.items()}
-        write_private(self._path, json.dumps(content).encode(), replace=True)
+        self._keep({**self._needed(now), key_id(pepper): (now, pepper)})
         return key_id(pepper), pepper
+
+    def forget(self, now: int) -> None:
+        """Forget those that no session can need any more. May be called in any thread. Raises OSError."""
+        with self._one_at_a_time:
+            if len(needed := self._needed(now)) < len(self._by_id):
+                self._keep(needed)
+
+    def _needed(self, now: int) -> dict[bytes, tuple[int, bytes]]:
+        return {name: entry for name, entry in self._by_id.items() if now - entry[0] < self._kept_ms + WEEK_MS}
+
+    def _keep(self, peppers: dict[bytes, tuple[int, bytes]]) -> None:
+        self._by_id = peppers
+        content = {name.hex(): [made_at, b64encode(raw).decode()] for name, (made_at, raw) in peppers.items()}
+        write_private(self._path, json.dumps(content).encode(), replace=True)
 
 
 def _read(path: Path) -> dict[bytes, tuple[int, bytes]]:
