@@ -23,7 +23,7 @@ _PARTS = re.compile(
 def schema_of(connection: sqlite3.Connection) -> Schema:
     """The schema of an open database. Raises sqlite3.DatabaseError."""
     rows = connection.execute("select type, name, tbl_name, sql, rootpage from sqlite_schema").fetchall()
-    found = {(str(kind), str(name)): (str(table), *_words(sql)) for kind, name, table, sql, _ in rows}
+    found = {(str(kind), str(name)): (str(table), *words(sql)) for kind, name, table, sql, _ in rows}
     for pragma in HEADER:
         found["setting", pragma] = (str(connection.execute(f"pragma {pragma}").fetchone()[0]),)
     roots = [row[4] for row in rows if row[4]]
@@ -57,6 +57,6 @@ def _named(kind: str, name: str) -> str:
     return f"{kind} {name}"[:LONGEST_NAME].encode("unicode_escape").decode()
 
 
-def _words(sql: object) -> Iterable[str]:
+def words(sql: object) -> Iterable[str]:
     """A statement without its comments and spaces, which an edit of ours may change: nothing in it depends on them."""
     return (part.group() for part in _PARTS.finditer(sql if isinstance(sql, str) else "") if not part.group("apart"))
