@@ -221,15 +221,14 @@ async def _end_when_failing(rooms: Rooms, gateway: Gateway) -> None:
     The same where somebody else changed the schema.
     """
     reason = await rooms.store.database.failure()
-    what = (
-        f"the disk failed under a write ({reason})"
-        if reason.startswith("SQLITE_")
-        else f"the database was tampered with: {reason}"
-    )
+    has_disk_failed = reason.startswith("SQLITE_")
+    what = f"the disk failed under a write ({reason})" if has_disk_failed else f"the database was tampered with: {reason}"
     log.critical("%s: nothing more is taken, and the service ends", what)
     with suppress(TimeoutError):
         async with asyncio.timeout(GOODBYE_S):
             await gateway.stop()
+    if not has_disk_failed:
+        await asyncio.sleep(GOODBYE_S)  # for a check under way to name what it found
     os._exit(1)
 
 

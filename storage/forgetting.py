@@ -30,12 +30,14 @@ class Forgetting:
 
     def __init__(self, cut: Callable[[], Awaitable[bool]]) -> None:
         self._cut = cut
-        self._asked = asyncio.Event()
+        self._is_asked = False
         self._waiting: list[asyncio.Future[None]] = []
         self._since: float | None = None
         self._is_held_up = False
         self._is_told = False
-        self._task = asyncio.create_task(self._run(), name="forgetting")
+        self._is_resting = False
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(EVERY_S, self._begin)
 
     @property
     def overdue_s(self) -> float:
@@ -46,7 +48,9 @@ class Forgetting:
         """Have the log cut soon: something was removed."""
         if self._since is None:
             self._since = time.monotonic()
-        self._asked.set()
+        self._is_asked = True
+        if not self._is_resting:
+            self._begin()
 
     async def done(self) -> None:
         """Wait until nothing that was removed before now stands in the log, two seconds at most: tries go on without us."""
@@ -60,34 +64,43 @@ class Forgetting:
 
     async def close(self) -> None:
         """Stop; who waits, waits no longer."""
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        self._timer.cancel()
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        self._timer.cancel()
         self._release(self._waiting)
 
-    async def _run(self) -> None:
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_S):
-                    await self._asked.wait()
-            took = await self._until_cut()
-            await asyncio.sleep(min(REST * took, LONGEST_REST_S))
+    def _begin(self) -> None:
+        """A task lives only while there is something to do."""
+        self._is_resting = False
+        if self._task is None or self._task.done():
+            self._timer.cancel()
+            self._task = asyncio.create_task(self._until_cut(), name="forgetting")
 
-    async def _until_cut(self) -> float:
-        """Try until the log is cut; how many seconds the last try took."""
+    async def _until_cut(self) -> None:
         pause = FIRST_RETRY_S
-        while True:
-            began = time.monotonic()
-            if await self._try(began):
-                return time.monotonic() - began
+        while not await self._try(began := time.monotonic()):
             if self.overdue_s + pause > HELD_UP_S:
                 self._is_held_up = True
                 self._release(self._waiting)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LAST_RETRY_S)
+        self._rest(min(REST * (time.monotonic() - began), LONGEST_REST_S))
+
+    def _rest(self, seconds: float) -> None:
+        self._is_resting = True
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._rested)
+
+    def _rested(self) -> None:
+        self._is_resting = False
+        if self._is_asked:
+            self._begin()
+        else:
+            self._timer = asyncio.get_running_loop().call_later(EVERY_S, self._begin)
 
     async def _try(self, began: float) -> bool:
-        self._asked.clear()
+        self._is_asked = False
         waiting = list(self._waiting)
         try:
             reason = "" if await self._cut() else "something is being read that began before"
@@ -97,7 +110,7 @@ class Forgetting:
             self._tell(reason)
             return False
         self._release(waiting)
-        self._since = began if self._asked.is_set() else None
+        self._since = began if self._is_asked else None
         self._is_held_up = self._is_told = False
         return True
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import aiosqlite
 
@@ -227,6 +227,32 @@ def _finish(work: Awaitable[T]) -> T:
     raise RuntimeError("work in a transaction awaited something that is not the transaction")
 
 
+class _Noting(Generic[T]):
+    """Work in a transaction, and whether it removed something. Given up by its caller it is committed all the same."""
+
+    def __init__(self, work: Callable[[Transaction], Awaitable[T]], forget: Callable[[], None]) -> None:
+        self._work = work
+        self._forget = forget
+        self._loop = asyncio.get_running_loop()
+        self._is_given_up = False
+        self.has_removed = False
+
+    async def __call__(self, tx: _Statements) -> T:
+        """In the writer's thread. Of this and ``give_up`` one sees what the other has set; a cut comes after the commit."""
+        result = await self._work(tx)
+        self.has_removed = tx.has_removed
+        if self.has_removed and self._is_given_up:
+            with suppress(RuntimeError):  # the loop has ended; what is left is cut at the next start
+                self._loop.call_soon_threadsafe(self._forget)
+        return result
+
+    def give_up(self) -> None:
+        """Nobody waits for it any more."""
+        self._is_given_up = True
+        if self.has_removed:
+            self._forget()
+
+
 class SQLite:
     """The database of one data directory. Made by ``open_sqlite``."""
 
@@ -243,14 +269,7 @@ class SQLite:
         self._forgetting = Forgetting(self.cut)
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]], /) -> T:
-        has_removed = False
-
-        async def noting(tx: _Statements) -> T:
-            nonlocal has_removed
-            result = await work(tx)
-            has_removed = tx.has_removed
-            return result
-
+        noting = _Noting(work, self._forgetting.ask)
         try:
             result = await self._writer.work("begin immediate", noting)
         except sqlite3.DatabaseError as error:
@@ -259,10 +278,10 @@ class SQLite:
         except Stalled:
             self._tell_failure()
             raise
-        except asyncio.CancelledError:  # it is committed all the same
-            self._forgetting.ask()
+        except asyncio.CancelledError:
+            noting.give_up()
             raise
-        if has_removed:
+        if noting.has_removed:
             await self._forgetting.done()
         return result
 
@@ -323,21 +342,29 @@ class SQLite:
         except OSError as error:
             raise Stalled(f"the database failed: {error.strerror}") from None
         if is_cut and self._writer.scrubber.must_sweep and (self._sweeping is None or self._sweeping.done()):
-            self._writer.scrubber.must_sweep = False
-            self._sweeping = asyncio.create_task(self._sweep(), name="sweeping")
+            await self._begin_sweep()
         return is_cut
 
-    async def _sweep(self) -> None:
-        """Look at all pages once, a few at a time."""
-        page = 1
+    async def _begin_sweep(self) -> None:
+        """Look at all pages once, a few at a time; in the background where there are more than that."""
+        self._writer.scrubber.must_sweep = False
+        if page := await self._swept(1):
+            self._sweeping = asyncio.create_task(self._sweep(page), name="sweeping")
+
+    async def _sweep(self, page: int) -> None:
+        while page:
+            began = time.monotonic()
+            page = await self._swept(page)
+            await asyncio.sleep(SWEEP_REST * (time.monotonic() - began))
+
+    async def _swept(self, page: int) -> int:
+        """Look at some pages from this one on; the page that comes next, 0 at the end."""
         try:
-            while page:
-                began = time.monotonic()
-                page = await self._writer.look(lambda connection, page=page: self._writer.sweep(connection, page))  # type: ignore[misc]
-                await asyncio.sleep(SWEEP_REST * (time.monotonic() - began))
+            return await self._writer.look(lambda connection: self._writer.sweep(connection, page))
         except (sqlite3.DatabaseError, OSError) as error:
             log.warning("unused parts of the database were not looked at: %s", type(error).__name__)
             self._writer.scrubber.must_sweep = True  # with the next cut
+            return 0
 
     async def _cut_between_reads(self) -> bool:
         """Not for a read that goes on for long already: everybody would wait for that."""
