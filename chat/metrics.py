@@ -125,6 +125,11 @@ class Metrics(Collector):
         yield _gauge("ailo_outgoing_frames_longest", "Frames in the longest queue of one connection.", max(queues, default=0))
         yield _gauge("ailo_commit_queue", "Messages and read marks that wait for the next commit.", self.commits.depth)
         yield _gauge("ailo_loop_lag_worst_seconds", "The worst lag of the event loop in the last minutes.", self.lag.worst)
+        yield _gauge(
+            "ailo_removed_seconds",
+            "For how long something that was removed has stood in the files.",
+            self.store.database.removed_for_s,
+        )
         yield _counter("ailo_messages_committed", "Messages brought to the disk.", self.committed)
         yield _counter("ailo_items_refused", "Messages and read marks that the store did not take.", self.refused)
         frames = {kind.__name__.lower(): count for kind, count in self.gateway.taken.items()}

@@ -42,7 +42,7 @@ from chat.sign_in import SignIns
 from chat.web import Door, application
 from delivery.settings import DeliverySettings
 from delivery.worker import deliver
-from storage import recovery
+from storage import expiry, recovery
 from storage.errors import KeyringRefused, StorageError
 from storage.settings import Environment, StorageSettings
 
@@ -190,6 +190,7 @@ async def _serve_rooms(
     try:
         async with (
             rooms.rotation.in_background(),
+            expiry.in_background(rooms.store),
             control.listening(settings.storage.data, rooms),
             _shown(metrics, watched),
         ):
@@ -243,12 +244,17 @@ async def _end_when_failing(rooms: Rooms, gateway: Gateway) -> None:
     """When the disk has failed under a write, the process ends, for its supervisor to start it again and read what is there.
 
     Like a kill, but for the answers: closing the database in an orderly way would write and sync once more.
+    The same where somebody else changed the schema.
     """
     reason = await rooms.store.database.failure()
-    log.critical("the disk failed under a write (%s): nothing more is taken, and the service ends", reason)
+    has_disk_failed = reason.startswith("SQLITE_")
+    what = f"the disk failed under a write ({reason})" if has_disk_failed else f"the database was tampered with: {reason}"
+    log.critical("%s: nothing more is taken, and the service ends", what)
     with suppress(TimeoutError):
         async with asyncio.timeout(GOODBYE_S):
             await gateway.stop()
+    if not has_disk_failed:
+        await asyncio.sleep(GOODBYE_S)  # for a check under way to name what it found
     os._exit(1)
 
 

@@ -37,7 +37,8 @@ class Copied:
 async def copy(store: Store, folder: Path) -> Path:
     """Write a backup into ``folder``, made if need be, while the service runs. To restore, start with it as AILO_DATA.
 
-    Raises FileExistsError when it holds one already, OSError or Stalled when it cannot be written.
+    Raises FileExistsError when it holds one already, OSError or Stalled when it cannot be written, SchemaRefused when
+    somebody else changed the schema.
     """
     target = await asyncio.to_thread(Target, folder)
     try:
@@ -53,7 +54,7 @@ async def copy(store: Store, folder: Path) -> Path:
 async def copied(store: Store) -> AsyncIterator[Copied]:
     """A copy in the data directory that has no name any more, so that nothing of it stays there whatever happens.
 
-    Raises OSError or Stalled.
+    Raises OSError, Stalled, or SchemaRefused when somebody else changed the schema.
     """
     folder, database = _place(store.settings.database), None
     try:

@@ -56,6 +56,9 @@ class Database(Protocol):
     async def write(self, work: Callable[[Transaction], Awaitable[T]], /) -> T:
         """Run ``work`` in one transaction; returns after the commit has reached the disk.
 
+        Where it deleted or replaced a key, a text or a name, returns after that is gone from the files, too, or, where
+        something stands in the way of that, after two seconds at most: it is gone soon after then.
+
         Raises Stalled when the store could not take it: then nothing of it was kept.
         """
         ...
@@ -66,6 +69,22 @@ class Database(Protocol):
 
     async def copy_to(self, path: str, /) -> None:
         """Write a whole, consistent copy without deleted content to a new file."""
+        ...
+
+    async def expect_schema(self, statements: Sequence[str] | None, /) -> list[str]:
+        """Compare the schema with what these statements make of an empty database; what differs, empty when nothing does.
+
+        From then on nothing is written, and no copy made, once it differs; None lets it be changed.
+        """
+        ...
+
+    async def tables(self) -> list[str]:
+        """The names of the tables that are there."""
+        ...
+
+    @property
+    def removed_for_s(self) -> float:
+        """For how many seconds something that was removed has stood in the files; 0 when nothing does."""
         ...
 
     async def check(self) -> list[str]:

@@ -4,6 +4,7 @@ StorageError
 ├── Refused            the service must not start or go on like this; the text says what to do
 │   ├── KeyringRefused
 │   └── DatabaseRefused
+│       └── SchemaRefused
 ├── Superseded         the account's key was renewed meanwhile: sign in again
 ├── Stalled            the store is full or failing: the work was not done and may be tried again
 └── CannotOpen         a value does not open
@@ -12,6 +13,8 @@ StorageError
 
 No text or attribute of these holds a secret or what was encrypted.
 """
+
+from collections.abc import Sequence
 
 
 class StorageError(Exception):
@@ -28,6 +31,16 @@ class KeyringRefused(Refused):
 
 class DatabaseRefused(Refused):
     """The database is missing, in use, damaged, newer than the program, or has wrong settings."""
+
+
+class SchemaRefused(DatabaseRefused):
+    """The schema is not what Ailo's own steps make. Made of what differs, each in a few words."""
+
+    def __init__(self, found: Sequence[str]) -> None:
+        super().__init__(
+            f"The schema of the database was changed by somebody else: {'; '.join(found[:3])}. "
+            "Do not use it: restore a backup of before, as told in docs/operations.md."
+        )
 
 
 class Stalled(StorageError):

@@ -4,11 +4,14 @@ The steps are the numbered files in ``schema/``. Their number is stamped in the 
 that is newer than the program is refused.
 """
 
+from collections.abc import Sequence
 from importlib.resources import files
 from itertools import count
 
 from storage.database import Database, Transaction
-from storage.errors import DatabaseRefused
+from storage.errors import DatabaseRefused, SchemaRefused
+
+VERSIONS = "create table if not exists schema_version (version bigint not null)"
 
 
 def steps() -> list[str]:
@@ -25,21 +28,49 @@ def steps() -> list[str]:
 
 
 async def migrate(database: Database) -> None:
-    """Run the steps that this database lacks. Raises DatabaseRefused when it is newer than the program."""
+    """Run the steps that this database lacks.
+
+    Raises DatabaseRefused when it is newer than the program, or its schema is not what the steps up to its version make:
+    before anything else is read from it or written to it.
+    """
     known = steps()
-    version = await database.write(_version)
-    if version > len(known):
+    version = await _version(database)
+    if version is not None and version > len(known):
         raise DatabaseRefused(
             f"The database is of version {version}, this program knows {len(known)}: install the version of Ailo that wrote it."
         )
-    for number, step in enumerate(known[version:], version + 1):
-        await database.write(lambda tx, number=number, step=step: _run(tx, number, step))  # type: ignore[misc]
+    await _hold(database, made_until(known, version))
+    if version != len(known):
+        await database.expect_schema(None)
+        await database.write(lambda tx: tx.run(VERSIONS))
+        for number, step in enumerate(known[version or 0 :], (version or 0) + 1):
+            await database.write(lambda tx, number=number, step=step: _run(tx, number, step))  # type: ignore[misc]
+        await _hold(database, made_until(known, len(known)))
 
 
-async def _version(tx: Transaction) -> int:
-    await tx.run("create table if not exists schema_version (version bigint not null)")
-    row = await tx.row("select version from schema_version")
-    return int(row["version"]) if row else 0
+async def _hold(database: Database, made: list[str]) -> None:
+    if found := await database.expect_schema(made):
+        raise SchemaRefused(found)
+
+
+def made_until(known: Sequence[str], version: int | None) -> list[str]:
+    """The statements that made the schema of a database of this version; None is one in which nothing was made yet."""
+    if version is None:
+        return []
+    return [VERSIONS, *(statement for step in known[:version] for statement in statements(step))]
+
+
+async def _version(database: Database) -> int | None:
+    """What the database says of itself, which is not believed yet."""
+    if "schema_version" not in await database.tables():
+        return None
+    rows = await database.read(lambda reader: reader.rows("select * from schema_version"))
+    stated = [value for row in rows for value in dict(row).values()]
+    if not stated:
+        return 0
+    if len(stated) > 1 or not isinstance(stated[0], int) or stated[0] < 0:
+        raise DatabaseRefused("The database does not say of which version it is: restore a backup.")
+    return stated[0]
 
 
 async def _run(tx: Transaction, number: int, step: str) -> None:

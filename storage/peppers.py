@@ -49,15 +49,25 @@ class Peppers:
 
     def _add(self, now: int) -> tuple[bytes, bytes]:
         pepper = random_bytes(KEY_BYTES)
-        kept = {name: entry for name, entry in self._by_id.items() if now - entry[0] < self._kept_ms + WEEK_MS}
-        by_id = {**kept, key_id(pepper): (now, pepper)}
-        content = {name.hex(): [made_at, b64encode(raw).decode()] for name, (made_at, raw) in by_id.items()}
+        self._keep({**self._needed(now), key_id(pepper): (now, pepper)})
+        return key_id(pepper), pepper
+
+    def forget(self, now: int) -> None:
+        """Forget those that no session can need any more. May be called in any thread. Raises Stalled."""
+        with self._one_at_a_time:
+            if len(needed := self._needed(now)) < len(self._by_id):
+                self._keep(needed)
+
+    def _needed(self, now: int) -> dict[bytes, tuple[int, bytes]]:
+        return {name: entry for name, entry in self._by_id.items() if now - entry[0] < self._kept_ms + WEEK_MS}
+
+    def _keep(self, peppers: dict[bytes, tuple[int, bytes]]) -> None:
+        content = {name.hex(): [made_at, b64encode(raw).decode()] for name, (made_at, raw) in peppers.items()}
         try:
             write_private(self._path, json.dumps(content).encode(), replace=True)
         except OSError as error:
             raise Stalled(f"the session peppers were not written: {errno.errorcode.get(error.errno or 0, 'failed')}") from None
-        self._by_id = by_id
-        return key_id(pepper), pepper
+        self._by_id = peppers
 
 
 def _read(path: Path) -> dict[bytes, tuple[int, bytes]]:

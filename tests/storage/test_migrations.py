@@ -3,17 +3,31 @@
 import shutil
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
 
 from storage import migrations, sqlite
 from storage.database import Reader
-from storage.errors import DatabaseRefused
+from storage.errors import DatabaseRefused, SchemaRefused
 from storage.migrations import migrate, statements, steps
 from storage.sqlite import SQLite, open_sqlite
+from storage.sqlite_schema import words
 
 STEPS = steps()
+# Of the steps that somebody's database may have run already, without comments and spaces.
+RELEASED = [
+    "173ab7d9e708d3f9",
+    "946802e58792f8c3",
+    "1f4078f4fd9598b3",
+    "416f46c393a8422b",
+    "75bad3053ab446cf",
+    "2071d483e8ac349d",
+    "a86e8dbafb5e5ded",
+    "1372d7c9d2b591f7",
+]
 
 
 async def version(database: SQLite) -> int:
@@ -76,6 +90,26 @@ async def test_each_older_version_comes_to_the_same(path: Path, number: int) -> 
     assert (await migrated(path, STEPS[:number]))[0] == number
     fresh = path.with_name("fresh.sqlite")
     assert await migrated(path) == await migrated(fresh)
+
+
+def test_no_step_changes_that_a_database_may_have_run() -> None:
+    """The schema is compared with what the steps make: a database that the older step made would be refused. Add one instead."""
+    found = [blake2b(" ".join(words(step)).encode(), digest_size=8).hexdigest() for step in STEPS]
+    assert found[: len(RELEASED)] == RELEASED
+
+
+@pytest.mark.parametrize("number", range(1, len(STEPS)))
+async def test_an_older_version_with_something_planted_is_refused_unchanged(path: Path, number: int) -> None:
+    await migrated(path, STEPS[:number])
+    with closing(sqlite3.connect(path)) as plain:
+        plain.execute("create trigger planted after insert on house begin delete from house; end")
+    with pytest.raises(SchemaRefused, match="trigger planted"):
+        await migrated(path)
+    database = await open_sqlite(path)
+    try:
+        assert await version(database) == number
+    finally:
+        await database.close()
 
 
 async def test_a_newer_database_is_refused(path: Path) -> None:

@@ -16,10 +16,11 @@ from uuid import UUID
 from storage.epochs import EpochSecret, Roster
 from storage.errors import CannotOpen
 from storage.guarding import Guard
-from storage.keyholes import Cookie, stretch
+from storage.keyholes import Cookie, Stretched, stretch
 from storage.keyring import Keyring, load
 from storage.primitives import KEY_BYTES, canonical, decrypt_named, keyed_hash, shared_key
 from storage.sealing import Place
+from tests.storage import wal
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,22 @@ class Thief:
     codes: list[str] = field(default_factory=list)
     opened: dict[str, set[bytes]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """The log gives back each state of the database that its frames hold; they look into all of them."""
+        self.states = wal.states(self.data / "ailo.sqlite", self.data / "states")
+        self._state = self.states[-1]
+
     def try_everything(self) -> "Thief":
         """Open all that can be opened."""
-        locks = list(self._locks())
-        keys = set(self._keys_at_hand())
+        locks: set[Lock] = set()
+        keys: set[bytes] = set()
+        for state in self.states:
+            self._state = state
+            try:
+                locks |= set(self._locks())
+                keys |= set(self._keys_at_hand())
+            except sqlite3.DatabaseError:  # frames of different times that do not fit together
+                assert state != self.states[-1]
         tried: set[bytes] = set()
         while fresh := keys - tried:
             tried |= fresh
@@ -119,8 +132,8 @@ class Thief:
             yield row["body"], ("house", "body", row["name"])
 
     def rows(self, table: str) -> list[sqlite3.Row]:
-        """A table as it stands on the stolen disk."""
-        connection = sqlite3.connect(self.data / "ailo.sqlite")
+        """A table as it stands on the stolen disk, in the state that they look into."""
+        connection = sqlite3.connect(self._state)
         connection.row_factory = sqlite3.Row
         try:
             return connection.execute(f"select * from {table}").fetchall()
@@ -165,12 +178,15 @@ class Thief:
         for value, place in self._guarded():
             if "password" in place and (body := self._unguarded(value, place)):
                 for password in self.passwords:
-                    guess = stretch(password, body[1:17], int(str(place[4])))
+                    guess = _guess(password, body[1:17], int(str(place[4])))
                     yield from (guess.verifier, guess.wrapping)
 
 
 def steal(data: Path, keys: Path | None, to: Path) -> Thief:
-    """Copy a data directory as it is on the disk at this instant; with ``keys``, the keyring and the peppers beside it."""
+    """Copy a data directory, in use or not, as it is on the disk at this instant, every file of it.
+
+    With ``keys``, the keyring and the peppers beside it.
+    """
     shutil.copytree(data, to, ignore=shutil.ignore_patterns("lock", "*.sock"))
     if keys is None:
         return Thief(to)
@@ -194,6 +210,11 @@ def _opened(lock: Lock, keys: Iterable[bytes]) -> Iterator[bytes]:
                 yield decrypt_named(candidate, lock.value, lock.place)
             except CannotOpen:
                 continue
+
+
+@lru_cache(1000)
+def _guess(password: str, salt: bytes, profile: int) -> Stretched:
+    return stretch(password, salt, profile)
 
 
 @lru_cache(100_000)

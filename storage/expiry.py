@@ -1,0 +1,42 @@
+"""Removes what has run its time, though nobody signs in: sessions, and the peppers that they needed."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from storage.errors import StorageError
+from storage.store import Store
+
+EVERY_S = 3600.0
+
+log = logging.getLogger("ailo.storage")
+
+
+@asynccontextmanager
+async def in_background(store: Store) -> AsyncIterator[None]:
+    """While this lasts, remove what has run its time: now, and every hour."""
+    task = asyncio.create_task(_run(store), name="expiry")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _run(store: Store) -> None:
+    while True:
+        try:
+            await expire(store)
+        except (StorageError, OSError) as error:
+            log.warning("what has run its time was not removed: %s", type(error).__name__)
+        await asyncio.sleep(EVERY_S)
+
+
+async def expire(store: Store) -> None:
+    """Remove the sessions that have ended by now, and the peppers that none can need. Raises StorageError, OSError."""
+    now = store.clock()
+    if await store.database.read(lambda reader: reader.row("select 1 from sessions where expires_at <= :now limit 1", now=now)):
+        await store.database.write(lambda tx: tx.run("delete from sessions where expires_at <= :now", now=now))
+    await asyncio.to_thread(store.peppers.forget, now)

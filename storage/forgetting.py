@@ -1,0 +1,127 @@
+"""Sees to it that what was removed is gone from the write-ahead log: the log is cut soon after, and every minute besides.
+
+SQLite appends each change of a page to its log, and overwrites the log only once it has grown large: until then every row that
+was removed or replaced stands in it, whole. A truncating checkpoint brings the log's pages to the database and cuts it to
+nothing. It costs a few syncs on the connection that writes, so that many removals share one.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from storage.errors import StorageError
+
+# How long a removal waits for its cut before it is acknowledged all the same; and where something is known to be in the way.
+PATIENCE_S = 2.0
+HELD_UP_S = 0.8
+EVERY_S = 60.0
+# Cuts take at most a fifth of the writer's time; after a long one, of a log that had grown large, the next are short.
+REST, LONGEST_REST_S = 4.0, 0.5
+FIRST_RETRY_S, LAST_RETRY_S = 0.01, 1.0
+TELL_AFTER_S = 10.0
+
+log = logging.getLogger("ailo.storage")
+
+
+class Forgetting:
+    """Cuts the log when asked, and on a timer. ``cut`` gives whether nothing is left in the log; may raise StorageError."""
+
+    def __init__(self, cut: Callable[[], Awaitable[bool]]) -> None:
+        self._cut = cut
+        self._is_asked = False
+        self._waiting: list[asyncio.Future[None]] = []
+        self._since: float | None = None
+        self._is_held_up = False
+        self._is_told = False
+        self._is_resting = False
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(EVERY_S, self._begin)
+
+    @property
+    def overdue_s(self) -> float:
+        """For how many seconds something that was removed has stood in the log; 0 when nothing does."""
+        return time.monotonic() - self._since if self._since is not None else 0.0
+
+    def ask(self) -> None:
+        """Have the log cut soon: something was removed."""
+        if self._since is None:
+            self._since = time.monotonic()
+        self._is_asked = True
+        if not self._is_resting:
+            self._begin()
+
+    async def done(self) -> None:
+        """Wait until nothing that was removed before now stands in the log, two seconds at most: tries go on without us."""
+        self.ask()
+        if self._is_held_up:
+            return
+        self._waiting.append(gone := asyncio.get_running_loop().create_future())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                await gone
+
+    async def close(self) -> None:
+        """Stop; who waits, waits no longer."""
+        self._timer.cancel()
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        self._timer.cancel()
+        self._release(self._waiting)
+
+    def _begin(self) -> None:
+        """A task lives only while there is something to do."""
+        self._is_resting = False
+        if self._task is None or self._task.done():
+            self._timer.cancel()
+            self._task = asyncio.create_task(self._until_cut(), name="forgetting")
+
+    async def _until_cut(self) -> None:
+        pause = FIRST_RETRY_S
+        while not await self._try(began := time.monotonic()):
+            if self.overdue_s + pause > HELD_UP_S:
+                self._is_held_up = True
+                self._release(self._waiting)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LAST_RETRY_S)
+        self._rest(min(REST * (time.monotonic() - began), LONGEST_REST_S))
+
+    def _rest(self, seconds: float) -> None:
+        self._is_resting = True
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._rested)
+
+    def _rested(self) -> None:
+        self._is_resting = False
+        if self._is_asked:
+            self._begin()
+        else:
+            self._timer = asyncio.get_running_loop().call_later(EVERY_S, self._begin)
+
+    async def _try(self, began: float) -> bool:
+        self._is_asked = False
+        waiting = list(self._waiting)
+        try:
+            reason = "" if await self._cut() else "something is being read that began before"
+        except StorageError as error:
+            reason = str(error)
+        if reason:
+            self._tell(reason)
+            return False
+        self._release(waiting)
+        self._since = began if self._is_asked else None
+        self._is_held_up = self._is_told = False
+        return True
+
+    def _release(self, waiting: list[asyncio.Future[None]]) -> None:
+        self._waiting = [one for one in self._waiting if one not in waiting]
+        for one in waiting:
+            if not one.done():
+                one.set_result(None)
+
+    def _tell(self, reason: str) -> None:
+        """Once for each time that it takes long; a read that goes on for seconds is nothing to be told of."""
+        if self.overdue_s > TELL_AFTER_S and not self._is_told:
+            self._is_told = True
+            log.warning("the log of the database could not be cut (%s): what was removed stands in it until it can", reason)

@@ -1,0 +1,31 @@
+"""Which statements take something away that must not be found again: told by their text, so that no caller can forget to.
+
+Whatever deletes or overwrites counts, unless it is known to touch nothing but numbers and times.
+"""
+
+import re
+from functools import lru_cache
+
+# No key, no text, no name in any row: where threads stand, who takes part and has read what, what is due, what is being relinked.
+HARMLESS_TABLES = frozenset({"threads", "participants", "pending_notices", "relinking", "broken_chains", "schema_version"})
+# Here alone the named column holds something: an update that leaves it alone takes nothing away.
+KEPT_IN = {"letters": "facts"}
+
+_COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_KEEPS = {"select", "create", "pragma", "begin", "commit", "values", "explain"}
+_OVERWRITES = re.compile(r"\bdo\s+update\b|\binsert\s+or\s+replace\b")
+_TABLE = re.compile(r"\b(?:delete\s+from|update|into|table)\s+(?:if\s+exists\s+)?\"?(\w+)")
+
+
+@lru_cache(1024)
+def removes(sql: str) -> bool:
+    """Whether a statement may take away a key, a text or a name that stands in the database."""
+    plain = _COMMENTS.sub(" ", sql).strip().lower()
+    verb = plain.partition(" ")[0]
+    if verb in _KEEPS or (verb == "insert" and not _OVERWRITES.search(plain)):
+        return False
+    found = _TABLE.search(plain)
+    table = found.group(1) if found else ""
+    if verb == "update" and (kept := KEPT_IN.get(table)):
+        return re.search(rf"\b{kept}\b", plain) is not None
+    return table not in HARMLESS_TABLES
