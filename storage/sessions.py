@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from storage import rows
 from storage.database import Reader, Row, Transaction
 from storage.errors import CannotOpen
 from storage.guarding import Guard, Guarded
@@ -108,9 +109,9 @@ async def turn_to_key(tx: Transaction, session: bytes, generation: int, pepper: 
 
 
 async def find(reader: Reader, session: bytes, now: int) -> Session | None:
-    """The session with this id, unless it has ended."""
+    """The session with this id, unless it has ended. One that is damaged opens nothing: it is as if there were none."""
     row = await reader.row("select * from sessions where id = :id and expires_at > :now", id=session, now=now)
-    return _session(row) if row else None
+    return next(iter(rows.sound("sessions", [row], _session)), None) if row else None
 
 
 # What their owner is told of them
@@ -118,26 +119,27 @@ async def find(reader: Reader, session: bytes, now: int) -> Session | None:
 
 async def of_account(reader: Reader, guard: Guard, account: UUID, generation: int, now: int) -> list[Known]:
     """The sessions that open an account, newest first. One that the service did not write opens nothing, and is left out."""
-    rows = await reader.rows(
+    found = await reader.rows(
         "select * from sessions where account = :account and generation = :generation and expires_at > :now"
         " order by began_at desc, id",
         account=account.bytes, generation=generation, now=now,
     )  # fmt: skip
-    return [_known(guard, row) for row in rows if _opens(guard, row)]
+    return rows.sound("sessions", [row for row in found if _opens(guard, row)], lambda row: _known(guard, row))
 
 
 def _opens(guard: Guard, row: Row) -> bool:
     try:
         guard.unguard(row["body"], *session_parts(row))
     except (CannotOpen, TypeError, ValueError):
-        log.error("alert: a session of %s is not as the service wrote it", UUID(bytes=row["account"]))
+        log.error("alert: a session of %s is not as the service wrote it", rows.name(row))
         return False
     return True
 
 
 def _known(guard: Guard, row: Row) -> Known:
-    about = _about(guard, _session(row))
-    return Known(row["id"], row["began_at"], about.seen_at, about.device)
+    session = _session(row)
+    about = _about(guard, session)
+    return Known(session.id, session.began_at, about.seen_at, about.device)
 
 
 def _about(guard: Guard, session: Session) -> About:
@@ -166,13 +168,13 @@ async def see(tx: Transaction, guard: Guard, seen: Iterable[bytes], now: int) ->
 
 def _session(row: Row) -> Session:
     return Session(
-        row["id"],
-        UUID(bytes=row["account"]),
-        row["generation"],
-        row["pepper"],
-        row["body"],
-        row["began_at"],
-        row["expires_at"],
+        rows.blob(row, "id"),
+        rows.uuid(row, "account"),
+        rows.number(row, "generation"),
+        rows.blob(row, "pepper"),
+        rows.blob(row, "body"),
+        rows.time(row, "began_at"),
+        rows.time(row, "expires_at"),
         row["about"],
     )
 
@@ -182,6 +184,6 @@ GUARDED = (
         "sessions",
         ("id",),
         "about",
-        lambda row: _about_place(row["id"], UUID(bytes=row["account"]), row["began_at"]),
+        lambda row: _about_place(row["id"], rows.uuid(row, "account"), row["began_at"]),
     ),
 )
