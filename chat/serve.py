@@ -38,6 +38,7 @@ from chat.sign_in import SignIns
 from chat.web import Door, application
 from delivery.settings import DeliverySettings
 from delivery.worker import deliver
+from storage import looking_over
 from storage.errors import KeyringRefused, StorageError
 from storage.settings import Environment, StorageSettings
 
@@ -164,6 +165,7 @@ async def _serve_rooms(
     try:
         async with (
             rooms.rotation.in_background(),
+            looking_over.in_background(rooms.store),
             control.listening(settings.storage.data, rooms),
             _shown(metrics, watched),
         ):
