@@ -1,6 +1,8 @@
 """The JSON routes of threads, thin: they read what is asked, call the rules, and form the answer. See docs/protocol.md."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from itertools import takewhile
 from uuid import UUID
 
 from aiohttp import web
@@ -9,6 +11,7 @@ from chat.answers import body_of, done, id_of, json_answer, number_in, thread_in
 from chat.conversation import Conversation
 from chat.errors import NotAllowed
 from chat.frames import Code, NewMessage, NewNote, NewParticipant, plain
+from chat.limits import Bucket, ThreadChanges
 from chat.notes import Notes
 from chat.taking_part import TakingPart
 from chat.web import SIGNED_IN, Door, Refused
@@ -27,6 +30,7 @@ class Api:
         self._conversation = conversation
         self._taking_part = taking_part
         self._notes = notes
+        self._changes = ThreadChanges(door.settings.rate)
 
     def add_to(self, app: web.Application) -> None:
         """Add the routes."""
@@ -79,12 +83,14 @@ class Api:
 
     async def bring_in(self, request: web.Request) -> web.Response:
         who, thread, new = await self._newcomer(request)
-        await self._taking_part.bring_in(who, thread, new.account, whole=new.history == "whole")
+        with self._one_change(request, thread):
+            await self._taking_part.bring_in(who, thread, new.account, whole=new.history == "whole")
         return json_answer(await self._taking_part.access_list(who, thread), status=201)
 
     async def hand_over(self, request: web.Request) -> web.Response:
         who, thread, new = await self._newcomer(request)
-        await self._taking_part.hand_over(who, thread, new.account, whole=new.history == "whole")
+        with self._one_change(request, thread):
+            await self._taking_part.hand_over(who, thread, new.account, whole=new.history == "whole")
         return done()
 
     async def _newcomer(self, request: web.Request) -> tuple[Unlocked, UUID, NewParticipant]:
@@ -93,8 +99,28 @@ class Api:
         return who, thread, await body_of(request, NewParticipant)
 
     async def leave(self, request: web.Request) -> web.Response:
-        await self._taking_part.leave_self(request[SIGNED_IN].who, thread_in(request))
+        who, thread = request[SIGNED_IN].who, thread_in(request)
+        await self._conversation.must_take_part(who, thread)
+        with self._one_change(request, thread):
+            await self._taking_part.leave_self(who, thread)
         return done()
+
+    @contextmanager
+    def _one_change(self, request: web.Request, thread: UUID) -> Iterator[None]:
+        """Count a change of who takes part, for the account and for the thread; one that comes to nothing does not count.
+
+        Raises Refused when there were too many.
+        """
+        buckets = (self._door.limits_of(request[SIGNED_IN]).changes, self._changes.of(thread.bytes))
+        taken = list(takewhile(Bucket.take, buckets))
+        try:
+            if len(taken) < len(buckets):
+                raise Refused(429, Code.SLOW_DOWN, wait=buckets[len(taken)].wait)
+            yield
+        except Exception:
+            for bucket in taken:
+                bucket.give_back()
+            raise
 
     async def note(self, request: web.Request) -> web.Response:
         return json_answer({"text": await self._notes.read(request[SIGNED_IN].who, thread_in(request))})

@@ -6,6 +6,7 @@ import msgspec
 
 from chat.errors import NotAllowed, NotFound, Overtaken
 from chat.frames import CannedReplies, CannedReply, encode
+from chat.shown_text import is_seen, without_turns
 from storage import canned_replies, renewal
 from storage.canned_replies import Kept
 from storage.database import Transaction
@@ -42,6 +43,7 @@ class RepliesAtHand:
         Raises NotFound to whoever is not staff, NotAllowed for too much or one id twice, Overtaken when the version is another.
         """
         _must_be_staff(who)
+        new = CannedReplies([_shown(reply) for reply in new.replies], new.version)
         text = encode(new.replies).decode()
         if len(text.encode()) > LARGEST or len({reply.id.bytes for reply in new.replies}) < len(new.replies):
             raise NotAllowed
@@ -54,6 +56,14 @@ class RepliesAtHand:
         if not await store.database.write(write):
             raise Overtaken
         return CannedReplies(new.replies, kept.version)
+
+
+def _shown(reply: CannedReply) -> CannedReply:
+    """A reply whose title can be seen in a list, and turns nothing around it. Raises NotAllowed when there is no such title."""
+    title = without_turns(reply.title)
+    if not is_seen(title):
+        raise NotAllowed
+    return CannedReply(reply.id, title, reply.text)
 
 
 def _must_be_staff(who: Unlocked) -> None:

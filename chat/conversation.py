@@ -78,7 +78,7 @@ class Conversation:
             if outcome is Refusal.MOVED:
                 self._again(who, thread, id_, text, answer, by)
             else:
-                answer(self._committed(epoch, place, text, outcome, by))
+                answer(self._answer(epoch, place, text, outcome, by))
 
         self._commits.put(item, done)
 
@@ -97,6 +97,14 @@ class Conversation:
         task = asyncio.create_task(retry())
         self._retries.add(task)
         task.add_done_callback(self._retries.discard)
+
+    def _answer(self, epoch: OpenEpoch, place: Place, text: str, outcome: Outcome, by: Listener | None) -> Answer:
+        """What the sender is told, whatever happens: without an answer a browser waits, and does not try again."""
+        try:
+            return self._committed(epoch, place, text, outcome, by)
+        except Exception as error:  # noqa: BLE001 (it is logged; the sender tries again, and is told of the message then)
+            log.error("a message of thread %s was not told: %s", place.thread, type(error).__name__)
+            return Stalled("the message was not told")
 
     def _committed(self, epoch: OpenEpoch, place: Place, text: str, outcome: Outcome, by: Listener | None) -> Answer:
         if isinstance(outcome, Posted):
@@ -144,9 +152,10 @@ class Conversation:
     async def _kept(self, who: Unlocked, thread: UUID, id_: UUID) -> Message:
         async def read(reader: Reader) -> Message:
             kept = await messages.by_id(reader, thread, id_)
-            if kept is None:
+            linked = await messages.linked(reader, self._store.guard, thread, kept.seq) if kept else None
+            if linked is None:
                 raise NotFound
-            return await self._opened(reader, who, kept)
+            return await self._opened(reader, who, linked)
 
         return await self._store.database.read(read)
 
@@ -192,7 +201,10 @@ class Conversation:
         async def read(reader: Reader) -> tuple[list[Message], int]:
             stands, least = await self._access.readable(reader, who, thread)
             rows = await messages.after(reader, self._store.guard, thread, seq, limit, least)
-            return await self._all_opened(reader, who, rows), stands.last_seq
+            there = [row for row in rows if row.seq <= stands.last_seq]
+            if len(there) < len(rows):
+                log.error("alert: thread %s has messages beyond its end", thread)
+            return await self._all_opened(reader, who, there), stands.last_seq
 
         return await self._store.database.read(read)
 
@@ -251,7 +263,8 @@ class Conversation:
     async def _entries(self, reader: Reader, who: Unlocked, page: list[Thread]) -> list[ThreadEntry]:
         """Those of a page that can be read. What one statement can find for all of them is found at once."""
         shown = await self._access.readable_among(reader, who, page)
-        present = await self._taking_part.participants_of(reader, [thread.id for thread, _ in shown], who.account.role)
+        latest = {thread.id: who.rosters(thread.id)[-1] for thread, _ in shown}
+        present = await self._taking_part.participants_of(reader, latest, who.account.role)
         return [await self._entry(reader, who, thread, least, present[thread.id]) for thread, least in shown]
 
     async def _entry(self, reader: Reader, who: Unlocked, thread: Thread, least: int, present: list[Participant]) -> ThreadEntry:

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from storage.accounts import Account
+from storage.rows import LAST_TIME
 
 PROTOCOL = "ailo.v1"
 LONGEST_TEXT = 8_000
@@ -406,5 +407,5 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def moment(ms: int) -> datetime:
-    """A time in ms since 1970, as it goes on the wire (RFC 3339 in UTC)."""
-    return _EPOCH + timedelta(milliseconds=ms)
+    """A time in ms since 1970, as it goes on the wire (RFC 3339 in UTC). What no calendar shows is the last that one does."""
+    return _EPOCH + timedelta(milliseconds=min(max(ms, 0), LAST_TIME - 1))

@@ -18,6 +18,14 @@ ACCOUNT_COMPUTATIONS = 30
 MOST_TIMES = max(ACCOUNT_FAILURES, DEVICE_FAILURES, ADDRESS_FAILURES, ACCOUNT_COMPUTATIONS)
 MOST_KEPT = 100_000
 NEWS_S = 60.0
+DAY_S = 86_400.0
+# Who comes into a thread, or leaves it, begins an epoch in it for good: a roster and a grant for each, up to 45 kB.
+# One of the staff who hands over all that they have in a morning stays below these; a loop does not.
+CHANGES_AT_ONCE = 100
+CHANGES_A_DAY = 400
+THREAD_CHANGES_AT_ONCE = 20
+THREAD_CHANGES_A_DAY = 40
+MOST_THREADS = 10_000
 
 
 @dataclass
@@ -42,6 +50,20 @@ class Bucket:
             return False
         self._level -= cost
         return True
+
+    def give_back(self) -> None:
+        """Give one back that was taken for nothing."""
+        self._level += 1
+
+    @property
+    def wait(self) -> float:
+        """Seconds until there is one again; 0 when there is, or where no limit holds."""
+        return max(0.0, (1 - self._level) / self.rate) if self.rate else 0.0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has all that it can hold by now."""
+        return self._level + (self.clock() - self._at) * self.rate >= self.burst
 
 
 class SlowDown(Exception):
@@ -119,6 +141,7 @@ class AccountLimits:
     frames: Bucket = field(init=False)
     pages: Bucket = field(init=False)
     _quiet_until: float = field(init=False, default=-math.inf)
+    changes: Bucket = field(init=False)
 
     MOST_CONNECTIONS = 32
 
@@ -127,6 +150,7 @@ class AccountLimits:
         self.messages = Bucket(self.rate, 4 * self.rate, self.clock)
         self.frames = Bucket(0 if lifted else 100, 400, self.clock)
         self.pages = Bucket(0 if lifted else 50, 200, self.clock)
+        self.changes = Bucket(0 if lifted else CHANGES_A_DAY / DAY_S, CHANGES_AT_ONCE, self.clock)
 
     def is_news(self) -> bool:
         """Whether it is worth a line that a limit was met on a connection: once a minute for an account."""
@@ -138,3 +162,18 @@ class AccountLimits:
     def may_connect(self) -> bool:
         """Whether one more connection is allowed."""
         return not self.rate or self.connections < self.MOST_CONNECTIONS
+
+
+class ThreadChanges:
+    """How often people may come into one thread and leave it, whoever brings it about. A rate of 0 lifts the limit."""
+
+    def __init__(self, rate: float, clock: Clock = time.monotonic) -> None:
+        self._rate = THREAD_CHANGES_A_DAY / DAY_S if rate else 0
+        self._clock = clock
+        self._buckets: dict[bytes, Bucket] = {}
+
+    def of(self, thread: bytes) -> Bucket:
+        """The bucket of a thread that there is."""
+        if len(self._buckets) >= MOST_THREADS:
+            self._buckets = {id_: bucket for id_, bucket in self._buckets.items() if not bucket.is_full}
+        return self._buckets.setdefault(thread, Bucket(self._rate, THREAD_CHANGES_AT_ONCE, self._clock))

@@ -87,7 +87,7 @@ def zone_named(name: str) -> ZoneInfo:
     """A time zone; the usual one where there is none of that name any more."""
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         return ZoneInfo(DEFAULT_ZONE)
 
 
@@ -128,5 +128,5 @@ def _with_waits(said: Sequence[Said]) -> Iterator[tuple[Said, int | None]]:
             since = one.at if since is None else since
             yield one, None
         else:
-            yield one, None if since is None else one.at - since
+            yield one, None if since is None else max(0, one.at - since)
             since = None

@@ -9,9 +9,10 @@ from chat import frames
 from chat.errors import NotAllowed, NotFound
 from chat.frames import AboutChanged, OwnPractice, moment
 from chat.hub import Hub
-from storage import practices, threads
-from storage.messages import LAST_TIME
+from chat.shown_text import is_seen, without_turns
+from storage import practices, rosters
 from storage.practices import Practice
+from storage.rows import LAST_TIME
 from storage.store import Store
 from storage.unlocked import Unlocked
 
@@ -40,15 +41,16 @@ class Practices:
         """
         _must_be_staff(who)
         store, id_ = self._store, who.account.id
-        practice = Practice(said.reply_within_hours, _ms(said.away_until), (said.away_words or "").strip())
+        words = without_turns(said.away_words or "").strip()
+        practice = Practice(said.reply_within_hours, _ms(said.away_until), words if is_seen(words) else "")
         await store.database.write(lambda tx: practices.keep(tx, store.guard, id_, practice))
         await self._tell(id_)
 
     async def _tell(self, account: UUID) -> None:
         shared: defaultdict[UUID, list[UUID]] = defaultdict(list)
-        for other, thread in await self._store.database.read(lambda reader: threads.shared(reader, account)):
-            if self._hub.is_online(other):
-                shared[other].append(thread)
+        for roster in await self._store.database.read(lambda reader: rosters.seated(reader, self._store.guard, account)):
+            for other in filter(self._hub.is_online, roster.accounts()):
+                shared[other].append(roster.thread)
         for other, ids in shared.items():
             for changed in _few(ids):
                 self._hub.tell([other], frames.encode(AboutChanged(changed)))

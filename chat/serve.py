@@ -42,7 +42,7 @@ from chat.sign_in import SignIns
 from chat.web import Door, application
 from delivery.settings import DeliverySettings
 from delivery.worker import deliver
-from storage import expiry, recovery
+from storage import expiry, looking_over, recovery
 from storage.errors import KeyringRefused, StorageError
 from storage.settings import Environment, StorageSettings
 
@@ -191,6 +191,7 @@ async def _serve_rooms(
         async with (
             rooms.rotation.in_background(),
             expiry.in_background(rooms.store),
+            looking_over.in_background(rooms.store),
             control.listening(settings.storage.data, rooms),
             _shown(metrics, watched),
         ):

@@ -1,6 +1,6 @@
 """Who takes part in a thread, and how that changes: opened, brought in, handed over, left; and told to everybody in it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
 from chat import frames
@@ -9,13 +9,15 @@ from chat.errors import NotAllowed, NotFound
 from chat.frames import AccessList, AccessSeat, Participant, Participants, Recovery, moment
 from chat.hub import Hub
 from chat.security_events import SecurityEvent, record
-from storage import accounts, house, taking_part, threads
+from storage import accounts, house, rosters, rows, taking_part, threads
 from storage.accounts import Account, Role, Status
 from storage.database import Reader, Transaction
 from storage.epochs import THE_SERVICE, Roster, Seat
+from storage.errors import Damaged
 from storage.primitives import key_id
 from storage.store import Store
 from storage.taking_part import Change
+from storage.threads import Mark
 from storage.unlocked import Unlocked
 
 
@@ -118,18 +120,29 @@ class TakingPart:
         return await self._store.database.read(read)
 
     async def participants(self, reader: Reader, thread: UUID, reader_role: Role) -> list[Participant]:
-        """Who takes part in a thread, as somebody of this role sees them."""
-        return (await self.participants_of(reader, [thread], reader_role))[thread]
+        """Who takes part in a thread now, as somebody of this role sees them. Raises CannotOpen."""
+        stands = await threads.find(reader, self._store.guard, thread)
+        if stands is None or not stands.is_sound:
+            raise Damaged("a thread is not as the service wrote it")
+        latest = await rosters.find(reader, self._store.guard, thread, stands.epoch)
+        return (await self.participants_of(reader, {thread: latest}, reader_role))[thread]
 
-    async def participants_of(self, reader: Reader, ids: Sequence[UUID], reader_role: Role) -> dict[UUID, list[Participant]]:
-        """Who takes part in each of many threads: everybody is read once, in however many they do."""
-        marks = await threads.marks_of(reader, ids)
-        people = await accounts.named(reader, self._store.guard, (one.account for of_one in marks.values() for one in of_one))
+    async def participants_of(
+        self, reader: Reader, latest: Mapping[UUID, Roster], reader_role: Role
+    ) -> dict[UUID, list[Participant]]:
+        """Who takes part in each of many threads by its latest roster, as somebody of this role sees them.
+
+        Everybody is read once, in however many they do.
+        """
+        marks = await threads.marks_of(reader, list(latest))
+        people = await accounts.named(reader, self._store.guard, (one for it in latest.values() for one in it.accounts()))
         return {
             id_: [
-                self._participant(people[mark.account], mark.read_seq, reader_role) for mark in of_one if mark.account in people
+                self._participant(people[account], read_seq, reader_role)
+                for account, read_seq in _marks(roster, marks[id_]).items()
+                if account in people
             ]
-            for id_, of_one in marks.items()
+            for id_, roster in latest.items()
         }
 
     def _participant(self, person: Account, read_seq: int, reader_role: Role) -> Participant:
@@ -138,8 +151,10 @@ class TakingPart:
         return Participant(person.id, person.role.value, person.first_name, initial, read_seq, online)
 
     async def correspondents(self, account: UUID) -> set[UUID]:
-        """Who shares a thread with this account."""
-        return await self._store.database.read(lambda reader: threads.correspondents(reader, account))
+        """Who shares a thread with this account, by what is proven."""
+        guard = self._store.guard
+        found = await self._store.database.read(lambda reader: rosters.seated(reader, guard, account))
+        return {one for roster in found for one in roster.accounts()} - {account}
 
     # Telling
 
@@ -167,6 +182,15 @@ class TakingPart:
             record(SecurityEvent.PARTICIPANT_JOINED, one, thread=change.roster.thread)
         for one in change.left:
             record(SecurityEvent.PARTICIPANT_LEFT, one, thread=change.roster.thread)
+
+
+def _marks(roster: Roster, listed: Sequence[Mark]) -> dict[UUID, int]:
+    """How far each who has a seat has read, who was there first first. Nobody else takes part, whoever is listed."""
+    read = {mark.account: mark.read_seq for mark in listed}
+    if read.keys() != set(roster.accounts()):
+        rows.alert_once("who takes part", f"thread {roster.thread}", "those who are listed are not those of the roster")
+    seats = sorted(roster.seats, key=lambda seat: (seat.joined_at, seat.account.bytes))
+    return {seat.account: read.get(seat.account, 0) for seat in seats}
 
 
 def _seen(seat: Seat, person: Account) -> AccessSeat:

@@ -33,10 +33,10 @@ async def notice_one(store: Store, settings: DeliverySettings) -> bool:
     now = store.clock()
 
     async def look(reader: Reader) -> bool:
-        return await notices.first_due(reader, now) is not None
+        return await notices.is_due(reader, now)
 
     async def work(tx: Transaction) -> UUID | None:
-        due = await notices.first_due(tx, now)
+        due = await notices.take_first(tx, now)
         return await _settle(tx, store, settings, due, now) if due else None
 
     if not await store.database.read(look):

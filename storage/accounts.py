@@ -1,18 +1,16 @@
 """Accounts: who can sign in, in what role, with which public key; and the password keyhole of each."""
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from storage import rows
 from storage.database import Reader, Row, Transaction
-from storage.errors import CannotOpen, Damaged
+from storage.errors import Damaged
 from storage.guarding import Guard, Guarded
 from storage.keyholes import AccountKey
 from storage.primitives import Part
-
-log = logging.getLogger("ailo.storage")
 
 
 class Role(StrEnum):
@@ -153,7 +151,7 @@ async def by_address(reader: Reader, guard: Guard, address: str) -> Account | No
     if row is None:
         return None
     # The index is not authenticated by itself: who writes the database must not have one account found for another.
-    if guard.address_index(guard.unguard(row["email"], "accounts", "email", UUID(bytes=row["id"])).decode()) != index:
+    if guard.address_index(guard.unguard(row["email"], "accounts", "email", rows.uuid(row, "id")).decode()) != index:
         raise Damaged("an account stands under the address of another")
     return _account(guard, row)
 
@@ -166,43 +164,37 @@ async def by_id(reader: Reader, guard: Guard, account: UUID) -> Account | None:
 
 async def all_ids(reader: Reader) -> list[UUID]:
     """Every account."""
-    return [UUID(bytes=row["id"]) for row in await reader.rows("select id from accounts order by id")]
+    found = await reader.rows("select id from accounts order by id")
+    return rows.sound("accounts", found, lambda row: rows.uuid(row, "id"))
 
 
 async def staff(reader: Reader, guard: Guard) -> list[Account]:
     """The Professionals and companions who may sign in. One that was tampered with is left out, as in ``named``."""
-    rows = await reader.rows(
+    found = await reader.rows(
         "select * from accounts where role in ('professional', 'companion') and status = 'active' order by created_at, id"
     )
-    return [account for account in (_sound(guard, row) for row in rows) if account]
+    return rows.sound("accounts", found, lambda row: _account(guard, row))
 
 
 async def named(reader: Reader, guard: Guard, accounts: Iterable[UUID]) -> dict[UUID, Account]:
     """Many accounts, each read once. One that was tampered with raises the alarm and is left out: it stops nobody else."""
-    rows = await reader.rows_in("select * from accounts where id in :values", [id_.bytes for id_ in set(accounts)])
-    found = [_sound(guard, row) for row in rows]
-    return {account.id: account for account in found if account}
-
-
-def _sound(guard: Guard, row: Row) -> Account | None:
-    try:
-        return _account(guard, row)
-    except CannotOpen as error:
-        log.error("alert: account %s cannot be read: %s", UUID(bytes=row["id"]), error)
-        return None
+    found = await reader.rows_in("select * from accounts where id in :values", [id_.bytes for id_ in set(accounts)])
+    return {account.id: account for account in rows.sound("accounts", found, lambda row: _account(guard, row))}
 
 
 def _account(guard: Guard, row: Row) -> Account:
-    id_ = UUID(bytes=row["id"])
+    id_, generation, public_key = rows.uuid(row, "id"), rows.number(row, "generation"), rows.key(row, "public_key")
+    role, status = rows.text(row, "role"), rows.text(row, "status")
     guard.check(row["proof"], *_proven(row))
     return Account(
         id_,
-        Role(row["role"]),
-        Status(row["status"]),
-        row["locale"],
-        row["time_zone"],
-        row["generation"],
-        row["public_key"],
+        Role(role),
+        Status(status),
+        # Nothing proves these two: without them there is what is usual.
+        rows.unless_damaged("accounts", row, lambda: rows.text(row, "locale"), ""),
+        rows.unless_damaged("accounts", row, lambda: rows.text(row, "time_zone"), ""),
+        generation,
+        public_key,
         guard.unguard(row["first_name"], *_place("first_name", id_)).decode(),
         guard.unguard(row["last_name"], *_place("last_name", id_)).decode(),
     )
@@ -215,9 +207,9 @@ async def address_of(reader: Reader, guard: Guard, account: UUID) -> str | None:
 
 
 async def keyhole(reader: Reader, account: UUID, kind: str) -> Keyhole | None:
-    """The row of an account's keyhole of this kind."""
+    """The row of an account's keyhole of this kind. Raises Damaged."""
     row = await reader.row("select * from keyholes where account = :account and kind = :kind", account=account.bytes, kind=kind)
-    return Keyhole(row["profile"], row["generation"], row["body"]) if row else None
+    return Keyhole(rows.number(row, "profile"), rows.number(row, "generation"), rows.blob(row, "body")) if row else None
 
 
 async def password_keyhole(reader: Reader, account: UUID) -> Keyhole | None:
@@ -260,8 +252,8 @@ def _proven(row: Row) -> tuple[Part, ...]:
 
 
 GUARDED = (
-    Guarded("accounts", ("id",), "email", lambda row: _place("email", UUID(bytes=row["id"]))),
-    Guarded("accounts", ("id",), "first_name", lambda row: _place("first_name", UUID(bytes=row["id"]))),
-    Guarded("accounts", ("id",), "last_name", lambda row: _place("last_name", UUID(bytes=row["id"]))),
+    Guarded("accounts", ("id",), "email", lambda row: _place("email", rows.uuid(row, "id"))),
+    Guarded("accounts", ("id",), "first_name", lambda row: _place("first_name", rows.uuid(row, "id"))),
+    Guarded("accounts", ("id",), "last_name", lambda row: _place("last_name", rows.uuid(row, "id"))),
     Guarded("accounts", ("id",), "proof", _proven, is_proof=True),
 )

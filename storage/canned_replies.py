@@ -8,6 +8,7 @@ import logging
 from dataclasses import dataclass
 from uuid import UUID
 
+from storage import rows
 from storage.database import Reader, Row, Transaction
 from storage.errors import CannotOpen
 from storage.keyholes import AccountKey
@@ -31,7 +32,7 @@ NOTHING = Kept(0, "")
 async def read(reader: Reader, key: AccountKey) -> Kept:
     """What an account keeps. Raises CannotOpen when it is not as it was written."""
     row = await reader.row("select * from canned_replies where account = :account", account=key.account.bytes)
-    return Kept(row["version"], _opened(key, row)) if row else NOTHING
+    return Kept(rows.number(row, "version"), _opened(key, row)) if row else NOTHING
 
 
 async def write(tx: Transaction, key: AccountKey, new: Kept, now: int) -> bool:
@@ -55,7 +56,7 @@ async def turn_to_key(tx: Transaction, old: AccountKey, new: AccountKey) -> None
     if row is None:
         return
     try:
-        kept = Kept(row["version"], _opened(old, row))
+        kept = Kept(rows.number(row, "version"), _opened(old, row))
     except (CannotOpen, ValueError) as error:
         log.error("alert: the replies of %s cannot be opened while a key is renewed: %s", old.account, type(error).__name__)
         return
@@ -75,7 +76,7 @@ def _sealed(key: AccountKey, kept: Kept) -> bytes:
 
 
 def _opened(key: AccountKey, row: Row) -> str:
-    place = _place(UUID(bytes=row["account"]), row["generation"], row["version"])
+    place = _place(rows.uuid(row, "account"), rows.number(row, "generation"), rows.number(row, "version"))
     return unpadded(decrypt(_key(key), row["body"], place)).decode()
 
 

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from itertools import pairwise
 from uuid import UUID
 
-from storage import chain, house, messages, readdressing, reguarding, rosters, threads
+from storage import chain, house, messages, readdressing, reguarding, rosters, shapes, threads
 from storage.database import Reader
 from storage.epochs import THE_OFFICER, THE_SERVICE, Roster
 from storage.errors import CannotOpen, Stalled
+from storage.group_commit import MOST_AHEAD_MS
 from storage.messages import SealedMessage
+from storage.rows import NUMBER
 from storage.store import Store
 from storage.threads import Thread
 
@@ -40,6 +42,9 @@ ORPHANS = {
     "open recoveries that lack what proves them, or are of no account": "select count(*) as count from recoveries r"
     " where r.proof is null or r.asker is null or (r.account is null) <> (r.keyhole is null) or (r.account is not null"
     " and not exists (select 1 from accounts a where a.id = r.account))",
+    "notices or letters put off out of reach": "select count(*) as count from"
+    " (select due_at from pending_notices where due_at > :now + 777600000"
+    " union all select due_at from letters where state = 'waiting' and due_at > written_at + 31536000000) s",
     "letters to no account": "select count(*) as count from letters l where not exists"
     " (select 1 from accounts a where a.id = l.account)",
 }
@@ -51,13 +56,28 @@ async def check_all(store: Store) -> list[str]:
     try:
         for id_ in await store.database.read(threads.all_ids):
             found += await store.database.read(lambda reader, id_=id_: _check_thread(store, reader, id_))  # type: ignore[misc]
-        found += await store.database.read(_check_rows)
+        found += await store.database.read(lambda reader: _check_rows(reader, store.clock()))
         found += await store.database.read(lambda reader: readdressing.misplaced(reader, store.guard))
+        for name in shapes.TABLES:
+            misshapen = await shapes.misshapen(store.database, name)
+            found += [f"{column}: {count} are of a shape that the service never writes" for column, count in misshapen.items()]
         closed = await reguarding.closed(store)
         found += [f"{name}: {count} are not as the service wrote them" for name, count in sorted(closed.items()) if count]
     except Stalled as error:
         found.append(str(error))
     return found
+
+
+async def people(store: Store, id_: UUID) -> list[str]:
+    """What is wrong with who takes part in a thread, at one point in time."""
+
+    async def read(reader: Reader) -> list[str]:
+        thread = await threads.find(reader, store.guard, id_)
+        if thread is None or not thread.is_sound:
+            return [f"thread {id_}: its row is not as the service wrote it"] if thread else []
+        return await _check_people(store, reader, thread)
+
+    return await store.database.read(read)
 
 
 async def _check_thread(store: Store, reader: Reader, id_: UUID) -> list[str]:
@@ -100,7 +120,7 @@ async def _check_people(store: Store, reader: Reader, thread: Thread) -> list[st
     first = {seat.account.bytes: seat.first_epoch for seat in roster.seats}
     rows = await reader.rows("select account from participants where thread = :thread", thread=thread.id.bytes)
     present = {row["account"] for row in rows}
-    grants = {(row["epoch"], row["account"]) for row in await rosters.all_grants(reader, thread.id)}
+    grants = {(row["epoch"], row["account"]) for row in await rosters.all_grants(reader, thread.id) if NUMBER.fits(row["epoch"])}
     readers = {**first, **({THE_OFFICER.bytes: 1} if roster.officer else {})}
     counts = {
         "who take part are not in the roster": len(present - first.keys()),
@@ -130,21 +150,32 @@ async def _of_yesterday(reader: Reader, roster: Roster) -> int:
     return sum(keys.get(seat.account.bytes, seat.public_key) != seat.public_key for seat in roster.seats)
 
 
-async def _check_rows(reader: Reader) -> list[str]:
+async def _check_rows(reader: Reader, now: int) -> list[str]:
     """Rows that stand for something that is not there."""
-    counts = [(what, await reader.row(sql)) for what, sql in ORPHANS.items()]
+    counts = [(what, await reader.row(sql, now=now)) for what, sql in ORPHANS.items()]
     return [f"{row['count']} {what}" for what, row in counts if row and row["count"]]
 
 
 async def _check_messages(store: Store, reader: Reader, thread: Thread) -> list[str]:
     found: list[str] = []
-    seq, link = 0, thread.last_link if not thread.last_seq else b""
+    seq, link, at = 0, thread.last_link if not thread.last_seq else b"", None if thread.last_seq else thread.opened_at
     while page := await messages.after(reader, store.guard, thread.id, seq, PAGE):
         found += _faults(thread, page, seq)
-        seq, link = page[-1].seq, page[-1].link
+        seq, link, at = page[-1].seq, page[-1].link, page[-1].at
     if seq != thread.last_seq or link != thread.last_link:
         found.append(f"thread {thread.id}: ends at message {seq}, but {thread.last_seq} were acknowledged")
-    return found
+    elif at is not None and at != thread.last_at:
+        found.append(f"thread {thread.id}: its last message was at another time than its row says")
+    return [*found, *_check_times(store, thread)]
+
+
+def _check_times(store: Store, thread: Thread) -> Iterator[str]:
+    """Nothing proves these, but no clock of the service can have written them so."""
+    latest = store.clock() + MOST_AHEAD_MS
+    if thread.waiting_since is not None and thread.waiting_since > max(thread.last_at, thread.opened_at):
+        yield f"thread {thread.id}: somebody waits since later than its last message"
+    if thread.opened_at > latest or (thread.closed_at or 0) > latest:
+        yield f"thread {thread.id}: it was opened or closed in the future"
 
 
 def _faults(thread: Thread, page: list[SealedMessage], before: int) -> Iterator[str]:

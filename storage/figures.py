@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
-from storage import rosters
+from storage import rosters, rows
 from storage.database import Reader, Row
 from storage.errors import CannotOpen
 from storage.guarding import Guard
@@ -48,19 +48,21 @@ async def of(reader: Reader, guard: Guard, account: UUID, start: int) -> Figures
     """The figures of an account's threads from ``start`` on, in ms since 1970."""
     least = await _least_seqs(reader, guard, account, start)
     # Put in order here: asked to, SQLite walks through all messages there are.
-    said = sorted([_said(row) for row in await reader.rows(_SAID, account=account.bytes, start=start)])
+    said = sorted(rows.sound("messages", await reader.rows(_SAID, account=account.bytes, start=start), _said))
+    waiting = rows.sound("threads", await reader.rows(_WAITING, account=account.bytes), _waiting)
     return Figures(
         [one for one in said if one.thread in least and one.seq >= least[one.thread]],
-        [
-            Waiting(UUID(bytes=row["id"]), row["waiting_since"])
-            for row in await reader.rows(_WAITING, account=account.bytes)
-            if row["id"] in least
-        ],
+        [one for one in waiting if one.thread.bytes in least],
     )
 
 
 def _said(row: Row) -> Said:
-    return Said(row["thread"], row["seq"], row["at"], row["author"], bool(row["by_member"]))
+    thread, author = rows.raw_id(row, "thread"), rows.raw_id(row, "author")
+    return Said(thread, rows.number(row, "seq"), rows.time(row, "at"), author, bool(row["by_member"]))
+
+
+def _waiting(row: Row) -> Waiting:
+    return Waiting(rows.uuid(row, "id"), rows.time(row, "waiting_since"))
 
 
 async def _least_seqs(reader: Reader, guard: Guard, account: UUID, start: int) -> dict[bytes, int]:
@@ -70,9 +72,10 @@ async def _least_seqs(reader: Reader, guard: Guard, account: UUID, start: int) -
     """
     found: dict[bytes, int] = {}
     for row in await reader.rows(_LATEST, account=account.bytes, start=start):
-        id_ = UUID(bytes=row["thread"])
+        id_ = None
         try:
-            seat = rosters.read(guard, row, id_, row["number"]).seat_of(account)
+            id_ = rows.uuid(row, "thread")
+            seat = rosters.read(guard, row, id_, rows.number(row, "number")).seat_of(account)
             if seat:
                 first = seat.first_epoch
                 found[row["thread"]] = 1 if first == 1 else (await rosters.find(reader, guard, id_, first)).first_seq

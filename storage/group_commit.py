@@ -16,8 +16,9 @@ from uuid import UUID
 from msgspec import Struct
 
 from storage import messages, notices, threads
-from storage.database import Transaction
-from storage.errors import Stalled
+from storage.database import Reader, Transaction
+from storage.errors import CannotOpen, Stalled
+from storage.guarding import Guard
 from storage.messages import SealedMessage
 from storage.sealing import Fact, link
 from storage.store import Store
@@ -32,6 +33,10 @@ LARGEST_QUEUE = 8192
 COMPANY = 8
 FULL = 64
 LONGEST_WAIT_S = 0.002
+# A message is never dated further ahead than this, whatever stands before it: a clock that was wrong once, or a planted time.
+MOST_AHEAD_MS = 300_000
+# Of so many threads it is remembered when their last message was.
+MOST_THREADS = 20_000
 
 log = logging.getLogger("ailo.storage")
 
@@ -104,6 +109,7 @@ class GroupCommit:
         self._waiting: list[tuple[Item, Callable[[Outcome], None]]] = []
         self._arrived = asyncio.Event()
         self._closing = False
+        self._times = Times(store.guard)
         self.told: Callable[[list[Outcome], float], None] = lambda *_: None  # of each group and the seconds that it took
         self._task: asyncio.Task[None] | None = None
 
@@ -162,16 +168,48 @@ class GroupCommit:
         return took
 
     async def _outcomes(self, items: list[Item]) -> list[Outcome]:
-        """What came of each item. One that a planted row stands in the way of does not stop the rest of its group."""
+        """What came of each item. One that cannot be committed, for whatever stands in its way, does not stop the others."""
         try:
-            return await self._store.database.write(lambda tx: _Group(self._store, tx).run(items))
-        except _Collision:
-            if len(items) == 1:
-                return [Refusal.BROKEN]
-            return [outcome for item in items for outcome in await self._outcomes([item])]
-        except Exception as error:  # noqa: BLE001 (whatever it is, each sender must be told; it is logged)
+            return await self._store.database.write(lambda tx: _Group(self._store, tx, self._times).run(items))
+        except Stalled as error:
             log.error("a group was not committed: %s", type(error).__name__)
             return [Stalled("the database did not take the group")] * len(items)
+        except Exception as error:  # noqa: BLE001 (whatever it is, each sender must be told; it is logged)
+            if len(items) > 1:
+                half = len(items) // 2
+                return [*await self._outcomes(items[:half]), *await self._outcomes(items[half:])]
+            log.error("alert: thread %s does not take what was sent to it: %s", items[0].thread, type(error).__name__)
+            return [Refusal.BROKEN if isinstance(error, _Collision) else Stalled("the database did not take it")]
+
+
+class Times:
+    """When the last message of each thread was, in ms since 1970, as proven by its link: the thread's row could say anything.
+
+    A thread's proven row names its last link, and the link covers the time. Used in the writer's thread alone.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._by_thread: dict[UUID, tuple[bytes, int]] = {}
+
+    def of(self, thread: Thread) -> int | None:
+        """When the thread's last message was; None where it has to be looked up first."""
+        if not thread.last_seq:
+            return 0
+        link_, at = self._by_thread.get(thread.id, (b"", 0))
+        return at if link_ == thread.last_link else None
+
+    def note(self, thread: UUID, last_link: bytes, at: int) -> None:
+        """A message was linked."""
+        if len(self._by_thread) >= MOST_THREADS:
+            self._by_thread.clear()
+        self._by_thread[thread] = last_link, at
+
+    async def look_up(self, reader: Reader, thread: Thread) -> None:
+        """Read it from the last message. One that is not as it was written tells nothing."""
+        last = await messages.linked(reader, self._guard, thread.id, thread.last_seq)
+        is_proven = last is not None and last.is_linked and last.link == thread.last_link
+        self.note(thread.id, thread.last_link, last.at if last and is_proven else 0)
 
 
 class _Collision(Exception):
@@ -182,14 +220,15 @@ class _Group:
     """One group in its transaction, in a handful of statements however many its items: each statement costs a change of
     threads in the interpreter, which under load is dearer than the statement."""
 
-    def __init__(self, store: Store, tx: Transaction) -> None:
+    def __init__(self, store: Store, tx: Transaction, times: Times) -> None:
         self._store = store
         self._tx = tx
+        self._times = times
         self._now = store.clock()
         self._due_at = self._now + store.settings.notify_after_ms
         self._threads: dict[UUID, Thread] = {}
         self._known: dict[tuple[UUID, bytes], SealedMessage] = {}
-        self._new: list[SealedMessage] = []
+        self._fresh: dict[tuple[UUID, bytes], SealedMessage] = {}
         self._marks: dict[tuple[UUID, UUID], int] = {}
         self._owed: dict[UUID, set[UUID]] = {}
 
@@ -197,15 +236,22 @@ class _Group:
         self._threads = await threads.find_all(self._tx, self._store.guard, {item.thread for item in items})
         self._known = await messages.known(self._tx, [item.id for item in items if isinstance(item, Post)])
         outcomes = [await self._one(item) for item in items]
-        if not await messages.add_all(self._tx, self._new):
+        if not await messages.add_all(self._tx, list(self._fresh.values())):
             raise _Collision
-        changed = {message.thread for message in self._new}
+        changed = {message.thread for message in self._fresh.values()}
         await threads.save_all(self._tx, self._store.guard, (self._threads[id_] for id_ in changed))
         await self._settle()
         await notices.owe_all(self._tx, self._owed, self._due_at)
         return outcomes
 
     async def _one(self, item: Item) -> Outcome:
+        try:
+            return await self._outcome(item)
+        except (CannotOpen, ValueError, TypeError, ArithmeticError) as error:  # rows may hold anything; nothing was kept of it
+            log.error("alert: thread %s does not take what was sent to it: %s", item.thread, type(error).__name__)
+            return Refusal.BROKEN
+
+    async def _outcome(self, item: Item) -> Outcome:
         thread = self._threads.get(item.thread)
         if thread is None:
             return Refusal.ABSENT
@@ -213,11 +259,25 @@ class _Group:
             return Refusal.BROKEN
         if thread.epoch != item.epoch:
             return Refusal.MOVED
-        return self._post(thread, item) if isinstance(item, Post) else await self._mark(thread, item)
+        if isinstance(item, MarkRead):
+            return await self._mark(thread, item)
+        if first := self._fresh.get((thread.id, item.id.bytes)) or self._known.get((thread.id, item.id.bytes)):
+            return await self._repeated(thread, item, first)
+        if self._times.of(thread) is None:
+            await self._times.look_up(self._tx, thread)
+        return self._post(thread, item)
+
+    async def _repeated(self, thread: Thread, post: Post, first: SealedMessage) -> Outcome:
+        """A message that is there already is answered with its number and time as its link proves them."""
+        if first.author != post.author:
+            return Refusal.TAKEN
+        if (thread.id, post.id.bytes) not in self._fresh:
+            proven = await messages.linked(self._tx, self._store.guard, thread.id, first.seq)
+            if proven is None or not proven.is_linked:
+                return Refusal.BROKEN
+        return Posted(first.seq, first.at, is_new=False)
 
     def _post(self, thread: Thread, post: Post) -> Outcome:
-        if first := self._known.get((thread.id, post.id.bytes)):
-            return Posted(first.seq, first.at, is_new=False) if first.author == post.author else Refusal.TAKEN
         message = self._linked(thread, post)
         # Not by dataclasses.replace: it costs as much as the link, and this is done for every message.
         self._threads[thread.id] = Thread(
@@ -230,8 +290,8 @@ class _Group:
             thread.opened_at,
             closed_at=thread.closed_at if post.waits is None else None,
         )
-        self._new.append(message)
-        self._known[thread.id, post.id.bytes] = message
+        self._times.note(thread.id, message.link, message.at)
+        self._fresh[thread.id, post.id.bytes] = message
         self._marks[thread.id, post.author] = message.seq
         owed = self._owed.setdefault(thread.id, set())
         owed.discard(post.author)
@@ -239,11 +299,17 @@ class _Group:
         return Posted(message.seq, message.at, is_new=True)
 
     def _linked(self, thread: Thread, post: Post) -> SealedMessage:
-        seq, at = thread.last_seq + 1, max(post.at or self._now, thread.last_at)
+        seq, at = thread.last_seq + 1, self._time_of(thread, post)
         key = self._store.guard.keyring.newest
         fact = Fact(seq, at, post.id, post.author, post.kind, post.epoch, post.body)
         linked = link(key.id, key.linking, thread.last_link, fact)
         return SealedMessage(thread.id, seq, post.id, post.epoch, post.author, post.kind, at, post.body, linked)
+
+    def _time_of(self, thread: Thread, post: Post) -> int:
+        """Times go forward within a thread, as far as those before can be right."""
+        latest, previous = self._now + MOST_AHEAD_MS, self._times.of(thread) or 0
+        at = min(self._now if post.at is None else post.at, latest)
+        return max(at, previous) if previous <= latest else at
 
     async def _mark(self, thread: Thread, mark: MarkRead) -> Outcome:
         if mark.seq > thread.last_seq:
@@ -260,7 +326,8 @@ class _Group:
 
     async def _settle(self) -> None:
         """Move the marks. Who has read all is owed nothing; for who has read a part, a notice that was told begins anew."""
-        await threads.mark_all(self._tx, self._marks)
+        moved = {place: (seq, self._threads[place[0]].last_seq) for place, seq in self._marks.items()}
+        await threads.mark_all(self._tx, moved)
         read = [(id_, account) for (id_, account), seq in self._marks.items() if seq == self._threads[id_].last_seq]
         for id_, account in read:
             self._owed.get(id_, set()).discard(account)
@@ -272,4 +339,5 @@ class _Group:
 def _waiting_since(thread: Thread, post: Post, at: int) -> int | None:
     if post.waits is None:
         return thread.waiting_since
-    return (thread.waiting_since or at) if post.waits else None
+    # Nothing proves since when: it cannot be later than now.
+    return min(at if thread.waiting_since is None else thread.waiting_since, at) if post.waits else None

@@ -10,6 +10,7 @@ from base64 import b32decode, b32encode
 from dataclasses import dataclass
 from uuid import UUID
 
+from storage import rows
 from storage.database import Row
 from storage.errors import Damaged
 from storage.guarding import Guard, Guarded
@@ -224,7 +225,7 @@ def _session_place(session: bytes, account: UUID, generation: int, expires_at: i
 
 def session_parts(row: Row) -> tuple[Part, ...]:
     """The place of a session's keyhole, by its row."""
-    return _session_place(row["id"], UUID(bytes=row["account"]), row["generation"], row["expires_at"])
+    return _session_place(row["id"], rows.uuid(row, "account"), row["generation"], row["expires_at"])
 
 
 GUARDED = (
@@ -232,7 +233,7 @@ GUARDED = (
         "keyholes",
         ("account", "kind"),
         "body",
-        lambda row: _keyhole_place(UUID(bytes=row["account"]), row["kind"], row["profile"], row["generation"]),
+        lambda row: _keyhole_place(rows.uuid(row, "account"), row["kind"], row["profile"], row["generation"]),
     ),
     Guarded(
         "sessions",

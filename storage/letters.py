@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from storage import rows
 from storage.database import Reader, Row, Transaction
+from storage.errors import Damaged
 from storage.guarding import Guard, Guarded
 from storage.primitives import Part
 
@@ -58,9 +60,8 @@ class Claimed:
 
 async def count_by_state(reader: Reader) -> dict[str, int]:
     """How many letters stand how."""
-    return {
-        row["state"]: row["count"] for row in await reader.rows("select state, count(*) as count from letters group by state")
-    }
+    found = await reader.rows("select state, count(*) as count from letters group by state")
+    return {row["state"]: row["count"] for row in found if row["state"] in set(State)}
 
 
 async def write(tx: Transaction, guard: Guard, letter: Letter, now: int) -> None:
@@ -80,6 +81,9 @@ async def write(tx: Transaction, guard: Guard, letter: Letter, now: int) -> None
 
 
 _DUE = "from letters where state = 'waiting' and due_at <= :now and (leased_until is null or leased_until <= :now)"
+_FIRST = f"{_DUE} order by due_at, written_at, id limit 1"
+# So many rows that are no letters are put aside in one transaction.
+MOST_DAMAGED = 100
 
 
 async def is_due(reader: Reader, now: int) -> bool:
@@ -93,26 +97,43 @@ async def claim(tx: Transaction, now: int, leased_until: int) -> Claimed | None:
     The attempt is counted before it is made, and the facts are opened only after, so that a letter that ends the process
     or does not open can neither be tried for ever nor keep those behind it waiting.
     """
-    row = await tx.row(f"select * {_DUE} order by due_at, written_at, id limit 1", now=now)
-    if row is None:
-        return None
+    for _ in range(MOST_DAMAGED):
+        row = await tx.row(f"select * {_FIRST}", now=now)
+        if row is None:
+            return None
+        try:
+            letter = _claimed(row)
+        except Damaged as error:
+            rows.alert("letters", row, error)
+            await _refuse_first(tx, now)
+            continue
+        await tx.run(
+            "update letters set leased_until = :until, attempts = attempts + 1 where id = :id", until=leased_until, id=row["id"]
+        )
+        return letter
+    return None
+
+
+async def _refuse_first(tx: Transaction, now: int) -> None:
+    """A row that is no letter is sent to nobody; it stays, for `ailo check` to tell of it. Its id may be anything, or nothing."""
     await tx.run(
-        "update letters set leased_until = :until, attempts = attempts + 1 where id = :id", until=leased_until, id=row["id"]
+        "update letters set state = 'refused', reason = 'damaged', ended_at = :now, leased_until = null"  # noqa: S608 (a constant)
+        f" where state = 'waiting' and id is not distinct from (select id {_FIRST})",
+        now=now,
     )
-    return _claimed(row)
 
 
 def _claimed(row: Row) -> Claimed:
     return Claimed(
-        UUID(bytes=row["id"]),
-        UUID(bytes=row["account"]),
-        row["kind"],
-        row["facts"],
-        row["message_id"],
-        row["written_at"],
-        row["due_at"],
-        row["not_after"],
-        row["attempts"] + 1,
+        rows.uuid(row, "id"),
+        rows.uuid(row, "account"),
+        rows.text(row, "kind"),
+        rows.blob(row, "facts"),
+        rows.text(row, "message_id"),
+        rows.time(row, "written_at"),
+        rows.time(row, "due_at"),
+        rows.time_or_none(row, "not_after"),
+        rows.number(row, "attempts") + 1,
     )
 
 
@@ -158,7 +179,9 @@ async def refused_at(reader: Reader, account: UUID) -> int | None:
         " and (reason like 'smtp %' or reason = 'address')) order by ended_at desc, written_at desc limit 1",
         account=account.bytes,
     )
-    return row["ended_at"] if row and row["state"] == State.REFUSED else None
+    if row is None or row["state"] != State.REFUSED:
+        return None
+    return rows.unless_damaged("letters", row, lambda: rows.time_or_none(row, "ended_at"), None)
 
 
 async def hold(tx: Transaction, letter: Claimed, due_at: int, reason: str) -> bool:
@@ -168,12 +191,12 @@ async def hold(tx: Transaction, letter: Claimed, due_at: int, reason: str) -> bo
 
 async def counts(reader: Reader) -> dict[str, int]:
     """How many letters stand in each state."""
-    rows = await reader.rows("select state, count(*) as how_many from letters group by state")
-    return {row["state"]: row["how_many"] for row in rows}
+    found = await reader.rows("select state, count(*) as how_many from letters group by state")
+    return {row["state"]: row["how_many"] for row in found}
 
 
 def _place(letter: UUID) -> tuple[Part, ...]:
     return ("letters", "facts", letter)
 
 
-GUARDED = (Guarded("letters", ("id",), "facts", lambda row: _place(UUID(bytes=row["id"]))),)
+GUARDED = (Guarded("letters", ("id",), "facts", lambda row: _place(rows.uuid(row, "id"))),)

@@ -5,16 +5,12 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
-from storage import seams
+from storage import rows, seams
 from storage.database import Reader, Row, Transaction, Value
 from storage.errors import Damaged
 from storage.guarding import Guard, Guarded
 from storage.sealing import first_link, is_linked
 from storage.seams import Seam
-
-# The end of the year 9999, in ms since 1970: what no calendar shows.
-LAST_TIME = 253_402_300_800_000
-
 
 COLUMNS = ("thread", "seq", "id", "epoch", "author", "kind", "at", "body", "link")
 
@@ -70,12 +66,12 @@ async def relink(tx: Transaction, relinked: Sequence[SealedMessage]) -> None:
 
 async def add_all(tx: Transaction, new: Sequence[SealedMessage]) -> bool:
     """Keep many messages in one statement; False when one of them stands in the way of another, and the caller must undo."""
-    rows = [
+    added = [
         (one.thread.bytes, one.seq, one.id.bytes, one.epoch, one.author.bytes, one.kind, one.at, one.body, one.link)
         for one in new
     ]
     sql = f"insert into messages ({', '.join(COLUMNS)}) values :rows on conflict do nothing"  # noqa: S608 (our own columns)
-    return await tx.run_rows(sql, rows) == len(rows)
+    return await tx.run_rows(sql, added) == len(added)
 
 
 async def known(reader: Reader, ids: Iterable[UUID]) -> dict[tuple[UUID, bytes], SealedMessage]:
@@ -83,46 +79,72 @@ async def known(reader: Reader, ids: Iterable[UUID]) -> dict[tuple[UUID, bytes],
 
     Not by the id itself: its author chose it, and with it the hash of a UUID. That of bytes is keyed.
     """
-    rows = await reader.rows_in("select * from messages where id in :values", [id_.bytes for id_ in ids])
-    found = [_message(row, UUID(bytes=row["thread"]), {}) for row in rows]
-    return {(message.thread, message.id.bytes): message for message in found}
+    found = await reader.rows_in("select * from messages where id in :values", [id_.bytes for id_ in ids])
+    known_ = rows.sound("messages", found, _of_any_thread)
+    return {(message.thread, message.id.bytes): message for message in known_}
+
+
+def _of_any_thread(row: Row) -> SealedMessage:
+    rows.number(row, "seq")
+    return _message(row, rows.uuid(row, "thread"), {})
 
 
 async def by_id(reader: Reader, thread: UUID, id_: UUID) -> SealedMessage | None:
     """The message of a thread with this id (its link is not checked)."""
     row = await reader.row("select * from messages where id = :id and thread = :thread", id=id_.bytes, thread=thread.bytes)
-    return _message(row, thread, {}) if row else None
+    return _message(row, thread, {}) if row and rows.NUMBER.fits(row["seq"]) else None
+
+
+async def linked(reader: Reader, guard: Guard, thread: UUID, seq: int) -> SealedMessage | None:
+    """The message of a thread with this number, its link checked; None when there is none."""
+    found = await before(reader, guard, thread, seq + 1, 1)
+    return found[-1] if found and found[-1].seq == seq else None
 
 
 async def before(reader: Reader, guard: Guard, thread: UUID, seq: int, limit: int, least: int = 1) -> list[SealedMessage]:
     """At most ``limit`` messages below ``seq``, none below ``least``, in ascending order, their links checked."""
-    rows = await reader.rows(
+    found = await reader.rows(
         "select * from messages where thread = :thread and seq < :seq and seq >= :least order by seq desc limit :limit",
         thread=thread.bytes, seq=seq, least=least - 1, limit=limit + 1,
     )  # fmt: skip
+    found, is_full = _numbered(found), len(found) > limit
     # A full answer begins with a row that is there for its link alone; a shorter one reaches down to the first of all.
-    first = rows[-1]["seq"] if len(rows) > limit else max(least - 1, 1)
+    first = found[-1]["seq"] if is_full and found else max(least - 1, 1)
     seam = await seams.find(reader, guard, thread)
-    return [message for message in _with_links(guard, thread, rows[::-1], first, seam) if message.seq >= least][-limit:]
+    checked = list(_with_links(guard, thread, found[::-1], first, seam))[1 if is_full else 0 :]
+    return [message for message in checked if message.seq >= least][-limit:]
 
 
 async def after(reader: Reader, guard: Guard, thread: UUID, seq: int, limit: int, least: int = 1) -> list[SealedMessage]:
     """At most ``limit`` messages above ``seq``, none below ``least``, in ascending order, their links checked."""
     start = max(seq, least - 1)
-    rows = await reader.rows(
+    found = await reader.rows(
         "select * from messages where thread = :thread and seq >= :start order by seq limit :limit",
         thread=thread.bytes, start=start, limit=limit + 1 if start else limit,
     )  # fmt: skip
     seam = await seams.find(reader, guard, thread)
-    return [message for message in _with_links(guard, thread, rows, max(start, 1), seam) if message.seq > start][:limit]
+    checked = _with_links(guard, thread, _numbered(found), max(start, 1), seam)
+    return [message for message in checked if message.seq > start][:limit]
 
 
-def _with_links(guard: Guard, thread: UUID, rows: Sequence[Row], first: int, seam: Seam | None) -> Iterator[SealedMessage]:
+def _numbered(found: Sequence[Row]) -> Sequence[Row]:
+    """Those rows whose number is one: what a planted row has in its place is no message's, and cannot be ordered."""
+    if all(type(row["seq"]) is int for row in found):
+        return found
+    return rows.sound("messages", found, _numbered_one)
+
+
+def _numbered_one(row: Row) -> Row:
+    rows.number(row, "seq")
+    return row
+
+
+def _with_links(guard: Guard, thread: UUID, found: Sequence[Row], first: int, seam: Seam | None) -> Iterator[SealedMessage]:
     """Check each row against the one before it. Number ``first`` must be there: it stands for all that came before."""
     keys = {key.id: key.linking for key in guard.keyring.by_id.values()}
     authors: dict[object, UUID] = {}
     previous, expected = None, first
-    for row in rows:
+    for row in found:
         if row["seq"] == 1:
             previous = first_link(thread)
         message = _message(row, thread, authors)
@@ -159,7 +181,7 @@ def _id(found: object) -> UUID:
 
 
 def _time(found: object) -> int:
-    return found if isinstance(found, int) and 0 <= found < LAST_TIME else 0
+    return found if isinstance(found, int) and 0 <= found < rows.LAST_TIME else 0
 
 
 def _bytes(found: object) -> bytes:

@@ -6,6 +6,7 @@ The key derives from the author's private key: neither the service nor another p
 import logging
 from uuid import UUID
 
+from storage import rows
 from storage.database import Reader, Row, Transaction
 from storage.errors import CannotOpen
 from storage.keyholes import AccountKey
@@ -42,11 +43,11 @@ async def turn_to_key(tx: Transaction, old: AccountKey, new: AccountKey) -> None
     """Seal every note of an account to its new key. One that does not open raises the alarm and stays as it is."""
     for row in await tx.rows("select * from notes where account = :account", account=old.account.bytes):
         try:
-            text = _opened(old, row)
+            thread, written_at, text = rows.uuid(row, "thread"), rows.time(row, "written_at"), _opened(old, row)
         except (CannotOpen, ValueError) as error:
             log.error("alert: a note of %s cannot be opened while a key is renewed: %s", old.account, type(error).__name__)
             continue
-        await write(tx, new, UUID(bytes=row["thread"]), text, row["written_at"])
+        await write(tx, new, thread, text, written_at)
 
 
 def _sealed(key: AccountKey, thread: UUID, text: str) -> bytes:
@@ -54,7 +55,7 @@ def _sealed(key: AccountKey, thread: UUID, text: str) -> bytes:
 
 
 def _opened(key: AccountKey, row: Row) -> str:
-    place = _place(key.account, UUID(bytes=row["thread"]), row["generation"])
+    place = _place(key.account, rows.uuid(row, "thread"), rows.number(row, "generation"))
     return unpadded(decrypt(_key(key), row["body"], place)).decode()
 
 

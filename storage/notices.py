@@ -8,7 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from storage.database import Reader, Transaction
+from storage import rows
+from storage.database import Reader, Row, Transaction
+from storage.errors import Damaged
+
+# So many rows that are no notices are put aside in one transaction.
+MOST_DAMAGED = 100
+DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True)
@@ -39,10 +45,12 @@ async def owe(tx: Transaction, thread: UUID, accounts: Iterable[UUID], due_at: i
 async def owe_all(tx: Transaction, owed: Mapping[UUID, Iterable[UUID]], due_at: int) -> None:
     """As ``owe``, for the accounts of many threads at once."""
     await tx.run_rows(
-        "insert into pending_notices (account, thread, due_at) values :rows"
+        "insert into pending_notices (account, thread, due_at) values :rows"  # noqa: S608 (a constant)
         " on conflict (account, thread) do update set due_at = excluded.due_at, told_seq = null"
-        " where pending_notices.told_seq <= (select p.read_seq from participants p"
-        " where p.account = excluded.account and p.thread = excluded.thread)",
+        # No notice waits longer than a day: one that was put off further is not the service's doing.
+        f" where pending_notices.due_at > excluded.due_at + {DAY_MS} or pending_notices.told_seq is not null"
+        " and pending_notices.told_seq <= (select p.read_seq from participants p join threads t on t.id = p.thread"
+        " where p.account = excluded.account and p.thread = excluded.thread and p.read_seq <= t.last_seq)",
         [(account.bytes, thread.bytes, due_at) for thread, accounts in owed.items() for account in accounts],
     )
 
@@ -81,18 +89,49 @@ async def drop_all(tx: Transaction, read: Iterable[tuple[UUID, UUID]]) -> None:
 
 
 async def first_due(reader: Reader, now: int) -> Due | None:
-    """The notice that has been due for longest at ``now`` (ms since 1970)."""
-    row = await reader.row(
-        "select n.account, n.thread, n.due_at, n.told_seq, p.read_seq, t.last_seq from pending_notices n"
-        " join threads t on t.id = n.thread"
-        " left join participants p on p.thread = n.thread and p.account = n.account"
-        " where n.due_at <= :now order by n.due_at, n.account, n.thread limit 1",
-        now=now,
+    """The notice that has been due for longest at ``now`` (ms since 1970). Raises Damaged when its row is no notice."""
+    row = await reader.row(f"select n.account, n.thread, n.due_at, n.told_seq, p.read_seq, t.last_seq {_FIRST}", now=now)
+    return _due(row) if row else None
+
+
+async def is_due(reader: Reader, now: int) -> bool:
+    """Whether any notice is due, asked without troubling the writer."""
+    return await reader.row(f"select 1 {_FIRST}", now=now) is not None
+
+
+async def take_first(tx: Transaction, now: int) -> Due | None:
+    """As ``first_due``. Rows that are no notices raise the alarm and are put aside; `ailo check` tells of them."""
+    for _ in range(MOST_DAMAGED):
+        try:
+            return await first_due(tx, now)
+        except Damaged as error:
+            rows.alert_once("a row of pending_notices", "the first that was due", str(error))
+            await tx.run(
+                "update pending_notices set due_at = :never"  # noqa: S608 (a constant)
+                f" where account is not distinct from (select n.account {_FIRST})"
+                f" and thread is not distinct from (select n.thread {_FIRST})",
+                never=rows.LAST_TIME, now=now,
+            )  # fmt: skip
+    return None
+
+
+_FIRST = (
+    "from pending_notices n join threads t on t.id = n.thread"
+    " left join participants p on p.thread = n.thread and p.account = n.account"
+    " where n.due_at <= :now order by n.due_at, n.account, n.thread limit 1"
+)
+
+
+def _due(row: Row) -> Due:
+    last_seq, told_seq = rows.number(row, "last_seq"), rows.number_or_none(row, "told_seq")
+    return Due(
+        rows.uuid(row, "account"),
+        rows.uuid(row, "thread"),
+        rows.time(row, "due_at"),
+        told_seq if told_seq is not None and told_seq <= last_seq else None,
+        None if row["read_seq"] is None else rows.read_mark(row),
+        last_seq,
     )
-    if row is None:
-        return None
-    account, thread = UUID(bytes=row["account"]), UUID(bytes=row["thread"])
-    return Due(account, thread, row["due_at"], row["told_seq"], row["read_seq"], row["last_seq"])
 
 
 async def tell(tx: Transaction, due: Due, quiet_until: int) -> None:
@@ -114,11 +153,12 @@ async def postpone(tx: Transaction, due: Due, due_at: int) -> None:
 async def still_tells(reader: Reader, account: UUID, thread: UUID, seq: int) -> bool:
     """Whether a letter that tells of ``seq`` is still worth sending: unread since, and no newer notice in its place."""
     row = await reader.row(
-        "select p.read_seq, n.due_at, n.told_seq from participants p"
+        "select p.thread, p.account, p.read_seq, n.due_at, n.told_seq, t.last_seq from participants p"
+        " join threads t on t.id = p.thread"
         " left join pending_notices n on n.account = p.account and n.thread = p.thread"
         " where p.account = :account and p.thread = :thread",
         account=account.bytes, thread=thread.bytes,
     )  # fmt: skip
-    if row is None or row["read_seq"] >= seq:
+    if row is None or rows.read_mark(row) >= seq:
         return False
     return row["due_at"] is None or row["told_seq"] == seq

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from storage import rows
 from storage.database import Reader, Row, Transaction
 from storage.errors import CannotOpen, Damaged
 from storage.guarding import Guard, Guarded
@@ -47,17 +48,18 @@ async def keep(tx: Transaction, guard: Guard, account: UUID, practice: Practice)
 async def find_all(reader: Reader, guard: Guard, accounts: Iterable[UUID]) -> dict[UUID, Practice]:
     """What each of these said. A row that was tampered with raises the alarm, and is as if nothing was said."""
     ids = list(accounts)
-    rows = await reader.rows_in("select * from practices where account in :values", [id_.bytes for id_ in ids])
-    return {**dict.fromkeys(ids, NOTHING_SAID), **{UUID(bytes=row["account"]): _practice(guard, row) for row in rows}}
+    found = await reader.rows_in("select * from practices where account in :values", [id_.bytes for id_ in ids])
+    said = rows.sound("practices", found, lambda row: _practice(guard, row))
+    return {**dict.fromkeys(ids, NOTHING_SAID), **dict(said)}
 
 
-def _practice(guard: Guard, row: Row) -> Practice:
-    account = UUID(bytes=row["account"])
+def _practice(guard: Guard, row: Row) -> tuple[UUID, Practice]:
+    account = rows.uuid(row, "account")
     try:
-        return _decoded(guard.unguard(row["body"], *_place(account)))
+        return account, _decoded(guard.unguard(row["body"], *_place(account)))
     except CannotOpen as error:
         log.error("alert: how account %s answers cannot be read: %s", account, error)
-        return NOTHING_SAID
+        return account, NOTHING_SAID
 
 
 def _decoded(body: bytes) -> Practice:
@@ -71,4 +73,4 @@ def _place(account: UUID) -> tuple[Part, ...]:
     return ("practices", "body", account)
 
 
-GUARDED = (Guarded("practices", ("account",), "body", lambda row: _place(UUID(bytes=row["account"]))),)
+GUARDED = (Guarded("practices", ("account",), "body", lambda row: _place(rows.uuid(row, "account"))),)

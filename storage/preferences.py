@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from storage import rows
 from storage.database import Reader, Transaction
 from storage.errors import Damaged
 from storage.guarding import Guard, Guarded
@@ -58,4 +59,4 @@ def _place(account: UUID) -> tuple[Part, ...]:
     return ("preferences", "body", account)
 
 
-GUARDED = (Guarded("preferences", ("account",), "body", lambda row: _place(UUID(bytes=row["account"]))),)
+GUARDED = (Guarded("preferences", ("account",), "body", lambda row: _place(rows.uuid(row, "account"))),)

@@ -13,6 +13,7 @@ from storage import accounts, house, keyholes, letters, practices, preferences, 
 from storage.database import Reader, Row, Transaction, Value
 from storage.errors import CannotOpen
 from storage.guarding import Guard, Guarded
+from storage.rows import to_go_on_from
 from storage.store import Store
 
 BATCH = 200
@@ -44,7 +45,7 @@ class _Table:
     columns: tuple[Guarded, ...]
 
     def key_of(self, row: Row) -> tuple[Value, ...]:
-        return tuple(row[name] for name in self.key)
+        return to_go_on_from([row[name] for name in self.key])
 
     async def batch(self, reader: Reader, after: tuple[Value, ...] | None) -> Sequence[Row]:
         """The rows that follow this key."""

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from storage import messages, seams, threads
+from storage import messages, rows, seams, threads
 from storage.database import Reader, Transaction
 from storage.errors import CannotOpen
 from storage.guarding import Guard
@@ -43,6 +43,9 @@ async def relink_all(store: Store) -> AsyncIterator[None]:
     before = b""
     while found := await store.database.read(lambda reader, before=before: _next(reader, store.guard, before)):  # type: ignore[misc]
         before, is_due = found
+        if not rows.ID.fits(before):
+            rows.alert_once("a row of messages", "without an id", "thread is of a shape that the service never writes")
+            continue
         thread = UUID(bytes=before)
         while is_due and await store.database.write(lambda tx: relink_some(tx, store, thread)) is Outcome.MORE:  # noqa: B023
             yield

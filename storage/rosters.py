@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from storage import rows
 from storage.database import Reader, Row, Transaction, Value
 from storage.epochs import EpochSecret, Roster, open_grant
 from storage.errors import Damaged
@@ -18,6 +19,41 @@ class Grant:
 
     giver_key: bytes
     body: bytes
+
+
+async def seated(reader: Reader, guard: Guard, account: UUID) -> list[Roster]:
+    """The latest roster of each thread in which an account has a seat, as the root key proves it.
+
+    Who is listed in ``participants`` is proven by nothing: one who is listed without a seat raises the alarm, and so does a
+    thread whose epoch opens to somebody who is listed nowhere.
+    """
+    listed = await reader.rows(f"select e.*, t.head, t.last_seq, t.last_link, 1 as is_listed {_LISTED}", account=account.bytes)
+    hidden = await reader.rows(f"select e.*, t.head, t.last_seq, t.last_link, 0 as is_listed {_HIDDEN}", account=account.bytes)
+    found = rows.sound("epochs", [*listed, *hidden], lambda row: _seated(guard, row, account))
+    return [roster for roster in found if roster]
+
+
+_LISTED = (
+    "from participants p join threads t on t.id = p.thread join epochs e on e.thread = t.id and e.number = t.epoch"
+    " where p.account = :account"
+)
+_HIDDEN = (
+    "from grants g join threads t on t.id = g.thread and t.epoch = g.epoch"
+    " join epochs e on e.thread = t.id and e.number = t.epoch where g.account = :account"
+    " and not exists (select 1 from participants p where p.thread = g.thread and p.account = g.account)"
+)
+
+
+def _seated(guard: Guard, row: Row, account: UUID) -> Roster | None:
+    """The roster of a thread's latest epoch, where the account has a seat in it. Raises CannotOpen."""
+    thread, number = rows.uuid(row, "thread"), rows.number(row, "number")
+    guard.check(row["head"], "threads", thread, number, rows.number(row, "last_seq"), rows.blob(row, "last_link"))
+    roster = read(guard, row, thread, number)
+    has_seat = roster.seat_of(account) is not None
+    if has_seat != bool(row["is_listed"]):
+        said = "has a seat and is not listed" if has_seat else "is listed and has no seat"
+        rows.alert_once("who takes part", f"thread {thread}", f"account {account} {said}")
+    return roster if has_seat else None
 
 
 async def add(tx: Transaction, guard: Guard, roster: Roster, grants: dict[UUID, bytes]) -> None:
@@ -72,7 +108,8 @@ async def written(reader: Reader, threads: Iterable[UUID], account: UUID) -> dic
         found[row["thread"]].rosters[row["number"]] = row
     sql = "select thread, epoch, giver_key, body from grants where thread in :values and account = :account"
     for row in await reader.rows_in(sql, ids, account=account.bytes):
-        found[row["thread"]].grants[row["epoch"]] = Grant(row["giver_key"], row["body"])
+        for grant in rows.sound("grants", [row], _grant):
+            found[row["thread"]].grants[row["epoch"]] = grant
     return {UUID(bytes=id_): it for id_, it in found.items()}
 
 
@@ -93,18 +130,20 @@ async def find(reader: Reader, guard: Guard, thread: UUID, number: int) -> Roste
 
 async def find_all(reader: Reader, guard: Guard, thread: UUID, last: int) -> list[Roster]:
     """The rosters of epochs 1 to ``last``. Raises Damaged as ``find``."""
-    rows = await reader.rows(
+    found = await reader.rows(
         "select * from epochs where thread = :thread and number between 1 and :last order by number",
         thread=thread.bytes, last=last,
     )  # fmt: skip
-    if not rows or len(rows) != last:
+    if not found or len(found) != last:
         raise Damaged("an epoch has no roster")
-    return [read(guard, row, thread, number) for number, row in enumerate(rows, 1)]
+    return [read(guard, row, thread, number) for number, row in enumerate(found, 1)]
 
 
 def read(guard: Guard, row: Row, thread: UUID, number: int) -> Roster:
+    """The roster of a row, for its place. Raises CannotOpen when it is not as the service wrote it."""
+    raw = rows.blob(row, "roster")
     guard.check(row["proof"], *_proven(row))
-    roster = Roster.decoded(row["roster"])
+    roster = Roster.decoded(raw)
     if (roster.thread, roster.number) != (thread, number):
         raise Damaged("a roster stands in the place of another")
     return roster
@@ -116,7 +155,11 @@ async def grant_of(reader: Reader, thread: UUID, number: int, account: UUID) -> 
         "select giver_key, body from grants where thread = :thread and epoch = :epoch and account = :account",
         thread=thread.bytes, epoch=number, account=account.bytes,
     )  # fmt: skip
-    return Grant(row["giver_key"], row["body"]) if row else None
+    return _grant(row) if row else None
+
+
+def _grant(row: Row) -> Grant:
+    return Grant(rows.blob(row, "giver_key"), rows.blob(row, "body"))
 
 
 async def all_grants(reader: Reader, thread: UUID) -> Sequence[Row]:

@@ -8,6 +8,7 @@ two accounts of the same messages, so it can hide no change.
 from dataclasses import dataclass
 from uuid import UUID
 
+from storage import rows
 from storage.database import Reader, Row, Transaction, Value
 from storage.errors import CannotOpen
 from storage.guarding import Guard, Guarded
@@ -29,10 +30,11 @@ async def find(reader: Reader, guard: Guard, thread: UUID) -> Seam | None:
     if row is None:
         return None
     try:
+        seam = Seam(rows.number(row, "seq"), rows.blob(row, "old_link"), rows.blob(row, "new_link"))
         guard.check(row["proof"], *_proven(row))
-    except (CannotOpen, TypeError, OverflowError):
+    except CannotOpen:
         return None
-    return Seam(row["seq"], row["old_link"], row["new_link"])
+    return seam
 
 
 async def put(tx: Transaction, guard: Guard, thread: UUID, seam: Seam) -> None:

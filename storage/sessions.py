@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from storage import rows
 from storage.database import Reader, Row, Transaction
 from storage.errors import CannotOpen
 from storage.guarding import Guard, Guarded
@@ -122,9 +123,9 @@ async def turn_to_key(tx: Transaction, session: bytes, generation: int, pepper: 
 
 
 async def find(reader: Reader, session: bytes, now: int) -> Session | None:
-    """The session with this id, unless it has ended."""
+    """The session with this id, unless it has ended. One that is damaged opens nothing: it is as if there were none."""
     row = await reader.row("select * from sessions where id = :id and expires_at > :now", id=session, now=now)
-    return _session(row) if row else None
+    return next(iter(rows.sound("sessions", [row], _session)), None) if row else None
 
 
 async def standing(reader: Reader, ids: Sequence[bytes], now: int) -> set[bytes]:
@@ -132,17 +133,18 @@ async def standing(reader: Reader, ids: Sequence[bytes], now: int) -> set[bytes]
 
     It is for those who were let in before: what it believes unproven can end what they do, and let nobody in.
     """
-    rows = await reader.rows_in(
+    found = await reader.rows_in(
         "select s.id from sessions s join accounts a on a.id = s.account"
         " where s.id in :values and s.expires_at > :now and a.status = 'active' and a.generation = s.generation",
         ids, now=now,
     )  # fmt: skip
-    return {row["id"] for row in rows}
+    return {row["id"] for row in found}
 
 
 async def find_all(reader: Reader, ids: Sequence[bytes]) -> list[Session]:
     """The sessions with these ids, ended or not."""
-    return [_session(row) for row in await reader.rows_in("select * from sessions where id in :values", ids)]
+    found = await reader.rows_in("select * from sessions where id in :values", ids)
+    return rows.sound("sessions", found, _session)
 
 
 def is_unseen(guard: Guard, session: Session, now: int) -> bool:
@@ -159,26 +161,29 @@ def is_unseen(guard: Guard, session: Session, now: int) -> bool:
 
 async def of_account(reader: Reader, guard: Guard, account: UUID, generation: int, now: int) -> list[Known]:
     """The sessions that open an account, newest first. One that the service did not write opens nothing, and is left out."""
-    rows = await reader.rows(
+    found = await reader.rows(
         "select * from sessions where account = :account and generation = :generation and expires_at > :now"
         " order by began_at desc, id",
         account=account.bytes, generation=generation, now=now,
     )  # fmt: skip
-    return [_known(guard, row) for row in rows if _opens(guard, row) and not is_unseen(guard, _session(row), now)]
+    found = [row for row in found if _opens(guard, row)]
+    seen = [row for row in found if not any(is_unseen(guard, one, now) for one in rows.sound("sessions", [row], _session))]
+    return rows.sound("sessions", seen, lambda row: _known(guard, row))
 
 
 def _opens(guard: Guard, row: Row) -> bool:
     try:
         guard.unguard(row["body"], *session_parts(row))
     except (CannotOpen, TypeError, ValueError):
-        log.error("alert: a session of %s is not as the service wrote it", UUID(bytes=row["account"]))
+        log.error("alert: a session of %s is not as the service wrote it", rows.name(row))
         return False
     return True
 
 
 def _known(guard: Guard, row: Row) -> Known:
-    about = _about(guard, _session(row))
-    return Known(row["id"], row["began_at"], about.seen_at, about.device)
+    session = _session(row)
+    about = _about(guard, session)
+    return Known(session.id, session.began_at, about.seen_at, about.device)
 
 
 def _about(guard: Guard, session: Session) -> About:
@@ -207,13 +212,13 @@ async def see(tx: Transaction, guard: Guard, seen: Iterable[bytes], now: int) ->
 
 def _session(row: Row) -> Session:
     return Session(
-        row["id"],
-        UUID(bytes=row["account"]),
-        row["generation"],
-        row["pepper"],
-        row["body"],
-        row["began_at"],
-        row["expires_at"],
+        rows.blob(row, "id"),
+        rows.uuid(row, "account"),
+        rows.number(row, "generation"),
+        rows.blob(row, "pepper"),
+        rows.blob(row, "body"),
+        rows.time(row, "began_at"),
+        rows.time(row, "expires_at"),
         row["about"],
     )
 
@@ -223,6 +228,6 @@ GUARDED = (
         "sessions",
         ("id",),
         "about",
-        lambda row: _about_place(row["id"], UUID(bytes=row["account"]), row["began_at"]),
+        lambda row: _about_place(row["id"], rows.uuid(row, "account"), row["began_at"]),
     ),
 )

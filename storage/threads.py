@@ -7,8 +7,9 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
+from storage import rows
 from storage.database import Reader, Row, Transaction, Value
-from storage.errors import CannotOpen
+from storage.errors import CannotOpen, Damaged
 from storage.guarding import Guard, Guarded
 from storage.primitives import Part
 
@@ -109,20 +110,20 @@ async def reopen(tx: Transaction, guard: Guard, id_: UUID, waiting_since: int | 
 async def save_all(tx: Transaction, guard: Guard, changed: Iterable[Thread]) -> None:
     """Write where many threads stand now, in one statement."""
     columns = ("id", "epoch", "last_seq", "last_at", "last_link", "head", "waiting_since", "closed_at")
-    rows = [(*(values[name] for name in columns), thread.opened_at) for thread in changed for values in [_values(guard, thread)]]
+    changes = [(*(values[name] for name in columns), one.opened_at) for one in changed for values in [_values(guard, one)]]
     await tx.run_rows(
         "insert into threads (id, epoch, last_seq, last_at, last_link, head, waiting_since, closed_at, opened_at) values :rows"
         " on conflict (id) do update set epoch = excluded.epoch, last_seq = excluded.last_seq, last_at = excluded.last_at,"
         " last_link = excluded.last_link, head = excluded.head, waiting_since = excluded.waiting_since,"
         " closed_at = excluded.closed_at",
-        rows,
+        changes,
     )
 
 
 async def find_all(reader: Reader, guard: Guard, ids: Iterable[UUID]) -> dict[UUID, Thread]:
     """Where many threads stand; those that there are."""
-    rows = await reader.rows_in("select * from threads where id in :values", [id_.bytes for id_ in ids])
-    return {thread.id: thread for thread in (_thread(guard, row) for row in rows)}
+    found = await reader.rows_in("select * from threads where id in :values", [id_.bytes for id_ in ids])
+    return {thread.id: thread for thread in rows.sound("threads", found, lambda row: _thread(guard, row))}
 
 
 async def existing(reader: Reader, ids: Sequence[bytes]) -> set[bytes]:
@@ -137,25 +138,34 @@ async def find(reader: Reader, guard: Guard, thread: UUID) -> Thread | None:
 
 
 def _thread(guard: Guard, row: Row) -> Thread:
-    return Thread(
-        UUID(bytes=row["id"]),
-        row["epoch"],
-        row["last_seq"],
-        row["last_at"],
-        row["last_link"],
-        row["waiting_since"],
-        row["opened_at"],
-        is_sound=_is_sound(guard, row),
-        closed_at=row["closed_at"],
-    )
-
-
-def _is_sound(guard: Guard, row: Row) -> bool:
+    """A thread by its row. Raises Damaged only where it has no id: all else that is damaged makes it unsound, or is left out."""
+    id_ = rows.uuid(row, "id")
     try:
+        epoch, last_seq, last_link = rows.number(row, "epoch"), rows.number(row, "last_seq"), rows.blob(row, "last_link")
         guard.check(row["head"], *_proven(row))
+        is_sound = True
     except CannotOpen:
-        return False
-    return True
+        epoch, last_seq, last_link, is_sound = *_as_it_stands(row), False
+    return Thread(
+        id_, epoch, last_seq, _time(row, "last_at") or 0, last_link, _time(row, "waiting_since"),
+        _time(row, "opened_at") or 0, is_sound=is_sound, closed_at=_time(row, "closed_at"),
+    )  # fmt: skip
+
+
+def _as_it_stands(row: Row) -> tuple[int, int, bytes]:
+    """The epoch, the last number and the last link of a row that is not proven, for `ailo check`; nothing where damaged."""
+    try:
+        return rows.number(row, "epoch"), rows.number(row, "last_seq"), rows.blob(row, "last_link")
+    except Damaged:
+        return 0, 0, b""
+
+
+def _time(row: Row, column: str) -> int | None:
+    """A time that nothing proves. A damaged one is as if there were none: the thread can be read and written without it."""
+    found = row[column]
+    if type(found) is int and 0 <= found < rows.LAST_TIME:
+        return found
+    return rows.unless_damaged("threads", row, lambda: rows.time_or_none(row, column), None)
 
 
 async def list_of(reader: Reader, guard: Guard, account: UUID, order: Order, after: Thread | None) -> list[Thread]:
@@ -165,13 +175,13 @@ async def list_of(reader: Reader, guard: Guard, account: UUID, order: Order, aft
         Order.WAITING: "case when t.waiting_since is null then 1 else 0 end, coalesce(t.waiting_since, - t.last_at), t.id",
     }[order]
     beyond = f"and ({keys}) > (:first, :second, :third)" if after else ""
-    rows = await reader.rows(
+    found = await reader.rows(
         "select t.* from participants p join threads t on t.id = p.thread"  # noqa: S608 (made of the constants above)
         f" where p.account = :account {beyond} order by {keys} limit {PAGE}",
         account=account.bytes,
         **(_position(order, after) if after else {}),
     )
-    return [_thread(guard, row) for row in rows]
+    return rows.sound("threads", found, lambda row: _thread(guard, row))
 
 
 def _position(order: Order, thread: Thread) -> dict[str, int | bytes]:
@@ -184,33 +194,13 @@ def _position(order: Order, thread: Thread) -> dict[str, int | bytes]:
 
 async def all_ids(reader: Reader) -> Sequence[UUID]:
     """Every thread there is."""
-    return [UUID(bytes=row["id"]) for row in await reader.rows("select id from threads order by id")]
+    return rows.sound("threads", await reader.rows("select id from threads order by id"), lambda row: rows.uuid(row, "id"))
 
 
 async def ids_of(reader: Reader, account: UUID) -> Sequence[UUID]:
     """The threads in which an account takes part."""
-    rows = await reader.rows("select thread from participants where account = :account", account=account.bytes)
-    return [UUID(bytes=row["thread"]) for row in rows]
-
-
-async def correspondents(reader: Reader, account: UUID) -> set[UUID]:
-    """The accounts that share a thread with this one."""
-    rows = await reader.rows(
-        "select distinct other.account from participants mine join participants other on other.thread = mine.thread"
-        " where mine.account = :account and other.account <> :account",
-        account=account.bytes,
-    )
-    return {UUID(bytes=row["account"]) for row in rows}
-
-
-async def shared(reader: Reader, account: UUID) -> list[tuple[UUID, UUID]]:
-    """Everybody in the threads of this account, itself included: account and thread."""
-    rows = await reader.rows(
-        "select other.account, other.thread from participants mine join participants other on other.thread = mine.thread"
-        " where mine.account = :account",
-        account=account.bytes,
-    )
-    return [(UUID(bytes=row["account"]), UUID(bytes=row["thread"])) for row in rows]
+    found = await reader.rows("select thread from participants where account = :account", account=account.bytes)
+    return rows.sound("participants", found, lambda row: rows.uuid(row, "thread"))
 
 
 async def join(tx: Transaction, thread: UUID, account: UUID, now: int, read_seq: int) -> None:
@@ -237,29 +227,42 @@ async def marks(reader: Reader, thread: UUID) -> list[Mark]:
 
 async def marks_of(reader: Reader, threads: Sequence[UUID]) -> dict[UUID, list[Mark]]:
     """How far each participant of many threads has read."""
-    sql = "select * from participants where thread in :values order by joined_at, account"
+    sql = (
+        "select p.thread, p.account, p.joined_at, p.read_seq, t.last_seq from participants p join threads t on t.id = p.thread"
+        " where p.thread in :values order by p.joined_at, p.account"
+    )
     found: dict[UUID, list[Mark]] = {thread: [] for thread in threads}
-    for row in await reader.rows_in(sql, [thread.bytes for thread in threads]):  # one thread's rows are in one statement's
-        found[UUID(bytes=row["thread"])].append(Mark(UUID(bytes=row["account"]), row["read_seq"], row["joined_at"]))
+    listed = await reader.rows_in(sql, [thread.bytes for thread in threads])  # one thread's rows are in one statement's
+    for thread, mark in rows.sound("participants", listed, lambda row: (rows.uuid(row, "thread"), _mark(row))):
+        found[thread].append(mark)
     return found
+
+
+def _mark(row: Row) -> Mark:
+    return Mark(rows.uuid(row, "account"), rows.read_mark(row), _time(row, "joined_at") or 0)
 
 
 async def read_seq(reader: Reader, thread: UUID, account: UUID) -> int | None:
     """How far one participant has read; None for who takes no part."""
     row = await reader.row(
-        "select read_seq from participants where thread = :thread and account = :account",
+        "select p.thread, p.account, p.read_seq, t.last_seq from participants p join threads t on t.id = p.thread"
+        " where p.thread = :thread and p.account = :account",
         thread=thread.bytes,
         account=account.bytes,
     )
-    return row["read_seq"] if row else None
+    return rows.read_mark(row) if row else None
 
 
-async def mark_all(tx: Transaction, seqs: Mapping[tuple[UUID, UUID], int]) -> None:
-    """Move many read marks, by thread and account, forward."""
+async def mark_all(tx: Transaction, seqs: Mapping[tuple[UUID, UUID], tuple[int, int]]) -> None:
+    """Move many read marks, by thread and account, forward: each to a number, in a thread that ends at another.
+
+    A mark that stands beyond the end, or is none, is put right.
+    """
     await tx.run_rows(
         "update participants set read_seq = v.column3 from (values :rows) as v"
-        " where participants.thread = v.column1 and participants.account = v.column2 and participants.read_seq < v.column3",
-        [(thread.bytes, account.bytes, seq) for (thread, account), seq in seqs.items()],
+        " where participants.thread = v.column1 and participants.account = v.column2"
+        " and (participants.read_seq < v.column3 or participants.read_seq > v.column4)",
+        [(thread.bytes, account.bytes, seq, last) for (thread, account), (seq, last) in seqs.items()],
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from chat.logs import OneLine
+from storage import rows
 from tests.cast import House, StoppedClock, open_house
 
 # A machine under load is slow, which is no fault of what is tested; pytest's own time-out stands.
@@ -26,6 +27,12 @@ def logs_as_they_were() -> Iterator[None]:
         logger.setLevel(level)
     for handler in [handler for handler in root.handlers if isinstance(handler.formatter, OneLine)]:
         root.removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def alarms_told_anew() -> None:
+    """An alarm that was raised in one test is raised again in the next."""
+    rows.forget_alerts()
 
 
 @pytest.fixture

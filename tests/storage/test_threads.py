@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec.structs import replace
 
-from storage import threads
+from storage import rosters, threads
 from storage.database import Reader, Transaction
 from storage.threads import Order, Thread
 from tests.cast import House, Person
@@ -133,7 +133,8 @@ async def test_correspondents_are_those_of_all_threads(house: House) -> None:
 
 
 async def correspondents(house: House, one: Person) -> set[UUID]:
-    return await house.store.database.read(lambda reader: threads.correspondents(reader, one.id))
+    found = await house.store.database.read(lambda reader: rosters.seated(reader, house.store.guard, one.id))
+    return {account for roster in found for account in roster.accounts()} - {one.id}
 
 
 async def test_ids_are_those_of_ones_own_threads(house: House) -> None:
@@ -159,7 +160,7 @@ async def test_marks_are_in_the_order_of_joining(house: House) -> None:
 
 
 async def test_a_mark_never_moves_back(house: House) -> None:
-    thread = standing(7)
+    thread = replace(standing(7), last_seq=4)
     await keep(house, [thread], house.lea)
 
     async def work(tx: Transaction) -> list[bool]:

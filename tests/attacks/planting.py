@@ -1,0 +1,101 @@
+"""Somebody who can write the database and has no key: puts anything into any column, and takes it out again."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+Value = bytes | str | int | float | None
+
+NO_UTF_8 = "no UTF-8"  # stands for a text whose bytes are none
+WRONG: dict[str, Value] = {
+    "nothing": None,
+    "negative": -1,
+    "huge": 2**62,
+    "half": 1.5,
+    "text": "sixteen letters.",
+    "no text": "",
+    "no bytes": b"",
+    "a byte": b"\0",
+    "forty bytes": b"\7" * 40,
+    NO_UTF_8: b"\xff\xfe",
+}
+
+
+class Planter:
+    """A second hand on the database. Minds no foreign key, no check, and no `not null`."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection.text_factory = bytes
+        self._connection.execute("pragma synchronous = off")
+        self._connection.execute("pragma foreign_keys = off")
+        self._connection.execute("pragma ignore_check_constraints = on")
+        self._schema = self._connection.execute("select name, sql from sqlite_master where sql is not null").fetchall()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def tables(self) -> list[str]:
+        """Every table that there is."""
+        found = self._connection.execute("select name from sqlite_master where type = 'table' order by name")
+        return [name.decode() for (name,) in found if not name.startswith(b"sqlite_")]
+
+    def columns(self, table: str) -> list[str]:
+        """Every column of a table."""
+        return [row[1].decode() for row in self._connection.execute(f"pragma table_info({table})")]
+
+    def run(self, sql: str, /, **values: Value) -> int:
+        """Run a statement; how many rows it changed."""
+        return self._connection.execute(sql, values).rowcount
+
+    def one(self, sql: str, /, **values: Value) -> Any:
+        """The first value of the first row."""
+        row = self._connection.execute(sql, values).fetchone()
+        return row[0] if row else None
+
+    def plant(self, table: str, column: str, wrong: str, where: str, **values: Value) -> bool:
+        """Put a wrong value into a column of the rows ``where``; False where the database keeps two such rows apart."""
+        new = "cast(:new as text)" if wrong == NO_UTF_8 else ":new"
+        try:
+            changed = self.run(f"update {table} set {column} = {new} where {where}", new=WRONG[wrong], **values)
+        except sqlite3.IntegrityError:  # two rows with one key; or none, where there are no rows without
+            return False
+        assert changed, (table, column, where)
+        return True
+
+    @contextmanager
+    def without_not_null(self) -> Iterator[None]:
+        """Take `not null` out of the schema that this connection knows; others keep theirs, and the file gets it back."""
+        self._write_schema([(name, sql.replace(b" not null", b"")) for name, sql in self._schema])
+        try:
+            yield
+        finally:
+            self._write_schema(self._schema)
+
+    def _write_schema(self, schema: list[tuple[bytes, bytes]]) -> None:
+        self.run("pragma writable_schema = on")
+        for name, sql in schema:
+            self.run("update sqlite_master set sql = :sql where name = :name", sql=sql.decode(), name=name.decode())
+        self.run("pragma writable_schema = reset")
+
+    def everything(self) -> dict[str, list[tuple[Value, ...]]]:
+        """All rows of all tables."""
+        return {table: self._connection.execute(f"select * from {table}").fetchall() for table in self.tables()}
+
+    def put_back(self, rows: dict[str, list[tuple[Value, ...]]], types: dict[str, list[str]]) -> None:
+        """Put all rows back, in one transaction."""
+        self.run("begin immediate")
+        for table, kept in rows.items():
+            self.run(f"delete from {table}")
+            places = ", ".join(f"cast(? as {kind})" if kind == "text" else "?" for kind in types[table])
+            self._connection.executemany(f"insert into {table} values ({places})", kept)
+        self.run("commit")
+
+    def types(self) -> dict[str, list[str]]:
+        """The declared types of the columns of each table."""
+        return {
+            table: [row[2].decode().lower() for row in self._connection.execute(f"pragma table_info({table})")]
+            for table in self.tables()
+        }
