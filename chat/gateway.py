@@ -36,7 +36,8 @@ CLOSE_S = 5.0
 HEAR_S = 30.0
 STOP_S = 7.0
 FINISH_S = 1.5
-HELD_S = 0.2
+# How long what is live waits for a first frame: `hello` and the answer take four seconds on a line of two.
+HELD_S = 6.0
 # A frame of the largest size at 2 kB a second. Who is only silent answers the heartbeat, which is a whole frame, too.
 FRAME_S = 75.0
 LOOK_S = 5.0
@@ -176,10 +177,13 @@ class Connection:
         if self._reading:
             self._reading.cancel()
 
-    async def run(self, session: Session) -> None:
-        """Serve the connection until either side ends it."""
+    def obey(self, session: Session) -> None:
+        """End when the session is over, or is to come back. To be called before the hub knows the session."""
         session.when_signed_out(self._end_as_signed_out)
         session.when_restarted(self._end_to_come_back)
+
+    async def run(self, session: Session) -> None:
+        """Serve the connection until either side ends it."""
         self._release_timer = asyncio.get_running_loop().call_later(HELD_S, self._release, session)
         try:
             await self._read_until_asked_to_end(session)
@@ -321,6 +325,7 @@ class Gateway:
         if request.body_exists or PROTOCOL not in (name.strip() for name in offered.split(",")):
             raise web.HTTPBadRequest
         await socket.prepare(request)
+        restarts = self.hub.restarts
         signed_in = await self.signed_in(request)
         if signed_in is None:
             language = words.choose(request.headers.get("Accept-Language", ""))
@@ -328,10 +333,10 @@ class Gateway:
         elif not (limits := self.limits_of(signed_in)).may_connect():
             await self._turn_away(socket, Code.SLOW_DOWN, Close.TOO_SLOW, signed_in.who.account.locale)
         else:
-            self._begin(request, socket, signed_in, limits)
+            self._begin(request, socket, signed_in, limits, restarts)
         return socket
 
-    def _begin(self, request: web.Request, socket: Socket, signed_in: SignedIn, limits: AccountLimits) -> None:
+    def _begin(self, request: web.Request, socket: Socket, signed_in: SignedIn, limits: AccountLimits, restarts: int) -> None:
         """Have a task of its own serve the connection, which outlives the request."""
         if (transport := request.transport) is None:
             return  # gone meanwhile
@@ -339,7 +344,8 @@ class Gateway:
         connection = Connection(socket, transport)
         self.connections.add(connection)
         limits.connections += 1
-        connection.task = asyncio.create_task(self._live(connection, request.task, request.protocol, signed_in, limits))
+        live = self._live(connection, request.task, request.protocol, signed_in, limits, restarts)
+        connection.task = asyncio.create_task(live)
 
     async def _turn_away(self, socket: web.WebSocketResponse, code: Code, close: Close, language: str) -> None:
         await socket.send_frame(encode(Error(code.value, words.say(language, SENTENCES[code]))), WSMsgType.TEXT)
@@ -354,13 +360,14 @@ class Gateway:
         protocol: web.RequestHandler,
         signed_in: SignedIn,
         limits: AccountLimits,
+        restarts: int,
     ) -> None:
-        """Serve somebody who is signed in, from `hello` to the end."""
+        """Serve somebody who is signed in, from `hello` to the end. ``restarts`` is the hub's from before the look-up."""
         try:
             await ended(request_task, protocol, connection.transport)
             protocol._parser = None  # noqa: SLF001 (as once the line is down: it keeps the headers, 3 kB, and reads no more)
             del request_task, protocol  # 200 bytes
-            await self._welcome(connection, signed_in, limits)
+            await self._welcome(connection, signed_in, limits, restarts)
         except Exception as error:  # noqa: BLE001 (the top of the connection's task: logged once without any text)
             log.error("a connection failed: %s at %s", type(error).__name__, logs.place(error.__traceback__))
         finally:
@@ -369,13 +376,18 @@ class Gateway:
             connection.ended.open()
             connection.transport.abort()
 
-    async def _welcome(self, connection: Connection, signed_in: SignedIn, limits: AccountLimits) -> None:
+    async def _welcome(self, connection: Connection, signed_in: SignedIn, limits: AccountLimits, restarts: int) -> None:
         account = signed_in.who.account.id
         session = Session(signed_in.session_id, signed_in.who, self.conversation, limits, connection.queue, self.taken)
+        connection.obey(session)
         try:
+            correspondents = await self.taking_part.correspondents(account)
+            # Nothing is awaited between these two: `hello` comes first, and nothing that is told after it is missed.
             connection.queue.offer(encode(Hello(account)))
-            self.hub.join(account, session, await self.taking_part.correspondents(account))
-            # Once more, now that the hub can reach it: the session may have ended while this connection began.
+            self.hub.join(account, session, correspondents)
+            # Looked at once more, now that the hub can reach it: the key or the session may have gone while this began.
+            if self.hub.restarts != restarts:
+                connection.end(Close.STOPPING)
             if not await self.is_signed_in(signed_in):
                 connection.end(Close.SIGNED_OUT)
             await connection.run(session)

@@ -45,6 +45,7 @@ class Session:
         "_conversation",
         "_ended",
         "_has_room",
+        "_is_held",
         "_limits",
         "_line",
         "_not_understood",
@@ -75,6 +76,7 @@ class Session:
         self._line = Line(outlet, self._page)
         self._pending = 0
         self._has_room = Gate()
+        self._is_held = True
         self._not_understood = 0
         self._resuming: asyncio.Task[object] | None = None
         self._ended: Callable[[], None] = _nothing
@@ -109,9 +111,11 @@ class Session:
     # From the browser
 
     async def release(self) -> None:
-        """The browser has had its time to resume: live messages go through."""
-        await self._after_resume()
-        self._begin(self._unless_it_fails(self._line.release))
+        """Let live messages through, those that were held first, unless the browser's first frame has done so."""
+        if self._is_held:
+            self._is_held = False
+            await self._after_resume()
+            self._begin(self._unless_it_fails(self._line.release))
 
     async def take(self, text: str) -> None:
         """Act on one frame. Waits while too many of this connection's messages wait. Raises Garbled."""
@@ -135,6 +139,8 @@ class Session:
     async def _act(self, frame: Send | Read | Typing | Resume) -> None:
         id_ = frame.id if isinstance(frame, Send) else None
         self._not_understood = 0
+        if not isinstance(frame, Resume):
+            await self.release()
         self._taken[type(frame)] += 1
         try:
             await _ACTIONS[type(frame)](self, frame)
@@ -190,6 +196,7 @@ class Session:
         await self._conversation.type_in(self.who, frame.thread)
 
     async def _resume(self, frame: Resume) -> None:
+        self._is_held = False
         await self._after_resume()
         self._begin(self._catch_up_and_say(frame.threads))
 
@@ -240,8 +247,6 @@ class Session:
         while self._pending:
             self._has_room.shut()
             await self._has_room.passed()
-        if patience and self._line.answers_waiting and not self._resuming:
-            await self.release()
         if resuming := self._resuming:
             await asyncio.wait([resuming], timeout=patience)
             resuming.cancel()

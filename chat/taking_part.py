@@ -1,5 +1,6 @@
 """Who takes part in a thread, and how that changes: opened, brought in, handed over, left; and told to everybody in it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
@@ -25,6 +26,7 @@ class TakingPart:
         self._store = store
         self._access = access
         self._hub = hub
+        self._telling = asyncio.Lock()
 
     # The operator's doing: nobody is asked
 
@@ -135,8 +137,15 @@ class TakingPart:
         return Participant(person.id, person.role.value, person.first_name, initial, read_seq, online)
 
     async def correspondents(self, account: UUID) -> set[UUID]:
-        """Who shares a thread with this account."""
-        return await self._store.database.read(lambda reader: threads.correspondents(reader, account))
+        """Who shares a thread with this account; read again when that changed while it was read.
+
+        What it gives holds until its caller awaits something.
+        """
+        while True:
+            changes = self._hub.changes_of(account)
+            found = await self._store.database.read(lambda reader: threads.correspondents(reader, account))
+            if self._hub.changes_of(account) == changes:
+                return found
 
     # Telling
 
@@ -145,6 +154,10 @@ class TakingPart:
         if change is None:
             raise NotFound
         self._access.note(change)
+        async with self._telling:  # one after the other: the last that is told of a thread is how it is
+            await self._tell(change)
+
+    async def _tell(self, change: Change) -> None:
         staying = change.roster.accounts()
         for one in (*change.left, *staying):
             self._hub.separate(one, await self.correspondents(one))
