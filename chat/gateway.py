@@ -29,6 +29,7 @@ from chat.outgoing import Outgoing
 from chat.session import SENTENCES, Garbled, Session
 from chat.sign_in import SignedIn
 from chat.taking_part import TakingPart
+from chat.visitor import Tap, Visitor
 
 HEARTBEAT_S = 30.0
 ANSWER_S = 15.0
@@ -44,6 +45,9 @@ LOOK_S = 5.0
 SMALL = 16 * 1024
 PING = b"\x89\x00"
 LAST_DATA_RECEIVED = 52  # where tcpi_last_data_recv stands in Linux's struct tcp_info: ms, 4 bytes
+SIGNS_OF_LIFE = {WSMsgType.PING, WSMsgType.PONG}
+# Of one connection, before others have their turn.
+FRAMES_AT_A_TURN = 16
 ENDS = {WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED}
 
 log = logging.getLogger("ailo.gateway")
@@ -78,21 +82,15 @@ class Socket(web.WebSocketResponse):
         await super().write_eof()
 
 
-async def ended(request_task: asyncio.Task[None], protocol: web.RequestHandler, transport: asyncio.Transport) -> None:
+async def ended(request_task: asyncio.Task[None], tap: Tap) -> None:
     """Wait until the library has let go of a request whose socket goes on.
 
     As long as its task runs, the library keeps all that led to the socket: headers, a dozen coroutines, 6 kB of every idle
-    connection, more with a browser's headers. At its end it would close the transport, if it had one: so it has none for a
-    moment, in which nothing can come either.
+    connection, more with a browser's headers. At its end it closes the transport: this one does not hear of it.
     """
-    is_reading = transport.is_reading()
-    transport.pause_reading()
-    protocol.transport = None
+    tap.is_kept = True
     await asyncio.wait([request_task])
-    if not transport.is_closing():
-        protocol.transport = transport
-        if is_reading:
-            transport.resume_reading()
+    tap.is_kept = False
 
 
 def unheard_s(transport: asyncio.Transport) -> float:
@@ -122,7 +120,7 @@ class Connection:
         "waits_since",
     )
 
-    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport) -> None:
+    def __init__(self, socket: web.WebSocketResponse, transport: Tap) -> None:
         self._socket = socket
         self.transport = transport
         self.task: asyncio.Task[None] | None = None
@@ -201,11 +199,19 @@ class Connection:
         if self._is_to_end():
             return
         self._reading = task = asyncio.current_task()
+        taken = 0
         try:
             while (message := await self._receive()).type not in ENDS:
-                if message.type is WSMsgType.TEXT or not await is_sign_of_life(self._socket, message):
-                    self.waits_since = math.inf
+                self.waits_since = math.inf
+                if message.type in SIGNS_OF_LIFE:
+                    await session.take_control()
+                    self.waits_since = time.monotonic()  # for who does not read what they asked for
+                    await is_sign_of_life(self._socket, message)
+                else:
                     await session.take(message.data if message.type is WSMsgType.TEXT else "")
+                taken += 1
+                if taken % FRAMES_AT_A_TURN == 0:
+                    await asyncio.sleep(0)
         except Garbled:
             self._code = Close.GARBLED
         except asyncio.CancelledError:
@@ -301,7 +307,7 @@ async def is_sign_of_life(socket: web.WebSocketResponse, message: WSMessage) -> 
     """Whether a message is a ping, which is answered, or a pong."""
     if message.type is WSMsgType.PING:
         await socket.pong(message.data)
-    return message.type in {WSMsgType.PING, WSMsgType.PONG}
+    return message.type in SIGNS_OF_LIFE
 
 
 @dataclass(frozen=True)
@@ -330,7 +336,7 @@ class Gateway:
         if signed_in is None:
             language = words.choose(request.headers.get("Accept-Language", ""))
             await self._turn_away(socket, Code.SIGNED_OUT, Close.SIGNED_OUT, language)
-        elif not (limits := self.limits_of(signed_in)).may_connect():
+        elif not ((limits := self.limits_of(signed_in)).may_connect() and limits.pages.take()):
             await self._turn_away(socket, Code.SLOW_DOWN, Close.TOO_SLOW, signed_in.who.account.locale)
         else:
             self._begin(request, socket, signed_in, limits, restarts)
@@ -338,13 +344,18 @@ class Gateway:
 
     def _begin(self, request: web.Request, socket: Socket, signed_in: SignedIn, limits: AccountLimits, restarts: int) -> None:
         """Have a task of its own serve the connection, which outlives the request."""
-        if (transport := request.transport) is None:
+        protocol, transport = request.protocol, request.transport
+        if transport is None:
             return  # gone meanwhile
+        if isinstance(protocol, Visitor):
+            protocol.becomes_socket()
+        if not isinstance(transport, Tap):
+            protocol.transport = transport = Tap(transport)
         socket.outlives = True
         connection = Connection(socket, transport)
         self.connections.add(connection)
         limits.connections += 1
-        live = self._live(connection, request.task, request.protocol, signed_in, limits, restarts)
+        live = self._live(connection, request.task, protocol, signed_in, limits, restarts)
         connection.task = asyncio.create_task(live)
 
     async def _turn_away(self, socket: web.WebSocketResponse, code: Code, close: Close, language: str) -> None:
@@ -364,7 +375,7 @@ class Gateway:
     ) -> None:
         """Serve somebody who is signed in, from `hello` to the end. ``restarts`` is the hub's from before the look-up."""
         try:
-            await ended(request_task, protocol, connection.transport)
+            await ended(request_task, connection.transport)
             protocol._parser = None  # noqa: SLF001 (as once the line is down: it keeps the headers, 3 kB, and reads no more)
             del request_task, protocol  # 200 bytes
             await self._welcome(connection, signed_in, limits, restarts)

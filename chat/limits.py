@@ -1,5 +1,6 @@
 """How much one account or one address may ask for. In memory only; times in seconds of a monotonic clock."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
@@ -11,6 +12,9 @@ WINDOW_S = 600.0
 ACCOUNT_FAILURES = 10
 ADDRESS_FAILURES = 100
 MOST_KEPT = 100_000
+STEP_S = 0.01
+LONGEST_S = 1.0
+FORGIVEN_S = 10.0
 
 
 @dataclass
@@ -35,6 +39,22 @@ class Bucket:
             return False
         self._level -= 1
         return True
+
+
+@dataclass
+class Overrun:
+    """Who goes on beyond a limit waits, each time longer; ``times`` since they last kept to it for ten seconds."""
+
+    clock: Clock = time.monotonic
+    times: int = 0
+    _at: float = -math.inf
+
+    def pause(self) -> float:
+        """Count once more; gives how many seconds to wait."""
+        now = self.clock()
+        self.times = self.times + 1 if now - self._at < FORGIVEN_S else 1
+        self._at = now
+        return min(self.times * STEP_S, LONGEST_S)
 
 
 class Failures:
@@ -78,7 +98,10 @@ class Failures:
 
 @dataclass
 class AccountLimits:
-    """What one account may do, over all its connections. ``rate`` is messages a second; 0 lifts every limit of an account."""
+    """What one account may do, over all its connections. ``rate`` is messages a second; 0 lifts every limit of an account.
+
+    Pings and pongs count as frames. They have a limit of their own where that is lifted, for nobody needs to send many.
+    """
 
     rate: float
     clock: Clock = time.monotonic
@@ -86,6 +109,8 @@ class AccountLimits:
     messages: Bucket = field(init=False)
     frames: Bucket = field(init=False)
     pages: Bucket = field(init=False)
+    controls: Bucket = field(init=False)
+    over: Overrun = field(init=False)
 
     MOST_CONNECTIONS = 32
 
@@ -94,6 +119,8 @@ class AccountLimits:
         self.messages = Bucket(self.rate, 4 * self.rate, self.clock)
         self.frames = Bucket(0 if lifted else 100, 400, self.clock)
         self.pages = Bucket(0 if lifted else 50, 200, self.clock)
+        self.controls = Bucket(100, 400, self.clock) if lifted else self.frames
+        self.over = Overrun(self.clock)
 
     def may_connect(self) -> bool:
         """Whether one more connection is allowed."""

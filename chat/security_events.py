@@ -16,6 +16,12 @@ class SecurityEvent(StrEnum):
     SIGNED_IN = "signed_in"
     SIGN_IN_FAILED = "sign_in_failed"
     SIGN_IN_LIMITED = "sign_in_limited"
+    ADDRESS_LIMITED = "address_limited"
+    STRANGERS_LIMITED = "strangers_limited"
+    CONNECTIONS_LIMITED = "connections_limited"
+    ACCOUNT_CONNECTIONS_LIMITED = "account_connections_limited"
+    DESCRIPTORS_EXHAUSTED = "descriptors_exhausted"
+    FLOOD_CLOSED = "flood_closed"
 
 
 def record(event: SecurityEvent, account: UUID | None = None, **facts: int | str) -> None:

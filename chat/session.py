@@ -12,8 +12,9 @@ from chat.conversation import Accepted, Answer, Conversation
 from chat.errors import NotAllowed, NotFound, TooLong
 from chat.frames import Code, Error, Message, NotUnderstood, Read, Resume, Resumed, Send, Sent, Typing, decode, encode, id_in
 from chat.gate import Gate
-from chat.limits import AccountLimits
+from chat.limits import AccountLimits, Overrun
 from chat.line import Line, Outlet
+from chat.security_events import SecurityEvent, record
 from storage.errors import StorageError
 from storage.unlocked import Unlocked
 
@@ -21,6 +22,8 @@ T = TypeVar("T")
 
 MOST_PENDING = 64
 MOST_NOT_UNDERSTOOD = 10
+# Beyond the limit of frames, each behind a longer pause: twenty seconds, in which 2,000 more were taken.
+MOST_OVER = 64
 
 log = logging.getLogger("ailo.session")
 
@@ -38,6 +41,10 @@ class Garbled(Exception):
     """Too many frames in a row were not understood: the connection ends."""
 
 
+class Flooded(Garbled):
+    """Somebody went on beyond the limit for too long: the connection ends."""
+
+
 class Session:
     """One connection of somebody who is signed in."""
 
@@ -50,6 +57,7 @@ class Session:
         "_line",
         "_not_understood",
         "_outlet",
+        "_over",
         "_pending",
         "_restarted",
         "_resuming",
@@ -78,6 +86,7 @@ class Session:
         self._has_room = Gate()
         self._is_held = True
         self._not_understood = 0
+        self._over: Overrun | None = None
         self._resuming: asyncio.Task[object] | None = None
         self._ended: Callable[[], None] = _nothing
         self._restarted: Callable[[], None] = _nothing
@@ -118,9 +127,10 @@ class Session:
             self._begin(self._unless_it_fails(self._line.release))
 
     async def take(self, text: str) -> None:
-        """Act on one frame. Waits while too many of this connection's messages wait. Raises Garbled."""
+        """Act on one frame. Waits while too many of this connection's messages wait, or too many frames came. Raises Garbled."""
         if not self._limits.frames.take():
             self._refuse(Code.SLOW_DOWN, id_in(text))
+            await self._slow_down()
             return
         try:
             frame = decode(text)
@@ -130,6 +140,20 @@ class Session:
             return
         await self._act(frame)
         await self._has_room.passed()
+
+    async def take_control(self) -> None:
+        """Count a ping or a pong, which is never refused, but waited before when there are too many. Raises Garbled."""
+        if not self._limits.controls.take():
+            await self._slow_down()
+
+    async def _slow_down(self) -> None:
+        """Read nothing for a while, each time longer. What is sent meanwhile waits where it is sent from. Raises Garbled."""
+        self._over = self._over or Overrun(self._limits.clock)
+        pause = self._over.pause()
+        if self._over.times >= MOST_OVER:
+            record(SecurityEvent.FLOOD_CLOSED, account=self.who.account.id)
+            raise Flooded
+        await asyncio.sleep(pause)
 
     def _count_garbled(self) -> None:
         self._not_understood += 1
