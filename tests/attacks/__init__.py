@@ -1,0 +1,1 @@
+"""The attacks of docs/security.md, each as a test."""
