@@ -212,6 +212,8 @@ class Connection:
                 taken += 1
                 if taken % FRAMES_AT_A_TURN == 0:
                     await asyncio.sleep(0)
+        except ConnectionError:
+            pass  # gone before its ping was answered
         except Garbled:
             self._code = Close.GARBLED
         except asyncio.CancelledError:

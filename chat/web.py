@@ -138,9 +138,10 @@ class Door:
         is_program = request.path.startswith(("/api/", "/health/", "/metrics")) or request.path == "/ws"
         address = self.remote_of(request)
         try:
-            if not self.keeper.heard(request.protocol, address):
-                raise Refused(429, Code.SLOW_DOWN, wait=10)
+            is_admitted = self.keeper.heard(request.protocol, address)
             await self.keeper.turns.passed(network_of(address))
+            if not is_admitted:
+                raise Refused(429, Code.SLOW_DOWN, wait=10)
             return await handler(request)
         except web.HTTPException as error:
             if not is_program or error.status < 400:

@@ -426,3 +426,24 @@ class Ear:
     def sign_out(self) -> None: ...
 
     def restart(self) -> None: ...
+
+
+async def test_who_goes_before_a_pong_is_no_failure(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = asyncio.Event()
+
+    async def wait(_: object) -> None:
+        await gone.wait()
+
+    monkeypatch.setattr(Session, "take_control", wait)
+    wire = await served.visit()
+    (connection,) = served.gateway.connections
+    wire.transport.write(PING * 20)
+    wire.transport.abort()
+    async with asyncio.timeout(10):
+        while not connection.transport.is_closing():  # noqa: ASYNC110 (the line tells nobody)
+            await asyncio.sleep(0.01)
+    gone.set()
+    await served.emptied()
+    assert caplog.records == []

@@ -17,7 +17,7 @@ import msgspec
 from tests.load import floods, live
 from tests.load.figures import Figures, Results, middle
 from tests.load.house import Pair, furnished, serving
-from tests.load.traffic import fresh_id, pace
+from tests.load.traffic import Two, fresh_id, pace
 from tests.load.wire import Wire
 
 PAIRS = 20
@@ -97,42 +97,41 @@ async def measure(folder: Path, core: int | None, seconds: float, times: int) ->
     for mode, rate in MODES.items():
         async with furnished(folder / rate, PAIRS + 1) as (settings, pairs):
             with serving(settings, core, rate=rate) as (port, pid):
-                results |= await _by_turns(mode, port, pid, pairs, seconds, times)
-                if rate != "off":
-                    for name, kind in floods.KINDS.items():
-                        results |= await _beside(name, floods.Flood(kind, pairs[0]), (port, pid), pairs, seconds)
+                async with live.conversing(port, pairs[1:], {}) as twos:
+                    if rate != "off":
+                        results |= await beside_each(port, pid, pairs[0], twos, seconds)
+                    results |= await _by_turns(mode, port, pid, Flood(pairs[0]), twos, seconds, times)
     return results
 
 
-async def _beside(name: str, flood: floods.Flood, at: tuple[int, int], pairs: Sequence[Pair], seconds: float) -> Results:
+async def beside_each(port: int, pid: int, flooding: Pair, twos: Sequence[Two], seconds: float) -> Results:
+    """Beside each flood of no messages."""
+    return {name: await _beside(port, pid, floods.Flood(kind, flooding), twos, seconds) for name, kind in floods.KINDS.items()}
+
+
+async def _beside(port: int, pid: int, flood: floods.Flood, twos: Sequence[Two], seconds: float) -> Figures:
     """Three times alone and beside a flood."""
-    port, pid = at
     alone: list[Figures] = []
     beside: list[Figures] = []
-    async with live.conversing(port, pairs[1:], {}) as twos:
-        for _ in range(3):
-            alone.append(await pace(pid, twos, RATE, seconds, 1.0))
-            async with flood.flowing(port):
-                beside.append(await pace(pid, twos, RATE, seconds, 1.0))
+    for _ in range(3):
+        alone.append(await pace(pid, twos, RATE, seconds, 1.0))
+        async with flood.flowing(port):
+            beside.append(await pace(pid, twos, RATE, seconds, 1.0))
     one, two = middle(alone, "p99_ms"), middle(beside, "p99_ms")
     return {
-        name: {
-            "p50_alone": one["p50_ms"], "p50_beside": two["p50_ms"], "p99_alone": one["p99_ms"], "p99_beside": two["p99_ms"],
-            "max_beside": two["max_ms"], "server_cpu": two["server_cpu"], "server_mb": two["server_mb"],
-            "flood_mb": round(flood.bytes / 1e6), "closed": flood.closed,
-        }
+        "p50_alone": one["p50_ms"], "p50_beside": two["p50_ms"], "p99_alone": one["p99_ms"], "p99_beside": two["p99_ms"],
+        "max_beside": two["max_ms"], "server_cpu": two["server_cpu"], "server_mb": two["server_mb"],
+        "flood_mb": round(flood.bytes / 1e6), "closed": flood.closed,
     }  # fmt: skip
 
 
-async def _by_turns(mode: str, port: int, pid: int, pairs: Sequence[Pair], seconds: float, times: int) -> Results:
+async def _by_turns(mode: str, port: int, pid: int, flood: Flood, twos: Sequence[Two], seconds: float, times: int) -> Results:
     alone: list[Figures] = []
     beside: list[Figures] = []
-    flood = Flood(pairs[0])
-    async with live.conversing(port, pairs[1:], {}) as twos:
-        for _ in range(times):
-            alone.append(await pace(pid, twos, RATE, seconds, 1.0))
-            async with flood.flowing(port):
-                beside.append(await pace(pid, twos, RATE, seconds, 1.0))
+    for _ in range(times):
+        alone.append(await pace(pid, twos, RATE, seconds, 1.0))
+        async with flood.flowing(port):
+            beside.append(await pace(pid, twos, RATE, seconds, 1.0))
     ratios = sorted(two["p99_ms"] / one["p99_ms"] for one, two in zip(alone, beside, strict=True))
     return {
         f"{mode}, alone": middle(alone, "p99_ms"),
