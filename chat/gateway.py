@@ -338,11 +338,18 @@ class Gateway:
         if signed_in is None:
             language = words.choose(request.headers.get("Accept-Language", ""))
             await self._turn_away(socket, Code.SIGNED_OUT, Close.SIGNED_OUT, language)
-        elif not ((limits := self.limits_of(signed_in)).may_connect() and limits.pages.take()):
+        elif not await self._may_connect(limits := self.limits_of(signed_in)):
             await self._turn_away(socket, Code.SLOW_DOWN, Close.TOO_SLOW, signed_in.who.account.locale)
         else:
             self._begin(request, socket, signed_in, limits, restarts)
         return socket
+
+    async def _may_connect(self, limits: AccountLimits) -> bool:
+        """Whether an account may have one more. Who tries too often waits for the answer, each time longer."""
+        if not limits.pages.take():
+            await asyncio.sleep(limits.over.pause())
+            return False
+        return limits.may_connect()
 
     def _begin(self, request: web.Request, socket: Socket, signed_in: SignedIn, limits: AccountLimits, restarts: int) -> None:
         """Have a task of its own serve the connection, which outlives the request."""

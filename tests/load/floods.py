@@ -1,7 +1,9 @@
 """Floods of what is no message: each writes as much as the server takes, on thirty connections, and comes back when closed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
@@ -45,7 +47,6 @@ class Pouring(asyncio.Protocol):
         self._kind = kind
         self._chunk = kind.what * (CHUNK // len(kind.what))
         self._may_write = True
-        self.bytes = 0
         self.is_down = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -62,8 +63,7 @@ class Pouring(asyncio.Protocol):
     def _pour(self) -> None:
         if self._may_write and not self.transport.is_closing():
             self.transport.write(self._chunk)
-            self.bytes += len(self._chunk)
-            asyncio.get_running_loop().call_later(0.001, self._pour)  # the neighbours are driven by the same loop
+            asyncio.get_running_loop().call_soon(self._pour)
 
     def pause_writing(self) -> None:
         self._may_write = False
@@ -77,45 +77,68 @@ class Pouring(asyncio.Protocol):
 
 
 class Flood:
-    """One kind of flood, and how much of it was taken."""
+    """One kind of flood of an account, by a process of its own: it must not hold up who measures."""
 
-    def __init__(self, kind: Kind, pair: Pair) -> None:
-        self._kind, self._pair = kind, pair
-        self.bytes = 0
+    def __init__(self, kind: str, pair: Pair) -> None:
+        self._kind, self._cookie = kind, pair.member.cookie
         self.closed = 0
 
     @asynccontextmanager
     async def flowing(self, port: int) -> AsyncIterator[None]:
         """While this lasts, it pours."""
-        tasks = [asyncio.create_task(self._again(port)) for _ in range(CONNECTIONS)]
+        command = [sys.executable, "-m", "tests.load.floods", str(port), self._cookie, self._kind]
+        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+        assert process.stdout
+        await process.stdout.readline()
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            said, _ = await process.communicate()
+            self.closed += int(said)
 
-    async def _again(self, port: int) -> None:
+
+class Pourer:
+    """What that process does, until its standard input ends."""
+
+    def __init__(self, port: int, cookie: str, kind: Kind) -> None:
+        self._port, self._cookie, self._kind = port, cookie, kind
+        self._closed = 0
+
+    async def run(self) -> None:
+        tasks = [asyncio.create_task(self._again()) for _ in range(CONNECTIONS)]
+        print(flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        print(self._closed)
+
+    async def _again(self) -> None:
         while True:
             try:
-                pouring = await self._one(port)
+                pouring = await self._one()
             except OSError:  # turned away
                 await asyncio.sleep(REST_S)
                 continue
             try:
                 await pouring.is_down.wait()
-                self.closed += 1
+                self._closed += 1
             finally:
-                self.bytes += pouring.bytes
                 pouring.transport.abort()
             await asyncio.sleep(REST_S)
 
-    async def _one(self, port: int) -> Pouring:
-        make: Callable[[], Pouring] = lambda: Pouring(self._kind)  # noqa: E731
+    async def _one(self) -> Pouring:
+        def make() -> Pouring:
+            return Pouring(self._kind)
+
         if not self._kind.is_signed_in:
-            return (await asyncio.get_running_loop().create_connection(make, "127.0.0.1", port))[1]
-        wire = await connect("127.0.0.1", port, self._pair.member.cookie, lambda _: None)
+            return (await asyncio.get_running_loop().create_connection(make, "127.0.0.1", self._port))[1]
+        wire = await connect("127.0.0.1", self._port, self._cookie, lambda _: None)
         pouring = make()
         wire.transport.set_protocol(pouring)
         pouring.begin(wire.transport)
         return pouring
+
+
+if __name__ == "__main__":
+    asyncio.run(Pourer(int(sys.argv[1]), sys.argv[2], KINDS[sys.argv[3]]).run())

@@ -106,7 +106,7 @@ async def measure(folder: Path, core: int | None, seconds: float, times: int) ->
 
 async def beside_each(port: int, pid: int, flooding: Pair, twos: Sequence[Two], seconds: float) -> Results:
     """Beside each flood of no messages."""
-    return {name: await _beside(port, pid, floods.Flood(kind, flooding), twos, seconds) for name, kind in floods.KINDS.items()}
+    return {name: await _beside(port, pid, floods.Flood(name, flooding), twos, seconds) for name in floods.KINDS}
 
 
 async def _beside(port: int, pid: int, flood: floods.Flood, twos: Sequence[Two], seconds: float) -> Figures:
@@ -121,7 +121,7 @@ async def _beside(port: int, pid: int, flood: floods.Flood, twos: Sequence[Two],
     return {
         "p50_alone": one["p50_ms"], "p50_beside": two["p50_ms"], "p99_alone": one["p99_ms"], "p99_beside": two["p99_ms"],
         "max_beside": two["max_ms"], "server_cpu": two["server_cpu"], "server_mb": two["server_mb"],
-        "flood_mb": round(flood.bytes / 1e6), "closed": flood.closed,
+        "closed": flood.closed,
     }  # fmt: skip
 
 
