@@ -30,6 +30,7 @@ from chat.security_events import SecurityEvent, record
 from chat.session import SENTENCES, Garbled, Session
 from chat.sign_in import SignedIn
 from chat.taking_part import TakingPart
+from chat.visitor import Tap, Visitor
 
 HEARTBEAT_S = 30.0
 ANSWER_S = 15.0
@@ -37,13 +38,17 @@ CLOSE_S = 5.0
 HEAR_S = 30.0
 STOP_S = 7.0
 FINISH_S = 1.5
-HELD_S = 0.2
+# How long what is live waits for a first frame: `hello` and the answer take four seconds on a line of two.
+HELD_S = 6.0
 # A frame of the largest size at 2 kB a second. Who is only silent answers the heartbeat, which is a whole frame, too.
 FRAME_S = 75.0
 LOOK_S = 5.0
 SMALL = 16 * 1024
 PING = b"\x89\x00"
 LAST_DATA_RECEIVED = 52  # where tcpi_last_data_recv stands in Linux's struct tcp_info: ms, 4 bytes
+SIGNS_OF_LIFE = {WSMsgType.PING, WSMsgType.PONG}
+# Of one connection, before others have their turn.
+FRAMES_AT_A_TURN = 16
 ENDS = {WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED}
 
 log = logging.getLogger("ailo.gateway")
@@ -78,21 +83,15 @@ class Socket(web.WebSocketResponse):
         await super().write_eof()
 
 
-async def ended(request_task: asyncio.Task[None], protocol: web.RequestHandler, transport: asyncio.Transport) -> None:
+async def ended(request_task: asyncio.Task[None], tap: Tap) -> None:
     """Wait until the library has let go of a request whose socket goes on.
 
     As long as its task runs, the library keeps all that led to the socket: headers, a dozen coroutines, 6 kB of every idle
-    connection, more with a browser's headers. At its end it would close the transport, if it had one: so it has none for a
-    moment, in which nothing can come either.
+    connection, more with a browser's headers. At its end it closes the transport: this one does not hear of it.
     """
-    is_reading = transport.is_reading()
-    transport.pause_reading()
-    protocol.transport = None
+    tap.is_kept = True
     await asyncio.wait([request_task])
-    if not transport.is_closing():
-        protocol.transport = transport
-        if is_reading:
-            transport.resume_reading()
+    tap.is_kept = False
 
 
 def unheard_s(transport: asyncio.Transport) -> float:
@@ -122,7 +121,7 @@ class Connection:
         "waits_since",
     )
 
-    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport) -> None:
+    def __init__(self, socket: web.WebSocketResponse, transport: Tap) -> None:
         self._socket = socket
         self.transport = transport
         self.task: asyncio.Task[None] | None = None
@@ -178,10 +177,13 @@ class Connection:
         if self._reading:
             self._reading.cancel()
 
-    async def run(self, session: Session) -> None:
-        """Serve the connection until either side ends it."""
+    def obey(self, session: Session) -> None:
+        """End when the session is over, or is to come back. To be called before the hub knows the session."""
         session.when_signed_out(self._end_as_signed_out)
         session.when_restarted(self._end_to_come_back)
+
+    async def run(self, session: Session) -> None:
+        """Serve the connection until either side ends it."""
         self._release_timer = asyncio.get_running_loop().call_later(HELD_S, self._release, session)
         try:
             await self._read_until_asked_to_end(session)
@@ -199,11 +201,21 @@ class Connection:
         if self._is_to_end():
             return
         self._reading = task = asyncio.current_task()
+        taken = 0
         try:
             while (message := await self._receive()).type not in ENDS:
-                if message.type is WSMsgType.TEXT or not await is_sign_of_life(self._socket, message):
-                    self.waits_since = math.inf
+                self.waits_since = math.inf
+                if message.type in SIGNS_OF_LIFE:
+                    await session.take_control()
+                    self.waits_since = time.monotonic()  # for who does not read what they asked for
+                    await is_sign_of_life(self._socket, message)
+                else:
                     await session.take(message.data if message.type is WSMsgType.TEXT else "")
+                taken += 1
+                if taken % FRAMES_AT_A_TURN == 0:
+                    await asyncio.sleep(0)
+        except ConnectionError:
+            pass  # gone before its ping was answered
         except Garbled:
             self._code = Close.GARBLED
         except asyncio.CancelledError:
@@ -299,7 +311,7 @@ async def is_sign_of_life(socket: web.WebSocketResponse, message: WSMessage) -> 
     """Whether a message is a ping, which is answered, or a pong."""
     if message.type is WSMsgType.PING:
         await socket.pong(message.data)
-    return message.type in {WSMsgType.PING, WSMsgType.PONG}
+    return message.type in SIGNS_OF_LIFE
 
 
 @dataclass(frozen=True)
@@ -323,26 +335,40 @@ class Gateway:
         if request.body_exists or PROTOCOL not in (name.strip() for name in offered.split(",")):
             raise web.HTTPBadRequest
         await socket.prepare(request)
+        restarts = self.hub.restarts
         signed_in = await self.signed_in(request)
         if signed_in is None:
             language = words.choose(request.headers.get("Accept-Language", ""))
             await self._turn_away(socket, Code.SIGNED_OUT, Close.SIGNED_OUT, language)
-        elif not (limits := self.limits_of(signed_in)).may_connect():
+        elif not await self._may_connect(limits := self.limits_of(signed_in)):
             record(SecurityEvent.CONNECTION_REFUSED, signed_in.who.account.id)
             await self._turn_away(socket, Code.SLOW_DOWN, Close.TOO_SLOW, signed_in.who.account.locale)
         else:
-            self._begin(request, socket, signed_in, limits)
+            self._begin(request, socket, signed_in, limits, restarts)
         return socket
 
-    def _begin(self, request: web.Request, socket: Socket, signed_in: SignedIn, limits: AccountLimits) -> None:
+    async def _may_connect(self, limits: AccountLimits) -> bool:
+        """Whether an account may have one more. Who tries too often waits for the answer, each time longer."""
+        if not limits.pages.take():
+            await asyncio.sleep(limits.over.pause())
+            return False
+        return limits.may_connect()
+
+    def _begin(self, request: web.Request, socket: Socket, signed_in: SignedIn, limits: AccountLimits, restarts: int) -> None:
         """Have a task of its own serve the connection, which outlives the request."""
-        if (transport := request.transport) is None:
+        protocol, transport = request.protocol, request.transport
+        if transport is None:
             return  # gone meanwhile
+        if isinstance(protocol, Visitor):
+            protocol.becomes_socket()
+        if not isinstance(transport, Tap):
+            protocol.transport = transport = Tap(transport)
         socket.outlives = True
         connection = Connection(socket, transport)
         self.connections.add(connection)
         limits.connections += 1
-        connection.task = asyncio.create_task(self._live(connection, request.task, request.protocol, signed_in, limits))
+        live = self._live(connection, request.task, protocol, signed_in, limits, restarts)
+        connection.task = asyncio.create_task(live)
 
     async def _turn_away(self, socket: web.WebSocketResponse, code: Code, close: Close, language: str) -> None:
         await socket.send_frame(encode(Error(code.value, words.say(language, SENTENCES[code]))), WSMsgType.TEXT)
@@ -357,13 +383,14 @@ class Gateway:
         protocol: web.RequestHandler,
         signed_in: SignedIn,
         limits: AccountLimits,
+        restarts: int,
     ) -> None:
-        """Serve somebody who is signed in, from `hello` to the end."""
+        """Serve somebody who is signed in, from `hello` to the end. ``restarts`` is the hub's from before the look-up."""
         try:
-            await ended(request_task, protocol, connection.transport)
+            await ended(request_task, connection.transport)
             protocol._parser = None  # noqa: SLF001 (as once the line is down: it keeps the headers, 3 kB, and reads no more)
             del request_task, protocol  # 200 bytes
-            await self._welcome(connection, signed_in, limits)
+            await self._welcome(connection, signed_in, limits, restarts)
         except Exception as error:  # noqa: BLE001 (the top of the connection's task: logged once without any text)
             log.error("a connection failed: %s at %s", type(error).__name__, logs.place(error.__traceback__))
         finally:
@@ -372,13 +399,18 @@ class Gateway:
             connection.ended.open()
             connection.transport.abort()
 
-    async def _welcome(self, connection: Connection, signed_in: SignedIn, limits: AccountLimits) -> None:
+    async def _welcome(self, connection: Connection, signed_in: SignedIn, limits: AccountLimits, restarts: int) -> None:
         account = signed_in.who.account.id
         session = Session(signed_in.session_id, signed_in.who, self.conversation, limits, connection.queue, self.taken)
+        connection.obey(session)
         try:
+            correspondents = await self.taking_part.correspondents(account)
+            # Nothing is awaited between these two: `hello` comes first, and nothing that is told after it is missed.
             connection.queue.offer(encode(Hello(account)))
-            self.hub.join(account, session, await self.taking_part.correspondents(account))
-            # Once more, now that the hub can reach it: the session may have ended while this connection began.
+            self.hub.join(account, session, correspondents)
+            # Looked at once more, now that the hub can reach it: the key or the session may have gone while this began.
+            if self.hub.restarts != restarts:
+                connection.end(Close.STOPPING)
             if not await self.is_signed_in(signed_in):
                 connection.end(Close.SIGNED_OUT)
             await connection.run(session)

@@ -4,6 +4,7 @@ The hub decides nothing about who may know what: whoever tells it something name
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
 from uuid import UUID
@@ -41,6 +42,8 @@ class Hub:
         self._listeners: dict[UUID, set[Listener]] = {}
         self._correspondents: dict[UUID, set[UUID]] = {}
         self._leaving: dict[UUID, asyncio.TimerHandle] = {}
+        self._changes: Counter[UUID] = Counter()
+        self.restarts = 0
 
     def __len__(self) -> int:
         return sum(map(len, self._listeners.values()))
@@ -85,9 +88,14 @@ class Hub:
         self._listeners.pop(account, None)
         self.tell(self._correspondents.pop(account, set()), encode(Presence(account, online=False)))
 
+    def changes_of(self, account: UUID) -> int:
+        """How often the correspondents of an account have changed since the start: a set read meanwhile may be an older one."""
+        return self._changes[account]
+
     def introduce(self, accounts: Iterable[UUID]) -> None:
         """These share a thread from now on: each is told who of them is here."""
         together = set(accounts)
+        self._changes.update(together)
         for account in filter(self.is_online, together):
             others = together - {account}
             self._correspondents[account] = self._correspondents.get(account, set()) | others
@@ -96,6 +104,7 @@ class Hub:
 
     def separate(self, account: UUID, correspondents: set[UUID]) -> None:
         """Somebody has fewer correspondents now; the others are told nothing of them any more."""
+        self._changes[account] += 1
         if account in self._correspondents:
             self._correspondents[account] = correspondents
 
@@ -126,6 +135,7 @@ class Hub:
                 listener.sign_out()
 
     def restart(self, account: UUID) -> None:
-        """Have every connection of an account come back."""
+        """Have every connection of an account come back. ``restarts`` counts, for those who are still on their way here."""
+        self.restarts += 1
         for listener in list(self._listeners.get(account, ())):
             listener.restart()

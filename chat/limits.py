@@ -26,6 +26,9 @@ CHANGES_A_DAY = 400
 THREAD_CHANGES_AT_ONCE = 20
 THREAD_CHANGES_A_DAY = 40
 MOST_THREADS = 10_000
+STEP_S = 0.01
+LONGEST_S = 1.0
+FORGIVEN_S = 10.0
 
 
 @dataclass
@@ -72,6 +75,22 @@ class SlowDown(Exception):
     def __init__(self, wait: float) -> None:
         super().__init__("too many attempts")
         self.wait = wait
+
+
+@dataclass
+class Overrun:
+    """Who goes on beyond a limit waits, each time longer; ``times`` since they last kept to it for ten seconds."""
+
+    clock: Clock = time.monotonic
+    times: int = 0
+    _at: float = -math.inf
+
+    def pause(self) -> float:
+        """Count once more; gives how many seconds to wait."""
+        now = self.clock()
+        self.times = self.times + 1 if now - self._at < FORGIVEN_S else 1
+        self._at = now
+        return min(self.times * STEP_S, LONGEST_S)
 
 
 class Failures:
@@ -132,7 +151,10 @@ class Failures:
 
 @dataclass
 class AccountLimits:
-    """What one account may do, over all its connections. ``rate`` is messages a second; 0 lifts every limit of an account."""
+    """What one account may do, over all its connections. ``rate`` is messages a second; 0 lifts every limit of an account.
+
+    Pings and pongs count as frames. They have a limit of their own where that is lifted, for nobody needs to send many.
+    """
 
     rate: float
     clock: Clock = time.monotonic
@@ -142,6 +164,8 @@ class AccountLimits:
     pages: Bucket = field(init=False)
     _quiet_until: float = field(init=False, default=-math.inf)
     changes: Bucket = field(init=False)
+    controls: Bucket = field(init=False)
+    over: Overrun = field(init=False)
 
     MOST_CONNECTIONS = 32
 
@@ -151,6 +175,8 @@ class AccountLimits:
         self.frames = Bucket(0 if lifted else 100, 400, self.clock)
         self.pages = Bucket(0 if lifted else 50, 200, self.clock)
         self.changes = Bucket(0 if lifted else CHANGES_A_DAY / DAY_S, CHANGES_AT_ONCE, self.clock)
+        self.controls = Bucket(100, 400, self.clock) if lifted else self.frames
+        self.over = Overrun(self.clock)
 
     def is_news(self) -> bool:
         """Whether it is worth a line that a limit was met on a connection: once a minute for an account."""

@@ -37,8 +37,8 @@ class Line:
 
     A resume may find in the store what is not told live yet: it is remembered how far it came, and that is not told again.
 
-    It begins held: what comes live before the first ``resume`` waits, so that a browser that asks for it at once sees the
-    old before the new. One that asks for nothing has it released by a resume of nothing.
+    It begins held: what comes live before the first ``resume`` waits, so that a browser sees the old before the new, however
+    slow its line. A held thread costs one number. A resume of nothing releases it, and reads what was held from the store.
     """
 
     __slots__ = ("_answers", "_held", "_one_at_a_time", "_outlet", "_pages", "_passed", "_reached", "_waiting")

@@ -20,7 +20,7 @@ from chat.conversation import KIND_BROKEN, Conversation
 from chat.errors import NotAllowed, NotFound
 from chat.frames import LARGEST_SEQ, Message, PlainMessage, plain
 from chat.ids import read_id
-from chat.turns import Turns
+from chat.one_at_a_time import OneAtATime
 from storage.threads import Order
 from storage.unlocked import Unlocked
 
@@ -61,7 +61,7 @@ class Search:
 
     def __init__(self, conversation: Conversation) -> None:
         self._conversation = conversation
-        self._turns = Turns()
+        self._turns = OneAtATime()
         self._searching: Counter[bytes] = Counter()
 
     async def find(self, who: Unlocked, query: str, within: UUID | None, cursor: str | None) -> Found:

@@ -45,6 +45,12 @@ class SecurityEvent(StrEnum):
     ROOT_KEY_DROPPED = "root_key_dropped"
     BACKUP_WRITTEN = "backup_written"
     CHECK_FAILED = "check_failed"
+    ADDRESS_LIMITED = "address_limited"
+    STRANGERS_LIMITED = "strangers_limited"
+    CONNECTIONS_LIMITED = "connections_limited"
+    ACCOUNT_CONNECTIONS_LIMITED = "account_connections_limited"
+    DESCRIPTORS_EXHAUSTED = "descriptors_exhausted"
+    FLOOD_CLOSED = "flood_closed"
 
 
 # What somebody did who may do it. Everything else is a warning: it was refused, or ended otherwise than by its owner.

@@ -19,7 +19,7 @@ from chat.about_api import AboutApi
 from chat.account_api import AccountApi
 from chat.api import Api
 from chat.canned_replies import RepliesAtHand
-from chat.doorkeeper import IDLE_S, Doorkeeper
+from chat.doorkeeper import Doorkeeper, raise_descriptor_limit
 from chat.endings import Endings
 from chat.gateway import Gateway
 from chat.headers import Signature
@@ -115,6 +115,7 @@ async def serve(
     settings: Settings, *, extra: Extra | None = None, prepare: Callable[[Rooms], Awaitable[None]] | None = None
 ) -> int:
     """Serve until a signal. ``prepare`` runs once before the port is opened, ``extra`` adds routes. Gives the exit code."""
+    raise_descriptor_limit()
     stop = asyncio.Event()
     logs.take_over(asyncio.get_running_loop())
     for warning in settings.chat.warnings():
@@ -177,11 +178,10 @@ async def _serve_rooms(
     if extra:
         extra(app, settings)
     metrics = _metrics(rooms, app, gateway) if watched else None
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=IDLE_S)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     assert runner.server
     Signature(is_secure=settings.chat.is_secure).sign_what_cannot_be_read(runner.server)
-    keeper.watch(runner.server)
     delivery = asyncio.create_task(deliver(rooms.store, settings.delivery, stop), name="delivery")
     delivery.add_done_callback(lambda _: stop.set())
     watch = asyncio.create_task(_end_when_failing(rooms, gateway), name="watch over the disk")
@@ -197,14 +197,14 @@ async def _serve_rooms(
         ):
             _share_the_interpreter()
             _spare_the_collector()
-            site = web.SockSite(runner, listener, backlog=BACKLOG)
-            await site.start()
+            keeper.open(runner.server, listener)
             announce(f"Ailo is at {settings.chat.origin}")
             await stop.wait()
-            await site.stop()
+            await keeper.close()
             await gateway.stop()
     finally:
         stop.set()
+        await keeper.close()
         await runner.cleanup()
         await asyncio.wait([delivery])
         watch.cancel()

@@ -12,7 +12,7 @@ from chat.conversation import Accepted, Answer, Conversation
 from chat.errors import NotAllowed, NotFound, TooLong
 from chat.frames import Code, Error, Message, NotUnderstood, Read, Resume, Resumed, Send, Sent, Typing, decode, encode, id_in
 from chat.gate import Gate
-from chat.limits import AccountLimits
+from chat.limits import AccountLimits, Overrun
 from chat.line import Line, Outlet
 from chat.security_events import SecurityEvent, record
 from storage.errors import StorageError
@@ -24,6 +24,8 @@ MOST_PENDING = 64
 # A `resume` counts as one frame, and as one more for each of so many threads.
 THREADS_A_FRAME = 50
 MOST_NOT_UNDERSTOOD = 10
+# Beyond the limit of frames, each behind a longer pause: twenty seconds, in which 2,000 more were taken.
+MOST_OVER = 64
 
 log = logging.getLogger("ailo.session")
 
@@ -41,6 +43,10 @@ class Garbled(Exception):
     """Too many frames in a row were not understood: the connection ends."""
 
 
+class Flooded(Garbled):
+    """Somebody went on beyond the limit for too long: the connection ends."""
+
+
 class Session:
     """One connection of somebody who is signed in."""
 
@@ -48,10 +54,12 @@ class Session:
         "_conversation",
         "_ended",
         "_has_room",
+        "_is_held",
         "_limits",
         "_line",
         "_not_understood",
         "_outlet",
+        "_over",
         "_pending",
         "_restarted",
         "_resuming",
@@ -80,7 +88,9 @@ class Session:
         self._line = Line(outlet, self._page)
         self._pending = 0
         self._has_room = Gate()
+        self._is_held = True
         self._not_understood = 0
+        self._over: Overrun | None = None
         self._resuming: asyncio.Task[object] | None = None
         self._ended: Callable[[], None] = _nothing
         self._restarted: Callable[[], None] = _nothing
@@ -114,14 +124,17 @@ class Session:
     # From the browser
 
     async def release(self) -> None:
-        """The browser has had its time to resume: live messages go through."""
-        await self._after_resume()
-        self._begin(self._unless_it_fails(self._line.release))
+        """Let live messages through, those that were held first, unless the browser's first frame has done so."""
+        if self._is_held:
+            self._is_held = False
+            await self._after_resume()
+            self._begin(self._unless_it_fails(self._line.release))
 
     async def take(self, text: str) -> None:
-        """Act on one frame. Waits while too many of this connection's messages wait. Raises Garbled."""
+        """Act on one frame. Waits while too many of this connection's messages wait, or too many frames came. Raises Garbled."""
         if not self._limits.frames.take():
             self._refuse(Code.SLOW_DOWN, id_in(text))
+            await self._slow_down()
             return
         try:
             frame = decode(text)
@@ -132,6 +145,20 @@ class Session:
         await self._act(frame)
         await self._has_room.passed()
 
+    async def take_control(self) -> None:
+        """Count a ping or a pong, which is never refused, but waited before when there are too many. Raises Garbled."""
+        if not self._limits.controls.take():
+            await self._slow_down()
+
+    async def _slow_down(self) -> None:
+        """Read nothing for a while, each time longer. What is sent meanwhile waits where it is sent from. Raises Garbled."""
+        self._over = self._over or Overrun(self._limits.clock)
+        pause = self._over.pause()
+        if self._over.times >= MOST_OVER:
+            record(SecurityEvent.FLOOD_CLOSED, account=self.who.account.id)
+            raise Flooded
+        await asyncio.sleep(pause)
+
     def _count_garbled(self) -> None:
         self._not_understood += 1
         if self._not_understood >= MOST_NOT_UNDERSTOOD:
@@ -140,6 +167,8 @@ class Session:
     async def _act(self, frame: Send | Read | Typing | Resume) -> None:
         id_ = frame.id if isinstance(frame, Send) else None
         self._not_understood, self.was_used = 0, True
+        if not isinstance(frame, Resume):
+            await self.release()
         self._taken[type(frame)] += 1
         try:
             await _ACTIONS[type(frame)](self, frame)
@@ -198,11 +227,15 @@ class Session:
         if not self._limits.frames.take(len(frame.after) / THREADS_A_FRAME):
             self._refuse(Code.SLOW_DOWN, None)
             return
+        was_held, self._is_held = self._is_held, False
         await self._after_resume()
         starts = await self._unless_it_fails(lambda: self._starts(frame.after))
         await self._after_resume()
         if starts is not None:
             self._begin(self._catch_up_and_say(starts))
+        elif was_held:
+            self._is_held = True
+            await self.release()
 
     async def _starts(self, after: dict[bytes, int]) -> dict[UUID, int]:
         """The threads among these that there are, looked up at once, before anything that the browser sends behind this.
@@ -261,8 +294,6 @@ class Session:
         while self._pending:
             self._has_room.shut()
             await self._has_room.passed()
-        if patience and self._line.answers_waiting and not self._resuming:
-            await self.release()
         if resuming := self._resuming:
             await asyncio.wait([resuming], timeout=patience)
             resuming.cancel()

@@ -1,5 +1,6 @@
 """Who takes part in a thread, and how that changes: opened, brought in, handed over, left; and told to everybody in it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
@@ -28,6 +29,7 @@ class TakingPart:
         self._store = store
         self._access = access
         self._hub = hub
+        self._telling = asyncio.Lock()
 
     # The operator's doing: nobody is asked
 
@@ -151,10 +153,16 @@ class TakingPart:
         return Participant(person.id, person.role.value, person.first_name, initial, read_seq, online)
 
     async def correspondents(self, account: UUID) -> set[UUID]:
-        """Who shares a thread with this account, by what is proven."""
+        """Who shares a thread with this account, by what is proven; read again when that changed while it was read.
+
+        What it gives holds until its caller awaits something.
+        """
         guard = self._store.guard
-        found = await self._store.database.read(lambda reader: rosters.seated(reader, guard, account))
-        return {one for roster in found for one in roster.accounts()} - {account}
+        while True:
+            changes = self._hub.changes_of(account)
+            found = await self._store.database.read(lambda reader: rosters.seated(reader, guard, account))
+            if self._hub.changes_of(account) == changes:
+                return {one for roster in found for one in roster.accounts()} - {account}
 
     # Telling
 
@@ -164,6 +172,10 @@ class TakingPart:
             raise NotFound
         self._access.note(change)
         self._record(change)
+        async with self._telling:  # one after the other: the last that is told of a thread is how it is
+            await self._tell(change)
+
+    async def _tell(self, change: Change) -> None:
         staying = change.roster.accounts()
         for one in (*change.left, *staying):
             self._hub.separate(one, await self.correspondents(one))

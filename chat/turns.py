@@ -1,47 +1,42 @@
-"""One at a time for the whole service, and whoever waits is let in by turns: each account once, then each once more."""
+"""So many requests are begun in one turn of the event loop, by turns of their addresses: nobody waits for a whole flood."""
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+
+AT_A_TURN = 16
 
 
 class Turns:
-    """Lets one in at a time, round robin by account."""
+    """Who comes when few do goes on at once. Else each address has a queue, and the queues are served one after the other."""
 
-    def __init__(self) -> None:
-        self._is_taken = False
-        self._waiting: dict[bytes, deque[asyncio.Future[None]]] = {}
+    def __init__(self, most: int = AT_A_TURN) -> None:
+        self._most = most
+        self._begun = 0
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
-    @asynccontextmanager
-    async def turn(self, account: bytes) -> AsyncIterator[None]:
-        """Wait for one's turn, and hand it on at the end."""
-        if self._is_taken:
-            await self._line_up(account)
-        self._is_taken = True
-        try:
-            yield
-        finally:
-            self._hand_on()
+    async def passed(self, address: str) -> None:
+        """Wait for one's turn."""
+        if not self._begun:
+            asyncio.get_running_loop().call_soon(self._next)
+        if self._begun < self._most and not self._waiting:
+            self._begun += 1
+            return
+        one: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(address, deque()).append(one)
+        await one
 
-    async def _line_up(self, account: bytes) -> None:
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(account, deque()).append(future)
-        try:
-            await future
-        except asyncio.CancelledError:
-            if not future.cancelled():  # the turn came in the same instant
-                self._hand_on()
-            raise
-
-    def _hand_on(self) -> None:
-        while self._waiting:
-            account = next(iter(self._waiting))
-            queue = self._waiting.pop(account)
-            future = queue.popleft()
+    def _next(self) -> None:
+        self._begun = 0
+        while self._waiting and self._begun < self._most:
+            address, queue = next(iter(self._waiting.items()))
+            del self._waiting[address]
+            self._begin(queue.popleft())
             if queue:
-                self._waiting[account] = queue  # behind all others
-            if not future.done():
-                future.set_result(None)
-                return
-        self._is_taken = False
+                self._waiting[address] = queue
+        if self._begun:
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def _begin(self, one: asyncio.Future[None]) -> None:
+        if not one.done():  # who asked may have gone
+            one.set_result(None)
+            self._begun += 1

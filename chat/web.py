@@ -4,6 +4,7 @@ The order of checks on `/api/` is the contract's: signed out before everything, 
 of them all stands what a browser itself says of a request that a foreign site made: that is refused unseen.
 """
 
+import asyncio
 import json
 import logging
 import math
@@ -19,7 +20,7 @@ from chat import logs, words
 from chat.accounts import CannotDo, Misuse
 from chat.addresses import network_of
 from chat.cookies import cookie_of
-from chat.doorkeeper import MOST_BY_PROXY, Doorkeeper
+from chat.doorkeeper import MOST_BY_ACCOUNT, MOST_BY_PROXY, Doorkeeper
 from chat.errors import MovedOn, NotAllowed, NotFound, Overtaken, TooLong
 from chat.frames import LARGEST_FRAME, Code
 from chat.headers import Signature
@@ -77,13 +78,15 @@ class Door:
         self._origins = settings.origins()
         self._quiet_until = 0.0
         self._limits: dict[bytes, AccountLimits] = {}
-        self.keeper = Doorkeeper(by_proxy=MOST_BY_PROXY if settings.proxies else None)
+        self.keeper = Doorkeeper(
+            by_proxy=MOST_BY_PROXY if settings.proxies else None, by_account=MOST_BY_ACCOUNT if settings.rate else None
+        )
 
     async def signed_in(self, request: web.Request) -> SignedIn | None:
         """Who is asking."""
         found = await self.sign_ins.find(cookie_of(request, self.cookie))
         if found:
-            self.keeper.knows(request.protocol)
+            self.keeper.knows(request.protocol, found.who.account.id.bytes)
         return found
 
     def limits_of(self, signed_in: SignedIn) -> AccountLimits:
@@ -162,7 +165,9 @@ class Door:
         if signed_in is None:
             raise Refused(401, Code.SIGNED_OUT)
         request[SIGNED_IN] = signed_in
-        if not self.limits_of(signed_in).pages.take():
+        limits = self.limits_of(signed_in)
+        if not limits.pages.take():
+            await asyncio.sleep(limits.over.pause())
             raise Refused(429, Code.SLOW_DOWN, wait=1)
 
     @web.middleware
@@ -181,8 +186,11 @@ class Door:
 
     async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         is_program = request.path.startswith(("/api/", "/health/", "/metrics")) or request.path == "/ws"
+        address = self.remote_of(request)
         try:
-            if not self.keeper.heard(request.protocol, self.remote_of(request)):
+            is_admitted = self.keeper.heard(request.protocol, address)
+            await self.keeper.turns.passed(address)
+            if not is_admitted:
                 record(SecurityEvent.CONNECTION_REFUSED)
                 raise Refused(429, Code.SLOW_DOWN, wait=10)
             return await handler(request)
@@ -194,6 +202,8 @@ class Door:
             return web.Response(status=499, reason="Gone")
         except Exception as error:  # noqa: BLE001 (the top of the request's task: told, and logged once without any text)
             return self._refusal(request, _refused_for(error))
+        finally:
+            self.keeper.answered(request.protocol)
 
     def _refusal(self, request: web.Request, refused: Refused) -> web.Response:
         signed_in = request.get(SIGNED_IN)

@@ -84,13 +84,21 @@ export class Connection extends EventTarget {
     const frame = JSON.parse(data)
     clearTimeout(this.#deadline)
     this.#scheduleProbe()
-    if (frame.type === "hello") this.#greet()
-    this.dispatchEvent(new CustomEvent("frame", { detail: frame }))
+    if (frame.type === "hello") this.#greet(frame)
+    else this.#pass(frame)
   }
 
-  #greet() {
+  /** The resume, which answers `hello`, is the first frame: the service holds what is live until then. */
+  #greet(hello) {
     this.#attempt = 0
-    this.#become("live")
+    const isNews = this.state !== "live"
+    this.state = "live"
+    this.#pass(hello)
+    if (isNews) this.#tellState()
+  }
+
+  #pass(frame) {
+    this.dispatchEvent(new CustomEvent("frame", { detail: frame }))
   }
 
   #lose(code) {
@@ -125,7 +133,11 @@ export class Connection extends EventTarget {
   #become(state) {
     if (state === this.state) return
     this.state = state
-    this.dispatchEvent(new CustomEvent("state", { detail: state }))
+    this.#tellState()
+  }
+
+  #tellState() {
+    this.dispatchEvent(new CustomEvent("state", { detail: this.state }))
   }
 }
 

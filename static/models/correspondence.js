@@ -166,7 +166,7 @@ export class Correspondence extends EventTarget {
 
   #describe(description) {
     const thread = this.threads.get(description.id) ?? this.#add(description.id)
-    thread.describe(description)
+    thread.describe(description, this.connection.state === "live" && description.id in this.#asked)
   }
 
   #add(id) {

@@ -91,13 +91,14 @@ export class Thread extends EventTarget {
 
   // Actions
 
-  /** Take what the list of threads says. A live frame may have overtaken it: marks and numbers never go back. */
-  describe({ participants, last_seq, read_seq, unread, waiting_since, closed_at, last }) {
+  /** Take what the list of threads says. A live frame may have overtaken it: marks and numbers never go back.
+      `isResumed`: the line brings what this history lacks, which is not asked for a second time. */
+  describe({ participants, last_seq, read_seq, unread, waiting_since, closed_at, last }, isResumed = false) {
     this.#takeParticipants(participants)
     const isBehind = last_seq < this.lastSeq || read_seq < this.readSeq
     if (!isBehind) Object.assign(this, { lastSeq: last_seq, readSeq: read_seq, unread, waitingSince: waiting_since, closedAt: closed_at ?? null, last })
     if (read_seq < this.readSeq) this.#sendRead(this.readSeq) // The mark was lost with the line that carried it.
-    if (this.history.isLoaded && this.lastSeq > this.history.last) this.history.catchUp()
+    if (this.history.isLoaded && this.lastSeq > this.history.last && !isResumed) this.history.catchUp()
     this.#tell("change")
     this.#tell("marks")
   }

@@ -11,10 +11,11 @@ from aiohttp import web
 
 from chat import answers
 from chat.answers import body_of
-from chat.doorkeeper import AT_A_TURN, Doorkeeper
+from chat.doorkeeper import Doorkeeper
 from chat.frames import Proof
 from chat.rooms import Rooms
 from chat.settings import ChatSettings
+from chat.turns import AT_A_TURN
 from chat.web import Door, application
 
 ASK = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -40,7 +41,7 @@ class House:
         return web.Response(text="yes")
 
     async def know(self, request: web.Request) -> web.Response:
-        self.keeper.knows(request.protocol)
+        self.keeper.knows(request.protocol, request.query.get("who", "lea").encode())
         return web.Response(text="yes")
 
     async def read(self, request: web.Request) -> web.Response:
@@ -61,10 +62,11 @@ async def at_the_door(rooms: Rooms, keeper: Doorkeeper, proxies: int = 0) -> Asy
     runner = web.AppRunner(house.app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     assert runner.server
-    keeper.watch(runner.server)
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    house.port = runner.addresses[0][1]
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    house.port = listener.getsockname()[1]
+    keeper.open(runner.server, listener)
     yield house
+    await keeper.close()
     for _, writer in house.wires:
         writer.close()
     await runner.cleanup()

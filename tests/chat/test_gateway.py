@@ -9,8 +9,9 @@ import gc
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -24,8 +25,9 @@ from chat.session import Session
 from chat.settings import ChatSettings
 from chat.sign_in import Attempt
 from chat.web import Door, application
+from storage import sessions
 from storage.unlocked import Unlocked
-from tests.chat.cast import PASSWORD, Cast, address
+from tests.chat.cast import PASSWORD, Cast, Json, address
 from tests.load.wire import Wire, connect
 
 SHUT = b"\x88\x82\0\0\0\0\x03\xe8"
@@ -42,6 +44,8 @@ class Served:
     port: int
     cookie: str
     thread: UUID
+    lea: UUID
+    session: bytes
 
     async def visit(self) -> Wire:
         """Connect, resume, and say something."""
@@ -67,6 +71,8 @@ class Served:
 async def served(rooms: Rooms, cast: Cast) -> AsyncIterator[Served]:
     thread = await cast.open_thread("lea", "claire")
     granted = await rooms.sign_ins.sign_in(Attempt(address("lea"), PASSWORD, "", "192.0.2.1"))
+    signed_in = await rooms.sign_ins.find(granted.cookie)
+    assert signed_in
     door = Door(ChatSettings("127.0.0.1", 0, "http://127.0.0.1:8080", 0), rooms.sign_ins)
     gateway = Gateway(
         rooms.conversation, rooms.taking_part, rooms.hub, door.signed_in, rooms.sign_ins.is_signed_in, door.limits_of, set()
@@ -76,7 +82,8 @@ async def served(rooms: Rooms, cast: Cast) -> AsyncIterator[Served]:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield Served(gateway, await cast.unlock("claire"), runner.addresses[0][1], f"ailo={granted.cookie}", thread)
+    claire, port, cookie = await cast.unlock("claire"), runner.addresses[0][1], f"ailo={granted.cookie}"
+    yield Served(gateway, claire, port, cookie, thread, granted.account.id, signed_in.session_id)
     await runner.cleanup()
 
 
@@ -264,3 +271,179 @@ async def test_half_a_frame_on_its_way_is_a_sign_of_life(served: Served) -> None
     assert not connection.transport.is_closing()
     wire.transport.close()
     await served.emptied()
+
+
+# The beginning: known to the hub, then `hello`, and nothing between
+
+
+class Halt:
+    """Stops an asynchronous call on its way: ``reached`` once it is there, until ``go`` is set."""
+
+    def __init__(self, call: Callable[..., Awaitable[Any]]) -> None:
+        self._call = call
+        self.reached, self.go = asyncio.Event(), asyncio.Event()
+
+    async def before(self, *given: Any) -> Any:
+        """Stop, then do it."""
+        await self._stop()
+        return await self._call(*given)
+
+    async def after(self, *given: Any) -> Any:
+        """Do it, and stop with what it gave."""
+        found = await self._call(*given)
+        await self._stop()
+        return found
+
+    async def _stop(self) -> None:
+        self.reached.set()
+        await self.go.wait()
+
+
+class Arriving:
+    """A connection on its way, and the frames that it is sent."""
+
+    def __init__(self, served: Served) -> None:
+        self.frames: asyncio.Queue[Json] = asyncio.Queue()
+        self.wire = asyncio.ensure_future(
+            connect("127.0.0.1", served.port, served.cookie, lambda payload: self.frames.put_nowait(json.loads(payload)))
+        )
+
+    async def next(self) -> Json:
+        return await asyncio.wait_for(self.frames.get(), 10)
+
+    async def until(self, kind: str) -> Json:
+        while (frame := await self.next())["type"] != kind:
+            pass
+        return frame
+
+
+async def turns() -> None:
+    """Let the loop do all that it has to do by now."""
+    for _ in range(200):
+        await asyncio.sleep(0)
+
+
+async def test_hello_comes_when_nothing_can_be_missed(served: Served, rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it takes to read who corresponds: what is told once `hello` has come, comes."""
+    halt = Halt(rooms.taking_part.correspondents)
+    monkeypatch.setattr(rooms.taking_part, "correspondents", halt.before)
+    coming = Arriving(served)
+    await halt.reached.wait()
+    await turns()
+    was_greeted = not coming.frames.empty()
+    rooms.hub.tell([served.lea], b'{"type":"about","thread":null}')
+    halt.go.set()
+    assert (await coming.next())["type"] == "hello"
+    rooms.hub.tell([served.lea], b'{"type":"about","thread":null}')
+    await coming.until("about")
+    assert not was_greeted
+    (await coming.wire).transport.close()
+    await served.emptied()
+
+
+async def test_hello_is_followed_by_presence(served: Served, rooms: Rooms) -> None:
+    rooms.hub.join(served.claire.account.id, Ear(), {served.lea})
+    coming = Arriving(served)
+    assert [(await coming.next())["type"] for _ in range(2)] == ["hello", "presence"]
+    (await coming.wire).transport.close()
+    await served.emptied()
+
+
+async def test_who_came_to_correspond_meanwhile_is_known(
+    served: Served, rooms: Rooms, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read before a change of participants is read again: else their presence would never be told."""
+    with monkeypatch.context() as patched:
+        halt = Halt(rooms.taking_part._store.database.read)
+        patched.setattr(type(rooms.store.database), "read", lambda _, act: halt.after(act), raising=True)
+        reading = asyncio.create_task(rooms.taking_part.correspondents(served.lea))
+        await halt.reached.wait()
+    await cast.open_thread("lea", "thomas")
+    halt.go.set()
+    assert await reading == {served.claire.account.id, (await cast.account("thomas")).id}
+
+
+@pytest.mark.parametrize(("ends", "code"), [("sign_out", 4401), ("restart", 1012)])
+@pytest.mark.parametrize("when", ["looked up", "corresponds", "looked at again"])
+async def test_what_ends_a_connection_that_begins_is_not_missed(
+    served: Served, rooms: Rooms, monkeypatch: pytest.MonkeyPatch, when: str, ends: str, code: int
+) -> None:
+    """Whatever it waits for when its session ends or its account has another key."""
+    where, name = {
+        "looked up": (served.gateway, "signed_in"),
+        "corresponds": (rooms.taking_part, "correspondents"),
+        "looked at again": (served.gateway, "is_signed_in"),
+    }[when]
+    halt = Halt(getattr(where, name))
+    object.__setattr__(where, name, halt.after)
+    coming = Arriving(served)
+    await halt.reached.wait()
+    if ends == "restart":
+        rooms.hub.restart(served.lea)
+    else:
+        await rooms.store.database.write(lambda tx: sessions.end(tx, served.session))
+        rooms.hub.sign_out(served.lea, served.session)
+    halt.go.set()
+    assert await closed(await coming.wire) == code
+    await served.emptied()
+    monkeypatch.undo()
+
+
+async def test_what_is_live_is_held_until_the_first_frame(served: Served, rooms: Rooms) -> None:
+    """And let through by any: who sends something asks for nothing old any more."""
+    coming = Arriving(served)
+    await coming.until("hello")
+    wire = await coming.wire
+    for text in ("un", "deux"):
+        await rooms.conversation.post_and_wait(served.claire, served.thread, new_id(), text)
+    rooms.hub.tell([served.lea], b'{"type":"about","thread":null}')
+    await coming.until("about")
+    wire.send(json.dumps({"type": "typing", "thread": str(served.thread)}).encode())
+    assert [(await coming.until("message"))["text"] for _ in range(2)] == ["un", "deux"]
+    wire.transport.close()
+    await served.emptied()
+
+
+async def test_what_is_held_comes_to_who_says_nothing(served: Served, rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HELD_S", 0.0)
+    coming = Arriving(served)
+    await coming.until("hello")
+    await rooms.conversation.post_and_wait(served.claire, served.thread, new_id(), "un")
+    assert (await coming.until("message"))["text"] == "un"
+    (await coming.wire).transport.close()
+    await served.emptied()
+
+
+class Ear:
+    """Somebody else who is here."""
+
+    session_id = b"ear"
+
+    def offer(self, frame: bytes) -> None: ...
+
+    def offer_message(self, thread: UUID, seq: int, frame: bytes) -> None: ...
+
+    def sign_out(self) -> None: ...
+
+    def restart(self) -> None: ...
+
+
+async def test_who_goes_before_a_pong_is_no_failure(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = asyncio.Event()
+
+    async def wait(_: object) -> None:
+        await gone.wait()
+
+    monkeypatch.setattr(Session, "take_control", wait)
+    wire = await served.visit()
+    (connection,) = served.gateway.connections
+    wire.transport.write(PING * 20)
+    wire.transport.abort()
+    async with asyncio.timeout(10):
+        while not connection.transport.is_closing():  # noqa: ASYNC110 (the line tells nobody)
+            await asyncio.sleep(0.01)
+    gone.set()
+    await served.emptied()
+    assert caplog.records == []

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat import limits
-from chat.limits import WINDOW_S, AccountLimits, Bucket, Failures
+from chat.limits import WINDOW_S, AccountLimits, Bucket, Failures, Overrun
 
 
 class Clock:
@@ -136,3 +136,21 @@ def test_without_a_rate_no_limit_of_an_account_holds() -> None:
     buckets = (account.messages, account.frames, account.pages)
     assert account.may_connect()
     assert all(bucket.take() for bucket in buckets for _ in range(1_000))
+
+
+def test_who_goes_on_waits_longer_each_time_and_is_forgiven() -> None:
+    now = [0.0]
+    over = Overrun(lambda: now[0])
+    assert [over.pause() for _ in range(3)] == [0.01, 0.02, 0.03]
+    for _ in range(200):
+        over.pause()
+    assert over.pause() == 1.0
+    now[0] = 10.0
+    assert (over.pause(), over.times) == (0.01, 1)
+
+
+def test_pings_count_as_frames_and_where_those_are_not_counted_alone() -> None:
+    strict, lifted = AccountLimits(5), AccountLimits(0)
+    assert strict.controls is strict.frames
+    assert sum(lifted.controls.take() for _ in range(1_000)) < 600
+    assert all(lifted.frames.take() for _ in range(1_000))

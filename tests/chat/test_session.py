@@ -197,6 +197,7 @@ async def test_without_patience_an_answer_behind_what_was_held_is_not_given(
     claire = Talk(rooms.conversation, await cast.unlock("claire"))
     rooms.hub.join(claire.session.who.account.id, claire.session, set())
     await lea.send(thread, "Bonjour")
+    claire.outlet.short.clear()
     await claire.put({"type": "send", "id": str(new_id()), "thread": str(thread), "text": "…"})
     await claire.session.finish()
     assert claire.outlet.frames == []

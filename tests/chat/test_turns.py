@@ -1,65 +1,50 @@
-"""Turns: one at a time, and nobody's many keep another's one waiting."""
+"""Requests that all come at once: so many a turn, by turns of their addresses."""
 
 import asyncio
-
-import pytest
 
 from chat.turns import Turns
 
 
-async def line_up(turns: Turns, told: list[str], *names: str) -> list[asyncio.Task[None]]:
-    async def one(name: str) -> None:
-        async with turns.turn(name[:1].encode()):
-            told.append(name)
-            await asyncio.sleep(0)
+async def test_few_go_on_at_once() -> None:
+    turns = Turns(2)
+    for _ in range(2):
+        async with asyncio.timeout(0):  # which waits for nothing
+            await turns.passed("a")
 
-    tasks = [asyncio.create_task(one(name)) for name in names]
+
+async def test_so_many_are_begun_in_a_turn() -> None:
+    turns, turn, begun = Turns(3), 0, list[int]()
+
+    async def ask() -> None:
+        await turns.passed("a")
+        begun.append(turn)
+
+    asking = [asyncio.create_task(ask()) for _ in range(30)]
+    while len(begun) < 30:
+        turn += 1
+        await asyncio.sleep(0)
+    await asyncio.gather(*asking)
+    assert max(begun.count(one) for one in begun) <= 3
+
+
+async def test_an_address_that_floods_is_one_of_two() -> None:
+    turns, order = Turns(2), list[str]()
+
+    async def ask(address: str) -> None:
+        await turns.passed(address)
+        order.append(address)
+
+    flood = [asyncio.create_task(ask("flood")) for _ in range(50)]
     await asyncio.sleep(0)
-    return tasks
+    quiet = [asyncio.create_task(ask("quiet")) for _ in range(3)]
+    await asyncio.gather(*flood, *quiet)
+    assert [number for number, address in enumerate(order) if address == "quiet"][-1] < 12
 
 
-async def test_one_at_a_time() -> None:
-    turns, inside = Turns(), list[bytes]()
-
-    async def one(name: bytes) -> None:
-        async with turns.turn(name):
-            inside.append(name)
-            await asyncio.sleep(0)
-            assert inside.pop() == name
-            assert inside == []
-
-    await asyncio.gather(*(one(name) for name in (b"a", b"b", b"a", b"c")))
-
-
-async def test_accounts_take_turns() -> None:
-    turns, told = Turns(), list[str]()
-    await asyncio.gather(*await line_up(turns, told, "a1", "a2", "a3", "b1", "b2", "c1"))
-    assert told == ["a1", "a2", "b1", "c1", "a3", "b2"]
-
-
-async def test_who_gives_up_while_waiting_holds_nobody_up() -> None:
-    turns, told = Turns(), list[str]()
-    tasks = await line_up(turns, told, "a1", "b1", "c1")
-    tasks[1].cancel()
-    await asyncio.wait(tasks)
-    assert told == ["a1", "c1"]
-    await asyncio.gather(*await line_up(turns, told, "d1"))
-    assert told[-1] == "d1"
-
-
-async def test_who_gives_up_as_the_turn_comes_hands_it_on() -> None:
-    turns, told = Turns(), list[str]()
-    async with turns.turn(b"f"):
-        tasks = await line_up(turns, told, "a1", "b1")
-    tasks[0].cancel()  # in the same instant: nothing was awaited since
-    await asyncio.wait(tasks)
-    assert told == ["b1"]
-
-
-async def test_a_fault_hands_the_turn_on() -> None:
-    turns = Turns()
-    with pytest.raises(ValueError, match="fault"):
-        async with turns.turn(b"a"):
-            raise ValueError("fault")
-    async with asyncio.timeout(5), turns.turn(b"b"):
-        pass
+async def test_who_went_takes_nobodys_turn() -> None:
+    turns = Turns(1)
+    await turns.passed("a")
+    gone = asyncio.create_task(turns.passed("a"))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.wait_for(turns.passed("b"), 5)

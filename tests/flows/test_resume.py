@@ -16,6 +16,7 @@ from websockets.typing import Origin, Subprotocol
 from chat.client import Client, Json, Wire
 from chat.ids import new_id
 from tests.flows.service import Visit, running, settled
+from tests.flows.slow_line import SlowLine
 
 
 async def fill(wire: Wire, thread: str, count: int, text: str = "…") -> None:
@@ -69,14 +70,15 @@ async def test_a_thread_that_was_not_named_gets_nothing_old(visit: Visit) -> Non
 
 
 async def test_without_a_resume_all_that_is_live_comes(visit: Visit) -> None:
-    """From `hello` on: nothing that is committed after it is missed, however soon."""
+    """From `hello` on: nothing that is committed after it is missed, however soon. One at least comes after it."""
     thread = await visit.thread("lea", "claire")
     lea = await visit.wire("lea")
     flood = asyncio.create_task(fill(lea, thread, 300))
     claire = await visit.wire("claire")
-    numbers = await told(claire, thread, 300)
     await flood
-    assert numbers == list(range(numbers[0], 301))
+    await fill(lea, thread, 1)
+    numbers = await told(claire, thread, 301)
+    assert numbers == list(range(numbers[0], 302))
 
 
 @pytest.mark.parametrize("cut", ["connected", "asked", "half", "resumed", "sent"])
@@ -254,3 +256,26 @@ async def test_many_come_back_at_once(visit: Visit) -> None:
 
     with suppress(ConnectionClosed):
         assert await asyncio.gather(*(come_back() for _ in range(50))) == [list(range(101, 201))] * 50
+
+
+# A slow line
+
+
+@pytest.fixture
+async def slow_line(visit: Visit) -> AsyncIterator[SlowLine]:
+    """Two seconds each way: of a phone at the edge of its network."""
+    async with SlowLine(visit.service.port, 2.0).open() as line:
+        yield line
+
+
+async def test_on_a_slow_line_the_old_comes_before_the_new(visit: Visit, slow_line: SlowLine) -> None:
+    """The resume that answers `hello` comes four seconds after it: until then what is live is held."""
+    thread = await visit.thread("lea", "claire")
+    lea = await visit.wire("lea")
+    await fill(lea, thread, 150)
+    async with (await visit.client("claire")).connect(max_queue=None, host="127.0.0.1", port=slow_line.port) as wire:
+        await fill(lea, thread, 50)
+        await wire.put({"type": "resume", "threads": {thread: 100}})
+        flood = asyncio.create_task(fill(lea, thread, 100))
+        assert await told(wire, thread, 300) == list(range(101, 301))
+        await flood

@@ -1,7 +1,8 @@
 """What one account that sends 1,000 messages a second costs the others: `./dev bench --neighbour`.
 
 Quiet pairs write at a modest fixed rate, now alone, now beside the flood, by turns in the same minutes, for machines change. With
-the limits as shipped the flood is told `slow_down`; without them it is committed, all of it.
+the limits as shipped the flood is told `slow_down`; without them it is committed, all of it. Then, as shipped, beside each of the
+floods of `floods`, which are of no messages.
 """
 
 import asyncio
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import msgspec
 
-from tests.load import live
+from tests.load import floods, live
 from tests.load.figures import Figures, Results, middle
 from tests.load.house import Pair, furnished, serving
-from tests.load.traffic import fresh_id, pace
+from tests.load.traffic import Two, fresh_id, pace
+from tests.load.wire import Wire
 
 PAIRS = 20
 RATE = 80
@@ -68,7 +70,7 @@ class Flood:
         finally:
             sending.cancel()
             await asyncio.wait([sending])
-            await self._ended()
+            await self._ended(wires[0])
             for wire in wires:
                 wire.transport.close()
 
@@ -81,9 +83,9 @@ class Flood:
             self.sent, sent = self.sent + due - sent, due
             await asyncio.sleep(0.002)
 
-    async def _ended(self) -> None:
+    async def _ended(self, wire: Wire) -> None:
         async with asyncio.timeout(60):
-            while self.answers.total() < self.sent or len(self.received) < len(self.kept):  # noqa: ASYNC110 (an event a message is dear)
+            while (self.answers.total() < self.sent and wire.closed is None) or len(self.received) < len(self.kept):  # noqa: ASYNC110 (an event a message is dear)
                 await asyncio.sleep(0.01)
         if self.kept != self.received:
             raise SystemExit("no figures: what the flood saw acknowledged is not what arrived")
@@ -95,19 +97,41 @@ async def measure(folder: Path, core: int | None, seconds: float, times: int) ->
     for mode, rate in MODES.items():
         async with furnished(folder / rate, PAIRS + 1) as (settings, pairs):
             with serving(settings, core, rate=rate) as (port, pid):
-                results |= await _by_turns(mode, port, pid, pairs, seconds, times)
+                async with live.conversing(port, pairs[1:], {}) as twos:
+                    if rate != "off":
+                        results |= await beside_each(port, pid, pairs[0], twos, seconds)
+                    results |= await _by_turns(mode, port, pid, Flood(pairs[0]), twos, seconds, times)
     return results
 
 
-async def _by_turns(mode: str, port: int, pid: int, pairs: Sequence[Pair], seconds: float, times: int) -> Results:
+async def beside_each(port: int, pid: int, flooding: Pair, twos: Sequence[Two], seconds: float) -> Results:
+    """Beside each flood of no messages."""
+    return {name: await _beside(port, pid, floods.Flood(name, flooding), twos, seconds) for name in floods.KINDS}
+
+
+async def _beside(port: int, pid: int, flood: floods.Flood, twos: Sequence[Two], seconds: float) -> Figures:
+    """Three times alone and beside a flood."""
     alone: list[Figures] = []
     beside: list[Figures] = []
-    flood = Flood(pairs[0])
-    async with live.conversing(port, pairs[1:], {}) as twos:
-        for _ in range(times):
-            alone.append(await pace(pid, twos, RATE, seconds, 1.0))
-            async with flood.flowing(port):
-                beside.append(await pace(pid, twos, RATE, seconds, 1.0))
+    for _ in range(3):
+        alone.append(await pace(pid, twos, RATE, seconds, 1.0))
+        async with flood.flowing(port):
+            beside.append(await pace(pid, twos, RATE, seconds, 1.0))
+    one, two = middle(alone, "p99_ms"), middle(beside, "p99_ms")
+    return {
+        "p50_alone": one["p50_ms"], "p50_beside": two["p50_ms"], "p99_alone": one["p99_ms"], "p99_beside": two["p99_ms"],
+        "max_beside": two["max_ms"], "server_cpu": two["server_cpu"], "server_mb": two["server_mb"],
+        "closed": flood.closed,
+    }  # fmt: skip
+
+
+async def _by_turns(mode: str, port: int, pid: int, flood: Flood, twos: Sequence[Two], seconds: float, times: int) -> Results:
+    alone: list[Figures] = []
+    beside: list[Figures] = []
+    for _ in range(times):
+        alone.append(await pace(pid, twos, RATE, seconds, 1.0))
+        async with flood.flowing(port):
+            beside.append(await pace(pid, twos, RATE, seconds, 1.0))
     ratios = sorted(two["p99_ms"] / one["p99_ms"] for one, two in zip(alone, beside, strict=True))
     return {
         f"{mode}, alone": middle(alone, "p99_ms"),
