@@ -30,7 +30,9 @@ async function keepShell() {
 
 async function begin() {
   const names = await caches.keys()
-  await Promise.all(names.filter((name) => name.startsWith(PREFIX) && name !== KEPT).map((name) => caches.delete(name)))
+  await Promise.all(
+    names.filter((name) => name.startsWith(PREFIX) && name !== KEPT).map((name) => caches.delete(name)),
+  )
   await self.registration.navigationPreload?.enable()
   await self.clients.claim()
 }
@@ -42,7 +44,8 @@ function answer(event) {
   const { origin, pathname } = new URL(request.url)
   if (request.method !== "GET" || origin !== self.location.origin || pathname.startsWith("/api/")) return
   if (request.mode === "navigate" && request.destination === "document") event.respondWith(openPage(event))
-  else if (pathname.startsWith(SHELL.root) && (isAway || !self.navigator.onLine)) event.respondWith(fromShell(request))
+  else if (pathname.startsWith(SHELL.root) && (isAway || !self.navigator.onLine))
+    event.respondWith(fromShell(request))
 }
 
 /** Whether the service could not be reached when it was last asked for a page. While it can, the browser's own cache has our files for good, and is faster. */
@@ -70,7 +73,8 @@ async function pageOfNoNetwork() {
 async function speak(language) {
   const kept = await caches.open(KEPT)
   const known = await kept.match(SHELL.offline)
-  if (language && known?.headers.get("Content-Language") !== language) await kept.add(new Request(SHELL.offline, { cache: "reload" }))
+  if (language && known?.headers.get("Content-Language") !== language)
+    await kept.add(new Request(SHELL.offline, { cache: "reload" }))
 }
 
 async function fromShell(request) {

@@ -34,9 +34,15 @@ class AboutLine {
     const { correspondence } = this.#page
     correspondence.addEventListener("change", () => this.#look())
     correspondence.addEventListener("about", ({ detail }) => this.#noteChange(detail))
-    correspondence.connection.addEventListener("state", ({ detail }) => detail === "live" && this.#noteChange(null))
+    correspondence.connection.addEventListener(
+      "state",
+      ({ detail }) => detail === "live" && this.#noteChange(null),
+    )
     this.#view.addEventListener("shown", () => this.#look())
-    part(this.#view, "about").addEventListener("click", ({ target }) => target.closest("button") && reopen(this.#view.thread).catch(() => null))
+    part(this.#view, "about").addEventListener(
+      "click",
+      ({ target }) => target.closest("button") && reopen(this.#view.thread).catch(() => null),
+    )
     document.addEventListener("practice-changed", () => this.#learnOwn())
     this.#learnOwn()
     this.#look()
@@ -78,12 +84,16 @@ class AboutLine {
 }
 
 function makeLines(thread, { id: reader, role }) {
-  const people = (thread.about?.people ?? []).map((person) => ({ ...person, ...thread.participants.find(({ id }) => id === person.id) }))
+  const people = (thread.about?.people ?? []).map((person) => ({
+    ...person,
+    ...thread.participants.find(({ id }) => id === person.id),
+  }))
   const others = people.filter((person) => person.id !== reader && person.first_name)
   const away = people.filter((person) => person.away_until)
   const lines = away.map((person) => makeAway(person, person.id === reader))
   const promised = sayPromises(others.filter((person) => person.reply_within_hours && !person.away_until))
-  if (thread.closedAt) lines.unshift(role === "member" ? sentence(sayClosedToMember(thread)) : makeClosed(thread))
+  if (thread.closedAt)
+    lines.unshift(role === "member" ? sentence(sayClosedToMember(thread)) : makeClosed(thread))
   if (promised && role === "member") lines.push(sentence(promised))
   return lines
 }
@@ -92,7 +102,8 @@ function makeAway(person, isOwn) {
   const date = sayLastDay(person.away_until)
   if (isOwn) return sentence(t("Votre absence est affichée jusqu’au {date}.", { date }))
   const words = t("{name} s’absente jusqu’au {date}.", { name: person.first_name, date })
-  const own = person.away_words && build("span", { class: "about__words", dir: "auto", text: person.away_words })
+  const own =
+    person.away_words && build("span", { class: "about__words", dir: "auto", text: person.away_words })
   const reached = person.away_words?.length > LONG && { tabindex: "0", role: "group", "aria-label": words } // It may scroll.
   return build("p", { class: "about__away", ...reached }, build("span", { text: words }), own)
 }
@@ -109,8 +120,17 @@ function sayClosedToMember({ staff }) {
 
 /** Say who answers within which time, those who promise the same together. */
 export function sayPromises(people) {
-  const hours = [...new Set(people.map(({ reply_within_hours: within }) => within))].sort((one, other) => one - other)
-  return hours.map((within) => sayPromise(people.filter(({ reply_within_hours: own }) => own === within), sayWithin(within))).join(" ")
+  const hours = [...new Set(people.map(({ reply_within_hours: within }) => within))].sort(
+    (one, other) => one - other,
+  )
+  return hours
+    .map((within) =>
+      sayPromise(
+        people.filter(({ reply_within_hours: own }) => own === within),
+        sayWithin(within),
+      ),
+    )
+    .join(" ")
 }
 
 function sayPromise(people, within) {

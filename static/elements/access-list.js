@@ -16,7 +16,9 @@ class AccessList extends HTMLElement {
   // Lifecycle
 
   connectedCallback() {
-    new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && this.#thread?.loadAccess()).observe(this)
+    new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && this.#thread?.loadAccess()).observe(
+      this,
+    )
   }
 
   /** Show the participants of a thread as `reader` sees them. */
@@ -25,7 +27,10 @@ class AccessList extends HTMLElement {
     this.#reader = reader
     if (this.checkVisibility()) thread.loadAccess()
     const people = [...thread.others, ...thread.participants.filter(({ id }) => id === reader.id)]
-    setChildren(part(this, "people"), people.map((person) => this.#makePerson(person)))
+    setChildren(
+      part(this, "people"),
+      people.map((person) => this.#makePerson(person)),
+    )
     this.#showRecovery()
   }
 
@@ -33,15 +38,25 @@ class AccessList extends HTMLElement {
 
   #makePerson(person) {
     const isReader = person.id === this.#reader.id
-    const name = build("b", { dir: "auto", text: isReader ? t("Vous") : sayName(person, this.#thread.participants) })
+    const name = build("b", {
+      dir: "auto",
+      text: isReader ? t("Vous") : sayName(person, this.#thread.participants),
+    })
     const seat = this.#thread.access?.participants.find(({ id }) => id === person.id)
     const role = build("span", { class: "quiet small", text: sayRole(person.role) })
-    return build("li", { class: "access__person" }, makeFace(person, { small: true, showsPresence: !isReader }), build("p", {}, name, role, seat && this.#makeSince(seat)))
+    return build(
+      "li",
+      { class: "access__person" },
+      makeFace(person, { small: true, showsPresence: !isReader }),
+      build("p", {}, name, role, seat && this.#makeSince(seat)),
+    )
   }
 
   #makeSince({ since, brought_by: giver, whole_history: isWhole }) {
     const name = giver && (giver === this.#reader.id ? t("vous") : this.#thread.nameOf(giver))
-    const begun = name ? t("depuis le {date}, par {name}", { date: sayDate(since), name }) : t("depuis le {date}", { date: sayDate(since) })
+    const begun = name
+      ? t("depuis le {date}, par {name}", { date: sayDate(since), name })
+      : t("depuis le {date}", { date: sayDate(since) })
     const reach = isWhole ? t("lit tout") : t("ne lit rien d’avant")
     return build("span", { class: "quiet small", title: sayExactly(since), text: `${begun} · ${reach}` })
   }
@@ -50,7 +65,10 @@ class AccessList extends HTMLElement {
     const { access } = this.#thread
     if (!access) return
     const groups = access.recovery?.fingerprint.match(/.{1,4}/g).join(" ")
-    setText(part(this, "recovery-name"), groups ? t("La clé de secours, hors ligne") : t("Aucune clé de secours"))
+    setText(
+      part(this, "recovery-name"),
+      groups ? t("La clé de secours, hors ligne") : t("Aucune clé de secours"),
+    )
     const words = groups
       ? t("Gardée loin du service, pour le jour où plus personne ne pourrait ouvrir la conversation.")
       : t("Si tous oubliaient leur mot de passe, cette conversation serait perdue.")
@@ -61,7 +79,13 @@ class AccessList extends HTMLElement {
   }
 }
 
-const SEALED_WITH = () => t("Chaque message est chiffré pour ces personnes et pour cette clé. Le disque du service, ses clés et ses sauvegardes, même réunis, ne suffisent pas à le lire.")
-const SEALED_WITHOUT = () => t("Chaque message est chiffré pour ces personnes. Le disque du service, ses clés et ses sauvegardes, même réunis, ne suffisent pas à le lire.")
+const SEALED_WITH = () =>
+  t(
+    "Chaque message est chiffré pour ces personnes et pour cette clé. Le disque du service, ses clés et ses sauvegardes, même réunis, ne suffisent pas à le lire.",
+  )
+const SEALED_WITHOUT = () =>
+  t(
+    "Chaque message est chiffré pour ces personnes. Le disque du service, ses clés et ses sauvegardes, même réunis, ne suffisent pas à le lire.",
+  )
 
 customElements.define("access-list", AccessList)

@@ -16,30 +16,73 @@ export function makeHome(sheet) {
     makeAlertChoices(),
     line("letters", t("E-mails"), sayLetters(letters), t("Choisir")),
     line("place", t("Langue et heure"), `${sayLanguage(locale)} · ${sayZone(zone)}`, t("Changer")),
-    line("password", t("Mot de passe"), hasOwnPassword ? t("Vous seul·e l’avez choisi.") : t("Il a été choisi pour vous : choisissez le vôtre."), t("Changer")),
-    line("code", t("Code de secours"), hasCode ? t("Il existe. En faire un autre annule l’ancien.") : t("Pas encore : un mot de passe oublié vous fermerait la porte."), hasCode ? t("En refaire un") : t("Créer")),
+    line(
+      "password",
+      t("Mot de passe"),
+      hasOwnPassword
+        ? t("Vous seul·e l’avez choisi.")
+        : t("Il a été choisi pour vous : choisissez le vôtre."),
+      t("Changer"),
+    ),
+    line(
+      "code",
+      t("Code de secours"),
+      hasCode
+        ? t("Il existe. En faire un autre annule l’ancien.")
+        : t("Pas encore : un mot de passe oublié vous fermerait la porte."),
+      hasCode ? t("En refaire un") : t("Créer"),
+    ),
     line("sessions", t("Appareils"), t("Là où vous êtes connecté·e."), t("Voir")),
   ]
-  const foot = build("p", { class: "small" }, build("a", { href: "/accessibility", text: t("Accessibilité") }))
-  return [t("Mon compte"), refusedAt && makeRefused(sheet), build("ul", { class: "account__list" }, ...lines), foot].filter(Boolean)
+  const foot = build(
+    "p",
+    { class: "small" },
+    build("a", { href: "/accessibility", text: t("Accessibilité") }),
+  )
+  return [
+    t("Mon compte"),
+    refusedAt && makeRefused(sheet),
+    build("ul", { class: "account__list" }, ...lines),
+    foot,
+  ].filter(Boolean)
 }
 
 function makeLine(sheet, view, title, words, action) {
-  const button = build("button", { class: "button button--quiet", type: "button", text: action, "aria-label": `${title} : ${action}`, data: { view } })
+  const button = build("button", {
+    class: "button button--quiet",
+    type: "button",
+    text: action,
+    "aria-label": `${title} : ${action}`,
+    data: { view },
+  })
   button.addEventListener("click", () => sheet.show(view))
-  return build("li", { class: "account__line" }, build("p", {}, build("b", { text: title }), build("span", { class: "quiet small", text: words })), button)
+  return build(
+    "li",
+    { class: "account__line" },
+    build("p", {}, build("b", { text: title }), build("span", { class: "quiet small", text: words })),
+    button,
+  )
 }
 
 function makeWriting(sheet) {
   const { enterSends, singleKeys } = sheet.settings
   const choices = [
-    makeChoice(enterSends, t("Entrée envoie le message, Maj + Entrée fait une ligne"), (isOn) => sheet.save({ enter_sends: isOn })),
-    sheet.account.role !== "member" && makeChoice(singleKeys, t("Raccourcis à une touche"), (isOn) => sheet.save({ single_keys: isOn })),
+    makeChoice(enterSends, t("Entrée envoie le message, Maj + Entrée fait une ligne"), (isOn) =>
+      sheet.save({ enter_sends: isOn }),
+    ),
+    sheet.account.role !== "member" &&
+      makeChoice(singleKeys, t("Raccourcis à une touche"), (isOn) => sheet.save({ single_keys: isOn })),
   ]
-  return build("li", { class: "account__line" }, build("fieldset", { class: "choices" }, build("legend", { text: t("Écrire") }), ...choices))
+  return build(
+    "li",
+    { class: "account__line" },
+    build("fieldset", { class: "choices" }, build("legend", { text: t("Écrire") }), ...choices),
+  )
 }
 
 function sayLetters({ replies, quietFrom, quietTo }) {
   if (!replies) return t("Aucun e-mail.")
-  return quietFrom ? t("Quand une réponse vous attend, sauf de {from} à {to}.", { from: quietFrom, to: quietTo }) : t("Quand une réponse vous attend.")
+  return quietFrom
+    ? t("Quand une réponse vous attend, sauf de {from} à {to}.", { from: quietFrom, to: quietTo })
+    : t("Quand une réponse vous attend.")
 }

@@ -10,14 +10,25 @@ const WRONG = () => t("Ce mot de passe n’est pas le bon.")
 
 export function makePassword(sheet) {
   const { hasOwnPassword } = sheet.ways
-  const old = makeField(hasOwnPassword ? t("Mot de passe actuel") : t("Mot de passe reçu"), { name: "old", type: "password", autocomplete: "current-password", maxlength: 1000 })
+  const old = makeField(hasOwnPassword ? t("Mot de passe actuel") : t("Mot de passe reçu"), {
+    name: "old",
+    type: "password",
+    autocomplete: "current-password",
+    maxlength: 1000,
+  })
   const fields = [old, makeNewPassword(), hasOwnPassword && makeQuestion()].filter(Boolean)
   const form = makeForm(fields, t("Changer le mot de passe"), (values) => change(sheet, form, values))
   return [t("Choisir mon mot de passe"), form]
 }
 
 function makeQuestion() {
-  const choice = (value, text, checked) => build("label", { class: "choice" }, build("input", { type: "radio", name: "known", value, checked }), build("span", { text }))
+  const choice = (value, text, checked) =>
+    build(
+      "label",
+      { class: "choice" },
+      build("input", { type: "radio", name: "known", value, checked }),
+      build("span", { text }),
+    )
   return build(
     "fieldset",
     { class: "choices" },
@@ -40,17 +51,33 @@ async function change(sheet, form, { old, new: password, known }) {
 
 function showChanged(sheet) {
   const words = [t("Vos autres appareils devront se reconnecter avec le nouveau.")]
-  if (!sheet.ways.hasCode) words.push(t("Il vous faut maintenant un code de secours : l’ancien, s’il existait, n’ouvre plus rien."))
-  const next = sheet.ways.hasCode ? makeButton(t("Terminer"), () => sheet.close()) : makeButton(t("Créer un code de secours"), () => sheet.show("code"))
-  sheet.put(t("Votre mot de passe est changé"), ...words.map(sentence), build("div", { class: "sheet__actions" }, next))
+  if (!sheet.ways.hasCode)
+    words.push(t("Il vous faut maintenant un code de secours : l’ancien, s’il existait, n’ouvre plus rien."))
+  const next = sheet.ways.hasCode
+    ? makeButton(t("Terminer"), () => sheet.close())
+    : makeButton(t("Créer un code de secours"), () => sheet.show("code"))
+  sheet.put(
+    t("Votre mot de passe est changé"),
+    ...words.map(sentence),
+    build("div", { class: "sheet__actions" }, next),
+  )
 }
 
 export function makeCode(sheet) {
-  const password = makeField(t("Votre mot de passe"), { name: "password", type: "password", autocomplete: "current-password", maxlength: 1000 })
+  const password = makeField(t("Votre mot de passe"), {
+    name: "password",
+    type: "password",
+    autocomplete: "current-password",
+    maxlength: 1000,
+  })
   const form = makeForm([password], t("Créer le code"), (values) => create(sheet, form, values))
   return [
     t("Un code de secours"),
-    sentence(t("Si vous oubliez votre mot de passe, ce code rouvre vos conversations. Personne d’autre ne peut vous le redonner : gardez-le ailleurs que sur cet appareil, sur papier par exemple.")),
+    sentence(
+      t(
+        "Si vous oubliez votre mot de passe, ce code rouvre vos conversations. Personne d’autre ne peut vous le redonner : gardez-le ailleurs que sur cet appareil, sur papier par exemple.",
+      ),
+    ),
     form,
   ]
 }
@@ -71,9 +98,19 @@ function showCode(sheet, code) {
   const print = makeButton(t("Imprimer"), () => globalThis.print(), "button--quiet")
   sheet.putSecret(
     t("Votre code de secours"),
-    build("output", { class: "account__code", "aria-label": groups.join(" ") }, ...groups.map((text) => build("span", { text }))),
+    build(
+      "output",
+      { class: "account__code", "aria-label": groups.join(" ") },
+      ...groups.map((text) => build("span", { text })),
+    ),
     sentence(t("Il ne sera plus montré. Recopiez-le ou imprimez-le maintenant, et gardez-le comme une clé.")),
-    build("div", { class: "sheet__actions" }, makeButton(t("Je l’ai noté"), () => sheet.close()), copy, print),
+    build(
+      "div",
+      { class: "sheet__actions" },
+      makeButton(t("Je l’ai noté"), () => sheet.close()),
+      copy,
+      print,
+    ),
   )
 }
 

@@ -18,7 +18,10 @@ class AccountMenu extends HTMLElement {
     part(this, "open-export").addEventListener("click", () => this.#tell("export"))
     part(this, "open-practice")?.addEventListener("click", () => this.#tell("practice"))
     part(this, "open-account").addEventListener("click", () => this.#openAccount())
-    part(this, "confirm").addEventListener("close", ({ target }) => target.returnValue === "leave" && this.#leave())
+    part(this, "confirm").addEventListener(
+      "close",
+      ({ target }) => target.returnValue === "leave" && this.#leave(),
+    )
   }
 
   set account(account) {

@@ -12,15 +12,28 @@ export const sayZone = (zone) => zone.split("/").slice(1).reverse().join(", ").r
 
 export function makePlace(sheet) {
   const { locale, zone } = sheet.settings
-  const languages = Object.entries(LANGUAGES).map(([value, text]) => makeLanguage(value, text, value === locale))
+  const languages = Object.entries(LANGUAGES).map(([value, text]) =>
+    makeLanguage(value, text, value === locale),
+  )
   const select = build("select", { name: "zone" }, ...makeZones(zone))
   const own = makeOwnZone(zone, select)
   const button = build("button", { class: "button", text: t("Enregistrer") })
   const form = build(
     "form",
     { class: "account__place", method: "post" },
-    build("fieldset", { class: "choices" }, build("legend", { text: t("Langue des pages et des e-mails") }), ...languages),
-    build("label", { class: "field" }, build("span", { text: t("Fuseau horaire") }), select, build("small", { class: "field__hint quiet", text: t("Il sert à vos heures calmes.") })),
+    build(
+      "fieldset",
+      { class: "choices" },
+      build("legend", { text: t("Langue des pages et des e-mails") }),
+      ...languages,
+    ),
+    build(
+      "label",
+      { class: "field" },
+      build("span", { text: t("Fuseau horaire") }),
+      select,
+      build("small", { class: "field__hint quiet", text: t("Il sert à vos heures calmes.") }),
+    ),
     own,
     build("div", { class: "sheet__actions" }, button),
   )
@@ -29,16 +42,30 @@ export function makePlace(sheet) {
 }
 
 function makeLanguage(value, text, checked) {
-  return build("label", { class: "choice" }, build("input", { type: "radio", name: "locale", value, checked }), build("span", { lang: value, text }))
+  return build(
+    "label",
+    { class: "choice" },
+    build("input", { type: "radio", name: "locale", value, checked }),
+    build("span", { lang: value, text }),
+  )
 }
 
 /** All zones that this browser knows, by continent; the chosen one is there whatever it knows. */
 function makeZones(chosen) {
-  const known = new Set([chosen, deviceZone(), "Europe/Paris", "UTC", ...(Intl.supportedValuesOf?.("timeZone") ?? [])])
+  const known = new Set([
+    chosen,
+    deviceZone(),
+    "Europe/Paris",
+    "UTC",
+    ...(Intl.supportedValuesOf?.("timeZone") ?? []),
+  ])
   const areas = new Map()
   for (const zone of [...known].filter(Boolean).sort()) {
     const area = zone.includes("/") ? zone.split("/")[0] : "UTC"
-    areas.set(area, [...(areas.get(area) ?? []), build("option", { value: zone, text: sayZone(zone), selected: zone === chosen })])
+    areas.set(area, [
+      ...(areas.get(area) ?? []),
+      build("option", { value: zone, text: sayZone(zone), selected: zone === chosen }),
+    ])
   }
   return [...areas].map(([label, options]) => build("optgroup", { label }, ...options))
 }
@@ -48,7 +75,11 @@ const deviceZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone
 function makeOwnZone(zone, select) {
   const own = deviceZone()
   if (!own || own === zone) return null
-  const button = build("button", { class: "button button--plain", type: "button", text: t("Prendre celui de cet appareil : {zone}", { zone: sayZone(own) }) })
+  const button = build("button", {
+    class: "button button--plain",
+    type: "button",
+    text: t("Prendre celui de cet appareil : {zone}", { zone: sayZone(own) }),
+  })
   button.addEventListener("click", () => {
     select.value = own
     select.focus()
@@ -71,5 +102,9 @@ async function reload(sheet) {
   const waits = []
   document.dispatchEvent(new CustomEvent("before-reload", { detail: waits }))
   if ((await Promise.all(waits)).every(Boolean)) return location.reload()
-  sheet.say(t("C’est enregistré. Ce navigateur ne garde pas ce que vous écrivez : envoyez-le d’abord, la page changera de langue à sa prochaine ouverture."))
+  sheet.say(
+    t(
+      "C’est enregistré. Ce navigateur ne garde pas ce que vous écrivez : envoyez-le d’abord, la page changera de langue à sa prochaine ouverture.",
+    ),
+  )
 }

@@ -17,33 +17,70 @@ export async function makeSessions(sheet) {
 
 function makeList(sheet, sessions) {
   const others = sessions.filter(({ isCurrent }) => !isCurrent)
-  const words = build("p", { class: "quiet small", text: t("Un appareil que vous ne reconnaissez pas ? Déconnectez-le, puis changez votre mot de passe.") })
-  const list = build("ul", { class: "account__list" }, ...sessions.map((session) => makeSession(sheet, session)))
+  const words = build("p", {
+    class: "quiet small",
+    text: t("Un appareil que vous ne reconnaissez pas ? Déconnectez-le, puis changez votre mot de passe."),
+  })
+  const list = build(
+    "ul",
+    { class: "account__list" },
+    ...sessions.map((session) => makeSession(sheet, session)),
+  )
   if (!others.length) return [words, list]
-  const all = build("button", { class: "button button--alarm", type: "button", text: t("Déconnecter tous les autres") })
+  const all = build("button", {
+    class: "button button--alarm",
+    type: "button",
+    text: t("Déconnecter tous les autres"),
+  })
   all.addEventListener("click", () => ask(sheet, others.length))
   return [words, list, build("div", { class: "sheet__actions" }, all)]
 }
 
 function makeSession(sheet, session) {
   const name = sayDevice(session)
-  const about = build("span", { class: "quiet small", text: t("Depuis {day}", { day: sayDay(session.beganAt) }) })
+  const about = build("span", {
+    class: "quiet small",
+    text: t("Depuis {day}", { day: sayDay(session.beganAt) }),
+  })
   const seen = t("vu {day}", { day: sayDay(noonOf(session.seenAt)) })
   if (!session.isCurrent) about.append(" · ", seen)
   const text = build("p", {}, build("b", { text: name }), about)
-  if (session.isCurrent) return build("li", { class: "account__line" }, text, build("span", { class: "account__here small", text: t("cet appareil") }))
-  const button = build("button", { class: "button button--quiet", type: "button", text: t("Déconnecter"), "aria-label": t("Déconnecter : {name}", { name }) })
-  button.addEventListener("click", () => act(sheet, () => endSession(session), t("Déconnecté : {name}.", { name })))
+  if (session.isCurrent)
+    return build(
+      "li",
+      { class: "account__line" },
+      text,
+      build("span", { class: "account__here small", text: t("cet appareil") }),
+    )
+  const button = build("button", {
+    class: "button button--quiet",
+    type: "button",
+    text: t("Déconnecter"),
+    "aria-label": t("Déconnecter : {name}", { name }),
+  })
+  button.addEventListener("click", () =>
+    act(sheet, () => endSession(session), t("Déconnecté : {name}.", { name })),
+  )
   return build("li", { class: "account__line" }, text, button)
 }
 
 function ask(sheet, count) {
   const yes = build("button", { class: "button button--alarm", type: "button", text: t("Déconnecter") })
-  yes.addEventListener("click", () => act(sheet, endOtherSessions, t("Les autres appareils sont déconnectés.")))
+  yes.addEventListener("click", () =>
+    act(sheet, endOtherSessions, t("Les autres appareils sont déconnectés.")),
+  )
   const no = build("button", { class: "button", type: "button", text: t("Annuler") })
   no.addEventListener("click", () => sheet.show("sessions"))
-  const words = tn("{n} autre appareil devra se reconnecter. Ce qui y est écrit et pas encore envoyé y reste gardé.", "{n} autres appareils devront se reconnecter. Ce qui y est écrit et pas encore envoyé y reste gardé.", count)
-  sheet.put(t("Déconnecter tous les autres ?"), build("p", { text: words }), build("div", { class: "sheet__actions" }, no, yes))
+  const words = tn(
+    "{n} autre appareil devra se reconnecter. Ce qui y est écrit et pas encore envoyé y reste gardé.",
+    "{n} autres appareils devront se reconnecter. Ce qui y est écrit et pas encore envoyé y reste gardé.",
+    count,
+  )
+  sheet.put(
+    t("Déconnecter tous les autres ?"),
+    build("p", { text: words }),
+    build("div", { class: "sheet__actions" }, no, yes),
+  )
 }
 
 async function act(sheet, end, words) {

@@ -17,7 +17,14 @@ import { makePlace } from "./account-place.js"
 import { makeSessions } from "./account-sessions.js"
 import { sayRefusal } from "./refusal.js"
 
-const VIEWS = { home: makeHome, password: makePassword, code: makeCode, letters: makeLetters, place: makePlace, sessions: makeSessions }
+const VIEWS = {
+  home: makeHome,
+  password: makePassword,
+  code: makeCode,
+  letters: makeLetters,
+  place: makePlace,
+  sessions: makeSessions,
+}
 
 class AccountSheet extends HTMLElement {
   account
@@ -27,7 +34,12 @@ class AccountSheet extends HTMLElement {
   #body = build("div", { class: "account__body" })
   #status = build("p", { class: "account__status small", role: "status" })
   #trouble = build("p", { class: "trouble", role: "alert" })
-  #again = build("button", { class: "button button--quiet", type: "button", hidden: true, text: t("Réessayer") })
+  #again = build("button", {
+    class: "button button--quiet",
+    type: "button",
+    hidden: true,
+    text: t("Réessayer"),
+  })
   #holdsSecret = false
   #view = "home"
   #unsaved = {}
@@ -36,7 +48,10 @@ class AccountSheet extends HTMLElement {
   // Lifecycle
 
   connectedCallback() {
-    this.#dialog.append(this.#body, build("div", { class: "account__said" }, this.#status, this.#trouble, this.#again))
+    this.#dialog.append(
+      this.#body,
+      build("div", { class: "account__said" }, this.#status, this.#trouble, this.#again),
+    )
     this.append(this.#dialog)
     this.#again.addEventListener("click", () => this.save({}))
     this.#dialog.addEventListener("cancel", (event) => this.#holdsSecret && event.preventDefault())
@@ -47,11 +62,17 @@ class AccountSheet extends HTMLElement {
 
   async open(account, view) {
     this.account = account
-    ;[this.ways, this.settings] = await Promise.all([waysIn(), ownSettings(), wear("account")]).catch(() => [])
+    ;[this.ways, this.settings] = await Promise.all([waysIn(), ownSettings(), wear("account")]).catch(
+      () => [],
+    )
     this.#dialog.showModal()
     this.#tellPreferences()
     if (this.settings) this.show(view)
-    else this.put(t("Mon compte"), build("p", { text: t("Le service ne répond pas. Réessayez dans un instant.") }))
+    else
+      this.put(
+        t("Mon compte"),
+        build("p", { text: t("Le service ne répond pas. Réessayez dans un instant.") }),
+      )
   }
 
   close() {
@@ -71,7 +92,11 @@ class AccountSheet extends HTMLElement {
   put(title, ...content) {
     this.say("")
     const heading = build("h2", { id: "account-title", tabindex: "-1", text: title })
-    const back = this.settings && this.#view !== "home" && !this.#holdsSecret && makeRound("back", t("Retour à mon compte"), () => this.show("home"))
+    const back =
+      this.settings &&
+      this.#view !== "home" &&
+      !this.#holdsSecret &&
+      makeRound("back", t("Retour à mon compte"), () => this.show("home"))
     const close = !this.#holdsSecret && makeRound("close", t("Fermer"), () => this.close())
     this.#body.replaceChildren(build("header", { class: "sheet__head" }, back, heading, close), ...content)
     ;(this.#body.querySelector("form.secret input") ?? heading).focus()
@@ -137,7 +162,11 @@ class AccountSheet extends HTMLElement {
   }
 }
 
-const merge = (one, other) => ({ ...one, ...other, ...((one.letters || other.letters) && { letters: { ...one.letters, ...other.letters } }) })
+const merge = (one, other) => ({
+  ...one,
+  ...other,
+  ...((one.letters || other.letters) && { letters: { ...one.letters, ...other.letters } }),
+})
 
 function makeRound(name, label, action) {
   const button = build("button", { class: `round round--${name}`, type: "button", "aria-label": label })

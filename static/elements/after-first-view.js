@@ -23,7 +23,10 @@ function followAlerts(page, registration) {
     return document.hasFocus() && view.thread?.id === thread ? "looking" : "near"
   }
   new Alerts(page.correspondence, { registration, attention })
-  navigator.serviceWorker?.addEventListener("message", ({ data }) => data?.type === "open" && (location.hash = data.thread))
+  navigator.serviceWorker?.addEventListener(
+    "message",
+    ({ data }) => data?.type === "open" && (location.hash = data.thread),
+  )
 }
 
 /** A long list comes in the background: typing and scrolling go first. */

@@ -10,7 +10,11 @@ export function makeAlertChoices() {
   const { sound, notices } = chosenAlerts()
   const said = build("p", { class: "quiet small", role: "status" })
   const words = t("Par une notification, sans nom ni texte, quand Ailo n’est pas à l’écran")
-  const notice = canNotify() && makeChoice(notices && Notification.permission === "granted", words, (isOn) => chooseNotices(isOn, notice.control, said))
+  const notice =
+    canNotify() &&
+    makeChoice(notices && Notification.permission === "granted", words, (isOn) =>
+      chooseNotices(isOn, notice.control, said),
+    )
   const list = build(
     "fieldset",
     { class: "choices" },
@@ -31,7 +35,13 @@ function chooseSound(isOn) {
 async function chooseNotices(isOn, box, said) {
   setText(said, "")
   const isAllowed = isOn && (await askToNotify())
-  if (isOn && !isAllowed) setText(said, t("Votre navigateur refuse les notifications pour cette page : ses réglages permettent de les autoriser."))
+  if (isOn && !isAllowed)
+    setText(
+      said,
+      t(
+        "Votre navigateur refuse les notifications pour cette page : ses réglages permettent de les autoriser.",
+      ),
+    )
   box.checked = isAllowed
   chooseAlerts({ notices: isAllowed })
 }

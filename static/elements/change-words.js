@@ -3,8 +3,16 @@
 import { t, tlist, tn } from "../helpers/words.js"
 
 export function sayChange({ came, left }) {
-  const joined = came.length && tn("{names} a rejoint la conversation.", "{names} ont rejoint la conversation.", came.length, { names: tlist(came) })
-  const gone = left.length && tn("{names} a quitté la conversation.", "{names} ont quitté la conversation.", left.length, { names: tlist(left) })
+  const joined =
+    came.length &&
+    tn("{names} a rejoint la conversation.", "{names} ont rejoint la conversation.", came.length, {
+      names: tlist(came),
+    })
+  const gone =
+    left.length &&
+    tn("{names} a quitté la conversation.", "{names} ont quitté la conversation.", left.length, {
+      names: tlist(left),
+    })
   return [joined, gone].filter(Boolean).join(" ")
 }
 

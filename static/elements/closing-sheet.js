@@ -19,9 +19,24 @@ function ask(thread) {
   const yes = build("button", { class: "button", type: "button", text: t("Clore la conversation") })
   const no = build("button", { class: "button button--quiet", type: "button", text: t("Annuler") })
   const heading = build("h2", { id: "closing-title", tabindex: "-1", text: t("Clore cette conversation ?") })
-  const waits = thread.waitingSince && build("p", {}, build("b", { text: t("{name} attend encore une réponse.", { name }) }))
-  const words = build("p", { text: t("{name} verra que vous y mettez fin, et pourra écrire quand même : un message la rouvre. Rien n’est effacé.", { name }) })
-  const dialog = build("dialog", { class: "sheet", "aria-labelledby": "closing-title" }, heading, waits, words, trouble, build("div", { class: "sheet__actions" }, yes, no))
+  const waits =
+    thread.waitingSince &&
+    build("p", {}, build("b", { text: t("{name} attend encore une réponse.", { name }) }))
+  const words = build("p", {
+    text: t(
+      "{name} verra que vous y mettez fin, et pourra écrire quand même : un message la rouvre. Rien n’est effacé.",
+      { name },
+    ),
+  })
+  const dialog = build(
+    "dialog",
+    { class: "sheet", "aria-labelledby": "closing-title" },
+    heading,
+    waits,
+    words,
+    trouble,
+    build("div", { class: "sheet__actions" }, yes, no),
+  )
   yes.addEventListener("click", () => closeNow(thread, dialog, trouble))
   no.addEventListener("click", () => dialog.close())
   dialog.addEventListener("close", () => dialog.remove())

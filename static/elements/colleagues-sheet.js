@@ -27,7 +27,12 @@ class ColleaguesSheet extends HTMLElement {
 
   async open(thread, deed) {
     this.#thread = thread
-    const deeds = { "bring-in": () => this.#askWhom(t("Faire entrer un·e collègue"), bringIn, t("Faire entrer")), "hand-over": () => this.#askWhom(t("Transmettre la conversation"), handOver, t("Transmettre et quitter")), leave: () => this.#askToLeave() }
+    const deeds = {
+      "bring-in": () => this.#askWhom(t("Faire entrer un·e collègue"), bringIn, t("Faire entrer")),
+      "hand-over": () =>
+        this.#askWhom(t("Transmettre la conversation"), handOver, t("Transmettre et quitter")),
+      leave: () => this.#askToLeave(),
+    }
     await deeds[deed]()
   }
 
@@ -35,11 +40,29 @@ class ColleaguesSheet extends HTMLElement {
 
   async #askWhom(title, deed, label) {
     const found = await colleagues().catch(() => [])
-    const free = found.filter(({ id }) => !this.#thread.participants.some((participant) => participant.id === id))
-    if (!free.length) return this.#put(title, build("p", { text: t("Il n’y a personne d’autre à qui confier cette conversation.") }), this.#makeActions())
+    const free = found.filter(
+      ({ id }) => !this.#thread.participants.some((participant) => participant.id === id),
+    )
+    if (!free.length)
+      return this.#put(
+        title,
+        build("p", { text: t("Il n’y a personne d’autre à qui confier cette conversation.") }),
+        this.#makeActions(),
+      )
     const list = build("ul", { class: "access__people colleagues" })
-    setChildren(list, free.map((person) => makeColleague(person, free)))
-    const form = build("form", { class: "secret" }, free.length > MANY && makeFilter(list), list, makeHistory(), this.#trouble, this.#makeActions(build("button", { class: "button", text: label })))
+    setChildren(
+      list,
+      free.map((person) => makeColleague(person, free)),
+    )
+    const form = build(
+      "form",
+      { class: "secret" },
+      free.length > MANY && makeFilter(list),
+      list,
+      makeHistory(),
+      this.#trouble,
+      this.#makeActions(build("button", { class: "button", text: label })),
+    )
     form.addEventListener("submit", (event) => {
       event.preventDefault()
       const { account, history } = Object.fromEntries(new FormData(form))
@@ -51,10 +74,30 @@ class ColleaguesSheet extends HTMLElement {
 
   #askToLeave() {
     const name = this.#thread.member?.first_name ?? ""
-    const button = build("button", { class: "button button--alarm", type: "button", text: t("Quitter la conversation") })
+    const button = build("button", {
+      class: "button button--alarm",
+      type: "button",
+      text: t("Quitter la conversation"),
+    })
     button.addEventListener("click", () => this.#do(() => leave(this.#thread)))
-    const last = this.#thread.staff.length < 2 && build("p", { text: t("Vous êtes la seule personne à répondre à {name} : transmettez plutôt la conversation.", { name }) })
-    this.#put(t("Quitter cette conversation ?"), build("p", { text: t("Vous ne la lirez plus, et n’en recevrez plus rien. {name} verra que vous êtes parti·e.", { name }) }), last, this.#trouble, this.#makeActions(button))
+    const last =
+      this.#thread.staff.length < 2 &&
+      build("p", {
+        text: t("Vous êtes la seule personne à répondre à {name} : transmettez plutôt la conversation.", {
+          name,
+        }),
+      })
+    this.#put(
+      t("Quitter cette conversation ?"),
+      build("p", {
+        text: t("Vous ne la lirez plus, et n’en recevrez plus rien. {name} verra que vous êtes parti·e.", {
+          name,
+        }),
+      }),
+      last,
+      this.#trouble,
+      this.#makeActions(button),
+    )
   }
 
   async #do(deed) {
@@ -84,8 +127,17 @@ class ColleaguesSheet extends HTMLElement {
 function makeColleague(person, people) {
   const name = build("b", { dir: "auto", text: sayName(person, people) })
   const input = build("input", { type: "radio", name: "account", value: person.id })
-  const words = build("span", { class: "access__name" }, name, build("span", { class: "quiet small", text: sayRole(person.role) }))
-  return build("li", { data: { name: folded(person.first_name) } }, build("label", { class: "choice" }, input, makeFace(person, { small: true }), words))
+  const words = build(
+    "span",
+    { class: "access__name" },
+    name,
+    build("span", { class: "quiet small", text: sayRole(person.role) }),
+  )
+  return build(
+    "li",
+    { data: { name: folded(person.first_name) } },
+    build("label", { class: "choice" }, input, makeFace(person, { small: true }), words),
+  )
 }
 
 function makeFilter(list) {
@@ -97,7 +149,13 @@ function makeFilter(list) {
 }
 
 function makeHistory() {
-  const choice = (value, text, checked) => build("label", { class: "choice" }, build("input", { type: "radio", name: "history", value, checked }), build("span", { text }))
+  const choice = (value, text, checked) =>
+    build(
+      "label",
+      { class: "choice" },
+      build("input", { type: "radio", name: "history", value, checked }),
+      build("span", { text }),
+    )
   return build(
     "fieldset",
     { class: "choices" },

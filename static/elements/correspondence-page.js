@@ -9,7 +9,15 @@ import { backoff, pause } from "../helpers/delay.js"
 import { t } from "../helpers/words.js"
 import { Correspondence } from "../models/correspondence.js"
 import { recall } from "../models/preferences.js"
-import { currentAccount, homeOf, onKeysChangedElsewhere, onSignInElsewhere, onSignOutElsewhere, signOut, tellKeysChanged } from "../models/session.js"
+import {
+  currentAccount,
+  homeOf,
+  onKeysChangedElsewhere,
+  onSignInElsewhere,
+  onSignOutElsewhere,
+  signOut,
+  tellKeysChanged,
+} from "../models/session.js"
 import "./account-menu.js"
 import "./session-panel.js"
 import "./ways-offer.js"
@@ -84,8 +92,13 @@ export class CorrespondencePage extends HTMLElement {
     this.correspondence = await this.#insist(() => Correspondence.of(this.account, this.order))
     if (!this.correspondence) return
     this.correspondence.addEventListener("change", () => this.#scheduleUpdate())
-    this.correspondence.addEventListener("rewound", () => import("./rewound-bar.js").then(({ sayRewound }) => sayRewound()))
-    this.correspondence.connection.addEventListener("state", ({ detail }) => detail === "ended" && this.#noteEnd())
+    this.correspondence.addEventListener("rewound", () =>
+      import("./rewound-bar.js").then(({ sayRewound }) => sayRewound()),
+    )
+    this.correspondence.connection.addEventListener(
+      "state",
+      ({ detail }) => detail === "ended" && this.#noteEnd(),
+    )
     this.ready()
     if (!(await this.#insist(() => this.correspondence.start().then(() => true)))) return
     this.dataset.state = "ready"
@@ -198,7 +211,9 @@ export class CorrespondencePage extends HTMLElement {
       await signOut(this.account)
       this.#go()
     } catch {
-      this.querySelector("account-menu").refuse(t("Vous n’êtes pas déconnecté·e : le service ne répond pas. Réessayez dans un instant."))
+      this.querySelector("account-menu").refuse(
+        t("Vous n’êtes pas déconnecté·e : le service ne répond pas. Réessayez dans un instant."),
+      )
     }
   }
 

@@ -5,7 +5,10 @@ import { tn } from "../helpers/words.js"
 
 export function makeCount({ unread }) {
   if (!unread) return null
-  const said = build("span", { class: "visually-hidden", text: tn("{n} message non lu", "{n} messages non lus", unread) })
+  const said = build("span", {
+    class: "visually-hidden",
+    text: tn("{n} message non lu", "{n} messages non lus", unread),
+  })
   const shown = build("span", { "aria-hidden": "true", text: unread > 99 ? "99+" : unread })
   return build("span", { class: "count" }, shown, said)
 }

@@ -54,7 +54,10 @@ class DashboardPage extends CorrespondencePage {
     this.#list.addEventListener("more", () => this.correspondence.loadMore())
     part(this, "filter").addEventListener("input", ({ target }) => this.#filterBy(target.value))
     globalThis.addEventListener("hashchange", () => this.#follow())
-    part(this, "side").addEventListener("click", ({ target }) => target.dataset.deed && this.#openColleagues(target.dataset.deed))
+    part(this, "side").addEventListener(
+      "click",
+      ({ target }) => target.dataset.deed && this.#openColleagues(target.dataset.deed),
+    )
     this.#followWidth(globalThis.matchMedia("(max-width: 72rem)"))
     document.addEventListener("keydown", (event) => this.#noteKey(event))
   }
@@ -119,7 +122,14 @@ class DashboardPage extends CorrespondencePage {
 
   #noteKey(event) {
     if (event.key === "Escape" && this.contains(event.target)) return this.#leaveField(event.target)
-    if (isTyping(event.target) || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return
+    if (
+      isTyping(event.target) ||
+      document.querySelector("dialog[open]") ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey
+    )
+      return
     const action = preferences().singleKeys && this.#keys[event.key.toLowerCase()]
     if (!action) return
     event.preventDefault()
@@ -165,9 +175,20 @@ class DashboardPage extends CorrespondencePage {
 
   #showNothing(threads) {
     const waiting = threads.filter(({ waitingSince }) => waitingSince).length
-    if (!threads.length) return this.#say(t("Bienvenue"), t("Vos conversations apparaîtront ici dès qu’une personne vous sera confiée."))
-    if (!waiting) return this.#say(t("Tout le monde a sa réponse"), t("Les nouveaux messages apparaîtront dans la liste, sans recharger la page."))
-    this.#say(t("Choisissez une conversation"), t("Celle qui attend depuis le plus longtemps est en haut de la liste."))
+    if (!threads.length)
+      return this.#say(
+        t("Bienvenue"),
+        t("Vos conversations apparaîtront ici dès qu’une personne vous sera confiée."),
+      )
+    if (!waiting)
+      return this.#say(
+        t("Tout le monde a sa réponse"),
+        t("Les nouveaux messages apparaîtront dans la liste, sans recharger la page."),
+      )
+    this.#say(
+      t("Choisissez une conversation"),
+      t("Celle qui attend depuis le plus longtemps est en haut de la liste."),
+    )
   }
 
   #say(title, words) {
@@ -180,7 +201,12 @@ class DashboardPage extends CorrespondencePage {
     this.dataset.shows = "conversation"
     this.#conversation.hidden = true
     const name = this.account.first_name
-    this.#say(t("Bonjour {name}", { name }), t("Votre compte ne donne accès à aucune conversation : seules les personnes qui se parlent peuvent les lire."))
+    this.#say(
+      t("Bonjour {name}", { name }),
+      t(
+        "Votre compte ne donne accès à aucune conversation : seules les personnes qui se parlent peuvent les lire.",
+      ),
+    )
     setText(this.querySelector("#list-title"), t("Ailo"))
     this.sayTitle("")
   }
@@ -190,7 +216,9 @@ const isTyping = (target) => target.matches?.("input, textarea, select, [content
 
 function makeEmpty(name) {
   const title = build("h2", { text: t("Pas encore de message") })
-  const words = t("{name} peut vous écrire quand bon lui semble. Vous pouvez aussi faire le premier pas.", { name })
+  const words = t("{name} peut vous écrire quand bon lui semble. Vous pouvez aussi faire le premier pas.", {
+    name,
+  })
   return build("div", { class: "welcome" }, title, build("p", { class: "quiet", text: words }))
 }
 

@@ -21,9 +21,23 @@ export function openExport(thread, reader) {
   const state = build("p", { class: "quiet small", role: "status" })
   const actions = build("div", { class: "sheet__actions" })
   const title = build("h2", { id: "export-title", tabindex: "-1", text: t("Garder une copie") })
-  const words = build("p", { text: t("La copie est faite dans ce navigateur. Elle n’est pas chiffrée : gardez-la en lieu sûr.") })
-  const dialog = build("dialog", { class: "sheet", "aria-labelledby": "export-title" }, title, words, state, actions)
-  actions.append(makeChoice(t("Une page à lire"), () => save("html")), makeChoice(t("Des données (JSON)"), () => save("json")), makeChoice(t("Imprimer"), print), makeClose(dialog))
+  const words = build("p", {
+    text: t("La copie est faite dans ce navigateur. Elle n’est pas chiffrée : gardez-la en lieu sûr."),
+  })
+  const dialog = build(
+    "dialog",
+    { class: "sheet", "aria-labelledby": "export-title" },
+    title,
+    words,
+    state,
+    actions,
+  )
+  actions.append(
+    makeChoice(t("Une page à lire"), () => save("html")),
+    makeChoice(t("Des données (JSON)"), () => save("json")),
+    makeChoice(t("Imprimer"), print),
+    makeClose(dialog),
+  )
   dialog.addEventListener("close", () => dialog.remove())
   document.body.append(dialog)
   dialog.showModal()
@@ -79,18 +93,25 @@ function download(blob, name) {
 }
 
 function writeData(thread, reader, messages) {
-  const participants = thread.participants.map(({ id, role, first_name: name }) => ({ id, role, first_name: name }))
+  const participants = thread.participants.map(({ id, role, first_name: name }) => ({
+    id,
+    role,
+    first_name: name,
+  }))
   return JSON.stringify({ thread: thread.id, exported_for: reader.id, participants, messages }, null, 1)
 }
 
 function writePage(thread, reader, messages) {
   const title = t("Conversation avec {names}", { names: sayNames(thread.others) })
-  const people = thread.participants.map(({ first_name: name, role }) => `${name} (${sayRole(role)})`).join(", ")
+  const people = thread.participants
+    .map(({ first_name: name, role }) => `${name} (${sayRole(role)})`)
+    .join(", ")
   const rows = messages.map((message) => {
     const name = message.author === reader.id ? reader.first_name : sayAuthor(message, thread)
     return `<article><h2>${escaped(name)} · <time datetime="${message.at}">${escaped(sayExactly(message.at))}</time></h2><p dir="auto">${escaped(message.text)}</p></article>`
   })
-  const style = "body{font:1rem/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem}h2{font-size:.9rem;margin:1.5rem 0 .25rem}p{margin:0;white-space:pre-wrap;overflow-wrap:anywhere}"
+  const style =
+    "body{font:1rem/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem}h2{font-size:.9rem;margin:1.5rem 0 .25rem}p{margin:0;white-space:pre-wrap;overflow-wrap:anywhere}"
   return `<!doctype html><html lang="${language}"><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"><title>${escaped(title)}</title><style>${style}</style><h1>${escaped(title)}</h1><p>${escaped(people)}, ${escaped(sayDate(Date.now()))}</p>${rows.join("\n")}</html>`
 }
 

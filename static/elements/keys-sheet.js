@@ -20,7 +20,12 @@ export function openKeys() {
     [["?"], t("cette aide")],
   ]
   const close = build("button", { class: "round round--close", type: "button", "aria-label": t("Fermer") })
-  const head = build("header", { class: "sheet__head" }, build("h2", { id: "keys-title", text: t("Au clavier") }), close)
+  const head = build(
+    "header",
+    { class: "sheet__head" },
+    build("h2", { id: "keys-title", text: t("Au clavier") }),
+    close,
+  )
   const list = build("dl", { class: "keys" }, ...lines.flatMap(makeLine))
   const dialog = build("dialog", { class: "sheet", "aria-labelledby": "keys-title" }, head, list)
   close.addEventListener("click", () => dialog.close())
@@ -29,4 +34,7 @@ export function openKeys() {
   dialog.showModal()
 }
 
-const makeLine = ([keys, words]) => [build("dt", {}, ...keys.flatMap((key) => [build("kbd", { text: key }), " "])), build("dd", { text: words })]
+const makeLine = ([keys, words]) => [
+  build("dt", {}, ...keys.flatMap((key) => [build("kbd", { text: key }), " "])),
+  build("dd", { text: words }),
+]

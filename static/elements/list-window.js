@@ -37,7 +37,8 @@ export class ListWindow {
     const { scrollTop, clientHeight } = this.#scroller
     const top = this.#topOf(group.list) + group.items.indexOf(item) * this.#rowHeight
     if (top < scrollTop) this.#scroller.scrollTop = top
-    else if (top + this.#rowHeight > scrollTop + clientHeight) this.#scroller.scrollTop = top + this.#rowHeight - clientHeight
+    else if (top + this.#rowHeight > scrollTop + clientHeight)
+      this.#scroller.scrollTop = top + this.#rowHeight - clientHeight
     this.#render()
   }
 
@@ -61,9 +62,12 @@ export class ListWindow {
   /** All heights are set first, then all places read, then the rows put in: the browser lays the page out once. */
   #render() {
     const { isLong } = this
-    for (const { list, items } of this.#groups) list.style.blockSize = isLong ? `${items.length * this.#rowHeight}px` : ""
+    for (const { list, items } of this.#groups)
+      list.style.blockSize = isLong ? `${items.length * this.#rowHeight}px` : ""
     const ranges = this.#groups.map((group) => (isLong ? this.#rangeOf(group) : [0, group.items.length]))
-    this.#groups.forEach((group, place) => this.#put(group, ...ranges[place], isLong ? group.items.length : null))
+    this.#groups.forEach((group, place) =>
+      this.#put(group, ...ranges[place], isLong ? group.items.length : null),
+    )
   }
 
   #rangeOf({ list, items }) {
@@ -76,11 +80,16 @@ export class ListWindow {
 
   #put({ list, items }, from, to, size) {
     list.style.paddingBlockStart = from ? `${from * this.#rowHeight}px` : ""
-    setChildren(list, items.slice(from, to).map((item, place) => this.#number(this.#make(item), from + place, size)))
+    setChildren(
+      list,
+      items.slice(from, to).map((item, place) => this.#number(this.#make(item), from + place, size)),
+    )
   }
 
   #topOf(list) {
-    return list.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top + this.#scroller.scrollTop
+    return (
+      list.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top + this.#scroller.scrollTop
+    )
   }
 
   /** Who does not see the list hears how long it is, though most of it is not there. */

@@ -136,7 +136,9 @@ export class LogWindow {
   showWaiting() {
     const waiting = this.reachesEnd ? this.#thread.outbox.waiting : []
     this.#removeWaiting(({ id }) => !waiting.some((message) => message.id === id))
-    const added = waiting.filter(({ id }) => !this.#byId.has(id)).map((message) => this.#makeRow(message, { isArriving: true }))
+    const added = waiting
+      .filter(({ id }) => !this.#byId.has(id))
+      .map((message) => this.#makeRow(message, { isArriving: true }))
     this.#rows.append(...added)
     for (const message of waiting) this.#byId.get(message.id).update(message)
     const { children } = this.#rows
@@ -154,7 +156,10 @@ export class LogWindow {
     for (let row = from; row; row = row === to ? null : row.nextElementSibling) {
       const isFirstUnread = row.message.id === this.unreadFrom
       const changes = this.#thread.changes.filter(({ after }) => after === row.message.seq)
-      row.arrange(row.previousElementSibling?.message, row.nextElementSibling?.message, { isFirstUnread, changes })
+      row.arrange(row.previousElementSibling?.message, row.nextElementSibling?.message, {
+        isFirstUnread,
+        changes,
+      })
     }
   }
 
@@ -174,9 +179,12 @@ export class LogWindow {
 
   #placeAtEnd(message) {
     const row = this.#byId.get(message.id) ?? this.#makeRow(message, { isArriving: true })
-    const firstWaiting = [...this.#rows.children].find(({ message: other }) => other.state && other.id !== message.id)
+    const firstWaiting = [...this.#rows.children].find(
+      ({ message: other }) => other.state && other.id !== message.id,
+    )
     row.update(message)
-    if (!row.isConnected || row.nextElementSibling !== (firstWaiting ?? null)) this.#rows.insertBefore(row, firstWaiting ?? null)
+    if (!row.isConnected || row.nextElementSibling !== (firstWaiting ?? null))
+      this.#rows.insertBefore(row, firstWaiting ?? null)
     return row
   }
 

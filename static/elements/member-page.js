@@ -21,7 +21,9 @@ class MemberPage extends CorrespondencePage {
   ready() {
     this.#conversation.correspondence = this.correspondence
     globalThis.addEventListener("hashchange", () => this.update())
-    part(this, "open-expect").addEventListener("click", async () => (await import("./expect-sheet.js")).openExpect(this.#open))
+    part(this, "open-expect").addEventListener("click", async () =>
+      (await import("./expect-sheet.js")).openExpect(this.#open),
+    )
   }
 
   update() {
@@ -44,7 +46,10 @@ class MemberPage extends CorrespondencePage {
   /** The one that the address names, else the one that was open, else the one last written in. */
   #choose(threads) {
     const { threads: all } = this.correspondence
-    return all.get(location.hash.slice(1)) ?? (threads.includes(this.#open) ? this.#open : [...threads].sort(byLast)[0])
+    return (
+      all.get(location.hash.slice(1)) ??
+      (threads.includes(this.#open) ? this.#open : [...threads].sort(byLast)[0])
+    )
   }
 
   #show(thread) {
@@ -59,11 +64,19 @@ class MemberPage extends CorrespondencePage {
 
   #showHeader(thread) {
     const { others } = thread
-    setChildren(part(this, "faces"), others.slice(0, 3).map((person) => makeFace(person)))
+    setChildren(
+      part(this, "faces"),
+      others.slice(0, 3).map((person) => makeFace(person)),
+    )
     setText(part(this, "name"), sayNames(others))
     setText(part(this, "role"), sayPresence(others))
     part(this, "promise").hidden = false
-    setText(part(this, "promise-words"), t("Chiffré pour {names}.", { names: tlist([...others.map(({ first_name: name }) => name), t("vous")]) }))
+    setText(
+      part(this, "promise-words"),
+      t("Chiffré pour {names}.", {
+        names: tlist([...others.map(({ first_name: name }) => name), t("vous")]),
+      }),
+    )
   }
 }
 
@@ -77,15 +90,31 @@ function sayPresence(others) {
 function makeEmpty(thread) {
   const names = sayNames(thread.others)
   const words = [
-    t("Écrivez ce qui vous amène, avec vos mots : quelques lignes suffisent. Il n’y a pas de mauvaise façon de commencer."),
-    t("{names} vous répondra ici. Si vous n’êtes plus sur cette page, un e-mail vous préviendra, sans rien dire du contenu.", { names }),
+    t(
+      "Écrivez ce qui vous amène, avec vos mots : quelques lignes suffisent. Il n’y a pas de mauvaise façon de commencer.",
+    ),
+    t(
+      "{names} vous répondra ici. Si vous n’êtes plus sur cette page, un e-mail vous préviendra, sans rien dire du contenu.",
+      { names },
+    ),
   ]
   const title = build("h2", { text: t("Votre conversation avec {names}", { names }) })
-  const faces = build("div", { class: "faces faces--large" }, ...thread.others.slice(0, 3).map((person) => makeFace(person, { showsPresence: false })))
-  return build("div", { class: "welcome" }, faces, title, ...words.map((text) => build("p", { class: "quiet", text })))
+  const faces = build(
+    "div",
+    { class: "faces faces--large" },
+    ...thread.others.slice(0, 3).map((person) => makeFace(person, { showsPresence: false })),
+  )
+  return build(
+    "div",
+    { class: "welcome" },
+    faces,
+    title,
+    ...words.map((text) => build("p", { class: "quiet", text })),
+  )
 }
 
-const byName = (one, other) => sayNames(one.others).localeCompare(sayNames(other.others)) || (one.id < other.id ? -1 : 1)
+const byName = (one, other) =>
+  sayNames(one.others).localeCompare(sayNames(other.others)) || (one.id < other.id ? -1 : 1)
 const byLast = (one, other) => (other.last?.at ?? "").localeCompare(one.last?.at ?? "")
 
 customElements.define("member-page", MemberPage)

@@ -109,8 +109,16 @@ class MessageComposer extends HTMLElement {
     }
     button.addEventListener("click", open)
     document.addEventListener("keydown", (event) => {
-      if (!this.#thread || event.ctrlKey || event.metaKey || event.isComposing || document.querySelector("dialog[open]")) return
-      const isFirst = event.key === ";" && event.target === this.#text && !this.#text.value && preferences().singleKeys
+      if (
+        !this.#thread ||
+        event.ctrlKey ||
+        event.metaKey ||
+        event.isComposing ||
+        document.querySelector("dialog[open]")
+      )
+        return
+      const isFirst =
+        event.key === ";" && event.target === this.#text && !this.#text.value && preferences().singleKeys
       if (event.altKey ? event.code !== "KeyR" : !isFirst) return
       event.preventDefault()
       open()
@@ -142,11 +150,16 @@ class MessageComposer extends HTMLElement {
   }
 }
 
-const isSending = ({ ctrlKey, metaKey, shiftKey }) => ctrlKey || metaKey || (preferences().enterSends && !shiftKey)
+const isSending = ({ ctrlKey, metaKey, shiftKey }) =>
+  ctrlKey || metaKey || (preferences().enterSends && !shiftKey)
 
 const sayLength = (length) => `${length.toLocaleString(language)} / ${LIMIT.toLocaleString(language)}`
 
 const sayOver = (over) =>
-  tn("{n} caractère de trop : envoyez-le en deux fois", "{n} caractères de trop : envoyez-le en deux fois", over)
+  tn(
+    "{n} caractère de trop : envoyez-le en deux fois",
+    "{n} caractères de trop : envoyez-le en deux fois",
+    over,
+  )
 
 customElements.define("message-composer", MessageComposer)

@@ -146,7 +146,9 @@ class MessageLog extends HTMLElement {
   #firstUnread() {
     const { history, readSeq, unread } = this.#thread
     if (unread === 0 || history.first > readSeq + 1) return null
-    return history.messages.slice(history.indexOf(readSeq + 1)).find((message) => !this.#thread.isMine(message))
+    return history.messages
+      .slice(history.indexOf(readSeq + 1))
+      .find((message) => !this.#thread.isMine(message))
   }
 
   #goToBeginning() {
@@ -248,7 +250,8 @@ class MessageLog extends HTMLElement {
 
   #noteScroll() {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroll
-    this.#isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_END && (!this.#thread || this.#window.reachesEnd)
+    this.#isAtEnd =
+      scrollHeight - scrollTop - clientHeight < NEAR_END && (!this.#thread || this.#window.reachesEnd)
     if (this.#isAtEnd) this.#noteEnd()
     this.#fill()
     clearTimeout(this.#resting)
@@ -295,14 +298,21 @@ class MessageLog extends HTMLElement {
     part(this, "empty").hidden = !isEmpty
     part(this, "loading").hidden = history.isLoaded ? isStart : !part(this, "trouble").hidden
     part(this, "start").hidden = !isStart || isEmpty
-    setText(part(this, "start"), t("Le début de votre conversation avec {names}", { names: sayNames(this.#thread.others) }))
+    setText(
+      part(this, "start"),
+      t("Le début de votre conversation avec {names}", { names: sayNames(this.#thread.others) }),
+    )
   }
 
   #showTyping() {
     const { typing } = this.#thread
     const names = sayNames(typing)
     part(this, "typing").hidden = !typing.length
-    if (typing.length) setText(part(this, "typing-names"), typing.length > 1 ? t("{names} écrivent", { names }) : t("{names} écrit", { names }))
+    if (typing.length)
+      setText(
+        part(this, "typing-names"),
+        typing.length > 1 ? t("{names} écrivent", { names }) : t("{names} écrit", { names }),
+      )
     if (typing.length && this.#isAtEnd) this.#scrollToEnd()
   }
 
@@ -313,7 +323,11 @@ class MessageLog extends HTMLElement {
   }
 
   #announce(messages) {
-    const lines = messages.map((message) => build("p", { text: t("{name} : {text}", { name: sayAuthor(message, this.#thread), text: message.text }) }))
+    const lines = messages.map((message) =>
+      build("p", {
+        text: t("{name} : {text}", { name: sayAuthor(message, this.#thread), text: message.text }),
+      }),
+    )
     part(this, "announce").append(...lines)
     setTimeout(() => lines.forEach((line) => line.remove()), ANNOUNCED_FOR)
   }

@@ -69,7 +69,11 @@ export class MessageRow extends HTMLElement {
     const name = isMine ? t("Vous") : sayAuthor(this.message, this.#thread)
     const isOnlyOther = this.#thread.others.length === 1 && this.#thread.others[0].id === this.message.author
     const isShown = !isMine && !isLetter(this.message) && !isOnlyOther
-    return build("p", { class: isShown ? "row__author quiet small" : "visually-hidden", dir: "auto", text: name })
+    return build("p", {
+      class: isShown ? "row__author quiet small" : "visually-hidden",
+      dir: "auto",
+      text: name,
+    })
   }
 
   #showDay(isShown) {
@@ -83,14 +87,18 @@ export class MessageRow extends HTMLElement {
 
   #showFresh(isShown) {
     this.#fresh?.remove()
-    this.#fresh = isShown ? build("p", { class: "fresh" }, build("span", { text: t("Nouveaux messages") })) : null
+    this.#fresh = isShown
+      ? build("p", { class: "fresh" }, build("span", { text: t("Nouveaux messages") }))
+      : null
     if (isShown) this.#author.before(this.#fresh)
   }
 
   /** Who came and who left, after this message. */
   #showChanges(changes) {
     this.querySelectorAll(".change").forEach((line) => line.remove())
-    this.append(...changes.map((change) => build("p", { class: "change quiet small", text: sayChange(change) })))
+    this.append(
+      ...changes.map((change) => build("p", { class: "change quiet small", text: sayChange(change) })),
+    )
   }
 
   #updateState() {
@@ -126,7 +134,11 @@ export class MessageRow extends HTMLElement {
     const { said, state } = this.message
     const reason = state === "refused" && said ? said : t("Non envoyé, votre texte est gardé")
     const actions = [makeLink(t("Réessayer"), () => this.#tell("retry"))]
-    if (state === "refused") actions.push(" · ", makeLink(t("Modifier"), () => this.#tell("take-back")))
+    if (state === "refused")
+      actions.push(
+        " · ",
+        makeLink(t("Modifier"), () => this.#tell("take-back")),
+      )
     this.#state.replaceChildren(build("span", { text: reason }), " · ", ...actions)
     delete this.#state.dataset.shown
   }
@@ -141,8 +153,16 @@ const isLetter = ({ kind }) => kind === "lesson" || kind === "welcome"
 
 function makeBubble(message, isMine) {
   if (isLetter(message)) return makeLetter(message)
-  if (message.kind === "broken") return build("p", { class: "message message--broken", text: t("Ce message a été altéré : il n’est pas affiché.") })
-  return build("div", { class: isMine ? "message message--mine" : "message", dir: "auto", text: message.text })
+  if (message.kind === "broken")
+    return build("p", {
+      class: "message message--broken",
+      text: t("Ce message a été altéré : il n’est pas affiché."),
+    })
+  return build("div", {
+    class: isMine ? "message message--mine" : "message",
+    dir: "auto",
+    text: message.text,
+  })
 }
 
 export function sayAuthor(message, thread) {
@@ -152,7 +172,8 @@ export function sayAuthor(message, thread) {
 
 /** A letter begins with its title where its first line stands alone. */
 function makeLetter({ kind, text }) {
-  const origin = kind === "lesson" ? t("Une étape de parcours, envoyée par Ailo") : t("Un mot d’accueil, envoyé par Ailo")
+  const origin =
+    kind === "lesson" ? t("Une étape de parcours, envoyée par Ailo") : t("Un mot d’accueil, envoyé par Ailo")
   const [, title, body] = text.match(/^([^\n]{1,80})\n\s*\n([\s\S]+)$/) ?? [null, null, text]
   return build(
     "div",
@@ -172,7 +193,12 @@ function makeLink(text, action) {
 function belongTogether(one, other) {
   const isSameHand = one.author === other.author && !isLetter(one) && !isLetter(other)
   const isWell = isSettled(one) && isSettled(other)
-  return isSameHand && isWell && dayOf(one.at) === dayOf(other.at) && Date.parse(other.at) - Date.parse(one.at) < RUN
+  return (
+    isSameHand &&
+    isWell &&
+    dayOf(one.at) === dayOf(other.at) &&
+    Date.parse(other.at) - Date.parse(one.at) < RUN
+  )
 }
 
 const isSettled = ({ state }) => !state || state === "pending"

@@ -16,7 +16,10 @@ class OfflinePage extends HTMLElement {
   connectedCallback() {
     part(this, "try-again").addEventListener("click", () => this.#insist())
     globalThis.addEventListener("online", () => this.#wake())
-    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#wake())
+    document.addEventListener(
+      "visibilitychange",
+      () => document.visibilityState === "visible" && this.#wake(),
+    )
     this.#watch()
   }
 

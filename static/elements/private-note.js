@@ -41,7 +41,13 @@ class PrivateNote extends HTMLElement {
   #showState() {
     const { state, text } = this.#note
     this.#text.readOnly = state === "loading"
-    const words = { loading: "…", saved: text ? t("Enregistré") : "", waiting: "…", saving: t("Enregistrement…"), failed: t("Pas encore enregistré : nouvel essai dans un instant") }
+    const words = {
+      loading: "…",
+      saved: text ? t("Enregistré") : "",
+      waiting: "…",
+      saving: t("Enregistrement…"),
+      failed: t("Pas encore enregistré : nouvel essai dans un instant"),
+    }
     setText(part(this, "note-state"), words[state])
     part(this, "note-state").classList.toggle("trouble", state === "failed")
   }

@@ -10,8 +10,23 @@ import { makeField, makeForm, makeNewPassword } from "./secret-form.js"
 /** `enter` gets the account that is signed in then, `back` is called by whoever goes back. */
 export function makeRecovery(email, { enter, back }) {
   const fields = [
-    makeField(t("Adresse e-mail"), { type: "email", name: "email", autocomplete: "username", autocapitalize: "none", maxlength: 254, value: email }),
-    makeField(t("Code de secours"), { type: "text", name: "code", autocomplete: "off", autocapitalize: "characters", spellcheck: "false", maxlength: 100, hint: t("Les tirets et les majuscules ne comptent pas.") }),
+    makeField(t("Adresse e-mail"), {
+      type: "email",
+      name: "email",
+      autocomplete: "username",
+      autocapitalize: "none",
+      maxlength: 254,
+      value: email,
+    }),
+    makeField(t("Code de secours"), {
+      type: "text",
+      name: "code",
+      autocomplete: "off",
+      autocapitalize: "characters",
+      spellcheck: "false",
+      maxlength: 100,
+      hint: t("Les tirets et les majuscules ne comptent pas."),
+    }),
     makeNewPassword(),
   ]
   const form = makeForm(fields, t("Entrer"), (values) => submit(form, values, enter), makeBack(back))
@@ -20,7 +35,9 @@ export function makeRecovery(email, { enter, back }) {
 
 function sayWhatFollows() {
   const words = [
-    t("Votre code de secours ouvre votre compte une fois, et vous choisissez un nouveau mot de passe. Vos conversations vous attendent, entières."),
+    t(
+      "Votre code de secours ouvre votre compte une fois, et vous choisissez un nouveau mot de passe. Vos conversations vous attendent, entières.",
+    ),
     t("Sans code de secours, écrivez à la personne qui vous a donné votre accès."),
   ]
   return words.map((text) => build("p", { class: "quiet small", text }))
@@ -30,7 +47,10 @@ async function submit(form, values, enter) {
   try {
     enter(await recover(values.email.trim(), values.code, values.new))
   } catch (refusal) {
-    form.refuse(sayRefusal(refusal, t("Cette adresse et ce code ne vont pas ensemble. Vérifiez-les, puis réessayez.")), "code")
+    form.refuse(
+      sayRefusal(refusal, t("Cette adresse et ce code ne vont pas ensemble. Vérifiez-les, puis réessayez.")),
+      "code",
+    )
   }
 }
 

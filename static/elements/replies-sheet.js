@@ -37,7 +37,11 @@ class RepliesSheet extends HTMLElement {
   connectedCallback() {
     const close = build("button", { class: "round round--close", type: "button", "aria-label": t("Fermer") })
     close.addEventListener("click", () => this.#dialog.close())
-    this.#dialog.append(build("header", { class: "sheet__head" }, this.#heading, close), this.#body, this.#state)
+    this.#dialog.append(
+      build("header", { class: "sheet__head" }, this.#heading, close),
+      this.#body,
+      this.#state,
+    )
     this.#dialog.addEventListener("close", () => {
       if (this.#range) this.#composer.setSelectionRange(...this.#range)
       this.remove()
@@ -64,7 +68,10 @@ class RepliesSheet extends HTMLElement {
       if (unsaved) this.#showForm(unsaved, t("Voici ce que vous n’aviez pas enregistré."))
       else fillIn()
     } catch (refusal) {
-      this.#put(t("Réponses types"), this.#makeButton(t("Réessayer"), () => this.#load()))
+      this.#put(
+        t("Réponses types"),
+        this.#makeButton(t("Réessayer"), () => this.#load()),
+      )
       this.#say(sayRefusal(refusal, ""))
     }
   }
@@ -72,15 +79,28 @@ class RepliesSheet extends HTMLElement {
   /** Show the list, its filter ready at once; gives what fills it in when there is more to show. */
   #showList(words, focused = null) {
     this.#leave = () => false
-    const filter = build("input", { type: "search", autocomplete: "off", spellcheck: "false", maxlength: 100, value: this.#query })
+    const filter = build("input", {
+      type: "search",
+      autocomplete: "off",
+      spellcheck: "false",
+      maxlength: 100,
+      value: this.#query,
+    })
     const label = build("label", { class: "field" }, build("span", { text: t("Filtrer") }), filter)
     const list = build("ul", { class: "replies__list" })
-    const add = this.#makeButton(t("Nouvelle réponse"), () => this.#showForm({ base: null, title: "", text: this.#composer.value }))
+    const add = this.#makeButton(t("Nouvelle réponse"), () =>
+      this.#showForm({ base: null, title: "", text: this.#composer.value }),
+    )
     const fillIn = () => {
       const isEmpty = !this.#replies.all.length
       label.hidden = isEmpty
       this.#filterBy(filter.value, list)
-      if (isEmpty) this.#say(t("Gardez ici les phrases que vous écrivez souvent. Elles sont scellées : vous seul·e pouvez les lire."))
+      if (isEmpty)
+        this.#say(
+          t(
+            "Gardez ici les phrases que vous écrivez souvent. Elles sont scellées : vous seul·e pouvez les lire.",
+          ),
+        )
       if (isEmpty) add.focus()
     }
     filter.addEventListener("input", () => this.#filterBy(filter.value, list))
@@ -101,16 +121,28 @@ class RepliesSheet extends HTMLElement {
 
   #fillList(list) {
     const words = folded(this.#query).split(/\s+/).filter(Boolean)
-    const found = this.#replies.all.filter(({ title, text }) => words.every((word) => folded(`${title}\n${text}`).includes(word)))
+    const found = this.#replies.all.filter(({ title, text }) =>
+      words.every((word) => folded(`${title}\n${text}`).includes(word)),
+    )
     list.replaceChildren(...found.map((reply) => this.#makeItem(reply)))
   }
 
   #makeItem(reply) {
     const excerpt = reply.text.replace(/\s+/g, " ")
     const text = excerpt.length > EXCERPT ? `${excerpt.slice(0, EXCERPT)}…` : excerpt
-    const use = build("button", { class: "replies__use", type: "button", data: { reply: reply.id } }, build("b", { dir: "auto", text: reply.title }), build("span", { class: "small quiet", dir: "auto", text }))
+    const use = build(
+      "button",
+      { class: "replies__use", type: "button", data: { reply: reply.id } },
+      build("b", { dir: "auto", text: reply.title }),
+      build("span", { class: "small quiet", dir: "auto", text }),
+    )
     use.addEventListener("click", () => this.#use(reply))
-    const change = build("button", { class: "button button--plain", type: "button", text: t("Modifier"), "aria-label": t("Modifier « {title} »", { title: reply.title }) })
+    const change = build("button", {
+      class: "button button--plain",
+      type: "button",
+      text: t("Modifier"),
+      "aria-label": t("Modifier « {title} »", { title: reply.title }),
+    })
     change.addEventListener("click", () => this.#showForm({ base: reply, ...reply }))
     return build("li", { class: "replies__item" }, use, change)
   }
@@ -121,10 +153,13 @@ class RepliesSheet extends HTMLElement {
     const at = items.indexOf(document.activeElement)
     if (event.isComposing) return
     if (event.target === filter && event.key === "Enter") items[0]?.click()
-    else if (event.target === filter && event.key === ";" && !filter.value) this.#insert({ text: ";", left: [] })
-    else if (event.key === "ArrowDown" && (at >= 0 || event.target === filter)) (items[at + 1] ?? items.at(-1))?.focus()
+    else if (event.target === filter && event.key === ";" && !filter.value)
+      this.#insert({ text: ";", left: [] })
+    else if (event.key === "ArrowDown" && (at >= 0 || event.target === filter))
+      (items[at + 1] ?? items.at(-1))?.focus()
     else if (event.key === "ArrowUp" && at >= 0) (items[at - 1] ?? filter).focus()
-    else if (event.key === "Delete" && at >= 0) this.#remove(this.#replies.all.find(({ id }) => id === items[at].dataset.reply))
+    else if (event.key === "Delete" && at >= 0)
+      this.#remove(this.#replies.all.find(({ id }) => id === items[at].dataset.reply))
     else return
     event.preventDefault()
   }
@@ -144,8 +179,20 @@ class RepliesSheet extends HTMLElement {
 
   #showForm(draft, words = "") {
     const { base } = draft
-    const title = build("input", { type: "text", maxlength: LONGEST.title, autocomplete: "off", required: true, dir: "auto", value: draft.title })
-    const text = build("textarea", { rows: 7, required: true, dir: "auto", "aria-describedby": "replies-fields" })
+    const title = build("input", {
+      type: "text",
+      maxlength: LONGEST.title,
+      autocomplete: "off",
+      required: true,
+      dir: "auto",
+      value: draft.title,
+    })
+    const text = build("textarea", {
+      rows: 7,
+      required: true,
+      dir: "auto",
+      "aria-describedby": "replies-fields",
+    })
     text.value = draft.text
     const save = build("button", { class: "button", text: t("Enregistrer") })
     const form = build(
@@ -153,7 +200,14 @@ class RepliesSheet extends HTMLElement {
       { class: "replies__form", novalidate: true },
       build("label", { class: "field" }, build("span", { text: t("Titre") }), title),
       build("label", { class: "field" }, build("span", { text: t("Texte") }), text),
-      build("p", { class: "quiet small", id: "replies-fields", text: t("{a}, {b} et {c} se remplissent tout seuls. Les autres {d}, comme {e}, se remplissent un à un avec Tab.", FIELDS()) }),
+      build("p", {
+        class: "quiet small",
+        id: "replies-fields",
+        text: t(
+          "{a}, {b} et {c} se remplissent tout seuls. Les autres {d}, comme {e}, se remplissent un à un avec Tab.",
+          FIELDS(),
+        ),
+      }),
       build(
         "div",
         { class: "sheet__actions" },
@@ -180,7 +234,10 @@ class RepliesSheet extends HTMLElement {
   /** Escape goes back to the list; what was typed is not thrown away without being asked. */
   #leaveForm(base) {
     if (!unsaved) this.#backToList(base?.id)
-    else this.#say(t("Ce n’est pas enregistré. Enregistrez, ou abandonnez ; en fermant, vous le retrouverez ici."))
+    else
+      this.#say(
+        t("Ce n’est pas enregistré. Enregistrez, ou abandonnez ; en fermant, vous le retrouverez ici."),
+      )
     return true
   }
 
@@ -201,7 +258,8 @@ class RepliesSheet extends HTMLElement {
   async #save({ base, title, text }, fields) {
     const missing = !text.trim() ? "text" : null
     if (missing) return this.#refuse(fields.text, t("Écrivez le texte de la réponse."))
-    if (lengthOf(text) > LONGEST.text) return this.#refuse(fields.text, t("Ce texte est trop long : 8 000 caractères au plus."))
+    if (lengthOf(text) > LONGEST.text)
+      return this.#refuse(fields.text, t("Ce texte est trop long : 8 000 caractères au plus."))
     const mine = { id: base?.id ?? uuid7(), title: title.trim() || makeTitle(text), text }
     await this.#insist(mine, base)
   }
@@ -227,10 +285,19 @@ class RepliesSheet extends HTMLElement {
       !theirs && this.#makeButton(t("La laisser supprimée"), () => this.#discard(null)),
     ]
     unsaved = { base: theirs, title: mine.title, text: mine.text }
-    this.#put(t("Deux versions"), makeVersion(t("La vôtre, ici"), mine), theirs && makeVersion(t("Celle de l’autre onglet"), theirs), build("div", { class: "sheet__actions" }, ...choices.filter(Boolean)))
+    this.#put(
+      t("Deux versions"),
+      makeVersion(t("La vôtre, ici"), mine),
+      theirs && makeVersion(t("Celle de l’autre onglet"), theirs),
+      build("div", { class: "sheet__actions" }, ...choices.filter(Boolean)),
+    )
     this.#body.onkeydown = null
     this.#leave = () => false
-    this.#say(theirs ? t("Cette réponse a changé entre-temps dans un autre onglet. Rien n’est perdu : choisissez.") : t("Cette réponse a été supprimée entre-temps dans un autre onglet. Rien n’est perdu : choisissez."))
+    this.#say(
+      theirs
+        ? t("Cette réponse a changé entre-temps dans un autre onglet. Rien n’est perdu : choisissez.")
+        : t("Cette réponse a été supprimée entre-temps dans un autre onglet. Rien n’est perdu : choisissez."),
+    )
     this.#heading.focus()
   }
 
@@ -244,7 +311,11 @@ class RepliesSheet extends HTMLElement {
       this.#body.querySelector(".sheet__actions").prepend(undo)
       undo.focus()
     } catch (refusal) {
-      if (refusal instanceof Clash) this.#showList(t("Elle a changé entre-temps dans un autre onglet : elle n’est pas supprimée."), reply.id)
+      if (refusal instanceof Clash)
+        this.#showList(
+          t("Elle a changé entre-temps dans un autre onglet : elle n’est pas supprimée."),
+          reply.id,
+        )
       else this.#say(sayWhy(refusal), true)
     }
   }
@@ -293,11 +364,20 @@ const FIELDS = () =>
 const makeTitle = (text) => text.trim().split("\n")[0].slice(0, 60)
 
 function makeVersion(name, { title, text }) {
-  return build("section", { class: "card replies__version", "aria-label": name }, build("h3", { text: name }), build("p", {}, build("b", { dir: "auto", text: title })), build("p", { class: "replies__whole small", dir: "auto", text }))
+  return build(
+    "section",
+    { class: "card replies__version", "aria-label": name },
+    build("h3", { text: name }),
+    build("p", {}, build("b", { dir: "auto", text: title })),
+    build("p", { class: "replies__whole small", dir: "auto", text }),
+  )
 }
 
 function sayWhy(refusal) {
-  if (refusal instanceof TooMuch) return t("Il n’y a plus de place : 100 réponses au plus, et 100 000 signes en tout. Supprimez-en une d’abord.")
+  if (refusal instanceof TooMuch)
+    return t(
+      "Il n’y a plus de place : 100 réponses au plus, et 100 000 signes en tout. Supprimez-en une d’abord.",
+    )
   return sayRefusal(refusal, "")
 }
 

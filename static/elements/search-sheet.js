@@ -19,10 +19,21 @@ const ENOUGH = 20
 
 class SearchSheet extends HTMLElement {
   #dialog = build("dialog", { class: "sheet search", "aria-labelledby": "search-title" })
-  #input = build("input", { type: "search", maxlength: 100, autocomplete: "off", spellcheck: "false", "aria-labelledby": "search-title" })
+  #input = build("input", {
+    type: "search",
+    maxlength: 100,
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-labelledby": "search-title",
+  })
   #state = build("p", { class: "quiet small", role: "status" })
   #list = build("ol", { class: "search__found" })
-  #more = build("button", { class: "button button--quiet", type: "button", hidden: true, text: t("Chercher plus loin") })
+  #more = build("button", {
+    class: "button button--quiet",
+    type: "button",
+    hidden: true,
+    text: t("Chercher plus loin"),
+  })
   #correspondence
   #go
   #asked = 0
@@ -34,8 +45,19 @@ class SearchSheet extends HTMLElement {
   connectedCallback() {
     const close = build("button", { class: "round round--close", type: "button", "aria-label": t("Fermer") })
     close.addEventListener("click", () => this.#dialog.close())
-    const head = build("header", { class: "sheet__head" }, build("h2", { id: "search-title", text: t("Rechercher") }), close)
-    this.#dialog.append(head, build("label", { class: "field" }, this.#input), this.#state, this.#list, this.#more)
+    const head = build(
+      "header",
+      { class: "sheet__head" },
+      build("h2", { id: "search-title", text: t("Rechercher") }),
+      close,
+    )
+    this.#dialog.append(
+      head,
+      build("label", { class: "field" }, this.#input),
+      this.#state,
+      this.#list,
+      this.#more,
+    )
     this.append(this.#dialog)
     this.#dialog.addEventListener("close", () => this.remove())
     this.#input.addEventListener("input", () => this.#noteInput())
@@ -86,7 +108,10 @@ class SearchSheet extends HTMLElement {
   }
 
   async #askOnce(asked) {
-    const { found, next } = await search(this.#words, { from: this.#from, isWanted: () => asked === this.#asked && this.isConnected })
+    const { found, next } = await search(this.#words, {
+      from: this.#from,
+      isWanted: () => asked === this.#asked && this.isConnected,
+    })
     if (asked !== this.#asked) return
     this.#from = next
     this.#list.append(...found.map((message) => this.#makeFind(message)))
@@ -95,15 +120,32 @@ class SearchSheet extends HTMLElement {
   #sayEnd() {
     const count = this.#list.childElementCount
     this.#more.hidden = !this.#from
-    this.#state.textContent = count ? tn("{n} message trouvé", "{n} messages trouvés", count) : t("Rien de tel dans vos conversations.")
+    this.#state.textContent = count
+      ? tn("{n} message trouvé", "{n} messages trouvés", count)
+      : t("Rien de tel dans vos conversations.")
   }
 
   #makeFind(message) {
     const thread = this.#correspondence.threads.get(message.thread)
-    const author = message.author === this.#correspondence.account.id ? t("Vous") : thread ? sayAuthor(message, thread) : ""
+    const author =
+      message.author === this.#correspondence.account.id
+        ? t("Vous")
+        : thread
+          ? sayAuthor(message, thread)
+          : ""
     const where = thread?.others.length ? t("avec {names}", { names: sayNames(thread.others) }) : ""
-    const head = build("span", { class: "small quiet" }, build("b", { dir: "auto", text: author }), ` ${where} · `, build("time", { datetime: message.at, title: sayExactly(message.at), text: sayMoment(message.at) }))
-    const text = build("span", { class: "search__text", dir: "auto" }, ...mark(excerpt(message.text, this.#words.split(/\s+/))))
+    const head = build(
+      "span",
+      { class: "small quiet" },
+      build("b", { dir: "auto", text: author }),
+      ` ${where} · `,
+      build("time", { datetime: message.at, title: sayExactly(message.at), text: sayMoment(message.at) }),
+    )
+    const text = build(
+      "span",
+      { class: "search__text", dir: "auto" },
+      ...mark(excerpt(message.text, this.#words.split(/\s+/))),
+    )
     const button = build("button", { class: "search__find", type: "button" }, head, text)
     button.addEventListener("click", () => {
       this.#dialog.close()

@@ -12,7 +12,13 @@ export function makeField(label, { hint, ...attributes }) {
   const input = build("input", { required: true, ...attributes })
   const isSecret = attributes.type === "password"
   const row = isSecret ? build("span", { class: "field__row" }, input, makeShow(input)) : input
-  return build("label", { class: "field" }, build("span", { text: label }), row, hint && build("small", { class: "field__hint quiet", text: hint }))
+  return build(
+    "label",
+    { class: "field" },
+    build("span", { text: label }),
+    row,
+    hint && build("small", { class: "field__hint quiet", text: hint }),
+  )
 }
 
 export const makeNewPassword = () =>
@@ -28,7 +34,13 @@ export const makeNewPassword = () =>
 export function makeForm(fields, label, submit, ...actions) {
   const trouble = build("p", { class: "trouble", role: "alert" })
   const button = build("button", { class: "button", text: label })
-  const form = build("form", { class: "secret", novalidate: true, method: "post" }, ...fields, trouble, build("div", { class: "sheet__actions" }, button, ...actions))
+  const form = build(
+    "form",
+    { class: "secret", novalidate: true, method: "post" },
+    ...fields,
+    trouble,
+    build("div", { class: "sheet__actions" }, button, ...actions),
+  )
   form.refuse = (words, name) => refuse(form, trouble, words, name)
   form.addEventListener("input", () => form.refuse(""))
   form.addEventListener("submit", (event) => take(event, form, button, submit))
@@ -40,7 +52,8 @@ async function take(event, form, button, submit) {
   if (button.ariaDisabled === "true") return
   const empty = [...form.elements].find(({ required, value }) => required && !value.trim())
   if (empty) return form.refuse(t("Il manque quelque chose ici."), empty.name)
-  if (form.elements.new && form.elements.new.value.length < SHORTEST_PASSWORD) return form.refuse(t("Ce mot de passe est trop court."), "new")
+  if (form.elements.new && form.elements.new.value.length < SHORTEST_PASSWORD)
+    return form.refuse(t("Ce mot de passe est trop court."), "new")
   button.ariaDisabled = "true"
   await submit(Object.fromEntries(new FormData(form)))
   button.ariaDisabled = "false"
@@ -56,7 +69,12 @@ function refuse(form, trouble, words, name) {
 }
 
 function makeShow(input) {
-  const button = build("button", { class: "field__show", type: "button", "aria-pressed": "false", text: t("Montrer") })
+  const button = build("button", {
+    class: "field__show",
+    type: "button",
+    "aria-pressed": "false",
+    text: t("Montrer"),
+  })
   button.addEventListener("click", () => {
     const isShown = input.type === "text"
     input.type = isShown ? "password" : "text"

@@ -13,9 +13,19 @@ const SHOWN = 120
 export function makeItem(thread, { shared, isOpen }) {
   const person = thread.member ?? thread.participants[0]
   const name = build("b", { dir: "auto", text: sayNameAmong(person, shared) })
-  const text = build("span", { class: "person__text" }, name, build("span", { class: "small person__last", dir: "auto", text: sayLast(thread) }))
+  const text = build(
+    "span",
+    { class: "person__text" },
+    name,
+    build("span", { class: "small person__last", dir: "auto", text: sayLast(thread) }),
+  )
   const side = build("span", { class: "person__side" }, makeTime(thread), makeCount(thread))
-  const attributes = { class: thread.unread ? "person person--unread" : "person", href: `#${thread.id}`, "aria-current": isOpen ? "true" : null, data: { thread: thread.id } }
+  const attributes = {
+    class: thread.unread ? "person person--unread" : "person",
+    href: `#${thread.id}`,
+    "aria-current": isOpen ? "true" : null,
+    data: { thread: thread.id },
+  }
   return build("li", { data: { key: thread.id } }, build("a", attributes, makeFace(person), text, side))
 }
 
@@ -26,7 +36,14 @@ export function makeWait(since) {
   const said = build("span", { class: "visually-hidden", text: t("attend depuis") })
   const time = build("time", { datetime: since, title: sayExactly(since), text: sayWait(since) })
   const words = { soon: t("bientôt"), over: t("délai passé") }[stands]
-  return build("span", { class: isLong ? "wait wait--long" : "wait" }, said, " ", time, words && build("span", { class: "wait__words", text: ` · ${words}` }))
+  return build(
+    "span",
+    { class: isLong ? "wait wait--long" : "wait" },
+    said,
+    " ",
+    time,
+    words && build("span", { class: "wait__words", text: ` · ${words}` }),
+  )
 }
 
 function makeTime(thread) {
@@ -40,7 +57,16 @@ function sayLast(thread) {
   const { last } = thread
   if (!last) return t("Aucun message pour l’instant")
   if (last.kind === "broken") return t("Un message altéré")
-  const text = Array.from(last.text.slice(0, SHOWN * 2).replace(/\s+/g, " ").trim()).slice(0, SHOWN).join("")
+  const text = Array.from(
+    last.text
+      .slice(0, SHOWN * 2)
+      .replace(/\s+/g, " ")
+      .trim(),
+  )
+    .slice(0, SHOWN)
+    .join("")
   if (thread.isMine(last)) return t("Vous : {text}", { text })
-  return last.author === thread.member?.id ? text : t("{name} : {text}", { name: thread.nameOf(last.author) ?? t("Ailo"), text })
+  return last.author === thread.member?.id
+    ? text
+    : t("{name} : {text}", { name: thread.nameOf(last.author) ?? t("Ailo"), text })
 }

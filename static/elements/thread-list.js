@@ -20,7 +20,9 @@ class ThreadList extends HTMLElement {
     this.#window = new ListWindow(this)
     part(this, "more").addEventListener("click", () => this.#tellMore())
     this.#closed.addEventListener("toggle", () => this.dispatchEvent(new Event("scroll"))) // Other rows are in view now.
-    new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && this.#tellMore()).observe(part(this, "more"))
+    new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && this.#tellMore()).observe(
+      part(this, "more"),
+    )
   }
 
   /** Show the threads that fit the filter; the one that is open is marked. */
@@ -30,7 +32,9 @@ class ThreadList extends HTMLElement {
     if (Boolean(filter) !== this.#isFiltered) this.#closed.open = this.#isFiltered = Boolean(filter) // Who is looked for is found.
     this.#order = SECTIONS.flatMap((name) => queue[name])
     const groups = SECTIONS.map((name) => this.#makeGroup(name, queue[name]))
-    this.#keepFocus(() => this.#window.show(groups, (thread) => makeItem(thread, { shared, isOpen: thread === open })))
+    this.#keepFocus(() =>
+      this.#window.show(groups, (thread) => makeItem(thread, { shared, isOpen: thread === open })),
+    )
     part(this, "skeleton").hidden = true
     part(this, "more").hidden = !hasMore || Boolean(filter)
     for (const name of ["answered", "closed"]) setText(part(this, `${name}-note`), String(queue[name].length))
@@ -74,7 +78,10 @@ class ThreadList extends HTMLElement {
   #showNone(filter) {
     const isEmpty = !this.#order.length
     part(this, "none").hidden = !isEmpty
-    setText(part(this, "none"), filter ? t("Personne de ce prénom parmi vos conversations.") : t("Aucune conversation pour l’instant."))
+    setText(
+      part(this, "none"),
+      filter ? t("Personne de ce prénom parmi vos conversations.") : t("Aucune conversation pour l’instant."),
+    )
   }
 
   #tellMore() {

@@ -43,7 +43,10 @@ class WaysOffer extends HTMLElement {
       ? t("Un code de secours rouvrira vos conversations si vous oubliez votre mot de passe.")
       : t("Votre mot de passe a été choisi pour vous. Choisissez-en un que personne d’autre ne connaît.")
     setText(part(this, "words"), words)
-    setText(part(this, "accept"), hasOwnPassword ? t("Créer un code de secours") : t("Choisir mon mot de passe"))
+    setText(
+      part(this, "accept"),
+      hasOwnPassword ? t("Créer un code de secours") : t("Choisir mon mot de passe"),
+    )
   }
 
   async #accept() {

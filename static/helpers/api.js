@@ -15,7 +15,10 @@ const ahead = new Map()
 
 /** Ask for something that is wanted in a moment, while something else is still on its way. */
 export function askAhead(path) {
-  ahead.set(path, ask("GET", path).catch(() => null))
+  ahead.set(
+    path,
+    ask("GET", path).catch(() => null),
+  )
 }
 
 /** Ask for something; what was asked ahead is taken once, and asked again where it failed. */

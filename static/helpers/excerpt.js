@@ -33,11 +33,14 @@ function placesOf(text, words) {
     at += letter.length
   }
   origins.push(at)
-  return words.flatMap((word) => everyPlace(plain, word).map((place) => [origins[place], origins[place + word.length]])).sort(([one], [other]) => one - other)
+  return words
+    .flatMap((word) => everyPlace(plain, word).map((place) => [origins[place], origins[place + word.length]]))
+    .sort(([one], [other]) => one - other)
 }
 
 function everyPlace(text, word) {
   const places = []
-  for (let place = text.indexOf(word); place !== -1; place = text.indexOf(word, place + word.length)) places.push(place)
+  for (let place = text.indexOf(word); place !== -1; place = text.indexOf(word, place + word.length))
+    places.push(place)
   return places
 }

@@ -8,11 +8,25 @@ import { folded } from "./text.js"
 import { language, t, tn } from "./words.js"
 
 const FIELD = /\{([^{}\n]{1,60})\}/g
-const NAMES = { prenom: "member", "first name": "member", firstname: "member", moi: "me", me: "me", date: "date", today: "date" }
+const NAMES = {
+  prenom: "member",
+  "first name": "member",
+  firstname: "member",
+  moi: "me",
+  me: "me",
+  date: "date",
+  today: "date",
+}
 
 /** Fill what is known: the member's first name, one's own, today. Gives the text, and the fields that are left in it. */
 export function fill(text, { member, me }) {
-  const known = { member, me, date: new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, { dateStyle: "long" }).format(new Date()) }
+  const known = {
+    member,
+    me,
+    date: new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, { dateStyle: "long" }).format(
+      new Date(),
+    ),
+  }
   const left = new Set()
   const filled = text.replace(FIELD, (whole, name) => {
     const value = known[NAMES[folded(name.trim())]]
@@ -70,7 +84,9 @@ class Tour {
   /** Where the fields stand that are not filled yet, in their order: [start, end]. */
   get #left() {
     const { value } = this.#textarea
-    return [...value.matchAll(FIELD)].filter(([whole]) => this.#fields.includes(whole)).map(({ 0: whole, index }) => [index, index + whole.length])
+    return [...value.matchAll(FIELD)]
+      .filter(([whole]) => this.#fields.includes(whole))
+      .map(({ 0: whole, index }) => [index, index + whole.length])
   }
 
   #noteKey(event) {

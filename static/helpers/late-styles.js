@@ -10,8 +10,13 @@ export function wear(name) {
 
 function put(name) {
   const link = document.createElement("link")
-  const settled = new Promise((done) => ["load", "error"].forEach((type) => link.addEventListener(type, done)))
-  Object.assign(link, { rel: "stylesheet", href: new URL(`../styles/late/${name}.css`, import.meta.url).pathname })
+  const settled = new Promise((done) =>
+    ["load", "error"].forEach((type) => link.addEventListener(type, done)),
+  )
+  Object.assign(link, {
+    rel: "stylesheet",
+    href: new URL(`../styles/late/${name}.css`, import.meta.url).pathname,
+  })
   document.head.append(link)
   return settled
 }

@@ -21,7 +21,10 @@ export const sayNames = (people) => tlist(people.map(({ first_name: name }) => n
 
 /** Name somebody so that no other of the list is meant: an initial follows where two first names are the same. */
 export function sayName(person, people) {
-  const isShared = people.filter(({ id, first_name: name }) => id !== person.id && folded(name) === folded(person.first_name)).length > 0
+  const isShared =
+    people.filter(
+      ({ id, first_name: name }) => id !== person.id && folded(name) === folded(person.first_name),
+    ).length > 0
   return isShared && person.initial ? `${person.first_name} ${person.initial}.` : person.first_name
 }
 
@@ -38,13 +41,19 @@ export function namesakes(people) {
 }
 
 /** Name somebody where their namesakes are known: what a long list does once. */
-export const sayNameAmong = (person, shared) => (person.initial && shared.has(folded(person.first_name)) ? `${person.first_name} ${person.initial}.` : person.first_name)
+export const sayNameAmong = (person, shared) =>
+  person.initial && shared.has(folded(person.first_name))
+    ? `${person.first_name} ${person.initial}.`
+    : person.first_name
 
 /** Give the first letter of a name as people see it, a whole emoji included. */
 export function letterOf(name) {
-  const [first] = segmenter ? Array.from(segmenter.segment(name.trim()), ({ segment }) => segment) : name.trim()
+  const [first] = segmenter
+    ? Array.from(segmenter.segment(name.trim()), ({ segment }) => segment)
+    : name.trim()
   return (first ?? "").toLocaleUpperCase()
 }
 
 /** Choose the tint of a face: always the same for the same account. */
-export const tintOf = ({ id }) => [...id].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) >>> 0, 7) % TINTS
+export const tintOf = ({ id }) =>
+  [...id].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) >>> 0, 7) % TINTS

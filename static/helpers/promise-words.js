@@ -4,11 +4,24 @@ import { language, t, tn } from "./words.js"
 
 const DAY = 24
 
-const longDate = (options) => new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, { weekday: "long", day: "numeric", month: "long", ...options })
+const longDate = (options) =>
+  new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, {
+    weekday: "long",
+    day: "numeric",
+    month: "long",
+    ...options,
+  })
 
 /** Say a time to answer in, in whole hours: "deux jours", "36 heures". */
 export function sayWithin(hours) {
-  const known = { 1: t("une heure"), 24: t("un jour"), 48: t("deux jours"), 72: t("trois jours"), 168: t("une semaine"), 336: t("deux semaines") }
+  const known = {
+    1: t("une heure"),
+    24: t("un jour"),
+    48: t("deux jours"),
+    72: t("trois jours"),
+    168: t("une semaine"),
+    336: t("deux semaines"),
+  }
   if (known[hours]) return known[hours]
   return hours % DAY ? tn("{n} heure", "{n} heures", hours) : tn("{n} jour", "{n} jours", hours / DAY)
 }

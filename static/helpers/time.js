@@ -62,7 +62,8 @@ export function sayWhile(seconds) {
 
 export const waitSince = (since) => Math.max(0, now() - new Date(since))
 export const dayOf = (at) => startOfDay(at).getTime()
-export const isoDay = (at) => new Date(startOfDay(at) - startOfDay(at).getTimezoneOffset() * MINUTE).toISOString().slice(0, 10)
+export const isoDay = (at) =>
+  new Date(startOfDay(at) - startOfDay(at).getTimezoneOffset() * MINUTE).toISOString().slice(0, 10)
 
 const daysSince = (at) => Math.round((startOfDay(now()) - startOfDay(at)) / DAY)
 const isThisYear = (at) => new Date(at).getFullYear() === new Date(now()).getFullYear()

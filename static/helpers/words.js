@@ -11,7 +11,9 @@ await learn()
 export async function learn(part) {
   if (language === "fr") return
   try {
-    const answer = await fetch(new URL(`../words/${[language, part].filter(Boolean).join("-")}.json`, import.meta.url))
+    const answer = await fetch(
+      new URL(`../words/${[language, part].filter(Boolean).join("-")}.json`, import.meta.url),
+    )
     if (answer.ok) Object.assign(catalogue, await answer.json())
   } catch {
     // French words are better than no page.

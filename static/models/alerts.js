@@ -15,13 +15,18 @@ const HESITATION = { looking: 0, near: 200, away: 600 }
 const CLAIMED_FOR = 10_000
 const QUIET_FOR = 3_000
 
-export const chosenAlerts = () => ({ sound: false, notices: false, ...attempt(() => JSON.parse(localStorage.getItem(NAME))) })
+export const chosenAlerts = () => ({
+  sound: false,
+  notices: false,
+  ...attempt(() => JSON.parse(localStorage.getItem(NAME))),
+})
 
 export function chooseAlerts(changes) {
   attempt(() => localStorage.setItem(NAME, JSON.stringify({ ...chosenAlerts(), ...changes })))
 }
 
-export const canNotify = () => "Notification" in globalThis && "serviceWorker" in navigator && globalThis.isSecureContext
+export const canNotify = () =>
+  "Notification" in globalThis && "serviceWorker" in navigator && globalThis.isSecureContext
 
 /** Ask the browser for leave to notify: only ever because somebody has just chosen it. Tells whether it was given. */
 export const askToNotify = async () => (await Notification.requestPermission()) === "granted"
@@ -42,7 +47,10 @@ export class Alerts {
     this.#attention = attention
     const { connection } = correspondence
     connection.addEventListener("frame", ({ detail }) => detail.type === "message" && this.#take(detail))
-    connection.addEventListener("state", ({ detail }) => detail === "ended" && this.#ask({ type: "close-all" }))
+    connection.addEventListener(
+      "state",
+      ({ detail }) => detail === "ended" && this.#ask({ type: "close-all" }),
+    )
     correspondence.addEventListener("change", () => this.#closeRead())
     this.#findTold()
   }

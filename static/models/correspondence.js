@@ -71,7 +71,11 @@ export class Correspondence extends EventTarget {
   }
 
   get hasUnsent() {
-    return this.safe.names("outgoing:").length > 0 || this.safe.names("draft:").length > 0 || this.safe.names("note:").length > 0
+    return (
+      this.safe.names("outgoing:").length > 0 ||
+      this.safe.names("draft:").length > 0 ||
+      this.safe.names("note:").length > 0
+    )
   }
 
   // Actions
@@ -202,7 +206,16 @@ export class Correspondence extends EventTarget {
 
   #confirm(thread, { id, seq, at }) {
     const message = thread.outbox.find(id)
-    if (message) thread.receive({ id, thread: thread.id, seq, at, author: this.account.id, kind: "text", text: message.text })
+    if (message)
+      thread.receive({
+        id,
+        thread: thread.id,
+        seq,
+        at,
+        author: this.account.id,
+        kind: "text",
+        text: message.text,
+      })
   }
 
   #refuse(frame) {
@@ -220,4 +233,5 @@ export class Correspondence extends EventTarget {
   }
 }
 
-const listPath = (order, after) => `/api/threads?${new URLSearchParams({ ...(order && { order }), ...(after && { after }) })}`
+const listPath = (order, after) =>
+  `/api/threads?${new URLSearchParams({ ...(order && { order }), ...(after && { after }) })}`

@@ -114,7 +114,10 @@ export class Outbox extends EventTarget {
 
   #startTimer(id) {
     clearTimeout(this.#timers.get(id))
-    this.#timers.set(id, setTimeout(() => this.#giveUp(id), PATIENCE))
+    this.#timers.set(
+      id,
+      setTimeout(() => this.#giveUp(id), PATIENCE),
+    )
   }
 
   #giveUp(id) {

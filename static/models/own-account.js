@@ -8,7 +8,8 @@ export async function waysIn() {
   return { hasCode, hasOwnPassword }
 }
 
-export const makeRecoveryCode = async (password) => (await post("/api/account/recovery-code", { password })).code
+export const makeRecoveryCode = async (password) =>
+  (await post("/api/account/recovery-code", { password })).code
 
 /** `mayBeKnown`: somebody else might know the old one; then the account's keys are made anew. */
 export const changePassword = (old, password, mayBeKnown) =>

@@ -23,11 +23,18 @@ function take({ settings, letters_refused_at: refusedAt }) {
 /** Ask where one is signed in: {id, beganAt, seenAt, device, isCurrent}, the present one first, then the newest. */
 export async function ownSessions() {
   const { sessions } = await get(SESSIONS)
-  const found = sessions.map(({ id, began_at: beganAt, seen_at: seenAt, device, current: isCurrent }) => ({ id, beganAt, seenAt, device, isCurrent }))
+  const found = sessions.map(({ id, began_at: beganAt, seen_at: seenAt, device, current: isCurrent }) => ({
+    id,
+    beganAt,
+    seenAt,
+    device,
+    isCurrent,
+  }))
   return [...found.filter(({ isCurrent }) => isCurrent), ...found.filter(({ isCurrent }) => !isCurrent)]
 }
 
 /** End one session. One that is over already is no error. */
-export const endSession = ({ id }) => remove(`${SESSIONS}/${id}`).catch((refusal) => (refusal.status === 404 ? null : Promise.reject(refusal)))
+export const endSession = ({ id }) =>
+  remove(`${SESSIONS}/${id}`).catch((refusal) => (refusal.status === 404 ? null : Promise.reject(refusal)))
 
 export const endOtherSessions = () => remove(SESSIONS)

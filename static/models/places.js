@@ -5,7 +5,11 @@ const nameOf = (thread) => `ailo:place:${thread.id}`
 /** A place is {seq, offset}: the topmost message and how far above the edge it begins; null at the end. */
 export function keepPlace(thread, place) {
   thread.place = place
-  attempt(() => (place ? sessionStorage.setItem(nameOf(thread), JSON.stringify(place)) : sessionStorage.removeItem(nameOf(thread))))
+  attempt(() =>
+    place
+      ? sessionStorage.setItem(nameOf(thread), JSON.stringify(place))
+      : sessionStorage.removeItem(nameOf(thread)),
+  )
 }
 
 export function placeOf(thread) {

@@ -9,15 +9,24 @@ export function queueOf(threads, filter = "") {
   const wanted = folded(filter.trim())
   const found = [...threads].filter((thread) => folded(thread.member?.first_name ?? "").includes(wanted))
   const shown = found.filter(({ closedAt }) => !closedAt)
-  const answered = sorted(shown.filter(({ waitingSince, last }) => !waitingSince && last), ({ last }) => -Date.parse(last.at))
+  const answered = sorted(
+    shown.filter(({ waitingSince, last }) => !waitingSince && last),
+    ({ last }) => -Date.parse(last.at),
+  )
   const place = answered.findIndex(({ last }) => isOld(last))
   const firstOld = place === -1 ? answered.length : place
   return {
-    waiting: sorted(shown.filter(({ waitingSince }) => waitingSince), ({ waitingSince }) => Date.parse(waitingSince)),
+    waiting: sorted(
+      shown.filter(({ waitingSince }) => waitingSince),
+      ({ waitingSince }) => Date.parse(waitingSince),
+    ),
     answered: answered.slice(0, firstOld),
     quiet: answered.slice(firstOld),
     silent: shown.filter(({ waitingSince, last }) => !waitingSince && !last),
-    closed: sorted(found.filter(({ closedAt }) => closedAt), ({ closedAt }) => -Date.parse(closedAt)),
+    closed: sorted(
+      found.filter(({ closedAt }) => closedAt),
+      ({ closedAt }) => -Date.parse(closedAt),
+    ),
   }
 }
 

@@ -52,7 +52,12 @@ export class Replies {
       if (theirs && !same(theirs, base)) throw new Clash(theirs)
       return replies.filter((one) => one !== theirs)
     })
-    return () => this.#change((replies) => (replies.some(({ id }) => id === base.id) ? replies : [...replies.slice(0, place), base, ...replies.slice(place)]))
+    return () =>
+      this.#change((replies) =>
+        replies.some(({ id }) => id === base.id)
+          ? replies
+          : [...replies.slice(0, place), base, ...replies.slice(place)],
+      )
   }
 
   // Internal
@@ -74,4 +79,5 @@ export class Replies {
   }
 }
 
-const same = (one, other) => one === other || (one && other && one.title === other.title && one.text === other.text)
+const same = (one, other) =>
+  one === other || (one && other && one.title === other.title && one.text === other.text)

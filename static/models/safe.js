@@ -60,8 +60,12 @@ export class Safe {
   /** List the names that begin so. */
   names(beginning) {
     const stored = attempt(() => Object.keys(localStorage)) ?? []
-    const names = stored.filter((key) => key.startsWith(this.#prefix)).map((key) => key.slice(this.#prefix.length))
-    return [...new Set([...names, ...this.#memory.keys()])].filter((name) => name.startsWith(beginning)).sort()
+    const names = stored
+      .filter((key) => key.startsWith(this.#prefix))
+      .map((key) => key.slice(this.#prefix.length))
+    return [...new Set([...names, ...this.#memory.keys()])]
+      .filter((name) => name.startsWith(beginning))
+      .sort()
   }
 
   clear() {
@@ -75,7 +79,9 @@ export class Safe {
     const values = await Promise.all(names.map((name) => this.find(name)))
     if (!key || !globalThis.crypto?.subtle) return
     this.#key = await importKey(key)
-    await Promise.all(names.map((name, place) => values[place] !== undefined && this.keep(name, values[place])))
+    await Promise.all(
+      names.map((name, place) => values[place] !== undefined && this.keep(name, values[place])),
+    )
   }
 
   /** Tell the name that a storage event is about, null if it is not one of ours. */
@@ -110,7 +116,11 @@ export class Safe {
   async #decrypt(name, stored) {
     try {
       const bytes = fromBase64(stored)
-      const plain = await crypto.subtle.decrypt(this.#terms(name, bytes.slice(0, IV)), this.#key, bytes.slice(IV))
+      const plain = await crypto.subtle.decrypt(
+        this.#terms(name, bytes.slice(0, IV)),
+        this.#key,
+        bytes.slice(IV),
+      )
       return JSON.parse(new TextDecoder().decode(plain))
     } catch {
       return undefined // Damaged, or kept under a key of before: as if it were not there.
@@ -122,7 +132,8 @@ export class Safe {
   }
 }
 
-const importKey = (key) => crypto.subtle.importKey("raw", fromBase64(key), "AES-GCM", false, ["encrypt", "decrypt"])
+const importKey = (key) =>
+  crypto.subtle.importKey("raw", fromBase64(key), "AES-GCM", false, ["encrypt", "decrypt"])
 
 /** Storage may be forbidden or full; the page goes on without it. */
 function attempt(action) {

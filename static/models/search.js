@@ -10,7 +10,11 @@ import { pause } from "../helpers/delay.js"
 export async function search(words, { thread, from, isWanted = () => true } = {}) {
   for (;;) {
     try {
-      return await post("/api/search", { q: words, ...(thread && { thread: thread.id }), ...(from && { from }) })
+      return await post("/api/search", {
+        q: words,
+        ...(thread && { thread: thread.id }),
+        ...(from && { from }),
+      })
     } catch (refusal) {
       if (refusal.code !== "slow_down" || !isWanted()) throw refusal
       await pause(1000 * refusal.retryAfter)

@@ -11,7 +11,10 @@ const policy = globalThis.trustedTypes?.createPolicy("ailo-worker", { createScri
 /** Register the worker; gives its registration, or undefined where there is none. */
 export async function keepShell() {
   try {
-    return await navigator.serviceWorker.register(policy?.createScriptURL(WORKER) ?? WORKER, { scope: "/", updateViaCache: "none" })
+    return await navigator.serviceWorker.register(policy?.createScriptURL(WORKER) ?? WORKER, {
+      scope: "/",
+      updateViaCache: "none",
+    })
   } catch {
     return undefined // Forbidden, or the storage is full: a page without a shell is as good, but for the offline page.
   }

@@ -96,7 +96,15 @@ export class Thread extends EventTarget {
   describe({ participants, last_seq, read_seq, unread, waiting_since, closed_at, last }, isResumed = false) {
     this.#takeParticipants(participants)
     const isBehind = last_seq < this.lastSeq || read_seq < this.readSeq
-    if (!isBehind) Object.assign(this, { lastSeq: last_seq, readSeq: read_seq, unread, waitingSince: waiting_since, closedAt: closed_at ?? null, last })
+    if (!isBehind)
+      Object.assign(this, {
+        lastSeq: last_seq,
+        readSeq: read_seq,
+        unread,
+        waitingSince: waiting_since,
+        closedAt: closed_at ?? null,
+        last,
+      })
     if (read_seq < this.readSeq) this.#sendRead(this.readSeq) // The mark was lost with the line that carried it.
     if (this.history.isLoaded && this.lastSeq > this.history.last && !isResumed) this.history.catchUp()
     this.#tell("change")
@@ -107,7 +115,8 @@ export class Thread extends EventTarget {
   noteAbout(about) {
     Object.assign(this, { about, closedAt: about.closed_at, waitingSince: about.waiting_since })
     for (const { id, first_name: name } of about.past) this.#former.set(id, name)
-    for (const { id, joined_seq: seq } of about.people) this.#joined[id] = Math.max(this.#joined[id] ?? 0, seq - 1)
+    for (const { id, joined_seq: seq } of about.people)
+      this.#joined[id] = Math.max(this.#joined[id] ?? 0, seq - 1)
     this.#tell("change")
     this.#tell("marks")
   }
@@ -145,7 +154,14 @@ export class Thread extends EventTarget {
 
   write(text) {
     const at = new Date(now()).toISOString()
-    this.outbox.add({ id: uuid7(), thread: this.id, author: this.#reader.id, kind: "text", at, text: wellFormed(text) })
+    this.outbox.add({
+      id: uuid7(),
+      thread: this.id,
+      author: this.#reader.id,
+      kind: "text",
+      at,
+      text: wellFormed(text),
+    })
   }
 
   /** Take a message, live or our own confirmed one. */
@@ -180,7 +196,10 @@ export class Thread extends EventTarget {
 
   noteTyping(account) {
     clearTimeout(this.#typing.get(account))
-    this.#typing.set(account, setTimeout(() => this.#stopTyping(account), TYPING_LASTS))
+    this.#typing.set(
+      account,
+      setTimeout(() => this.#stopTyping(account), TYPING_LASTS),
+    )
     this.#tell("typing")
   }
 
@@ -196,7 +215,8 @@ export class Thread extends EventTarget {
     const before = this.participants.map(({ id }) => id)
     for (const { id, first_name: name } of this.participants) this.#former.set(id, name)
     this.participants = participants.map((participant) => this.#neverBack(participant)).sort(byRole)
-    const isSame = before.length === participants.length && participants.every(({ id }) => before.includes(id))
+    const isSame =
+      before.length === participants.length && participants.every(({ id }) => before.includes(id))
     if (!isSame) this.#compareWithKnown()
   }
 
@@ -257,8 +277,10 @@ export class Thread extends EventTarget {
   }
 
   #countUnread() {
-    if (!this.history.isLoaded || this.history.isDetached || this.history.first > this.readSeq + 1) return this.unread
-    return this.history.messages.filter((message) => message.seq > this.readSeq && !this.isMine(message)).length
+    if (!this.history.isLoaded || this.history.isDetached || this.history.first > this.readSeq + 1)
+      return this.unread
+    return this.history.messages.filter((message) => message.seq > this.readSeq && !this.isMine(message))
+      .length
   }
 
   #neverBack(participant) {
@@ -279,4 +301,7 @@ export class Thread extends EventTarget {
 const namesOf = (people) => Object.fromEntries(people.map(({ id, first_name: name }) => [id, name]))
 
 /** Name those of one list that another lacks. */
-const missing = (names, others) => Object.keys(names).filter((id) => !(id in others)).map((id) => names[id])
+const missing = (names, others) =>
+  Object.keys(names)
+    .filter((id) => !(id in others))
+    .map((id) => names[id])

@@ -13,7 +13,9 @@ export async function wholeHistory(thread, note, after = 0) {
   const messages = []
   let page
   do {
-    page = await patiently(() => get(`/api/threads/${thread.id}/messages?after=${messages.at(-1)?.seq ?? after}&limit=${PAGE}`))
+    page = await patiently(() =>
+      get(`/api/threads/${thread.id}/messages?after=${messages.at(-1)?.seq ?? after}&limit=${PAGE}`),
+    )
     messages.push(...page.messages)
   } while (note(messages.length) !== false && page.messages.length === PAGE)
   return messages
