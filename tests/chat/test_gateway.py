@@ -418,6 +418,7 @@ class Ear:
     """Somebody else who is here."""
 
     session_id = b"ear"
+    was_used = False
 
     def offer(self, frame: bytes) -> None: ...
 
