@@ -93,7 +93,7 @@ class Flood:
         try:
             yield
         finally:
-            said, _ = await process.communicate()
+            said, _ = await process.communicate(b"")
             self.closed += int(said)
 
 
