@@ -51,8 +51,10 @@ SETTINGS: dict[str, object] = {
 # After any other failure of the disk under the writer nothing more is: what a sync failed to bring to the disk, the system may
 # have dropped, and the next sync would succeed without it (PostgreSQL learned this in 2018).
 WANT_OF_ROOM = {"SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE"}
-# The same goes for a trigger or a view: see ``_nothing_planted``.
+# The same goes for a trigger: see ``_no_trigger``.
 BEYOND_TRUST = ("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_AUTH")
+
+WRITES = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}
 
 
 class _Statements:
@@ -112,8 +114,15 @@ def _chunks(things: Sequence[T]) -> Iterator[Sequence[T]]:
         start += size
 
 
+class _Changed(Exception):
+    """The schema is not as expected; says how."""
+
+
 class _Connection(aiosqlite.Connection):
     """An aiosqlite connection that runs a whole piece of work in one hop to its thread, rather than one hop a statement."""
+
+    expected: Schema | None = None
+    _schema_seen = -1
 
     async def open(self) -> None:
         try:
@@ -139,7 +148,16 @@ class _Connection(aiosqlite.Connection):
         return result
 
     def _begun(self, connection: sqlite3.Connection) -> None:
-        """Look at the database before the work does, in its transaction."""
+        """SQLite counts the changes of the schema: whether there was one costs three microseconds to ask."""
+        if self.expected is None or (now := _schema_version(connection)) == self._schema_seen:
+            return
+        if found := differences(schema_of(connection), self.expected):
+            raise _Changed(f"its schema was changed: {found[0]}")
+        self._schema_seen = now
+
+    def expect(self, expected: Schema | None) -> None:
+        """From now on nothing is done on top of another schema."""
+        self.expected, self._schema_seen = expected, -1
 
     async def look(self, look: Callable[[sqlite3.Connection], T]) -> T:
         """Have something looked at between two transactions."""
@@ -154,22 +172,6 @@ class _Writer(_Connection):
 
     failure = ""
     scrubber: Scrubber
-    expected: Schema | None = None
-    _schema_seen = -1
-
-    def _begun(self, connection: sqlite3.Connection) -> None:
-        """SQLite counts the changes of the schema: whether there was one costs three microseconds to ask."""
-        if self.expected is None or (now := _schema_version(connection)) == self._schema_seen:
-            return
-        if found := differences(schema_of(connection), self.expected):
-            self.failure = f"its schema was changed: {found[0]}"
-            raise Stalled(f"the database failed: {self.failure}")
-        self._schema_seen = now
-
-    def expect(self, connection: sqlite3.Connection, expected: Schema | None) -> list[str]:
-        """What of the schema is not as expected; from now on nothing is written on top of another."""
-        self.expected, self._schema_seen = expected, _schema_version(connection)
-        return differences(schema_of(connection), expected) if expected is not None else []
 
     def cut(self, connection: sqlite3.Connection) -> bool:
         """Bring the log to the database and cut it to nothing, unless a reader still needs it: nobody is waited for."""
@@ -197,6 +199,9 @@ class _Writer(_Connection):
             raise Stalled(f"the database failed: {self.failure}")
         try:
             return super()._work(begin, work)
+        except _Changed as changed:
+            self.failure = str(changed)
+            raise
         except sqlite3.DatabaseError as error:
             name = _name(error)
             if name.startswith(BEYOND_TRUST) and name not in WANT_OF_ROOM:
@@ -278,12 +283,20 @@ class SQLite:
         except Stalled:
             self._tell_failure()
             raise
+        except _Changed as changed:
+            raise self._failed(changed) from None
         except asyncio.CancelledError:
             noting.give_up()
             raise
         if noting.has_removed:
             await self._forgetting.done()
         return result
+
+    def _failed(self, changed: _Changed) -> Stalled:
+        """Found by a reader, too, it is the end of all writing."""
+        self._writer.failure = self._writer.failure or str(changed)
+        self._tell_failure()
+        return Stalled(f"the database failed: {changed}")
 
     def _tell_failure(self) -> None:
         if self._writer.failure:
@@ -303,6 +316,8 @@ class SQLite:
             return await reader.work("begin", work)
         except sqlite3.DatabaseError as error:
             raise _stalled(error) from None
+        except _Changed as changed:
+            raise self._failed(changed) from None
         finally:
             self._give_back(reader)
 
@@ -313,9 +328,12 @@ class SQLite:
     async def expect_schema(self, statements: Sequence[str] | None, /) -> list[str]:
         expected = None if statements is None else await asyncio.to_thread(schema_made_by, statements)
         try:
-            return await self._writer.look(lambda connection: self._writer.expect(connection, expected))
+            found = await self._writer.look(lambda one: differences(schema_of(one), expected) if expected is not None else [])
         except sqlite3.DatabaseError as error:
             raise _stalled(error) from None
+        for connection in self._all:
+            connection.expect(expected)
+        return found
 
     async def tables(self) -> list[str]:
         rows = await self.read(lambda reader: reader.rows("select name from sqlite_schema where type = 'table' and rootpage > 0"))
@@ -491,7 +509,7 @@ async def _connect(path: Path, kind: type[C]) -> C:
         path.touch(mode=0o600)
         connection = sqlite3.connect(path, BUSY_MS / 1000, isolation_level=None, check_same_thread=False, cached_statements=256)
         connection.row_factory = sqlite3.Row
-        connection.set_authorizer(_nothing_planted)
+        connection.set_authorizer(_no_trigger)
         connection.text_factory = lambda raw: raw.decode("utf-8", "replace")  # a planted text must not stop a whole query
         return connection
 
@@ -505,19 +523,13 @@ async def _connect(path: Path, kind: type[C]) -> C:
     return connection
 
 
-# The queries of this package that have a name of their own inside a statement: SQLite names them as it does a view.
-NAMED_QUERIES = frozenset({"halved", "first", "members", "back"})
-READING = frozenset({sqlite3.SQLITE_READ, sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
+def _no_trigger(action: int, _first: str | None, _second: str | None, _database: str | None, source: str | None) -> int:
+    """No trigger writes anything: Ailo makes none. SQLite names it as the source of what it is about to do.
 
-
-def _nothing_planted(action: int, _first: str | None, _second: str | None, _database: str | None, source: str | None) -> int:
-    """No trigger and no view is ever run: Ailo makes none. SQLite names it as the source of what it is about to do.
-
-    Asked when a statement is prepared, again after each change of the schema, so one that is planted later is refused, too.
-    A trigger under the name of one of our queries could read at most, and change nothing.
+    Asked when a statement is prepared, again after each change of the schema. It comes second to the comparison of the schema.
+    (A reading source may as well be a table expression of our own.)
     """
-    is_ours = source is None or (source in NAMED_QUERIES and action in READING)
-    return sqlite3.SQLITE_OK if is_ours else sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_DENY if source and action in WRITES else sqlite3.SQLITE_OK
 
 
 async def _set_up(connection: _Connection, *, read_only: bool) -> None:

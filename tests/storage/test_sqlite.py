@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,14 @@ async def test_a_lock_that_does_not_end_stalls(database: SQLite) -> None:
     other.execute("rollback")
     other.close()
     await note(database, "one")
+
+
+async def test_a_trigger_writes_nothing(database: SQLite) -> None:
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+        other.execute("create trigger doubles after insert on notes begin insert into notes (body) values (new.body || '!'); end")
+    with pytest.raises(Stalled, match="SQLITE_AUTH"):
+        await note(database, "one")
+    assert await database.read(notes) == []
 
 
 def failing(writer: sqlite._Writer, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
