@@ -240,18 +240,27 @@ def _recover_answer(arguments: argparse.Namespace) -> int:
         raw = arguments.request.read_bytes()
         if not _is_as_read_out(raw, arguments.fingerprint):
             return _fail("this is not the request whose fingerprint was read out: it was exchanged on its way. Do not answer it.")
-        if arguments.answer.exists():
-            return _fail("there is a file where the answer was to be written; it was left as it is.")
         answered, successor = recovering.answer(raw, _officer_key())
     except (Mistyped, EOFError) as error:
         return _fail(str(error) or "nothing was typed.")
     if successor:
-        say(sheet(successor, as_json=arguments.json))
+        return _hand_over(arguments, answered, successor)
     _write(arguments.answer, answered)
-    if not successor:
-        print_ = spoken(request_hash(raw))
-        told = recovering.Told(print_)
-        _say_result(f"{arguments.answer}\n{told}", arguments, {"result": str(arguments.answer), "fingerprint": print_})
+    told = recovering.Told(spoken(request_hash(raw)))
+    _say_result(f"{arguments.answer}\n{told}", arguments, {"result": str(arguments.answer), "fingerprint": told.fingerprint})
+    return 0
+
+
+def _hand_over(arguments: argparse.Namespace, answered: bytes, successor: Officer) -> int:
+    """Once the answer is applied, the new officer's key is the only one, and stands nowhere else: it is shown first."""
+    try:
+        say(sheet(successor, as_json=arguments.json))
+    except OutputFailed as error:
+        return _fail(f"the new officer's key could not be shown: no answer was made ({error}).")
+    try:
+        _write(arguments.answer, answered)
+    except CannotWrite as error:
+        return _fail(f"{error} The key that was shown is of no use: begin again.")
     return 0
 
 

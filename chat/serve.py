@@ -118,13 +118,13 @@ async def serve(
     raise_descriptor_limit()
     stop = asyncio.Event()
     logs.take_over(asyncio.get_running_loop())
-    for warning in settings.chat.warnings():
-        log.warning(warning)
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     try:
         async with open_rooms(settings.storage) as rooms:
             _refuse_example_off_loopback(rooms, settings)
+            for warning in settings.chat.warnings():
+                log.warning(warning)
             await rooms.store.database.read(lambda reader: recovery.alert(reader, rooms.store.guard))
             if prepare:
                 await prepare(rooms)

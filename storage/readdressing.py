@@ -5,9 +5,8 @@ international domain were two addresses. Only accounts whose address is not all 
 """
 
 import logging
-from uuid import UUID
 
-from storage import house
+from storage import house, rows
 from storage.database import Database, Reader, Row, Transaction
 from storage.errors import CannotOpen
 from storage.guarding import Guard
@@ -41,7 +40,7 @@ async def _index_all(tx: Transaction, guard: Guard) -> None:
 
 def _index_of(row: Row, guard: Guard) -> bytes | None:
     try:
-        return guard.address_index(guard.unguard(row["email"], "accounts", "email", UUID(bytes=row["id"])).decode())
+        return guard.address_index(guard.unguard(row["email"], "accounts", "email", rows.uuid(row, "id")).decode())
     except (CannotOpen, ValueError, TypeError):  # not as the service wrote it: whoever asks for the account is told
         return None
 
@@ -53,16 +52,16 @@ async def _move(tx: Transaction, row: Row, index: bytes | None) -> None:
     else:
         log.error(
             "alert: account %s has the address of account %s, written otherwise: nobody is found under it by that address",
-            UUID(bytes=row["id"]),
-            UUID(bytes=other["id"]),
+            rows.uuid(row, "id"),
+            next(iter(rows.sound("accounts", [other], lambda one: rows.uuid(one, "id"))), "that is damaged"),
         )
 
 
 async def misplaced(reader: Reader, guard: Guard) -> list[str]:
     """Accounts that nobody finds by their address, a line each. Those whose address does not open are not among them."""
-    rows = await reader.rows("select id, email, address_index from accounts order by created_at, id")
+    listed = await reader.rows("select id, email, address_index from accounts order by created_at, id")
     return [
-        f"account {UUID(bytes=row['id'])}: it is not found by its address"
-        for row in rows
+        f"account {rows.uuid(row, 'id')}: it is not found by its address"
+        for row in listed
         if _index_of(row, guard) not in {None, row["address_index"]}
     ]

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from storage import accounts, canned_replies, chain, house, rosters, sessions, threads
+from storage import accounts, canned_replies, chain, house, rosters, rows, sessions, threads
 from storage.accounts import Account, Keyhole
 from storage.database import Reader, Row, Transaction
 from storage.epochs import THE_OFFICER, Roster
@@ -104,12 +104,16 @@ async def covered(reader: Reader, guard: Guard, account: UUID | None) -> list[UU
     """
     if account is None:
         return list(await threads.all_ids(reader))
-    rows = await reader.rows(
+    latest = await reader.rows(
         "select t.id, e.roster from threads t join epochs e on e.thread = t.id and e.number = t.epoch order by t.id"
     )
-    named = [UUID(bytes=row["id"]) for row in rows if isinstance(row["roster"], bytes) and account.bytes in row["roster"]]
+    named = rows.sound("threads", [row for row in latest if _names(row, account)], lambda row: rows.uuid(row, "id"))
     listed = await threads.ids_of(reader, account)
     return [id_ for id_ in sorted({*named, *listed}) if await _may_be_seated(reader, guard, id_, account)]
+
+
+def _names(row: Row, account: UUID) -> bool:
+    return isinstance(row["roster"], bytes) and account.bytes in row["roster"]
 
 
 async def _may_be_seated(reader: Reader, guard: Guard, id_: UUID, account: UUID) -> bool:
@@ -199,7 +203,7 @@ async def apply(tx: Transaction, store: Store, answer: Answer) -> list[Change]:
     row = await _open_request(tx, store.guard, answer, officer)
     if row["account"] is None:
         return await _replace_officer(tx, store, answer, officer)
-    account = await _check_generation(tx, store.guard, UUID(bytes=row["account"]), row["generation"])
+    account = await _check_generation(tx, store.guard, rows.uuid(row, "account"), row["generation"])
     if answer.officer != officer:
         raise Refused("The answer names another officer, which was not asked for.")
     key = AccountKey(account.id, row["generation"], b"", row["public_key"])
@@ -267,7 +271,7 @@ def _first_keyhole(guard: Guard, row: Row) -> Keyhole:
     except CannotOpen:
         log.error("alert: the keyhole of an open recovery is not as the service wrote it")
         raise Refused("What was asked is not as the service wrote it: run `ailo check`, and make another request.") from None
-    place = password_place(UUID(bytes=row["account"]), row["profile"], row["generation"])
+    place = password_place(rows.uuid(row, "account"), row["profile"], row["generation"])
     return Keyhole(row["profile"], row["generation"], guard.guard(plain, *place))
 
 

@@ -54,7 +54,7 @@ async def test_a_request_into_a_shared_folder_overwrites_nothing(tmp_path: Path,
     for pid in range(os.getpid(), os.getpid() + 3000):
         guessed(shared / "request", pid).symlink_to(victim)
     done = ailo(tmp_path, "recover", "request", str(shared / "request"), "--new-officer")
-    assert told(done) == str(shared / "request")
+    assert told(done).splitlines()[0] == str(shared / "request")
     assert victim.read_bytes()[:100] == before[:100]
     assert victim.read_bytes().startswith(b"SQLite format 3")
     assert (shared / "request").read_bytes().startswith(b"{")
