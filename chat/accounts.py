@@ -89,12 +89,12 @@ def checked_address(raw: str) -> str:
 
 
 def checked_name(raw: str, *, least: int) -> str:
-    """A name as people write it, in NFC: a letter or a number at least, and nothing that is not seen. Raises Misuse."""
+    """A name as people write it, in NFC: a letter, number or pictograph at least, and nothing that is not seen. Raises Misuse."""
     name = shown_text.without_hidden(raw).strip()
     if not least <= len(name) <= LONGEST_NAME or any(unicodedata.category(one) in {"Cc", "Cs", "Zl", "Zp"} for one in name):
         raise Misuse(f"A name has {least} to {LONGEST_NAME} characters on one line.")
     if raw.strip() and not shown_text.is_name(name):
-        raise Misuse("A name begins with something to be seen, and has a letter or a number in it.")
+        raise Misuse("A name begins with something to be seen, and has a letter, a number or a pictograph in it.")
     return name
 
 

@@ -28,9 +28,13 @@ def without_hidden(text: str) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether there is a letter or a number in it, and it does not begin with a mark, which would fall on what stands before."""
-    has_letter = any(unicodedata.category(one)[0] in "LN" and one not in BLANKS for one in text)
-    return has_letter and unicodedata.category(text[0])[0] != "M"
+    """Whether it has a letter, number or pictograph, and does not begin with a mark, which would fall on what stands before."""
+    has_sign = any(_may_name(unicodedata.category(one)) and one not in BLANKS for one in text)
+    return has_sign and unicodedata.category(text[0])[0] != "M"
+
+
+def _may_name(category: str) -> bool:
+    return category[0] in "LN" or category == "So"
 
 
 def is_seen(text: str) -> bool:
