@@ -44,6 +44,7 @@ class AccountSheet extends HTMLElement {
   #view = "home"
   #unsaved = {}
   #saving = null
+  #isRefused = false
 
   // Lifecycle
 
@@ -98,7 +99,7 @@ class AccountSheet extends HTMLElement {
       !this.#holdsSecret &&
       makeRound("back", t("Retour à mon compte"), () => this.show("home"))
     const close = !this.#holdsSecret && makeRound("close", t("Fermer"), () => this.close())
-    this.#body.replaceChildren(build("header", { class: "sheet__head" }, back, heading, close), ...content)
+    this.#body.replaceChildren(build("div", { class: "sheet__head" }, back, heading, close), ...content)
     ;(this.#body.querySelector("form.secret input") ?? heading).focus()
     this.#dialog.scrollTop = 0
   }
@@ -111,6 +112,7 @@ class AccountSheet extends HTMLElement {
 
   /** Save changes of the settings, with those that could not be saved before, one request at a time; whether it worked. */
   save(changes) {
+    this.#isRefused = false
     this.#unsaved = merge(this.#unsaved, changes)
     this.#saving ??= this.#saveAll().finally(() => (this.#saving = null))
     return this.#saving
@@ -122,8 +124,10 @@ class AccountSheet extends HTMLElement {
     this.#status.textContent = words
   }
 
+  /** Say what is wrong. What was chosen before and is saved meanwhile does not take that away. */
   refuse(words) {
     this.say("")
+    this.#isRefused = true
     this.#trouble.textContent = words
   }
 
@@ -144,7 +148,7 @@ class AccountSheet extends HTMLElement {
       }
     }
     this.#tellPreferences()
-    this.say(t("C’est enregistré."))
+    if (!this.#isRefused) this.say(t("C’est enregistré."))
     return true
   }
 

@@ -15,7 +15,7 @@ export async function openExpect(thread) {
   const dialog = build(
     "dialog",
     { class: "sheet expect", "aria-labelledby": "expect-title" },
-    build("header", { class: "sheet__head" }, heading, close),
+    build("div", { class: "sheet__head" }, heading, close),
   )
   dialog.append(
     makePart(

@@ -21,7 +21,7 @@ export function openKeys() {
   ]
   const close = build("button", { class: "round round--close", type: "button", "aria-label": t("Fermer") })
   const head = build(
-    "header",
+    "div",
     { class: "sheet__head" },
     build("h2", { id: "keys-title", text: t("Au clavier") }),
     close,

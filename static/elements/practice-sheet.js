@@ -23,7 +23,7 @@ export async function openPractice() {
   const dialog = build(
     "dialog",
     { class: "sheet", "aria-labelledby": "practice-title" },
-    build("header", { class: "sheet__head" }, heading, close),
+    build("div", { class: "sheet__head" }, heading, close),
   )
   dialog.append(
     known

@@ -37,11 +37,7 @@ class RepliesSheet extends HTMLElement {
   connectedCallback() {
     const close = build("button", { class: "round round--close", type: "button", "aria-label": t("Fermer") })
     close.addEventListener("click", () => this.#dialog.close())
-    this.#dialog.append(
-      build("header", { class: "sheet__head" }, this.#heading, close),
-      this.#body,
-      this.#state,
-    )
+    this.#dialog.append(build("div", { class: "sheet__head" }, this.#heading, close), this.#body, this.#state)
     this.#dialog.addEventListener("close", () => {
       if (this.#range) this.#composer.setSelectionRange(...this.#range)
       this.remove()

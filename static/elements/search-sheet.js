@@ -46,7 +46,7 @@ class SearchSheet extends HTMLElement {
     const close = build("button", { class: "round round--close", type: "button", "aria-label": t("Fermer") })
     close.addEventListener("click", () => this.#dialog.close())
     const head = build(
-      "header",
+      "div",
       { class: "sheet__head" },
       build("h2", { id: "search-title", text: t("Rechercher") }),
       close,

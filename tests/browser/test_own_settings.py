@@ -183,6 +183,30 @@ async def test_what_is_typed_fast_is_saved_in_its_order(visitors: Visitors, pair
     assert len(held) == 2
 
 
+async def test_what_is_saved_late_does_not_hide_what_is_wrong(visitors: Visitors, pair: Pair) -> None:
+    page = await visitors.page_of(pair.member)
+    await open_view(page, "E-mails : Choisir")
+    await page.get_by_label("Des heures calmes").check()
+    await expect_saved(page)
+    free = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await free.wait()
+        await route.continue_()
+
+    await page.route("**/api/account/settings", hold)
+    await page.get_by_label("De", exact=True).fill("22:30")
+    await page.get_by_label("À", exact=True).fill("22:30")
+    fault = page.get_by_role("alert").get_by_text("Le début et la fin sont la même heure.")
+    await expect(fault).to_be_visible()
+    async with page.expect_response("**/api/account/settings") as answer:
+        free.set()
+    await (await answer.value).finished()
+    await page.evaluate("new Promise(requestAnimationFrame)")
+    await expect(fault).to_be_visible()
+    assert (await settings(page))["letters"] == {"replies": True, "quiet_from": "22:30", "quiet_to": "07:00"}
+
+
 async def test_e_mails_can_be_turned_off_and_on_again(visitors: Visitors, pair: Pair) -> None:
     page = await visitors.page_of(pair.member)
     await open_view(page, "E-mails : Choisir")
