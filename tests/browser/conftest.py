@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -229,8 +230,16 @@ async def shoot(page: Page, name: str, *, whole: bool = False) -> None:
 
 
 async def assert_accessible(page: Page) -> None:
+    """Look for faults once what moves has arrived: what is half faded in has no contrast."""
+    await page.evaluate(MOVED)
     found = await Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
+
+
+MOVED = """() => {
+  const ends = ({ effect }) => Number.isFinite(effect.getComputedTiming().endTime)
+  return Promise.allSettled(document.getAnimations().filter(ends).map((one) => one.finished)).then(() => null)
+}"""
 
 
 async def assert_no_sideways_scroll(page: Page) -> None:
@@ -253,13 +262,21 @@ async def pair(service: Service) -> Pair:
     return await service.pair()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def chromium() -> AsyncIterator[Browser]:
+@asynccontextmanager
+async def launched(name: str) -> AsyncIterator[Browser]:
+    """Have one of the system's browsers, by the name of its command, while this lasts."""
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+        browser = await playwright.chromium.launch(executable_path=shutil.which(name), args=arguments)
         yield browser
         await browser.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """Chromium without a window: half the work for the machine. What it lacks is notifications (see `test_alerts`)."""
+    async with launched("chromium-headless-shell") as browser:
+        yield browser
 
 
 @pytest_asyncio.fixture(loop_scope="session")

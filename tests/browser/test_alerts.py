@@ -1,14 +1,24 @@
 """Sound and notification: off until chosen, silent about who and what, once, and gone when read."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, Page, Worker, expect
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, Worker, expect
 
-from tests.browser.conftest import Pair, Visitors, assert_accessible, bubble, post, shoot
+from tests.browser.conftest import Pair, Visitors, assert_accessible, bubble, launched, post, shoot
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """The whole browser: only that one shows notifications."""
+    async with launched("chromium") as browser:
+        yield browser
+
 
 # Counts the notes that begin, and lets them begin.
 LISTEN = """

@@ -19,6 +19,13 @@ WATCH = """() => {
   look()
 }"""
 
+# Done when the page, which listens too, has noticed it.
+SCROLL_TO_TOP = """() => new Promise((resolve) => {
+  const scroll = document.querySelector(".log__scroll")
+  scroll.addEventListener("scroll", resolve, { once: true })
+  scroll.scrollTop = 0
+})"""
+
 STYLES = """(selector) => [...document.querySelectorAll(selector)].map((one) => {
   const { backgroundColor, borderTopStyle, borderTopColor, outlineStyle, outlineWidth } = getComputedStyle(one)
   const { left, right } = one.getBoundingClientRect()
@@ -41,7 +48,7 @@ async def live_a_little(visitors: Visitors, pair: Pair, motion: str) -> Page:
     await member.get_by_role("button", name="Aide urgente").click()
     await expect(member.get_by_role("link", name="3114")).to_be_visible()
     await member.keyboard.press("Escape")
-    await member.evaluate("document.querySelector('.log__scroll').scrollTop = 0")
+    await member.evaluate(SCROLL_TO_TOP)
     await post(professional, pair.thread, ["Encore un mot."])
     await member.get_by_role("button", name="1 nouveau message").click()
     await expect(bubble(member, "Encore un mot.")).to_be_in_viewport()

@@ -163,11 +163,15 @@ class Visit:
             await self.arrive(name)
         return await self._stack.enter_async_context(sign_in(self.service.origin, self.address(name), PASSWORD))
 
-    async def wire(self, who: str | Client, **options: Any) -> Wire:
-        """A live connection of somebody who always listens."""
+    async def wire(self, who: str | Client, *, resumes: bool = True, **options: Any) -> Wire:
+        """A live connection of somebody who always listens. Unless it ``resumes`` (nothing), what is live is held for a while."""
         options = {"max_queue": None, "close_timeout": 1, **options}
         client = await self.client(who) if isinstance(who, str) else who
-        return await self._stack.enter_async_context(client.connect(**options))
+        wire = await self._stack.enter_async_context(client.connect(**options))
+        if resumes:
+            await wire.put({"type": "resume", "threads": {}})
+            await wire.wait_for("resumed", threads={})
+        return wire
 
     async def close(self) -> None:
         await self._stack.aclose()

@@ -82,7 +82,7 @@ async def test_it_counts_what_happened(watched: Watched) -> None:
         "ailo_items_refused_total": 0,
         "ailo_frames_total send": 7,
         "ailo_frames_total typing": 1,
-        "ailo_frames_total resume": 1,
+        "ailo_frames_total resume": 2,
         "ailo_commit_queue": 0,
         "ailo_outgoing_frames": 0,
         "ailo_sign_ins_total granted": 1,

@@ -61,7 +61,7 @@ async def test_what_followed_comes_in_order_then_where_it_ended(visit: Visit) ->
 async def test_a_thread_that_was_not_named_gets_nothing_old(visit: Visit) -> None:
     thread, other = await visit.thread("lea", "claire"), await visit.thread("karim", "claire")
     await fill(await visit.wire("lea"), thread, 3)
-    karim, claire = await visit.wire("karim"), await visit.wire("claire")
+    karim, claire = await visit.wire("karim"), await visit.wire("claire", resumes=False)
     await claire.put({"type": "resume", "threads": {other: 0}})
     await claire.wait_for("resumed", threads={other: 0})
     await karim.send(other, "un")
@@ -74,7 +74,7 @@ async def test_without_a_resume_all_that_is_live_comes(visit: Visit) -> None:
     thread = await visit.thread("lea", "claire")
     lea = await visit.wire("lea")
     flood = asyncio.create_task(fill(lea, thread, 300))
-    claire = await visit.wire("claire")
+    claire = await visit.wire("claire", resumes=False)
     await flood
     await fill(lea, thread, 1)
     numbers = await told(claire, thread, 301)
@@ -110,7 +110,7 @@ async def test_while_others_write_numbers_only_rise(visit: Visit) -> None:
     flood = [asyncio.create_task(fill(wire, thread, 600)) for wire in (lea, laptop)]
 
     async def come_back(after: int) -> None:
-        wire = await visit.wire(client)
+        wire = await visit.wire(client, resumes=False)
         await wire.put({"type": "resume", "threads": {thread: after}})
         assert await told(wire, thread, 1_600) == list(range(after + 1, 1_601))
 
@@ -123,7 +123,7 @@ async def test_who_writes_while_resuming_is_answered_in_order(visit: Visit) -> N
     lea = await visit.wire("lea")
     await fill(lea, thread, 500)
     flood = asyncio.create_task(fill(lea, thread, 300))
-    claire = await visit.wire("claire")
+    claire = await visit.wire("claire", resumes=False)
     await claire.put({"type": "resume", "threads": {thread: 0}})
     for _ in range(20):
         await claire.put({"type": "send", "id": str(new_id()), "thread": thread, "text": "…"})
@@ -139,7 +139,7 @@ async def test_who_writes_while_resuming_is_answered_in_order(visit: Visit) -> N
 async def test_a_second_resume_waits_for_the_first(visit: Visit) -> None:
     thread = await visit.thread("lea", "claire")
     await fill(await visit.wire("lea"), thread, 250)
-    claire = await visit.wire("claire")
+    claire = await visit.wire("claire", resumes=False)
     for after in (0, 200):
         await claire.put({"type": "resume", "threads": {thread: after}})
     numbers: list[int | None] = []
