@@ -23,8 +23,18 @@ STEPS = {
     "dependencies": [["deptry", "."]],
     "JavaScript": [["biome", "ci", "--error-on-warnings", "static"]],
     "tests": [
-        ["pytest", "-o", "cache_dir=.pytest_cache/one", "tests/browser", "tests/chat", "tests/delivery", "tests/load"],
-        ["pytest", "-o", "cache_dir=.pytest_cache/other", "tests/attacks", "tests/flows", "tests/chaos", "tests/storage"],
+        ["pytest", "-o", "cache_dir=.pytest_cache/one", "tests/browser", "tests/flows"],
+        [
+            "pytest",
+            "-o",
+            "cache_dir=.pytest_cache/other",
+            "tests/attacks",
+            "tests/chaos",
+            "tests/chat",
+            "tests/delivery",
+            "tests/load",
+            "tests/storage",
+        ],
     ],
 }
 AGAIN = ["--last-failed", "--last-failed-no-failures=none", "-p", "no:randomly"]

@@ -18,7 +18,7 @@ from chat.session import THREADS_A_FRAME
 from tests.chat.cast import Cast, Talk
 
 MODULUS = 2**61 - 1  # of Python's hash of a whole number, on 64 bits
-FEW = 10
+FEW = 20  # Each with each would be 150 for every one.
 
 
 def colliding(count: int) -> list[UUID]:
