@@ -42,7 +42,7 @@ async function change(sheet, form, { old, new: password, known }) {
   try {
     await changePassword(old, password, known === "yes")
     sheet.ways = await waysIn()
-    sheet.tellKeysChanged()
+    await sheet.tellKeysChanged()
     showChanged(sheet)
   } catch (refusal) {
     form.refuse(sayRefusal(refusal, WRONG()), "old")
@@ -85,7 +85,7 @@ export function makeCode(sheet) {
 async function create(sheet, form, { password }) {
   try {
     const code = await makeRecoveryCode(password)
-    sheet.tellKeysChanged()
+    await sheet.tellKeysChanged()
     showCode(sheet, code)
   } catch (refusal) {
     form.refuse(sayRefusal(refusal, WRONG()), "password")

@@ -6,6 +6,7 @@
 
 import "../helpers/more-words.js"
 import { build } from "../helpers/build.js"
+import { pause } from "../helpers/delay.js"
 import { wear } from "../helpers/late-styles.js"
 import { t } from "../helpers/words.js"
 import { waysIn } from "../models/own-account.js"
@@ -16,6 +17,8 @@ import { makeLetters } from "./account-letters.js"
 import { makePlace } from "./account-place.js"
 import { makeSessions } from "./account-sessions.js"
 import { sayRefusal } from "./refusal.js"
+
+const KEPT_WITHIN = 3000
 
 const VIEWS = {
   home: makeHome,
@@ -131,8 +134,11 @@ class AccountSheet extends HTMLElement {
     this.#trouble.textContent = words
   }
 
-  tellKeysChanged() {
-    document.dispatchEvent(new CustomEvent("keys-changed"))
+  /** Done when what waits in this browser is kept under the new key, or some seconds later: nothing of it is lost by a reload. */
+  async tellKeysChanged() {
+    const work = []
+    document.dispatchEvent(new CustomEvent("keys-changed", { detail: { work } }))
+    await Promise.race([Promise.allSettled(work), pause(KEPT_WITHIN)])
   }
 
   // Internal

@@ -81,9 +81,9 @@ export class CorrespondencePage extends HTMLElement {
 
   #watchKeys() {
     onKeysChangedElsewhere(this.account, () => this.correspondence?.renewSafe())
-    document.addEventListener("keys-changed", () => {
+    document.addEventListener("keys-changed", ({ detail }) => {
       tellKeysChanged(this.account)
-      this.correspondence?.renewSafe()
+      detail.work.push(this.correspondence?.renewSafe())
     })
   }
 

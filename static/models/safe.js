@@ -92,11 +92,11 @@ export class Safe {
   // Internal
 
   async #write(name) {
-    let value
+    let [value, key] = []
     do {
-      value = this.#memory.get(name)
+      ;[value, key] = [this.#memory.get(name), this.#key]
       await this.#writeOnce(name, value)
-    } while (this.#memory.has(name) && this.#memory.get(name) !== value)
+    } while (this.#memory.has(name) && (this.#memory.get(name) !== value || this.#key !== key))
     this.#writing.delete(name)
   }
 

@@ -1,12 +1,28 @@
 """One's own account: an offer that can be put off, a new password, a recovery code and its use."""
 
+import asyncio
+
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import PASSWORD, PHONE, Pair, Service, Visitors, assert_accessible, bubble, post, shoot, write
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+TURNED_WHILE_WRITING = """async () => {
+  const { Safe } = await import("/static/models/safe.js")
+  const [before, after] = [1, 2].map((number) => btoa(String.fromCharCode(number).repeat(32)))
+  const encrypt = crypto.subtle.encrypt.bind(crypto.subtle)
+  let free
+  const turned = new Promise((resolve) => (free = resolve))
+  crypto.subtle.encrypt = async (...terms) => { await turned; return encrypt(...terms) }
+  const safe = await Safe.open("anybody", before)
+  const kept = safe.keep("draft:1", "Une phrase")
+  const turning = safe.turnTo(after)
+  setTimeout(free, 200)
+  await Promise.all([kept, turning])
+  return (await Safe.open("anybody", after)).find("draft:1")
+}"""
 NEW = "une autre phrase, plus longue"
 
 
@@ -73,6 +89,35 @@ async def test_a_change_of_password_keeps_the_line_and_the_draft(visitors: Visit
     await expect(member.locator("#composer")).to_have_value("Une phrase commencée")
     await write(member, "Toujours là.")
     await expect(member.locator("message-row").last).to_contain_text("envoyé")
+
+
+async def test_a_change_of_password_is_done_when_the_draft_is_safe(visitors: Visitors, pair: Pair) -> None:
+    """Whoever reads that it is done may close the page at once."""
+    visitors.tolerate("401")
+    member = await visitors.page_of(pair.member, offers=True)
+    await member.fill("#composer", "Une phrase commencée")
+    await open_account(member)
+    await member.get_by_role("button", name="Mot de passe : Changer").click()
+    asked, free = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        asked.set()
+        await free.wait()
+        await route.continue_()
+
+    await member.route("**/api/account/draft-key", hold)
+    await fill_password(member, PASSWORD, NEW)
+    await asked.wait()
+    await expect(member.get_by_text("Votre mot de passe est changé")).to_be_hidden()
+    free.set()
+    await expect(member.get_by_text("Votre mot de passe est changé")).to_be_visible()
+    await member.reload()
+    await expect(member.locator("#composer")).to_have_value("Une phrase commencée")
+
+
+async def test_what_is_being_kept_when_the_key_turns_is_kept_under_the_new_one(visitors: Visitors, pair: Pair) -> None:
+    member = await visitors.page_of(pair.member)
+    assert await member.evaluate(TURNED_WHILE_WRITING) == "Une phrase"
 
 
 async def test_a_forgotten_password_loses_nothing(visitors: Visitors, pair: Pair) -> None:
