@@ -1,4 +1,4 @@
-/* What a page of signed-in people does once they see what they came for: nothing of it may delay that. */
+/* What a page of signed-in people does once they see what they came for: nothing of it may delay that. `data-settled` says that it is done. */
 
 import { pause } from "../helpers/delay.js"
 import { Alerts } from "../models/alerts.js"
@@ -14,6 +14,7 @@ export async function begin(page) {
   await beginAbout(page)
   followAlerts(page, await keepShell())
   await page.correspondence.loadAll(untilIdle)
+  page.dataset.settled = ""
 }
 
 function followAlerts(page, registration) {

@@ -86,7 +86,7 @@ async def another(visitors: Visitors, context: BrowserContext) -> Page:
     page = await visitors.another_page(context)
     await expect(page.get_by_text("En direct")).to_be_visible()
     await page.evaluate("navigator.serviceWorker.ready.then(() => null)")
-    await page.evaluate("new Promise((done) => requestIdleCallback(done))")
+    await expect(page.locator("[data-settled]")).to_have_count(1)
     return page
 
 

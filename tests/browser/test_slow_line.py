@@ -89,6 +89,7 @@ async def test_after_a_cut_on_a_slow_line_nothing_is_asked_for_twice(far: Far) -
             await claire.send(far.thread, f"Message {number}.")
         page = await far.visitors.page_of(LEA)
         await expect(bubble(page, "Message 20.")).to_be_visible()
+        await expect(page.locator("[data-settled]")).to_have_count(1)
         await page.wait_for_load_state("networkidle")  # What it asks for at its start is answered on the quick line.
         ear.listen_to(page)
         far.line.delay_s = 2.0
