@@ -49,6 +49,7 @@ async def test_the_offer_leads_to_password_and_code(visitors: Visitors, pair: Pa
     await shoot(member, "member-offer-wide")
     await assert_accessible(member)
     await member.get_by_role("button", name="Choisir mon mot de passe").click()
+    await expect(member.locator("account-sheet input[name=old]")).to_be_focused()
     await shoot(member, "account-password-wide")
     await assert_accessible(member)
     await fill_password(member, PASSWORD, NEW)
