@@ -7,8 +7,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 
 import uvloop
@@ -43,6 +43,7 @@ from chat.web import Door, application
 from delivery.settings import DeliverySettings
 from delivery.worker import deliver
 from storage import expiry, looking_over, recovery
+from storage.background import in_background
 from storage.errors import KeyringRefused, StorageError
 from storage.settings import Environment, StorageSettings
 
@@ -184,35 +185,41 @@ async def _serve_rooms(
     Signature(is_secure=settings.chat.is_secure).sign_what_cannot_be_read(runner.server)
     delivery = asyncio.create_task(deliver(rooms.store, settings.delivery, stop), name="delivery")
     delivery.add_done_callback(lambda _: stop.set())
-    watch = asyncio.create_task(_end_when_failing(rooms, gateway), name="watch over the disk")
-    slow = asyncio.create_task(gateway.watch(), name="watch over slow frames")
-    endings = asyncio.create_task(Endings(rooms.hub, rooms.sign_ins).watch(), name="watch over sessions")
-    try:
-        async with (
-            rooms.rotation.in_background(),
-            expiry.in_background(rooms.store),
-            looking_over.in_background(rooms.store),
-            control.listening(settings.storage.data, rooms),
-            _shown(metrics, watched),
-        ):
-            _share_the_interpreter()
-            _spare_the_collector()
-            keeper.open(runner.server, listener)
-            announce(f"Ailo is at {settings.chat.origin}")
-            await stop.wait()
+    async with _watched(rooms, gateway):
+        try:
+            async with (
+                rooms.rotation.in_background(),
+                expiry.in_background(rooms.store),
+                looking_over.in_background(rooms.store),
+                control.listening(settings.storage.data, rooms),
+                _shown(metrics, watched),
+            ):
+                _share_the_interpreter()
+                _spare_the_collector()
+                keeper.open(runner.server, listener)
+                announce(f"Ailo is at {settings.chat.origin}")
+                await stop.wait()
+                await keeper.close()
+                await gateway.stop()
+        finally:
+            stop.set()
             await keeper.close()
-            await gateway.stop()
-    finally:
-        stop.set()
-        await keeper.close()
-        await runner.cleanup()
-        await asyncio.wait([delivery])
-        watch.cancel()
-        slow.cancel()
-        endings.cancel()
+            await runner.cleanup()
+            await asyncio.wait([delivery])
     if error := delivery.exception():
         log.error("delivery ended: %s at %s", type(error).__name__, logs.place(error.__traceback__))
     return 1 if error else 0
+
+
+@asynccontextmanager
+async def _watched(rooms: Rooms, gateway: Gateway) -> AsyncIterator[None]:
+    """While this lasts, and that is until the last letter is done: the disk, slow frames and ended sessions are watched."""
+    async with (
+        in_background(_end_when_failing(rooms, gateway), "watch over the disk"),
+        in_background(gateway.watch(), "watch over slow frames"),
+        in_background(Endings(rooms.hub, rooms.sign_ins).watch(), "watch over sessions"),
+    ):
+        yield
 
 
 def _share_the_interpreter() -> None:

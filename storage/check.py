@@ -59,8 +59,7 @@ async def check_all(store: Store) -> list[str]:
         found += await store.database.read(lambda reader: _check_rows(reader, store.clock()))
         found += await store.database.read(lambda reader: readdressing.misplaced(reader, store.guard))
         for name in shapes.TABLES:
-            misshapen = await shapes.misshapen(store.database, name)
-            found += [f"{column}: {count} are of a shape that the service never writes" for column, count in misshapen.items()]
+            found += await shapes.faults(store.database, name)
         closed = await reguarding.closed(store)
         found += [f"{name}: {count} are not as the service wrote them" for name, count in sorted(closed.items()) if count]
     except Stalled as error:
@@ -68,14 +67,14 @@ async def check_all(store: Store) -> list[str]:
     return found
 
 
-async def people(store: Store, id_: UUID) -> list[str]:
-    """What is wrong with who takes part in a thread, at one point in time."""
+async def row_and_people(store: Store, id_: UUID) -> list[str]:
+    """What is wrong with a thread's own row and with who takes part, at one point in time. Its messages are not read."""
 
     async def read(reader: Reader) -> list[str]:
         thread = await threads.find(reader, store.guard, id_)
         if thread is None or not thread.is_sound:
             return [f"thread {id_}: its row is not as the service wrote it"] if thread else []
-        return await _check_people(store, reader, thread)
+        return [*await _check_people(store, reader, thread), *_check_times(store, thread)]
 
     return await store.database.read(read)
 
@@ -174,8 +173,8 @@ def _check_times(store: Store, thread: Thread) -> Iterator[str]:
     latest = store.clock() + MOST_AHEAD_MS
     if thread.waiting_since is not None and thread.waiting_since > max(thread.last_at, thread.opened_at):
         yield f"thread {thread.id}: somebody waits since later than its last message"
-    if thread.opened_at > latest or (thread.closed_at or 0) > latest:
-        yield f"thread {thread.id}: it was opened or closed in the future"
+    if max(thread.opened_at, thread.closed_at or 0, thread.last_at) > latest:
+        yield f"thread {thread.id}: it was opened, written in or closed in the future"
 
 
 def _faults(thread: Thread, page: list[SealedMessage], before: int) -> Iterator[str]:

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
+from storage import background
 from storage.errors import StorageError
 from storage.store import Store
 
@@ -16,13 +17,8 @@ log = logging.getLogger("ailo.storage")
 @asynccontextmanager
 async def in_background(store: Store) -> AsyncIterator[None]:
     """While this lasts, remove what has run its time: now, and every hour."""
-    task = asyncio.create_task(_run(store), name="expiry")
-    try:
+    async with background.in_background(_run(store), "expiry"):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _run(store: Store) -> None:

@@ -7,9 +7,9 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
-from storage import check, shapes, threads
+from storage import background, check, shapes, threads
 from storage.errors import StorageError
 from storage.store import Store
 
@@ -17,7 +17,7 @@ log = logging.getLogger("ailo.storage")
 
 
 async def look_over(store: Store) -> None:
-    """Compare who is listed with who has a seat, thread by thread, and every column with its shape."""
+    """Compare who is listed with who has a seat, and a thread's times with the clock; and every column with its shape."""
     began = time.monotonic()
     async for line in _faults(store):
         if line:
@@ -29,10 +29,11 @@ async def look_over(store: Store) -> None:
 async def _faults(store: Store) -> AsyncIterator[str]:
     """What is wrong, a line each; the empty line where nothing is, after each piece of work."""
     for name in shapes.TABLES.keys() - {"messages"}:
-        for column, count in (await shapes.misshapen(store.database, name)).items():
-            yield f"{column}: {count} are of a shape that the service never writes" if count else ""
+        for line in await shapes.faults(store.database, name):
+            yield line
+        yield ""
     for id_ in await store.database.read(threads.all_ids):
-        for line in await check.people(store, id_):
+        for line in await check.row_and_people(store, id_):
             yield line
         yield ""
 
@@ -40,13 +41,8 @@ async def _faults(store: Store) -> AsyncIterator[str]:
 @asynccontextmanager
 async def in_background(store: Store) -> AsyncIterator[None]:
     """Look over the store while this lasts, once."""
-    task = asyncio.create_task(_until_done(store), name="looking over")
-    try:
+    async with background.in_background(_until_done(store), "looking over"):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _until_done(store: Store) -> None:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage import house, key_use, keyring, keyring_copy
+from storage.background import in_background
 from storage.errors import CannotOpen, KeyringRefused, Stalled
 from storage.files import write_private
 from storage.reguarding import reguard_all
@@ -163,15 +164,12 @@ class Rotation:
         """While this lasts, each turn is followed by its work, and one that was interrupted goes on."""
         async with self._store.keys_change:
             keyring_copy.mend(self._store.settings, self._store.officer)
-        task = asyncio.create_task(self._run(), name="rotation")
-        self.is_in_background = True
-        try:
-            yield
-        finally:
-            self.is_in_background = False
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        async with in_background(self._run(), "rotation"):
+            self.is_in_background = True
+            try:
+                yield
+            finally:
+                self.is_in_background = False
 
     async def _run(self) -> None:
         while True:

@@ -109,6 +109,12 @@ TABLES: Mapping[str, Table] = {
 }
 
 
+async def faults(database: Database, name: str) -> list[str]:
+    """What is wrong with the shapes of a table, a line a column."""
+    counts = await misshapen(database, name)
+    return [f"{column}: {count} are of a shape that the service never writes" for column, count in counts.items() if count]
+
+
 async def misshapen(database: Database, name: str) -> Counter[str]:
     """How many values of each column of a table (`table.column`) are of a shape that the service never writes."""
     found: Counter[str] = Counter()

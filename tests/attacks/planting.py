@@ -2,9 +2,11 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+
+from tests.flows.service import Visit
 
 Value = bytes | str | int | float | None
 
@@ -21,6 +23,13 @@ WRONG: dict[str, Value] = {
     "forty bytes": b"\7" * 40,
     NO_UTF_8: b"\xff\xfe",
 }
+
+
+def spoil(visit: Visit, sql: str, *values: object) -> None:
+    """Change rows of the service's database past it, whatever they refer to."""
+    with closing(sqlite3.connect(visit.service.data / "ailo.sqlite", isolation_level=None)) as connection:
+        connection.execute("pragma foreign_keys = off")
+        assert connection.execute(sql, values).rowcount
 
 
 class Planter:

@@ -1,6 +1,5 @@
 """Who takes part is what the roster proves: a planted row hears nothing, a removed one is told of, and changes are bounded."""
 
-import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
@@ -11,7 +10,10 @@ from chat import control
 from chat.client import Client, ClientRefused, Json
 from chat.commands import AccountAdd, Check
 from chat.limits import THREAD_CHANGES_AT_ONCE, AccountLimits, ThreadChanges
+from tests.attacks.planting import spoil
 from tests.flows.service import PASSWORD, Visit, running, settled
+
+IN_2031_MS = 1_924_992_000_000
 
 
 @pytest.fixture
@@ -21,14 +23,6 @@ async def visit(tmp_path: Path) -> AsyncIterator[Visit]:
         visit = Visit(service)
         yield visit
         await visit.close()
-
-
-def spoil(visit: Visit, sql: str, *values: object) -> None:
-    connection = sqlite3.connect(visit.service.data / "ailo.sqlite", isolation_level=None)
-    try:
-        connection.execute(sql, values)
-    finally:
-        connection.close()
 
 
 def raw(id_: str) -> bytes:
@@ -84,9 +78,11 @@ async def test_what_was_planted_meanwhile_is_told_at_the_start(visit: Visit) -> 
     await visit.service.stop()
     spoil(visit, "delete from participants where thread = ? and account = ?", raw(thread), raw(visit.ids["lea"]))
     spoil(visit, "update accounts set time_zone = x'00' where id = ?", raw(visit.ids["claire"]))
+    spoil(visit, "update threads set last_at = ? where id = ?", IN_2031_MS, raw(thread))
     visit.service.start()
     await (await visit.client("claire")).get("/api/threads")
-    while not all(line in visit.log for line in ("1 of the roster do not take part", "accounts.time_zone: 1 are of a shape")):
+    told = ("1 of the roster do not take part", "accounts.time_zone: 1 are of a shape", "it was opened, written in or closed in")
+    while not all(line in visit.log for line in told):
         await (await visit.client("claire")).get("/api/account")
 
 
@@ -126,6 +122,9 @@ async def test_all_that_somebody_has_can_be_handed_over_in_a_morning(visit: Visi
         await _arrive(visit, name)
         thread = await visit.thread(name, "claire")
         await claire.ask("POST", f"/api/threads/{thread}/hand-over", {"account": visit.ids["thomas"], "history": "whole"})
+    thomas = await visit.client("thomas")
+    assert len((await thomas.get("/api/threads"))["threads"]) == len(members)
+    assert (await claire.get("/api/threads"))["threads"] == []
 
 
 async def _arrive(visit: Visit, name: str) -> None:

@@ -1,6 +1,5 @@
 """As in ``test_rows``, of a whole service: what it answers while rows of one person are of a wrong shape."""
 
-import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
@@ -10,6 +9,7 @@ import pytest
 from chat import control
 from chat.client import ClientRefused
 from chat.commands import Check
+from tests.attacks.planting import spoil
 from tests.flows.service import Visit, running
 
 
@@ -19,15 +19,6 @@ async def visit(tmp_path: Path) -> AsyncIterator[Visit]:
         visit = Visit(service)
         yield visit
         await visit.close()
-
-
-def spoil(visit: Visit, sql: str, *values: object) -> None:
-    connection = sqlite3.connect(visit.service.data / "ailo.sqlite", isolation_level=None)
-    try:
-        connection.execute("pragma foreign_keys = off")
-        assert connection.execute(sql, values).rowcount
-    finally:
-        connection.close()
 
 
 async def a_letter_to(visit: Visit, name: str) -> None:
