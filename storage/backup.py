@@ -12,7 +12,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +24,7 @@ from storage.store import Store
 
 DATABASE = "ailo.sqlite"
 SEALED = "root.sealed"
+BUSY = "a backup is being written into this folder"
 
 
 @dataclass(frozen=True, repr=False)
@@ -144,8 +145,16 @@ def _claimed(path: Path) -> BinaryIO:
     except FileExistsError:
         _remove_left(path)
         file = create_private(path)
-    with suppress(OSError):  # not every file system has locks
+    try:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_ours = os.path.samestat(os.fstat(file.fileno()), path.lstat())
+    except (BlockingIOError, FileNotFoundError):
+        is_ours = False  # another backup found it before it was locked, took it for left over, and removes it
+    except OSError:
+        is_ours = True  # not every file system has locks
+    if not is_ours:
+        file.close()
+        raise FileExistsError(errno.EEXIST, BUSY)
     return file
 
 
@@ -155,7 +164,10 @@ def _remove_left(path: Path) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise FileExistsError(errno.EEXIST, "a backup is being written into this folder") from None
+            raise FileExistsError(errno.EEXIST, BUSY) from None
+        else:
+            path.unlink()  # while it is locked: the next sees a name that is not there, or not ours
         finally:
             os.close(descriptor)
-    path.unlink()
+    else:
+        path.unlink()
