@@ -28,9 +28,9 @@ def without_hidden(text: str) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether it has a letter, number or pictograph, and does not begin with a mark, which would fall on what stands before."""
+    """Whether it has a letter, number or pictograph, and begins with something to be seen, which a mark alone is not."""
     has_sign = any(_may_name(unicodedata.category(one)) and one not in BLANKS for one in text)
-    return has_sign and unicodedata.category(text[0])[0] != "M"
+    return has_sign and is_seen(text[0])
 
 
 def _may_name(category: str) -> bool:
