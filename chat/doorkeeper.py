@@ -209,7 +209,7 @@ class Doorkeeper:
         return True
 
     def answered(self, handler: Any) -> None:
-        """A request has been answered: its connection is idle, and the last of those to go."""
+        """The answer to a request is ready to be sent: its connection counts as idle, and is the last of those to go."""
         if not isinstance(handler, Visitor):
             return
         handler.is_busy = False
@@ -240,7 +240,7 @@ class Doorkeeper:
     # Telling
 
     def tell(self, event: SecurityEvent) -> None:
-        """Log that a bound was met: at once, then once a minute with how often."""
+        """Log that a bound was met: at once, then once a minute at most, with how often since the last line."""
         self._untold[event] += 1
         now = time.monotonic()
         if now - self._told_at.get(event, -TELL_S) >= TELL_S:

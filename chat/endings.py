@@ -39,12 +39,12 @@ class Endings:
 
     async def look(self) -> None:
         """Close the connections of the sessions that have ended, with 4401, and note which others are in use."""
-        connected, used = self._hub.sessions(), self._hub.used()
-        ids = list(connected)
+        connected = self._hub.sessions()
+        ids, over = list(connected), set[bytes]()
         for first in range(0, len(ids), AT_ONCE):
             for ended in await self._sign_ins.ended(ids[first : first + AT_ONCE]):
                 record(SecurityEvent.SESSION_OVER, account=connected[ended])
                 self._hub.sign_out(connected[ended], ended)
-                used.discard(ended)
-        for session in used:
+                over.add(ended)
+        for session in self._hub.used() - over:  # taken only now: what the store did not answer is not forgotten
             self._sign_ins.seen.note(session)

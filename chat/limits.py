@@ -65,8 +65,8 @@ class Bucket:
 
     @property
     def is_full(self) -> bool:
-        """Whether it has all that it can hold by now."""
-        return self._level + (self.clock() - self._at) * self.rate >= self.burst
+        """Whether it has all that it can hold by now, or no limit holds."""
+        return not self.rate or self._level + (self.clock() - self._at) * self.rate >= self.burst
 
 
 class SlowDown(Exception):
@@ -151,7 +151,7 @@ class Failures:
 
 @dataclass
 class AccountLimits:
-    """What one account may do, over all its connections. ``rate`` is messages a second; 0 lifts every limit of an account.
+    """What one account may do, over all its connections. ``rate`` is messages a second; 0 lifts each of these.
 
     Pings and pongs count as frames. They have a limit of their own where that is lifted, for nobody needs to send many.
     """

@@ -178,7 +178,7 @@ class TakingPart:
     async def _tell(self, change: Change) -> None:
         staying = change.roster.accounts()
         for one in (*change.left, *staying):
-            self._hub.separate(one, await self.correspondents(one))
+            self._hub.separate(one, await self.correspondents(one) if self._hub.is_online(one) else set())
         store = self._store
         people = await store.database.read(lambda reader: accounts.named(reader, store.guard, (*staying, *change.left)))
         for account in people.values():

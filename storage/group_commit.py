@@ -201,8 +201,9 @@ class Times:
 
     def note(self, thread: UUID, last_link: bytes, at: int) -> None:
         """A message was linked."""
+        self._by_thread.pop(thread, None)
         if len(self._by_thread) >= MOST_THREADS:
-            self._by_thread.clear()
+            del self._by_thread[next(iter(self._by_thread))]  # of the thread untouched for longest
         self._by_thread[thread] = last_link, at
 
     async def look_up(self, reader: Reader, thread: Thread) -> None:
@@ -218,7 +219,8 @@ class _Collision(Exception):
 
 class _Group:
     """One group in its transaction, in a handful of statements however many its items: each statement costs a change of
-    threads in the interpreter, which under load is dearer than the statement."""
+    threads in the interpreter, which under load is dearer than the statement. Two more for each thread whose last message
+    is not known yet, and for each message that is sent again."""
 
     def __init__(self, store: Store, tx: Transaction, times: Times) -> None:
         self._store = store

@@ -189,12 +189,6 @@ async def hold(tx: Transaction, letter: Claimed, due_at: int, reason: str) -> bo
     return await _release(tx, letter, due_at, letter.attempts - 1, reason)
 
 
-async def counts(reader: Reader) -> dict[str, int]:
-    """How many letters stand in each state."""
-    found = await reader.rows("select state, count(*) as how_many from letters group by state")
-    return {row["state"]: row["how_many"] for row in found}
-
-
 def _place(letter: UUID) -> tuple[Part, ...]:
     return ("letters", "facts", letter)
 

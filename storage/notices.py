@@ -47,7 +47,7 @@ async def owe_all(tx: Transaction, owed: Mapping[UUID, Iterable[UUID]], due_at: 
     await tx.run_rows(
         "insert into pending_notices (account, thread, due_at) values :rows"  # noqa: S608 (a constant)
         " on conflict (account, thread) do update set due_at = excluded.due_at, told_seq = null"
-        # No notice waits longer than a day: one that was put off further is not the service's doing.
+        # None waits a day longer than a new one would: it was put off by somebody else, or by an older setting.
         f" where pending_notices.due_at > excluded.due_at + {DAY_MS} or pending_notices.told_seq is not null"
         " and pending_notices.told_seq <= (select p.read_seq from participants p join threads t on t.id = p.thread"
         " where p.account = excluded.account and p.thread = excluded.thread and p.read_seq <= t.last_seq)",

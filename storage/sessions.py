@@ -150,10 +150,14 @@ async def find_all(reader: Reader, ids: Sequence[bytes]) -> list[Session]:
 def is_unseen(guard: Guard, session: Session, now: int) -> bool:
     """Whether a session has ended because nobody used it. One without a true day was last seen when it began."""
     try:
-        return day_of(now) - _about(guard, session).seen_at > MOST_UNSEEN_MS
+        return _is_long_ago(_about(guard, session).seen_at, now)
     except TypeError:
         log.error("alert: a session of %s is not as the service wrote it", session.account)
         return True
+
+
+def _is_long_ago(seen_at: int, now: int) -> bool:
+    return day_of(now) - seen_at > MOST_UNSEEN_MS
 
 
 # What their owner is told of them
@@ -166,9 +170,8 @@ async def of_account(reader: Reader, guard: Guard, account: UUID, generation: in
         " order by began_at desc, id",
         account=account.bytes, generation=generation, now=now,
     )  # fmt: skip
-    found = [row for row in found if _opens(guard, row)]
-    seen = [row for row in found if not any(is_unseen(guard, one, now) for one in rows.sound("sessions", [row], _session))]
-    return rows.sound("sessions", seen, lambda row: _known(guard, row))
+    known = rows.sound("sessions", [row for row in found if _opens(guard, row)], lambda row: _known(guard, row))
+    return [one for one in known if not _is_long_ago(one.seen_at, now)]
 
 
 def _opens(guard: Guard, row: Row) -> bool:

@@ -98,7 +98,7 @@ async def test_a_refusing_relay_leaves_no_trace_of_anybody_in_the_log(
                 pass
     assert "refused: smtp 550" in caplog.text
     assert [canary for canary in CANARIES if canary in caplog.text.lower()] == []
-    assert await outbox.store.database.read(letters.counts) == {"refused": 1}
+    assert await outbox.store.database.read(letters.count_by_state) == {"refused": 1}
 
 
 async def test_after_hours_without_a_relay_everyone_gets_one_in_order(

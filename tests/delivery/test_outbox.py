@@ -288,7 +288,7 @@ class TestARelayThatIsAway:
         delivered = post.recipients[-len(people) :]
         assert delivered == people
         assert len(post.seen) < len(people) + 10
-        assert await outbox.store.database.read(letters.counts) == {"sent": len(people)}
+        assert await outbox.store.database.read(letters.count_by_state) == {"sent": len(people)}
 
     async def test_letters_rest_together(self, outbox: Outbox, post: RecordingPost, clock: Clock, people: list[str]) -> None:
         post.outcomes = [Later("connecting", for_all=True)] * 2
@@ -315,4 +315,4 @@ class TestARelayThatIsAway:
         clock.advance(4 * DAY)
         while await send_one_letter(outbox):
             pass
-        assert await outbox.store.database.read(letters.counts) == {"dropped": len(people)}
+        assert await outbox.store.database.read(letters.count_by_state) == {"dropped": len(people)}

@@ -119,7 +119,7 @@ async def test_in_quiet_hours_a_notice_waits_for_their_end_and_is_one_letter(
     await work(outbox)
     assert [letter.recipient for letter in letters_in(settings.maildir)] == ["lea@ailo.test"]
     await work(outbox)
-    assert await store.database.read(letters.counts) == {"sent": 1}
+    assert await store.database.read(letters.count_by_state) == {"sent": 1}
 
 
 async def test_who_reads_in_the_night_gets_no_letter_in_the_morning(

@@ -67,7 +67,7 @@ async def test_what_is_due_is_delivered_and_then_it_stops(
     store: Store, settings: DeliverySettings, signalling: Signalling, due: None
 ) -> None:
     await until(signalling.first, store, settings)
-    assert await store.database.read(letters.counts) == {"sent": 1}
+    assert await store.database.read(letters.count_by_state) == {"sent": 1}
     assert signalling.closed
 
 
@@ -76,7 +76,7 @@ async def test_a_letter_goes_out_through_a_real_relay(store: Store, settings: De
         by_smtp = replace(settings, relay=Relay("127.0.0.1", relay.port), mail_from=Address("", "bonjour", "ailo.test"))
         await until(relay.took_one, store, by_smtp)
     assert relay.recipients == ["lea@ailo.test"]
-    assert await store.database.read(letters.counts) == {"sent": 1}
+    assert await store.database.read(letters.count_by_state) == {"sent": 1}
 
 
 async def test_a_letter_that_a_crash_left_leased_is_freed(
@@ -85,7 +85,7 @@ async def test_a_letter_that_a_crash_left_leased_is_freed(
     assert await notice_one(store, settings)
     assert await store.database.write(lambda tx: letters.claim(tx, clock(), clock() + GRACE))
     await until(signalling.first, store, settings)
-    assert await store.database.read(letters.counts) == {"sent": 1}
+    assert await store.database.read(letters.count_by_state) == {"sent": 1}
 
 
 async def test_a_stalled_store_is_told_once_and_outlived(
@@ -139,7 +139,7 @@ async def test_a_letter_that_hangs_is_given_up_at_the_stop(
     monkeypatch.setattr(signalling, "send", hang)
     monkeypatch.setattr(worker, "STOP_SECONDS", 0.01)
     await until(signalling.first, store, settings)
-    assert await store.database.read(letters.counts) == {"waiting": 1}
+    assert await store.database.read(letters.count_by_state) == {"waiting": 1}
 
 
 async def test_a_letter_that_the_relay_has_at_the_stop_is_not_sent_again(
@@ -151,7 +151,7 @@ async def test_a_letter_that_the_relay_has_at_the_stop_is_not_sent_again(
         by_smtp = replace(settings, relay=Relay("127.0.0.1", relay.port), mail_from=Address("", "bonjour", "ailo.test"))
         relay.data.append(SLOW)
         await until(relay.waits, store, by_smtp)
-        assert await store.database.read(letters.counts) == {"sent": 1}
+        assert await store.database.read(letters.count_by_state) == {"sent": 1}
         assert not await store.database.read(lambda reader: letters.is_due(reader, clock()))
     assert relay.recipients == ["lea@ailo.test"]
 

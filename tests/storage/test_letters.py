@@ -113,7 +113,7 @@ async def test_what_has_ended_is_not_claimed_again(store: Store, lea: UUID, cloc
     await store.database.write(lambda tx: letters.finish(tx, id_, state, clock(), "why"))
     clock.advance(LEASE)
     assert await claim(store) is None
-    assert await store.database.read(letters.counts) == {state.value: 1}
+    assert await store.database.read(letters.count_by_state) == {state.value: 1}
 
 
 async def test_how_it_ended_first_stands(store: Store, lea: UUID, clock: Clock) -> None:
@@ -121,7 +121,7 @@ async def test_how_it_ended_first_stands(store: Store, lea: UUID, clock: Clock) 
     await claimed(store)
     await store.database.write(lambda tx: letters.finish(tx, id_, State.SENT, clock()))
     assert not await store.database.write(lambda tx: letters.finish(tx, id_, State.DROPPED, clock()))
-    assert await store.database.read(letters.counts) == {"sent": 1}
+    assert await store.database.read(letters.count_by_state) == {"sent": 1}
 
 
 async def test_what_is_put_back_comes_up_when_due(store: Store, lea: UUID, clock: Clock) -> None:
