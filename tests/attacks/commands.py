@@ -78,6 +78,17 @@ def small_disk(folder: Path, size: str) -> None:
         pytest.skip("only who may mount a file system can do this")
 
 
+def fill(path: Path) -> None:
+    """Write into a file until its disk takes no more byte."""
+    with path.open("wb", buffering=0) as file:
+        for size in (4096, 1):
+            try:
+                while file.write(bytes(size)):
+                    pass
+            except OSError:
+                continue
+
+
 def take_off(folder: Path) -> None:
     """Take off what was mounted."""
     subprocess.run(["umount", "--lazy", str(folder)], check=False, capture_output=True)

@@ -23,7 +23,7 @@ from storage import backup, keyring
 from storage.errors import KeyringRefused
 from storage.house import Officer
 from storage.rotation import Rotation
-from tests.attacks.commands import LEA, ailo, begin_cheap, left, refused, small_disk, take_off, told
+from tests.attacks.commands import LEA, ailo, begin_cheap, fill, left, refused, small_disk, take_off, told
 from tests.cast import House
 from tests.chat.cast import opened_rooms
 from tests.flows.service import ROOT, Service, Visit, running
@@ -92,16 +92,6 @@ async def test_a_rotation_on_a_full_disk_is_answered_and_repeated(tmp_path: Path
     finally:
         service.close()
         take_off(tmp_path / "keys")
-
-
-def fill(path: Path) -> None:
-    with path.open("wb", buffering=0) as file:
-        for size in (4096, 1):
-            try:
-                while file.write(bytes(size)):
-                    pass
-            except OSError:
-                continue
 
 
 async def test_a_key_whose_drop_was_not_written_can_be_dropped_again(house: House) -> None:

@@ -13,7 +13,7 @@ import pytest
 from storage import house
 from storage.errors import StorageError
 from storage.settings import StorageSettings
-from tests.attacks.commands import LEA, ailo, begin, begin_cheap, left, refused, small_disk, take_off, told
+from tests.attacks.commands import LEA, ailo, begin, begin_cheap, fill, left, refused, small_disk, take_off, told
 from tests.flows.service import ROOT, Service
 
 
@@ -27,13 +27,7 @@ def full(tmp_path: Path) -> Iterator[Path]:
     """A disk without room."""
     folder = tmp_path / "full"
     small_disk(folder, "64k")
-    with (folder / "ballast").open("wb", buffering=0) as file:
-        for size in (4096, 1):
-            try:
-                while file.write(bytes(size)):
-                    pass
-            except OSError:
-                continue
+    fill(folder / "ballast")
     yield folder
     take_off(folder)
 

@@ -139,6 +139,7 @@ async def test_a_good_frame_forgives_nine(lea: Talk, thread: UUID) -> None:
         for _ in range(MOST_NOT_UNDERSTOOD - 1):
             await lea.session.take("{")
         await lea.put({"type": "typing", "thread": str(thread)})
+    assert len(lea.outlet.of("error")) == 3 * (MOST_NOT_UNDERSTOOD - 1)
 
 
 async def test_too_many_messages_are_slowed_each_by_its_id(rooms: Rooms, cast: Cast, thread: UUID) -> None:

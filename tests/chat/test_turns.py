@@ -6,10 +6,12 @@ from chat.turns import Turns
 
 
 async def test_few_go_on_at_once() -> None:
-    turns = Turns(2)
+    turns, begun = Turns(2), 0
     for _ in range(2):
         async with asyncio.timeout(0):  # which waits for nothing
             await turns.passed("a")
+            begun += 1
+    assert begun == 2
 
 
 async def test_so_many_are_begun_in_a_turn() -> None:
@@ -44,7 +46,8 @@ async def test_an_address_that_floods_is_one_of_two() -> None:
 async def test_who_went_takes_nobodys_turn() -> None:
     turns = Turns(1)
     await turns.passed("a")
-    gone = asyncio.create_task(turns.passed("a"))
-    await asyncio.sleep(0)
+    before, gone = asyncio.create_task(turns.passed("a")), asyncio.create_task(turns.passed("a"))
+    await before
     gone.cancel()
     await asyncio.wait_for(turns.passed("b"), 5)
+    assert gone.cancelled()

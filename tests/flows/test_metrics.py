@@ -104,6 +104,7 @@ async def test_letters_are_counted_by_their_state(watched: Watched) -> None:
     while found.get("ailo_letters sent", 0) == before.get("ailo_letters sent", 0):
         found = await watched.samples()
     await visit.close()
+    assert found["ailo_letters sent"] == before.get("ailo_letters sent", 0) + 1
 
 
 async def test_the_loop_was_never_blocked(watched: Watched) -> None:
