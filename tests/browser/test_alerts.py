@@ -34,6 +34,13 @@ NOTICES = """async () => {
 }"""
 
 
+# Done when the choice is kept: the browser is asked for leave first, and takes its time.
+CHOSEN = """async () => {
+  const isChosen = () => Object.values(JSON.parse(localStorage.getItem("ailo-alerts") ?? "{}")).includes(true)
+  while (!isChosen()) await new Promise((done) => setTimeout(done, 20))
+}"""
+
+
 async def look(page: Page, *, away: bool) -> None:
     """Let the page believe that it is hidden, or in view: a browser without a screen never hides one."""
     state = "hidden" if away else "visible"
@@ -69,6 +76,7 @@ async def choose(page: Page, words: str) -> None:
     await page.get_by_role("button", name="Votre compte").click()
     await page.get_by_role("button", name="Mon compte").click()
     await page.get_by_role("checkbox", name=words).check()
+    await page.evaluate(CHOSEN)
     await page.keyboard.press("Escape")
 
 
