@@ -13,9 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from chat import __version__, control, demo, logs, output, process, recovering, serve, terminal
-from chat.client import is_private_way
-from chat.commands import (
+from chat import __version__, demo, logs, serve
+from chat.ailo import open_rooms
+from chat.client import talk
+from chat.client.remote import is_private_way
+from chat.console import output
+from chat.console.output import OutputFailed, complain, say
+from chat.console.printable import printable_lines
+from chat.operations import control, hardening, recovering
+from chat.operations.commands import (
     AccountAdd,
     Backup,
     Check,
@@ -29,19 +35,16 @@ from chat.commands import (
     ThreadOpen,
     carry_out,
 )
-from chat.officer_sheet import Mistyped, fingerprint, is_spoken, page, read_key, sheet, spoken
-from chat.output import OutputFailed, complain, say
-from chat.printable import printable_lines
-from chat.recovering import RecoverApply, RecoverRequest
-from chat.rooms import open_rooms
-from chat.words import LANGUAGES
-from storage import house, keyring_copy
-from storage.accounts import Role
+from chat.operations.officer_sheet import Mistyped, fingerprint, is_spoken, page, read_key, sheet, spoken
+from chat.operations.recovering import RecoverApply, RecoverRequest
+from storage import installation
+from storage.accounts.accounts import LANGUAGES, Role
+from storage.crypto import keyring_copy
+from storage.crypto.primitives import public_key_of
 from storage.errors import StorageError, WrongKey
 from storage.files import write_private
-from storage.house import Officer
-from storage.officer import read_request, request_hash
-from storage.primitives import public_key_of
+from storage.installation import Officer
+from storage.rekeying.officer import read_request, request_hash
 from storage.settings import Environment, StorageSettings
 
 MISUSE = 2
@@ -50,8 +53,8 @@ FAILURE = 1
 
 def main() -> None:
     """The entry point of the `ailo` command."""
-    process.have_standard_streams()
-    if not process.keep_memory_private():
+    hardening.have_standard_streams()
+    if not hardening.keep_memory_private():
         complain("the system does not keep other processes out of this one's memory (prctl was refused).")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -98,7 +101,7 @@ def _init(arguments: argparse.Namespace) -> int:
         with _kept(arguments.sheet if officer else None, page(officer) if officer else ""):
             say(sheet(officer, as_json=arguments.json))
 
-    asyncio.run(house.build(settings, with_recovery=not arguments.without_recovery, show=show))
+    asyncio.run(installation.build(settings, with_recovery=not arguments.without_recovery, show=show))
     return 0
 
 
@@ -145,7 +148,7 @@ def _chat(arguments: argparse.Namespace) -> int:
     if not (arguments.plain_http or is_private_way(origin)):
         return _fail("--origin is not https: the password would go over the network in the clear (see --plain-http).", MISUSE)
     password = getpass.getpass("Password: ") if _is_terminal() else _first_line()
-    return asyncio.run(terminal.chat(origin, arguments.email, password, arguments.conversation))
+    return asyncio.run(talk.chat(origin, arguments.email, password, arguments.conversation))
 
 
 def _first_line() -> str:

@@ -9,12 +9,12 @@ import uvloop
 from aiohttp import web
 
 from chat import logs
+from chat.ailo import Rooms
 from chat.example.cast import Figure, figures
-from chat.example.place import make_ready
-from chat.mailbox_page import add_mailbox
-from chat.rooms import Rooms
+from chat.example.mailbox_page import add_mailbox
+from chat.example.making import make_ready
 from chat.serve import Settings, announce, read_settings, serve
-from delivery.mailbox import letters_in
+from delivery.transports.mailbox import letters_in
 
 NOTIFY_AFTER = "10"  # seconds: one wants to see the e-mail come
 

@@ -14,37 +14,39 @@ from dataclasses import dataclass, replace
 import uvloop
 from aiohttp import web
 
-from chat import control, logs
-from chat.about_api import AboutApi
-from chat.account_api import AccountApi
-from chat.api import Api
-from chat.canned_replies import RepliesAtHand
-from chat.doorkeeper import Doorkeeper, raise_descriptor_limit
-from chat.endings import Endings
-from chat.gateway import Gateway
-from chat.headers import Signature
-from chat.health import add_health
-from chat.metrics import Metrics, shown_at
-from chat.output import OutputFailed, say
-from chat.overview import Overviews
-from chat.overview_page import OverviewPage
-from chat.own_sessions import SessionsOfOne
-from chat.own_settings import SettingsOfOne
-from chat.pages import add_pages
-from chat.printable import printable_lines
-from chat.replies_api import RepliesApi
-from chat.rooms import Rooms, open_rooms
-from chat.search import Search
-from chat.search_api import SearchApi
+from chat import logs
+from chat.accounts.preference_routes import SettingsApi
+from chat.accounts.preferences import SettingsOfOne
+from chat.accounts.routes import AccountApi
+from chat.accounts.sessions import SessionsOfOne
+from chat.ailo import Rooms, open_rooms
+from chat.auth.door import Door, application
+from chat.auth.session_endings import Endings
+from chat.auth.sign_in import SignIns
+from chat.auth.strangers import Doorkeeper, raise_descriptor_limit
+from chat.connections.gateway import Gateway
+from chat.console.output import OutputFailed, say
+from chat.console.printable import printable_lines
+from chat.conversations.about_routes import AboutApi
+from chat.conversations.routes import Api
+from chat.conversations.search import Search
+from chat.conversations.search_routes import SearchApi
+from chat.http.headers import Signature
+from chat.operations import control
+from chat.operations.health import add_health
+from chat.operations.metrics import Metrics, shown_at
+from chat.pages.assets import add_pages
 from chat.settings import ChatSettings, is_loopback
-from chat.settings_api import SettingsApi
-from chat.sign_in import SignIns
-from chat.web import Door, application
+from chat.staff.canned_replies import RepliesAtHand
+from chat.staff.overview import Overviews
+from chat.staff.overview_page import OverviewPage
+from chat.staff.routes import StaffApi
 from delivery.settings import DeliverySettings
 from delivery.worker import deliver
-from storage import expiry, looking_over, recovery
 from storage.background import in_background
 from storage.errors import KeyringRefused, StorageError
+from storage.maintenance import expiry, planted_rows
+from storage.rekeying import recovery
 from storage.settings import Environment, StorageSettings
 
 BACKLOG = 1024
@@ -190,7 +192,7 @@ async def _serve_rooms(
             async with (
                 rooms.rotation.in_background(),
                 expiry.in_background(rooms.store),
-                looking_over.in_background(rooms.store),
+                planted_rows.in_background(rooms.store),
                 control.listening(settings.storage.data, rooms),
                 _shown(metrics, watched),
             ):
@@ -282,10 +284,10 @@ def _application(rooms: Rooms, settings: Settings) -> tuple[web.Application, Gat
     app.router.add_get("/ws", socket_route)
     AccountApi(door, rooms.own_keys, rooms.hub).add_to(app)
     SettingsApi(door, SettingsOfOne(rooms.store), SessionsOfOne(rooms.store, rooms.hub)).add_to(app)
-    Api(door, rooms.conversation, rooms.taking_part, rooms.notes).add_to(app)
-    AboutApi(door, rooms.abouts, rooms.practices).add_to(app)
+    Api(door, rooms.conversation, rooms.taking_part).add_to(app)
+    AboutApi(door, rooms.abouts).add_to(app)
     SearchApi(door, Search(rooms.conversation)).add_to(app)
-    RepliesApi(RepliesAtHand(rooms.store)).add_to(app)
+    StaffApi(door, rooms.practices, rooms.notes, RepliesAtHand(rooms.store)).add_to(app)
     add_health(app, rooms.store)
     shelf = add_pages(app, role_of)
     OverviewPage(door, Overviews(rooms.store), shelf).add_to(app)

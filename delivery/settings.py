@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from delivery.addresses import sender
+from delivery.letters.addresses import sender
 from storage.settings import Environment
 
 PORTS = {"smtp": 587, "smtps": 465}

@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 from traceback import extract_tb
 
-from delivery.maildir import MaildirPost
-from delivery.notices import notice_one
-from delivery.outbox import Outbox, send_one_letter
-from delivery.post import Post
+from delivery.jobs.unread import notice_one
+from delivery.outbox.outbox import Outbox, send_one_letter
 from delivery.settings import DeliverySettings
-from delivery.smtp import SmtpPost
-from storage import letters
+from delivery.transports.maildir import MaildirPost
+from delivery.transports.smtp import SmtpPost
+from delivery.transports.transport import Post
+from storage.mail import letters
 from storage.store import Store
 
 __all__ = ["deliver", "open_post"]

@@ -3,7 +3,7 @@
 
   It keeps what is the same for everybody: the files at the addresses of this version, and the page of no network. It never looks
   at what is asked of /api/, keeps no page of a conversation, and lets everything but GET pass. SHELL is written above by the
-  service (chat/pages.py): {root, paths, offline, pages}; it changes with any file, and with it this worker. A new one waits until
+  service (chat/pages/assets.py): {root, paths, offline, pages}; it changes with any file, and with it this worker. A new one waits until
   no tab of the old is left, then drops what the old one kept: a tab that is open goes on with the files it began with.
 */
 
@@ -81,7 +81,7 @@ async function fromShell(request) {
   return (await caches.match(request, { cacheName: KEPT })) ?? fetch(request)
 }
 
-// Telling of a reply, for a page that was asked to (static/models/alerts.js)
+// Telling of a reply, for a page that was asked to (static/models/shell/alerts.js)
 
 const WISHES = {
   alert: tell,

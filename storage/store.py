@@ -6,16 +6,19 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from storage import house, keyring, places, readdressing
-from storage.database import Database
+from storage import directories, installation
+from storage.accounts import readdressing
+from storage.crypto import keyring
+from storage.crypto.guarding import Guard
+from storage.crypto.keyholes import EXAMPLE_PROFILE, PROFILE
+from storage.crypto.peppers import Peppers
+from storage.engine.database import Database
+from storage.engine.lock import DirectoryLock
+from storage.engine.migrations import migrate
+from storage.engine.sqlite import open_sqlite
 from storage.errors import DatabaseRefused, Refused
 from storage.files import remove_unfinished
-from storage.guarding import Guard
-from storage.lock import DirectoryLock
-from storage.migrations import migrate
-from storage.peppers import Peppers
 from storage.settings import StorageSettings
-from storage.sqlite import open_sqlite
 
 SESSION_MS = 30 * 86_400_000
 
@@ -48,13 +51,18 @@ class Store:
         return self.guard.keyring.is_example
 
 
+def profile_of(store: Store) -> int:
+    """The Argon2id profile for new passwords: the example's are cheap."""
+    return EXAMPLE_PROFILE if store.is_example else PROFILE
+
+
 @asynccontextmanager
 async def open_store(settings: StorageSettings, clock: Clock = wall_clock) -> AsyncIterator[Store]:
     """Open a data directory that `ailo init` has made. Raises Refused, saying what to do, when it must not be used."""
     keys = keyring.load(settings.keys)
     if not settings.database.exists():
         raise DatabaseRefused(f"There is no Ailo in {settings.data}: run `ailo init`, or set AILO_DATA to where it is.")
-    if found := places.faults(settings):
+    if found := directories.faults(settings):
         raise Refused("\n      ".join(found))
     lock = DirectoryLock(settings.data)
     try:
@@ -63,7 +71,7 @@ async def open_store(settings: StorageSettings, clock: Clock = wall_clock) -> As
         try:
             await migrate(database)
             guard = Guard(keys)
-            officer = await house.officer(database, guard)
+            officer = await installation.officer(database, guard)
             await readdressing.bring_up(database, guard)
             yield Store(settings, database, guard, Peppers(settings.peppers, SESSION_MS), officer, clock)
         finally:

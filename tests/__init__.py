@@ -1,0 +1,1 @@
+"""Every test of Ailo; `./dev test` runs them all."""

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import settings
 
 from chat.logs import OneLine
-from storage import rows
-from tests.cast import House, StoppedClock, open_house
+from storage.engine import rows
+from tests.people import House, StoppedClock, open_house
 
 # A machine under load is slow, which is no fault of what is tested; pytest's own time-out stands.
 settings.register_profile("ailo", deadline=None)

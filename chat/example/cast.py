@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from storage.accounts import Role
+from storage.accounts.accounts import Role
 
 __all__ = ["Figure", "figures", "read_text", "typeset"]
 

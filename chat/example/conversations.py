@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from chat.accounts import DEFAULT_ZONE
 from chat.example.cast import read_text, typeset
 from chat.example.long_history import long_history
+from storage.accounts.accounts import DEFAULT_ZONE
 
 __all__ = ["Line", "Script", "scripts"]
 

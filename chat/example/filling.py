@@ -5,23 +5,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from chat.accounts import Person, add_account
-from chat.conversation import KIND_TEXT
+from chat.accounts.new_accounts import Person, add_account
+from chat.ailo import Rooms, open_rooms
+from chat.auth.sign_in import Attempt, SignedIn
+from chat.conversations.conversation import KIND_TEXT
 from chat.example.cast import Figure, figures
 from chat.example.conversations import Line, Script, scripts
-from chat.ids import new_id
-from chat.rooms import Rooms, open_rooms
-from chat.sign_in import Attempt, SignedIn
-from storage import notices, practices
-from storage.accounts import Role
-from storage.database import Transaction
+from storage.accounts.accounts import Role
+from storage.conversations.group_commit import Item, MarkRead, Post, Refusal
+from storage.conversations.unlocked import OpenEpoch, Unlocked
+from storage.crypto.sealing import Place, seal
+from storage.engine.database import Transaction
 from storage.errors import Stalled
-from storage.group_commit import Item, MarkRead, Post, Refusal
-from storage.practices import Practice
-from storage.sealing import Place, seal
+from storage.ids import new_id
+from storage.mail import unread
 from storage.settings import StorageSettings
+from storage.staff import practices
+from storage.staff.practices import Practice
 from storage.store import wall_clock
-from storage.unlocked import OpenEpoch, Unlocked
 
 __all__ = ["fill"]
 
@@ -109,4 +110,4 @@ async def _commit(rooms: Rooms, items: Iterable[Item]) -> None:
 async def _settle(tx: Transaction, seats: dict[str, _Seat]) -> None:
     """What is unread here has been unread for long, and its e-mail has long gone out: only what comes from now on owes one."""
     for seat in seats.values():
-        await notices.drop(tx, seat.who.account.id, seat.epoch.roster.thread)
+        await unread.drop(tx, seat.who.account.id, seat.epoch.roster.thread)

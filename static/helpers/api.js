@@ -1,6 +1,6 @@
 /* Asks the JSON routes. Whatever goes wrong comes back as one kind of error, a Refusal. */
 
-import { noteServerTime } from "./clock.js"
+import { noteServerTime } from "./server-clock.js"
 
 const PATIENCE = 20_000
 

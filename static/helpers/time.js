@@ -1,7 +1,7 @@
 /* Tells times as people do. */
 
-import { now } from "./clock.js"
-import { language, t } from "./words.js"
+import { now } from "./server-clock.js"
+import { language, t } from "./words/words.js"
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE

@@ -1,6 +1,6 @@
 /* Names for messages: UUID version 7 (RFC 9562), ordered by time. */
 
-import { now } from "./clock.js"
+import { now } from "./server-clock.js"
 
 export function uuid7() {
   const bytes = crypto.getRandomValues(new Uint8Array(16))

@@ -1,0 +1,1 @@
+"""Flows in a real Chromium, against a real service."""

@@ -22,9 +22,9 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 
-from chat import control
-from chat.commands import AccountAdd, Command, ThreadLeave, ThreadOpen
-from storage import house
+from chat.operations import control
+from chat.operations.commands import AccountAdd, Command, ThreadLeave, ThreadOpen
+from storage import installation
 from storage.settings import Environment, StorageSettings
 
 AILO = Path(sys.executable).parent / "ailo"
@@ -85,7 +85,7 @@ class Service:
 
     async def build(self) -> None:
         """Make an empty house, marked as an example: its passwords cost nothing to check."""
-        await house.build(StorageSettings.from_environment(Environment(self._environment)), is_example=True)
+        await installation.build(StorageSettings.from_environment(Environment(self._environment)), is_example=True)
 
     def start(self) -> None:
         with self._log.open("ab") as log:

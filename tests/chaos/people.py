@@ -11,10 +11,10 @@ import websockets.asyncio.client
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Origin, Subprotocol
 
-from chat.client import Json
-from chat.ids import new_id
+from chat.client.remote import Json
+from storage.ids import new_id
 from tests.chaos.history import Acknowledged, Connected, History, Received, Sent, now
-from tests.load.house import Person
+from tests.load.population import Person
 
 WINDOW = 8
 HALF_A_FRAME = b"\x81\xfe\x10\x00\x01\x02\x03\x04{"

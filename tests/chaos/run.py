@@ -10,8 +10,8 @@ from pathlib import Path
 
 import aiohttp
 
-from chat.client import Json
-from storage import check
+from chat.client.remote import Json
+from storage.maintenance import check
 from storage.settings import StorageSettings
 from storage.store import open_store
 from tests.chaos.checker import Fault, faults
@@ -19,7 +19,7 @@ from tests.chaos.history import Acknowledged, History, Kept, Received, Sent
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.people import Correspondent
 from tests.flows.service import Service
-from tests.load.house import Pair, Person, furnished
+from tests.load.population import Pair, Person, furnished
 
 PATIENCE_S = 30.0
 ALLOWED_CODES = {"busy"}

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from chat.rooms import Rooms
+from chat.ailo import Rooms
 from storage.store import wall_clock
-from tests.chat.cast import Cast, opened_rooms
+from tests.chat.talk import Cast, opened_rooms
 
 # A busy machine is no failure of the code.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from nacl import bindings
 
-from chat.own_keys import NewPassword
-from chat.rooms import Rooms
-from chat.search import Search
-from chat.sign_in import Attempt
-from storage.check import check_all
-from storage.threads import Order
-from storage.unlocked import Unlocked
-from tests.chat.cast import PASSWORD, Cast, Talk, address
+from chat.accounts.keys import NewPassword
+from chat.ailo import Rooms
+from chat.auth.sign_in import Attempt
+from chat.conversations.search import Search
+from storage.conversations.threads import Order
+from storage.conversations.unlocked import Unlocked
+from storage.maintenance.check import check_all
+from tests.chat.talk import PASSWORD, Cast, Talk, address
 
 NAME = "crypto_aead_xchacha20poly1305_ietf_decrypt"
 Deed = Callable[[Rooms, Unlocked, Any], Awaitable[object]]

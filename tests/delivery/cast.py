@@ -6,10 +6,13 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from delivery.settings import DeliverySettings
-from storage import accounts, house, notices, threads
-from storage.accounts import NewAccount, Role
-from storage.database import Reader, Row, Transaction, Value
-from storage.keyholes import AccountKey
+from storage import installation
+from storage.accounts import accounts
+from storage.accounts.accounts import NewAccount, Role
+from storage.conversations import threads
+from storage.crypto.keyholes import AccountKey
+from storage.engine.database import Reader, Row, Transaction, Value
+from storage.mail import unread
 from storage.settings import StorageSettings
 from storage.store import Store, open_store
 
@@ -34,7 +37,7 @@ class Clock:
 @asynccontextmanager
 async def opened_store(folder: Path, clock: Clock) -> AsyncIterator[Store]:
     settings = StorageSettings(folder / "data", folder / "keys" / "root.json")
-    await house.build(settings, is_example=True)
+    await installation.build(settings, is_example=True)
     async with open_store(settings, clock) as store:
         yield store
 
@@ -81,7 +84,7 @@ class Cast:
             seq = await self._next_seq(tx, thread_id)
             await threads.mark(tx, thread_id, author, seq)
             others = [mark.account for mark in await threads.marks(tx, thread_id) if mark.account != author]
-            await notices.owe(tx, thread_id, others, self.store.clock() + GRACE)
+            await unread.owe(tx, thread_id, others, self.store.clock() + GRACE)
             return seq
 
         return await self.store.database.write(work)
@@ -98,7 +101,7 @@ class Cast:
         async def work(tx: Transaction) -> None:
             await threads.mark(tx, self.thread, account, seq)
             has_unread = last_seq is not None and seq < last_seq
-            await notices.settle(tx, account, self.thread, has_unread=has_unread, due_at=due_at)
+            await unread.settle(tx, account, self.thread, has_unread=has_unread, due_at=due_at)
 
         await self.store.database.write(work)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from delivery.outbox import Outbox
+from delivery.outbox.outbox import Outbox
 from delivery.settings import DeliverySettings
 from storage.store import Store
 from tests.delivery.cast import Cast, Clock, opened_store, settings_of
-from tests.delivery.posts import RecordingPost
+from tests.delivery.transports.recording import RecordingPost
 
 # A busy machine is no fault of the code: time-outs are pytest's.
 hypothesis_settings.register_profile("ailo", deadline=None)

@@ -8,19 +8,19 @@ from email.headerregistry import Address
 import pytest
 
 from delivery import worker
-from delivery.mailbox import letters_in
-from delivery.maildir import MaildirPost
-from delivery.notices import notice_one
-from delivery.post import Sent
+from delivery.jobs.unread import notice_one
 from delivery.settings import DeliverySettings, Relay
-from delivery.smtp import SmtpPost
+from delivery.transports.mailbox import letters_in
+from delivery.transports.maildir import MaildirPost
+from delivery.transports.smtp import SmtpPost
+from delivery.transports.transport import Sent
 from delivery.worker import deliver, open_post
-from storage import letters
 from storage.errors import Stalled
+from storage.mail import letters
 from storage.store import Store
 from tests.delivery.cast import GRACE, Cast, Clock
-from tests.delivery.posts import RecordingPost
-from tests.delivery.relay import SLOW, running
+from tests.delivery.transports.recording import RecordingPost
+from tests.delivery.transports.relay import SLOW, running
 
 
 class Signalling(RecordingPost):

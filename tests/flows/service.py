@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from chat import control
-from chat.client import Client, Json, Wire, sign_in
-from chat.commands import AccountAdd, Command, ThreadLeave, ThreadOpen
-from storage import house
+from chat.client.remote import Client, Json, Wire, sign_in
+from chat.operations import control
+from chat.operations.commands import AccountAdd, Command, ThreadLeave, ThreadOpen
+from storage import installation
 from storage.settings import StorageSettings
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,7 @@ class Service:
 
     async def build(self) -> None:
         """Make a house of the example's kind, whose passwords are cheap to compute."""
-        await house.build(StorageSettings(self.data, self.folder / "keys" / "root.json"), is_example=True)
+        await installation.build(StorageSettings(self.data, self.folder / "keys" / "root.json"), is_example=True)
 
     def start(self, *before: str) -> None:
         """Start it (under ``before``, such as strace) and wait until it listens; on the same port as before, if there was one."""

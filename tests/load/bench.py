@@ -17,12 +17,14 @@ from pathlib import Path
 
 import uvloop
 
-from chat.rooms import open_rooms
-from tests.load import growth, live, loop, neighbour, parts, peers, tried
+from chat.ailo import open_rooms
+from tests.load import growth, live, neighbour
 from tests.load.figures import Results, machine, middle, table, warnings
 from tests.load.fill import Filler
-from tests.load.house import Pair, furnished, serving
+from tests.load.micro import loop, parts, tried
+from tests.load.peers import peers
 from tests.load.picture import Point, picture
+from tests.load.population import Pair, furnished, serving
 from tests.load.traffic import pace, patience, saturate
 
 WINDOW = 8
@@ -47,11 +49,11 @@ class Plan:
 async def whole_way(plan: Plan) -> Results:
     """The bare echo, then one house under saturation, at fixed rates, read, and at rest."""
     results: Results = {}
-    with serving(None, plan.server_core, ("-m", "tests.load.echo")) as (port, pid):
+    with serving(None, plan.server_core, ("-m", "tests.load.peers.echo")) as (port, pid):
         for name, window in (("echo, 1 under way", 1), (f"echo, {WINDOW} under way", WINDOW)):
             runs = [await live.echoes(port, pid, 2 * plan.pairs, window, min(plan.seconds, 5.0)) for _ in range(plan.times)]
             results[name] = middle(runs, "frames_per_second")
-    with serving(None, plan.server_core, ("-m", "tests.load.echo")) as (port, pid):
+    with serving(None, plan.server_core, ("-m", "tests.load.peers.echo")) as (port, pid):
         results["idle, bare echo"] = await live.idle_echo(port, pid, plan.idle)
     async with furnished(plan.folder, plan.pairs) as (settings, pairs):
         results["fsync of 8 kB, before"] = parts.syncs(plan.folder)

@@ -5,15 +5,16 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from storage import accounts, messages, taking_part, threads
-from storage.database import Transaction
-from storage.epochs import MessageKey
-from storage.messages import SealedMessage
-from storage.sealing import Fact, Place, link, seal
+from storage.accounts import accounts
+from storage.conversations import messages, participants, threads
+from storage.conversations.messages import SealedMessage
+from storage.conversations.threads import Thread
+from storage.conversations.unlocked import Unlocked
+from storage.crypto.epochs import MessageKey
+from storage.crypto.sealing import Fact, Place, link, seal
+from storage.engine.database import Transaction
 from storage.store import Store
-from storage.threads import Thread
-from storage.unlocked import Unlocked
-from tests.load.house import Pair
+from tests.load.population import Pair
 from tests.load.traffic import TEXT, fresh_id
 
 BATCH = 4096
@@ -42,7 +43,7 @@ class Filler:
     async def _unlock(self, pair: Pair) -> None:
         store, key = self._store, pair.member.key
         assert key
-        await store.database.write(lambda tx: taking_part.begin_own(tx, store.guard, key, pair.thread, store.clock()))
+        await store.database.write(lambda tx: participants.begin_own(tx, store.guard, key, pair.thread, store.clock()))
 
         async def read(tx: Transaction) -> None:
             thread = await threads.find(tx, store.guard, pair.thread)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
 
-from tests.load.house import Pair
+from tests.load.population import Pair
 from tests.load.wire import MASKED, NO_MASK, connect, text_frame
 
 CONNECTIONS = 30

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import aiohttp
 
-from chat.ids import new_id
-from chat.rooms import open_rooms
-from storage import keyholes, taking_part
-from storage.accounts import Role
-from storage.keyholes import EXAMPLE_PROFILE, PROFILE
+from chat.ailo import open_rooms
+from storage.accounts.accounts import Role
+from storage.conversations import participants
+from storage.crypto import keyholes
+from storage.crypto.keyholes import EXAMPLE_PROFILE, PROFILE
+from storage.ids import new_id
 from storage.store import Store
 from tests.load import live
 from tests.load.figures import Results, of_times
 from tests.load.fill import Filler
-from tests.load.house import PASSWORD, Pair, Person, account, furnished, serving
+from tests.load.population import PASSWORD, Pair, Person, account, furnished, serving
 
 PAIRS = 21
 LONG = 100_000
@@ -93,7 +94,7 @@ async def professional(store: Store, number: int) -> None:
     for one in range(number):
         member, key = await account(store, Role.MEMBER, f"m{number}.{one}@growth.test")
         change = await store.database.write(
-            lambda tx, member=member: taking_part.open_thread(  # type: ignore[misc]
+            lambda tx, member=member: participants.open_thread(  # type: ignore[misc]
                 tx, store.guard, store.officer, new_id(), [member, coach], store.clock()
             )
         )

@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 
 from tests.load.figures import Figures, at_rest, busy_seconds, cpu_seconds, memory_kb, of_times
-from tests.load.house import Pair, Person
+from tests.load.population import Pair, Person
 from tests.load.traffic import TEXT, Side, Two, drained, fresh_id, patience
 from tests.load.wire import Wire, connect
 

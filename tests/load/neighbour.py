@@ -16,7 +16,7 @@ import msgspec
 
 from tests.load import floods, live
 from tests.load.figures import Figures, Results, middle
-from tests.load.house import Pair, furnished, serving
+from tests.load.population import Pair, furnished, serving
 from tests.load.traffic import Two, fresh_id, pace
 from tests.load.wire import Wire
 

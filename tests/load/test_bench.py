@@ -6,13 +6,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from chat.rooms import open_rooms
-from chat.sign_in import Attempt
-from storage.check import check_all
+from chat.ailo import open_rooms
+from chat.auth.sign_in import Attempt
+from storage.maintenance.check import check_all
 from tests.load import live
 from tests.load.figures import middle, percentile, table, warnings
-from tests.load.house import PASSWORD, Person, furnished, serving
 from tests.load.picture import Point, picture
+from tests.load.population import PASSWORD, Person, furnished, serving
 from tests.load.traffic import Side, Two, check, fresh_id, pace, saturate
 
 

@@ -7,34 +7,36 @@ from uuid import UUID
 
 from msgspec import structs
 
-from storage import accounts, renewal, rosters, taking_part, threads
-from storage.accounts import Keyhole
-from storage.database import Reader, Transaction
-from storage.epochs import THE_OFFICER, EpochSecret, Roster, grants_of
+from storage.accounts import accounts
+from storage.accounts.accounts import Keyhole
+from storage.conversations import participants, rosters, threads
+from storage.conversations.participants import Change
+from storage.conversations.unlocked import OpenEpoch
+from storage.crypto.epochs import THE_OFFICER, EpochSecret, Roster, grants_of
+from storage.crypto.keyholes import EXAMPLE_PROFILE, AccountKey, Opening, fresh_code, guard_code, guard_password, open_code
+from storage.crypto.sealing import unseal
+from storage.engine.database import Reader, Transaction
 from storage.errors import CannotOpen
-from storage.keyholes import EXAMPLE_PROFILE, AccountKey, Opening, fresh_code, guard_code, guard_password, open_code
-from storage.sealing import unseal
-from storage.taking_part import Change
-from storage.unlocked import OpenEpoch
-from tests.cast import House, Person
+from storage.rekeying import renewal
+from tests.people import House, Person
 
 
 async def begin_own(house: House, one: Person, thread: UUID) -> Change | None:
     store = house.store
-    return await store.database.write(lambda tx: taking_part.begin_own(tx, store.guard, one.key, thread, store.clock()))
+    return await store.database.write(lambda tx: participants.begin_own(tx, store.guard, one.key, thread, store.clock()))
 
 
 async def bring_in(house: House, by: Person, thread: UUID, newcomer: Person, *, whole: bool = False) -> Change | None:
     account, store = await house.account(newcomer), house.store
     return await store.database.write(
-        lambda tx: taking_part.bring_in(tx, store.guard, by.key, thread, account, store.clock(), whole=whole)
+        lambda tx: participants.bring_in(tx, store.guard, by.key, thread, account, store.clock(), whole=whole)
     )
 
 
 async def hand_over(house: House, by: Person, thread: UUID, successor: Person, *, whole: bool = False) -> Change | None:
     account, store = await house.account(successor), house.store
     return await store.database.write(
-        lambda tx: taking_part.hand_over(tx, store.guard, by.key, thread, account, store.clock(), whole=whole)
+        lambda tx: participants.hand_over(tx, store.guard, by.key, thread, account, store.clock(), whole=whole)
     )
 
 

@@ -5,18 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from storage import house, sqlite
+from storage import installation
+from storage.crypto.keyring import create
+from storage.engine import sqlite
+from storage.engine.lock import DirectoryLock
 from storage.errors import DatabaseRefused, KeyringRefused, Refused
-from storage.keyring import create
-from storage.lock import DirectoryLock
 from storage.settings import StorageSettings
 from storage.store import open_store, wall_clock
-from tests.cast import settings_in
+from tests.people import settings_in
 
 
 @pytest.fixture
 async def settings(tmp_path: Path) -> StorageSettings:
-    await house.build(settings_in(tmp_path))
+    await installation.build(settings_in(tmp_path))
     return settings_in(tmp_path)
 
 
@@ -36,7 +37,7 @@ async def test_a_store_opens_with_all_that_belongs_to_it(settings: StorageSettin
 
 
 async def test_the_example_knows_itself(tmp_path: Path) -> None:
-    await house.build(settings_in(tmp_path), is_example=True)
+    await installation.build(settings_in(tmp_path), is_example=True)
     async with open_store(settings_in(tmp_path)) as opened:
         assert opened.is_example
 

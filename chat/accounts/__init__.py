@@ -1,0 +1,1 @@
+"""One's own account: making it, its keys, sessions and preferences."""

@@ -1,0 +1,90 @@
+"""The life of an account: its making. Addresses, names and passwords are checked here."""
+
+import unicodedata
+from dataclasses import dataclass
+from uuid import UUID
+
+from email_validator import EmailNotValidError, validate_email
+
+from chat.auth.limits import SlowDown
+from chat.auth.passwords.stretching import OPERATOR, Stretching
+from chat.protocol import shown_text
+from chat.protocol.refusals import CannotDo, Misuse
+from storage.accounts import accounts
+from storage.accounts.accounts import DEFAULT_ZONE, LANGUAGES, Keyhole, NewAccount, Role
+from storage.crypto.keyholes import AccountKey, guard_password
+from storage.ids import new_id
+from storage.store import Store, profile_of
+
+SHORTEST_PASSWORD = 8
+LONGEST_NAME = 100
+
+
+@dataclass(frozen=True, repr=False)
+class Person:
+    """Somebody to make an account for."""
+
+    role: Role
+    email: str
+    first_name: str
+    last_name: str
+    locale: str
+    password: str
+
+
+async def add_account(store: Store, pool: Stretching, person: Person) -> UUID:
+    """Make an account, confirmed and ready. Raises Misuse when something is wrong with it.
+
+    Raises CannotDo when its address is taken.
+    """
+    email = checked_address(person.email)
+    first_name, last_name = checked_name(person.first_name, least=1), checked_name(person.last_name, least=0)
+    check_password(person.password)
+    if person.locale not in LANGUAGES:
+        raise Misuse(f"The locale must be one of: {', '.join(LANGUAGES)}.")
+    key = AccountKey.fresh(new_id())
+    keyhole = await first_keyhole(store, pool, key, person.password)
+    new = NewAccount(key, person.role, email, first_name, last_name, person.locale, DEFAULT_ZONE, keyhole.body, keyhole.profile)
+    if not await store.database.write(lambda tx: accounts.add(tx, store.guard, new, store.clock())):
+        raise CannotDo("There is an account with this address already.")
+    return key.account
+
+
+async def first_keyhole(store: Store, pool: Stretching, key: AccountKey, password: str) -> Keyhole:
+    """The keyhole of a password that the operator sets. Raises CannotDo while too many are being computed."""
+    profile = profile_of(store)
+    try:
+        body = await pool.compute(OPERATOR, lambda: guard_password(store.guard, key, password, profile, by_owner=False))
+    except SlowDown:
+        raise CannotDo("Too many passwords are being computed just now: try again in a moment.") from None
+    return Keyhole(profile, key.generation, body)
+
+
+def checked_address(raw: str) -> str:
+    """A sound e-mail address: trimmed and NFC, else as it was given, for that is whom letters go to. Raises Misuse.
+
+    Only its domain, whose case never matters, is mapped (by UTS 46) to what it stands for.
+    """
+    try:
+        found = validate_email(raw.strip(), check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        raise Misuse("The e-mail address is not a valid one.") from None
+    if found.domain.endswith((".invalid", ".localhost")):
+        raise Misuse("The e-mail address is not a valid one.")
+    return found.normalized
+
+
+def checked_name(raw: str, *, least: int) -> str:
+    """A name as people write it, in NFC: a letter, number or pictograph at least, and nothing that is not seen. Raises Misuse."""
+    name = shown_text.without_hidden(raw).strip()
+    if not least <= len(name) <= LONGEST_NAME or any(unicodedata.category(one) in {"Cc", "Cs", "Zl", "Zp"} for one in name):
+        raise Misuse(f"A name has {least} to {LONGEST_NAME} characters on one line.")
+    if raw.strip() and not shown_text.is_name(name):
+        raise Misuse("A name begins with something to be seen, and has a letter, a number or a pictograph in it.")
+    return name
+
+
+def check_password(password: str) -> None:
+    """Raise Misuse unless this may be a password."""
+    if not SHORTEST_PASSWORD <= len(password) <= 1_000:
+        raise Misuse(f"A password has {SHORTEST_PASSWORD} to 1000 characters.")

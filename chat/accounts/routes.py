@@ -1,0 +1,119 @@
+"""The JSON routes of one's own account: the session, the keys, the password, the recovery code. See docs/protocol.md."""
+
+from base64 import urlsafe_b64encode
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from chat.accounts.keys import NewPassword, OwnKeys
+from chat.auth.devices import device_of
+from chat.auth.door import SIGNED_IN, Door
+from chat.auth.json_http import body_of, done, json_answer
+from chat.auth.sign_in import DEVICE_MS, Attempt, Granted, SignedIn
+from chat.http.cookies import cookie_of
+from chat.pages.words import PREFERENCE
+from chat.protocol.frames import ChangePassword, Credentials, Proof, Recover, profile
+from chat.protocol.hub import Hub
+from chat.security_events import SecurityEvent, record
+from storage.store import SESSION_MS
+
+YEAR_S = 365 * 86_400
+
+
+class AccountApi:
+    """The routes below `/api/session` and `/api/account`."""
+
+    def __init__(self, door: Door, own_keys: OwnKeys, hub: Hub) -> None:
+        self._door = door
+        self._own_keys = own_keys
+        self._hub = hub
+        self._is_secure = door.settings.is_secure
+
+    def add_to(self, app: web.Application) -> None:
+        """Add the routes."""
+        routes: list[tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]] = [
+            ("POST", "/api/session", self.sign_in),
+            ("DELETE", "/api/session", self.sign_out),
+            ("POST", "/api/session/recovery", self.recover),
+            ("GET", "/api/account", self.account),
+            ("GET", "/api/account/draft-key", self.draft_key),
+            ("GET", "/api/account/ways", self.ways),
+            ("POST", "/api/account/password", self.change_password),
+            ("POST", "/api/account/recovery-code", self.make_code),
+        ]
+        app.add_routes([web.route(method, path, handler) for method, path, handler in routes])
+
+    # The session
+
+    async def sign_in(self, request: web.Request) -> web.Response:
+        given = await body_of(request, Credentials)
+        attempt = self._attempt(request, given.email, given.password)
+        before = await self._door.signed_in(request)
+        granted = await self._door.sign_ins.sign_in(attempt)
+        return await self._welcome(granted, before)
+
+    async def recover(self, request: web.Request) -> web.Response:
+        given = await body_of(request, Recover)
+        attempt = self._attempt(request, given.email, given.password)
+        before = await self._door.signed_in(request)
+        granted = await self._own_keys.recover(attempt, given.code)
+        record(SecurityEvent.RECOVERY_CODE_USED, granted.account.id)
+        return await self._welcome(granted, before)
+
+    def _attempt(self, request: web.Request, email: str, password: str) -> Attempt:
+        device = cookie_of(request, self._door.device_cookie)
+        kind = device_of(request.headers.get("User-Agent", ""))
+        return Attempt(email, password, device, self._door.remote_of(request), kind, lambda: _is_gone(request))
+
+    async def _welcome(self, granted: Granted, before: SignedIn | None) -> web.Response:
+        """Set the cookies of the new session; the one that this browser had before ends."""
+        if before:
+            await self._end(before)
+        response = json_answer({"account": profile(granted.account)})
+        self._set_cookie(response, self._door.cookie, granted.cookie, SESSION_MS // 1000)
+        self._set_cookie(response, self._door.device_cookie, granted.device, DEVICE_MS // 1000)
+        response.set_cookie(PREFERENCE, granted.account.locale, max_age=YEAR_S, samesite="Lax", secure=self._is_secure)
+        return response
+
+    def _set_cookie(self, response: web.Response, name: str, value: str, max_age: int) -> None:
+        response.set_cookie(name, value, max_age=max_age, path="/", httponly=True, samesite="Lax", secure=self._is_secure)
+
+    async def sign_out(self, request: web.Request) -> web.Response:
+        await self._end(request[SIGNED_IN])
+        return self._door.forgets(done())
+
+    async def _end(self, signed_in: SignedIn) -> None:
+        await self._door.sign_ins.sign_out(signed_in)
+        self._hub.sign_out(signed_in.who.account.id, signed_in.session_id)
+        record(SecurityEvent.SIGNED_OUT, signed_in.who.account.id)
+
+    # The account
+
+    async def account(self, request: web.Request) -> web.Response:
+        return json_answer({"account": profile(request[SIGNED_IN].who.account)})
+
+    async def draft_key(self, request: web.Request) -> web.Response:
+        key = request[SIGNED_IN].who.key.draft_key()
+        return json_answer({"key": urlsafe_b64encode(key).decode()})
+
+    async def ways(self, request: web.Request) -> web.Response:
+        found = await self._own_keys.ways(request[SIGNED_IN].who.account)
+        return json_answer({"recovery_code": found.has_recovery_code, "own_password": found.password_by_owner})
+
+    async def change_password(self, request: web.Request) -> web.Response:
+        given = await body_of(request, ChangePassword)
+        change = NewPassword(given.old, given.new, given.may_be_known)
+        await self._own_keys.change_password(request[SIGNED_IN], change, cookie_of(request, self._door.cookie))
+        record(SecurityEvent.PASSWORD_CHANGED, request[SIGNED_IN].who.account.id)
+        return done()
+
+    async def make_code(self, request: web.Request) -> web.Response:
+        given = await body_of(request, Proof)
+        code = await self._own_keys.make_code(request[SIGNED_IN], given.password)
+        record(SecurityEvent.RECOVERY_CODE_MADE, request[SIGNED_IN].who.account.id)
+        return json_answer({"code": code}, status=201)
+
+
+def _is_gone(request: web.Request) -> bool:
+    """Whether whoever asked hung up. The library lets a request go on when its connection ends."""
+    return request.transport is None or request.transport.is_closing()

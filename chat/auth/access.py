@@ -1,0 +1,100 @@
+"""Who may see which thread, and with which keys: everything else in a conversation begins here.
+
+Whoever asks is looked up in the roster of the thread's latest epoch: no thread and no part in it are one and the same answer.
+"""
+
+import logging
+from collections.abc import Sequence
+from uuid import UUID
+
+from chat.protocol.refusals import NotFound
+from storage.conversations import participants, rosters, threads
+from storage.conversations.participants import Change
+from storage.conversations.threads import Thread
+from storage.conversations.unlocked import OpenEpoch, Unlocked
+from storage.engine.database import Reader
+from storage.errors import CannotOpen
+from storage.store import Store
+
+log = logging.getLogger("ailo.access")
+
+
+class Access:
+    """Looks people up in their threads."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._begun: dict[UUID, int] = {}
+
+    def note(self, change: Change) -> None:
+        """A thread has a new epoch: what connections remember of the one before is out of date."""
+        self._begun[change.roster.thread] = change.roster.number
+
+    async def latest(self, who: Unlocked, thread: UUID) -> OpenEpoch:
+        """The thread's latest epoch, unlocked, and never one that no participant gave. Raises NotFound."""
+        known = who.latest.get(thread)
+        if known is not None and known.roster.number >= self._begun.get(thread, 0):
+            return known
+        epoch = await self._read_latest(who, thread)
+        if not epoch.roster.is_of_a_participant:
+            epoch = await self._begin_own(who, thread)
+        who.latest[thread] = epoch
+        return epoch
+
+    async def _read_latest(self, who: Unlocked, thread: UUID) -> OpenEpoch:
+        found = await self._store.database.read(lambda reader: self.find(reader, who, thread))
+        if found is None:
+            raise NotFound
+        return found[1]
+
+    async def _begin_own(self, who: Unlocked, thread: UUID) -> OpenEpoch:
+        """The first to unlock an epoch that the service made begins one whose secret the service never saw."""
+        store = self._store
+        change = await store.database.write(lambda tx: participants.begin_own(tx, store.guard, who.key, thread, store.clock()))
+        if change:
+            self.note(change)
+        return await self._read_latest(who, thread)
+
+    async def find(self, reader: Reader, who: Unlocked, id_: UUID) -> tuple[Thread, OpenEpoch] | None:
+        """A thread with its latest epoch, unlocked; None for whoever takes no part in it.
+
+        A thread that was tampered with raises the alarm, and is as if there were none.
+        """
+        thread = await threads.find(reader, self._store.guard, id_)
+        if thread is None:
+            return None
+        try:
+            epoch = await who.latest_epoch(reader, self._store.guard, thread)
+        except CannotOpen as error:
+            _alert(who, thread, error)
+            return None
+        return (thread, epoch) if epoch else None
+
+    async def readable(self, reader: Reader, who: Unlocked, id_: UUID) -> tuple[Thread, int]:
+        """A thread, and the first number that this participant may read. Raises NotFound."""
+        found = await self.find(reader, who, id_)
+        if found is None:
+            raise NotFound
+        return found[0], _first_readable(who, *found)
+
+    async def readable_among(self, reader: Reader, who: Unlocked, found: Sequence[Thread]) -> list[tuple[Thread, int]]:
+        """As ``readable``, for those of many threads that can be read. What stands of them is read at once."""
+        shown = []
+        written = await rosters.written(reader, (thread.id for thread in found), who.account.id)
+        for thread in found:
+            try:
+                epoch = who.latest_in(written[thread.id], self._store.guard, thread)
+            except CannotOpen as error:
+                _alert(who, thread, error)
+            else:
+                shown += [(thread, _first_readable(who, thread, epoch))] if epoch else []
+        return shown
+
+
+def _alert(who: Unlocked, thread: Thread, error: CannotOpen) -> None:
+    log.error("alert: thread %s cannot be opened by %s: %s", thread.id, who.account.id, error)
+
+
+def _first_readable(who: Unlocked, thread: Thread, latest: OpenEpoch) -> int:
+    seat = latest.roster.seat_of(who.account.id)
+    return who.rosters(thread.id)[seat.first_epoch - 1].first_seq if seat and seat.first_epoch > 1 else 1

@@ -1,0 +1,1 @@
+"""Passwords are costly to try: for us in memory and time, for whoever guesses in attempts."""

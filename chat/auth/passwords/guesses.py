@@ -1,0 +1,110 @@
+"""Who may try a password or a code once more: failures counted by account, device and network, each by its own limit.
+
+An attempt counts as failed from the moment that it is let in, so that many at once are no way around; it is taken back when it
+succeeds, or is never computed. A recovery code has a limit of its own: wrong passwords of a stranger do not shut it.
+"""
+
+from collections.abc import Hashable
+from typing import NoReturn
+from uuid import UUID
+
+from chat.auth.limits import ACCOUNT_COMPUTATIONS, ACCOUNT_FAILURES, ADDRESS_FAILURES, DEVICE_FAILURES, Failures, SlowDown
+from chat.security_events import SecurityEvent, record
+
+Key = tuple[Hashable, ...]
+
+
+class Counted:
+    """An attempt that counts as failed by now, unless it is taken back.
+
+    ``wait``: seconds that anybody but a known device would have to wait. ``shuts``: its failure is an account's last for a while.
+    """
+
+    def __init__(
+        self, failures: Failures, keys: tuple[Key, ...], clears: tuple[Key, ...] = (), spent: tuple[Key, ...] = ()
+    ) -> None:
+        self._failures = failures
+        self._clears = clears
+        self._counted = [(key, failures.add(key)) for key in keys]
+        self._spent = [(key, failures.add(key)) for key in spent]
+        self.wait = 0.0
+        self.is_known = False
+        self.shuts = False
+
+    def take_back(self) -> None:
+        """It was never computed: it is no failure, and cost nothing."""
+        for key, at in (*self._counted, *self._spent):
+            self._failures.forgive(key, at)
+
+    def succeeded(self) -> None:
+        """Whoever it was has proved it: what was counted against the account, or on this device of it, is forgotten."""
+        for key, at in self._counted:
+            self._failures.forgive(key, at)
+        for key in self._clears:
+            self._failures.clear(key)
+
+
+class Guesses:
+    """Counts attempts. ``who`` is an account's blind index, whether there is such an account or not."""
+
+    def __init__(self, failures: Failures | None = None) -> None:
+        self._failures = Failures() if failures is None else failures
+
+    def check(self, who: bytes, network: str) -> None:
+        """Raise SlowDown where somebody without a device's cookie would get it anyway, before anything is read for them."""
+        if wait := self._wait_of_stranger(who, network):
+            _refuse(wait)
+
+    def sign_in(self, who: bytes, network: str, device: bytes | None) -> Counted:
+        """Count a sign-in, on a ``device`` that the account knows or on none. Raises SlowDown.
+
+        A device's own failures are counted beside, and without regard to what others did: after ten it is unknown for a while.
+        """
+        own: Key = ("device", who, device)
+        is_known = device is not None and not self._failures.wait(own, DEVICE_FAILURES)
+        wait = self._wait_of_stranger(who, network)
+        if wait and not is_known:
+            _refuse(wait)
+        account: Key = ("account", who)
+        keys: tuple[Key, ...] = () if wait else (account, ("address", network))
+        counted = Counted(self._failures, (*keys, own) if is_known else keys, (account, own))
+        counted.wait, counted.is_known = wait, is_known
+        counted.shuts = not wait and self._failures.wait(account, ACCOUNT_FAILURES) > 0
+        return counted
+
+    def _wait_of_stranger(self, who: bytes, network: str) -> float:
+        failures = self._failures
+        return max(failures.wait(("account", who), ACCOUNT_FAILURES), failures.wait(("address", network), ADDRESS_FAILURES))
+
+    def code(self, who: bytes, network: str) -> Counted:
+        """Count a wrong recovery code. Raises SlowDown.
+
+        Nobody guesses 128 bits: this bounds what strangers have computed, and by network, so that it shuts out nobody elsewhere.
+        """
+        one: Key = ("code", who, network)
+        all_: Key = ("codes", network)
+        if wait := max(self._failures.wait(one, ACCOUNT_FAILURES), self._failures.wait(all_, ADDRESS_FAILURES)):
+            _refuse(wait)
+        return Counted(self._failures, (one, all_))
+
+    def proof(self, account: UUID) -> Counted:
+        """Count that somebody who is signed in gives the password once more, which is computed. Raises SlowDown."""
+        proof: Key = ("proof", account.bytes)
+        if wait := self._failures.wait(proof, ACCOUNT_FAILURES):
+            _refuse(wait, account)
+        return Counted(self._failures, (proof,), (proof,), (self._computation(account),))
+
+    def computation(self, account: UUID) -> Counted:
+        """Count a computation for somebody who is signed in: with the right password it costs as much. Raises SlowDown."""
+        return Counted(self._failures, (), (), (self._computation(account),))
+
+    def _computation(self, account: UUID) -> Key:
+        key: Key = ("computation", account.bytes)
+        if wait := self._failures.wait(key, ACCOUNT_COMPUTATIONS):
+            _refuse(wait, account)
+        return key
+
+
+def _refuse(wait: float, account: UUID | None = None) -> NoReturn:
+    record(SecurityEvent.SIGN_IN_LIMITED, account)
+    raise SlowDown(wait)

@@ -1,0 +1,323 @@
+"""What a signed-in connection may do with each frame. No sockets here: frames come in decoded, answers go to an outlet."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+from uuid import UUID
+
+from chat.auth.limits import AccountLimits, Overrun
+from chat.connections.sequencer import Line, Outlet
+from chat.connections.small_event import Gate
+from chat.conversations.conversation import Accepted, Answer, Conversation
+from chat.pages import words
+from chat.protocol.frames import (
+    Code,
+    Error,
+    Message,
+    NotUnderstood,
+    Read,
+    Resume,
+    Resumed,
+    Send,
+    Sent,
+    Typing,
+    decode,
+    encode,
+    id_in,
+)
+from chat.protocol.refusals import SENTENCES, NotAllowed, NotFound, TooLong
+from chat.security_events import SecurityEvent, record
+from storage.conversations.unlocked import Unlocked
+from storage.errors import StorageError
+
+T = TypeVar("T")
+
+MOST_PENDING = 64
+# A `resume` counts as one frame, and as one more for each of so many threads.
+THREADS_A_FRAME = 50
+MOST_NOT_UNDERSTOOD = 10
+# Beyond the limit of frames, each behind a longer pause: twenty seconds, in which 2,000 more were taken.
+MOST_OVER = 64
+
+log = logging.getLogger("ailo.session")
+
+
+class Garbled(Exception):
+    """Too many frames in a row were not understood: the connection ends."""
+
+
+class Flooded(Garbled):
+    """Somebody went on beyond the limit for too long: the connection ends."""
+
+
+class Session:
+    """One connection of somebody who is signed in."""
+
+    __slots__ = (
+        "_conversation",
+        "_ended",
+        "_has_room",
+        "_is_held",
+        "_limits",
+        "_line",
+        "_not_understood",
+        "_outlet",
+        "_over",
+        "_pending",
+        "_restarted",
+        "_resuming",
+        "_taken",
+        "session_id",
+        "was_used",
+        "who",
+    )
+
+    def __init__(
+        self,
+        id_: bytes,
+        who: Unlocked,
+        conversation: Conversation,
+        limits: AccountLimits,
+        outlet: Outlet,
+        taken: Counter[type] | None = None,
+    ) -> None:
+        self.session_id = id_
+        self.was_used = False
+        self.who = who
+        self._conversation = conversation
+        self._limits = limits
+        self._outlet = outlet
+        self._taken = Counter() if taken is None else taken
+        self._line = Line(outlet, self._page)
+        self._pending = 0
+        self._has_room = Gate()
+        self._is_held = True
+        self._not_understood = 0
+        self._over: Overrun | None = None
+        self._resuming: asyncio.Task[object] | None = None
+        self._ended: Callable[[], None] = _nothing
+        self._restarted: Callable[[], None] = _nothing
+
+    # As a listener of the hub
+
+    def offer(self, frame: bytes) -> None:
+        """Give it a frame."""
+        self._outlet.offer(frame)
+
+    def offer_message(self, thread: UUID, seq: int, frame: bytes) -> None:
+        """Give it a live message, in its thread's order."""
+        self._line.offer_message(thread, seq, frame)
+
+    def sign_out(self) -> None:
+        """Its session is over."""
+        self._ended()
+
+    def restart(self) -> None:
+        """Its account has another key: it is to come back with that."""
+        self._restarted()
+
+    def when_restarted(self, do: Callable[[], None]) -> None:
+        """What is done when it is to come back."""
+        self._restarted = do
+
+    def when_signed_out(self, do: Callable[[], None]) -> None:
+        """What is done when the session is over."""
+        self._ended = do
+
+    # From the browser
+
+    async def release(self) -> None:
+        """Let live messages through, those that were held first, unless the browser's first frame has done so."""
+        if self._is_held:
+            self._is_held = False
+            await self._after_resume()
+            self._begin(self._unless_it_fails(self._line.release))
+
+    async def take(self, text: str) -> None:
+        """Act on one frame. Waits while too many of this connection's messages wait, or too many frames came. Raises Garbled."""
+        if not self._limits.frames.take():
+            self._refuse(Code.SLOW_DOWN, id_in(text))
+            await self._slow_down()
+            return
+        try:
+            frame = decode(text)
+        except NotUnderstood as error:
+            self._refuse(Code.BAD_FRAME, error.id)
+            self._count_garbled()
+            return
+        await self._act(frame)
+        await self._has_room.passed()
+
+    async def take_control(self) -> None:
+        """Count a ping or a pong, which is never refused, but waited before when there are too many. Raises Garbled."""
+        if not self._limits.controls.take():
+            await self._slow_down()
+
+    async def _slow_down(self) -> None:
+        """Read nothing for a while, each time longer. What is sent meanwhile waits where it is sent from. Raises Garbled."""
+        self._over = self._over or Overrun(self._limits.clock)
+        pause = self._over.pause()
+        if self._over.times >= MOST_OVER:
+            record(SecurityEvent.FLOOD_CLOSED, account=self.who.account.id)
+            raise Flooded
+        await asyncio.sleep(pause)
+
+    def _count_garbled(self) -> None:
+        self._not_understood += 1
+        if self._not_understood >= MOST_NOT_UNDERSTOOD:
+            raise Garbled
+
+    async def _act(self, frame: Send | Read | Typing | Resume) -> None:
+        id_ = frame.id if isinstance(frame, Send) else None
+        self._not_understood, self.was_used = 0, True
+        if not isinstance(frame, Resume):
+            await self.release()
+        self._taken[type(frame)] += 1
+        try:
+            await _ACTIONS[type(frame)](self, frame)
+        except NotAllowed:
+            self._refuse(Code.BAD_FRAME, id_)
+        except TooLong:
+            self._refuse(Code.TOO_LONG, id_)
+        except NotFound:
+            self._refuse(Code.NOT_FOUND, id_)
+        except StorageError:
+            self._refuse(Code.BUSY, id_)
+
+    async def _send(self, frame: Send) -> None:
+        if not self._limits.messages.take():
+            self._refuse(Code.SLOW_DOWN, frame.id)
+            return
+        if self._line.answers_waiting >= MOST_PENDING:
+            await self._after_resume()
+        self._wait_for_one()
+        try:
+            await self._conversation.post(
+                self.who, frame.thread, frame.id, frame.text, lambda it: self._answer(frame.id, it), self
+            )
+        except BaseException:
+            self._one_is_done()
+            raise
+
+    def _wait_for_one(self) -> None:
+        self._pending += 1
+        if self._pending >= MOST_PENDING:
+            self._has_room.shut()
+
+    def _one_is_done(self) -> None:
+        self._pending -= 1
+        self._has_room.open()
+
+    def _answer(self, id_: UUID, answer: Answer) -> None:
+        self._one_is_done()
+        if isinstance(answer, Accepted):
+            message = answer.message
+            self._line.offer_sent(Sent(message.id, message.thread, message.seq, message.at), is_new=answer.is_new)
+        elif isinstance(answer, NotFound):
+            self._refuse(Code.NOT_FOUND, id_)
+        elif isinstance(answer, NotAllowed):
+            self._refuse(Code.BAD_FRAME, id_)
+        else:
+            self._refuse(Code.BUSY, id_)
+
+    async def _read(self, frame: Read) -> None:
+        await self._conversation.mark_read(self.who, frame.thread, frame.seq, self)
+
+    async def _type(self, frame: Typing) -> None:
+        await self._conversation.type_in(self.who, frame.thread)
+
+    async def _resume(self, frame: Resume) -> None:
+        if not self._limits.frames.take(len(frame.after) / THREADS_A_FRAME):
+            self._refuse(Code.SLOW_DOWN, None)
+            return
+        was_held, self._is_held = self._is_held, False
+        await self._after_resume()
+        starts = await self._unless_it_fails(lambda: self._starts(frame.after))
+        await self._after_resume()
+        if starts is not None:
+            self._begin(self._catch_up_and_say(starts))
+        elif was_held:
+            self._is_held = True
+            await self.release()
+
+    async def _starts(self, after: dict[bytes, int]) -> dict[UUID, int]:
+        """The threads among these that there are, looked up at once, before anything that the browser sends behind this.
+
+        An unknown one costs no read of its own, and no table is keyed by a UUID that the browser made up.
+        """
+        there = await self._conversation.existing(after) if after else set()
+        return {UUID(bytes=id_): seq for id_, seq in after.items() if id_ in there}
+
+    def _begin(self, resume: Coroutine[Any, Any, object]) -> None:
+        self._resuming = asyncio.create_task(resume)
+        self._resuming.add_done_callback(self._resumed)
+
+    def _resumed(self, task: asyncio.Task[object]) -> None:
+        if self._resuming is task:
+            self._resuming = None  # a task that is done would cost every idle connection half a kB
+
+    async def _catch_up_and_say(self, threads: dict[UUID, int]) -> None:
+        last = await self._unless_it_fails(lambda: self._line.resume(threads))
+        if last is not None:
+            await self._outlet.room()
+            self._outlet.offer(encode(Resumed(last)))
+
+    async def _unless_it_fails(self, catch_up: Callable[[], Awaitable[T]]) -> T | None:
+        """When the store fails, what came meanwhile is lost to this connection: it ends, and another asks again."""
+        try:
+            return await catch_up()
+        except StorageError:
+            self._outlet.give_up()
+            return None
+
+    async def _after_resume(self) -> None:
+        """One resume at a time: the next waits, and so does what the browser sends behind it."""
+        if self._resuming:
+            await asyncio.wait([self._resuming])
+
+    async def _page(self, thread: UUID, seq: int, limit: int) -> tuple[list[Message], int] | None:
+        try:
+            return await self._conversation.after(self.who, thread, seq, limit)
+        except NotFound:
+            return None
+
+    def _refuse(self, code: Code, id_: UUID | None) -> None:
+        if code is Code.SLOW_DOWN and self._limits.is_news():
+            record(SecurityEvent.RATE_LIMITED, self.who.account.id, at="/ws")
+        self._outlet.offer(encode(Error(code.value, words.say(self.who.account.locale, SENTENCES[code]), id_)))
+
+    # The end
+
+    async def finish(self, patience: float = 0.0) -> None:
+        """Let what was taken be answered: each answer behind the messages before it, for which there are so many seconds.
+
+        What is not told by then is not told at all: a browser that goes by numbers would take what is missing for seen. It
+        asks again on its next connection, and repeats what was not answered.
+        """
+        while self._pending:
+            self._has_room.shut()
+            await self._has_room.passed()
+        if resuming := self._resuming:
+            await asyncio.wait([resuming], timeout=patience)
+            resuming.cancel()
+            await asyncio.wait([resuming])
+
+    def let_go(self) -> None:
+        """Know no connection any more: the end, after ``finish``."""
+        self._ended = self._restarted = _nothing
+        self._line.end()
+        self._resuming = None
+
+
+def _nothing() -> None:
+    pass
+
+
+_ACTIONS: dict[type, Callable[..., Awaitable[None]]] = {
+    Send: Session._send,  # noqa: SLF001 (its own table)
+    Read: Session._read,  # noqa: SLF001
+    Typing: Session._type,  # noqa: SLF001
+    Resume: Session._resume,  # noqa: SLF001
+}

@@ -1,0 +1,136 @@
+"""The frames that leave on one socket: a bounded queue, which costs next to nothing while it is empty.
+
+What is offered in one turn of the loop leaves together in one write. Only for a browser that does not keep up does a task
+write one frame after the other, waiting for the socket to drain.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from chat.connections.small_event import Gate
+
+MOST_FRAMES = 2_000
+MOST_BYTES = 1 << 20
+FEW_FRAMES = 200
+
+WriteNow = Callable[[Sequence[bytes]], bool]
+Write = Callable[[bytes], Awaitable[None]]
+
+
+class Outgoing:
+    """The queue of one socket.
+
+    ``write_now`` writes frames at once, or says that the socket's buffer is too full for that; ``write`` writes one and waits
+    until there is room for the next; ``overflow`` is called when the bounds are met.
+    """
+
+    __slots__ = (
+        "_bytes",
+        "_frames",
+        "_has_few",
+        "_is_empty",
+        "_is_shut",
+        "_overflow",
+        "_turns",
+        "_write",
+        "_write_now",
+        "_writer",
+    )
+
+    def __init__(self, write_now: WriteNow, write: Write, overflow: Callable[[], None]) -> None:
+        self._write_now = write_now
+        self._write = write
+        self._overflow = overflow
+        self._frames: list[bytes] = []
+        self._bytes = 0
+        self._turns = False
+        self._is_shut = False
+        self._has_few = Gate()
+        self._is_empty = Gate()
+        self._writer: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def offer(self, frame: bytes) -> None:
+        """Queue a frame."""
+        if self._is_shut:
+            return
+        if len(self._frames) >= MOST_FRAMES or self._bytes + len(frame) > MOST_BYTES:
+            self.give_up()
+            return
+        self._frames.append(frame)
+        self._bytes += len(frame)
+        self._is_empty.shut()
+        if len(self._frames) > FEW_FRAMES or self._bytes > MOST_BYTES // 4:
+            self._has_few.shut()
+        if not self._turns and self._writer is None:
+            self._turns = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._turns = False
+        if self._frames and not self._write_now(self._frames):
+            self._writer = asyncio.create_task(self._write_slowly())
+            return
+        self._frames.clear()
+        self._emptied()
+
+    async def _write_slowly(self) -> None:
+        try:
+            while self._frames:
+                frame = self._frames.pop(0)
+                self._bytes -= len(frame)
+                if len(self._frames) < FEW_FRAMES // 2 and self._bytes < MOST_BYTES // 8:
+                    self._has_few.open()
+                await self._write(frame)
+        except (ConnectionError, RuntimeError):  # the socket went away under us: its reader sees that too
+            self.shut()
+        finally:
+            self._writer = None
+        self._emptied()
+
+    def _emptied(self) -> None:
+        self._bytes = 0
+        self._has_few.open()
+        self._is_empty.open()
+
+    async def room(self) -> None:
+        """Wait until few frames wait."""
+        await self._has_few.passed()
+
+    async def emptied(self) -> None:
+        """Wait until all has been written."""
+        await self._is_empty.passed()
+
+    def give_up(self) -> None:
+        """Ask for the connection's end. Something is missing from here on: what waits is still told, nothing more is taken."""
+        self._is_shut = True
+        self._overflow()
+
+    def shut(self) -> None:
+        """Drop what still waits, and take no more: the close frame comes next."""
+        self._is_shut = True
+        self._frames.clear()
+
+    def stop(self) -> None:
+        """Write nothing any more."""
+        self.shut()
+        if self._writer:
+            self._writer.cancel()
+
+    def let_go(self) -> None:
+        """Know no socket any more: the end, after ``stop``."""
+        self._write_now, self._write, self._overflow = _write_nowhere_now, _write_nowhere, _nothing
+
+
+def _write_nowhere_now(_: Sequence[bytes]) -> bool:
+    return True
+
+
+async def _write_nowhere(_: bytes) -> None:
+    pass
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,1 @@
+"""What a terminal shows: printable, and out, or the command fails."""

@@ -1,0 +1,1 @@
+"""Threads: posting, reading, resuming, searching, and who takes part."""

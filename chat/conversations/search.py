@@ -1,0 +1,192 @@
+"""Search in one's own threads: messages are unsealed in memory for it, as for reading, and nothing is kept of them or of what
+was asked. There is no index, on disk or elsewhere.
+
+What people wrote decides what it costs to look through, so that is bounded: a request ends after so many messages, characters
+or seconds and says where to go on; one page at a time is read and looked through in the whole service, off the event loop,
+account by account; and a letter unfolds into a few at most.
+"""
+
+import asyncio
+import time
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from uuid import UUID
+
+import msgspec
+
+from chat.conversations.conversation import KIND_BROKEN, Conversation
+from chat.conversations.one_at_a_time import OneAtATime
+from chat.protocol.frames import LARGEST_SEQ, Message, PlainMessage, plain
+from chat.protocol.refusals import NotAllowed, NotFound
+from storage.conversations.threads import Order
+from storage.conversations.unlocked import Unlocked
+from storage.ids import read_id
+
+PAGE = 50
+MOST_SEARCHED = 2_000
+MOST_CHARACTERS = 400_000
+LONGEST_S = 2.0
+MOST_FOUND = 20
+LONGEST_QUERY = 100
+SHORTEST_QUERY = 2
+MOST_AT_ONCE = 64
+MOST_OF_ONE = 4
+
+LONGEST_UNFOLDING = 4
+# Characters that are folded in one call to C, which nothing interrupts: some 0.1 ms.
+CHUNK = 1_000
+# No letter from here on has another form that matters: they are not looked up, so that the table stays small.
+BEYOND_FOLDING = 0x20000
+
+
+class Crowded(Exception):
+    """Too many search at once, or one account does."""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What was found, the newest of each thread first, and from where to go on; ``next`` is null at the end."""
+
+    found: list[PlainMessage]
+    next: str | None
+
+
+Place = tuple[UUID, int | None]
+"""A thread, and the number below which to look; None for all of it."""
+
+
+class Search:
+    """Looks through the threads of whoever asks."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+        self._turns = OneAtATime()
+        self._searching: Counter[bytes] = Counter()
+
+    async def find(self, who: Unlocked, query: str, within: UUID | None, cursor: str | None) -> Found:
+        """Find the messages that hold every word, whatever its case and accents.
+
+        Raises NotAllowed for a query or a cursor that is none, NotFound for a thread that is none of theirs, Crowded.
+        """
+        look = _Look(_words_of(query))
+        begin = _read(cursor) if cursor else (within, None) if within else None
+        with self._admitted(who):
+            await self._through_threads(who, look, begin, is_one=within is not None)
+        return Found(look.found, look.next)
+
+    @contextmanager
+    def _admitted(self, who: Unlocked) -> Iterator[None]:
+        account = who.account.id.bytes
+        if self._searching.total() >= MOST_AT_ONCE or self._searching[account] >= MOST_OF_ONE:
+            raise Crowded
+        self._searching[account] += 1
+        try:
+            yield
+        finally:
+            self._searching[account] -= 1
+            self._searching += Counter()  # forgets those at 0
+
+    async def _through_threads(self, who: Unlocked, look: "_Look", begin: Place | None, *, is_one: bool) -> None:
+        """From a place on: through its thread, and then those that follow it in the list."""
+        if begin:
+            await self._through_thread(who, look, *begin)
+        after = begin[0] if begin else None
+        while not is_one and not look.next and (threads := await self._threads(who, after)):
+            for after in threads:
+                if not look.next:
+                    await self._through_thread(who, look, after, None)
+
+    async def _threads(self, who: Unlocked, after: UUID | None) -> list[UUID]:
+        async with self._turns.turn(who.account.id.bytes):
+            return [entry.id for entry in await self._conversation.entries(who, Order.NEWEST, after)]
+
+    async def _through_thread(self, who: Unlocked, look: "_Look", thread: UUID, below: int | None) -> None:
+        is_more = True
+        while is_more and not look.next:
+            async with self._turns.turn(who.account.id.bytes):
+                page = await self._conversation.before(who, thread, below, PAGE)
+                below = page[0].seq if page else 1
+                await asyncio.to_thread(look.through, page, f"{thread}:{below}")
+            is_more = len(page) == PAGE
+
+
+class _Look:
+    """One request's look through messages. ``next`` is where to go on once it has looked through its share."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._words = words
+        self._messages = MOST_SEARCHED
+        self._characters = MOST_CHARACTERS
+        self._until = time.monotonic() + LONGEST_S
+        self._pages_seen = 0
+        self.found: list[PlainMessage] = []
+        self.next: str | None = None
+
+    def through(self, page: Sequence[Message], end: str) -> None:
+        """Look through a page, the newest message first; ``end`` is the place behind it. In a thread of its own."""
+        for message in reversed(page):
+            self._at(message)
+            if self._messages <= 0 or self._characters <= 0 or len(self.found) >= MOST_FOUND:
+                self.next = f"{message.thread}:{message.seq}"
+                return
+        # The first page may be that behind the end of a thread: who always stopped there would never get on.
+        if self._pages_seen and time.monotonic() > self._until:
+            self.next = end
+        self._pages_seen += 1
+
+    def _at(self, message: Message) -> None:
+        self._messages -= 1
+        self._characters -= len(message.text)
+        if message.kind != KIND_BROKEN and _holds(message.text, self._words):
+            self.found.append(plain(message))
+
+
+def _words_of(query: str) -> list[str]:
+    if len(query) > LONGEST_QUERY:
+        raise NotAllowed
+    words = list(dict.fromkeys(folded(query).split()))
+    if sum(map(len, words)) < SHORTEST_QUERY:
+        raise NotAllowed
+    return words
+
+
+def _holds(text: str, words: Sequence[str]) -> bool:
+    plain_text = folded(text)
+    return all(word in plain_text for word in words)
+
+
+def folded(text: str) -> str:
+    """A text without case and accents, as the pages fold it for comparing (static/helpers/words/text.js).
+
+    Letter by letter: to normalise a whole text also sorts its accents, which takes 0.1 s for 8,000 of them.
+    """
+    if text.isascii():
+        return text.lower()
+    return "".join(text[start : start + CHUNK].translate(_FOLDS) for start in range(0, len(text), CHUNK))
+
+
+class _Folds(dict[int, str | int]):
+    """The fold of each letter, worked out when it is first met. One that would unfold into a sentence stays what it is."""
+
+    def __missing__(self, code: int) -> str | int:
+        if code >= BEYOND_FOLDING:
+            return code
+        letter = chr(code)
+        unfolded = unicodedata.normalize("NFKD", letter)
+        letters = unfolded if len(unfolded) <= LONGEST_UNFOLDING else letter
+        fold = self[code] = "".join(one for one in letters if not unicodedata.combining(one)).casefold()
+        return fold
+
+
+_FOLDS = _Folds()
+
+
+def _read(cursor: str) -> Place:
+    thread, _, seq = cursor.partition(":")
+    id_ = read_id(thread)
+    if id_ is None:
+        raise NotFound
+    if not (seq.isascii() and seq.isdigit() and len(seq) <= 16 and int(seq) <= LARGEST_SEQ):
+        raise NotAllowed
+    return id_, int(seq)

@@ -1,0 +1,1 @@
+"""What an operator runs and watches: commands, the control socket, metrics, health, the officer's sheet."""

@@ -1,0 +1,270 @@
+"""What the operator's commands do, over open rooms: the same whether a server runs (then it does them) or not."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from chat.accounts.new_accounts import Person, add_account
+from chat.ailo import Rooms
+from chat.console.printable import printable
+from chat.operations import recovering
+from chat.operations.key_status import facts, told
+from chat.operations.officer_sheet import spoken
+from chat.operations.recovering import RecoverApply, RecoverRequest
+from chat.protocol.refusals import CannotDo, Misuse, NotFound
+from chat.security_events import SecurityEvent, record
+from storage import directories
+from storage.accounts import accounts, sessions
+from storage.accounts.accounts import Account, Role
+from storage.engine.database import Transaction
+from storage.errors import Refused
+from storage.ids import new_id, read_id
+from storage.maintenance import backup
+from storage.maintenance.check import check_all
+from storage.rekeying.officer import request_hash
+
+LONGEST_FINDING = 500
+
+
+class AccountAdd(msgspec.Struct, frozen=True, tag="account add"):
+    """`ailo account add`."""
+
+    role: str
+    email: str
+    first_name: str
+    last_name: str
+    locale: str
+    password: str
+
+
+class ThreadOpen(msgspec.Struct, frozen=True, tag="thread open"):
+    """`ailo thread open`. Each field holds e-mail addresses."""
+
+    member: str
+    professional: list[str]
+    companion: list[str]
+
+
+class ThreadLeave(msgspec.Struct, frozen=True, tag="thread leave"):
+    """`ailo thread leave`."""
+
+    thread: str
+    email: str
+
+
+class Backup(msgspec.Struct, frozen=True, tag="backup"):
+    """`ailo backup`; an absolute path. It never reaches a running server, which gives the bytes alone."""
+
+    folder: str
+
+
+class Check(msgspec.Struct, frozen=True, tag="check"):
+    """`ailo check`."""
+
+
+class KeysRotate(msgspec.Struct, frozen=True, tag="keys rotate"):
+    """`ailo keys rotate`."""
+
+
+class KeysStatus(msgspec.Struct, frozen=True, tag="keys status"):
+    """`ailo keys status`."""
+
+
+class KeysDrop(msgspec.Struct, frozen=True, tag="keys drop"):
+    """`ailo keys drop`; the key's id in hexadecimal."""
+
+    id: str
+
+
+class KeysRenew(msgspec.Struct, frozen=True, tag="keys renew"):
+    """`ailo keys renew`: of one account, or of all."""
+
+    email: str | None
+
+
+# What a running server carries out: none of it holds a path.
+Carried = (
+    AccountAdd | ThreadOpen | ThreadLeave | Check | KeysRotate | KeysStatus | KeysDrop | KeysRenew | RecoverRequest | RecoverApply
+)
+Command = Carried | Backup
+
+
+BACKUP_FAILED = "The backup was not written: "
+
+
+class Done(msgspec.Struct, frozen=True):
+    """How a command ended: its exit code, and a line for the terminal (an error unless the code is 0).
+
+    ``facts`` are what a script is told in its place; without them it gets the line. ``content`` is what the command writes
+    to the file that was named to it.
+    """
+
+    code: int
+    line: str = ""
+    facts: dict[str, Any] | None = None
+    content: bytes = b""
+
+
+async def carry_out(rooms: Rooms, command: Command) -> Done:
+    """Carry out a command. Raises StorageError when the store fails."""
+    try:
+        done = await _COMMANDS[type(command)](rooms, command)
+    except Misuse as error:
+        return Done(2, str(error))
+    except CannotDo as error:
+        return Done(1, str(error))
+    if not done.code and (event := _EVENTS.get(type(command))):
+        record(event)
+    return done
+
+
+async def _add_account(rooms: Rooms, command: AccountAdd) -> Done:
+    person = Person(Role(command.role), command.email, command.first_name, command.last_name, command.locale, command.password)
+    account = await add_account(rooms.store, rooms.sign_ins.pool, person)
+    record(SecurityEvent.ACCOUNT_ADDED, account, role=person.role.value)
+    return Done(0, str(account))
+
+
+async def _open_thread(rooms: Rooms, command: ThreadOpen) -> Done:
+    people = [await _person(rooms, command.member, Role.MEMBER)]
+    people += [await _person(rooms, email, Role.PROFESSIONAL) for email in command.professional]
+    people += [await _person(rooms, email, Role.COMPANION) for email in command.companion]
+    if len({person.id for person in people}) < len(people):
+        raise Misuse("Somebody was named twice.")
+    return Done(0, str(await rooms.taking_part.open_thread(new_id(), people)))
+
+
+async def _leave_thread(rooms: Rooms, command: ThreadLeave) -> Done:
+    thread, person = read_id(command.thread), await _find(rooms, command.email)
+    try:
+        if thread is None or person is None:
+            raise NotFound
+        await rooms.taking_part.leave(thread, person.id)
+    except NotFound:
+        raise CannotDo("There is no such thread in which that account takes part.") from None
+    return Done(0)
+
+
+async def _person(rooms: Rooms, email: str, role: Role) -> Account:
+    found = await _find(rooms, email)
+    if found is None:
+        raise CannotDo(f"There is no account with the address given for the {role}: add it first with `ailo account add`.")
+    if found.role is not role:
+        raise CannotDo(f"The account given for the {role} has another role.")
+    return found
+
+
+async def _find(rooms: Rooms, email: str) -> Account | None:
+    return await rooms.store.database.read(lambda reader: accounts.by_address(reader, rooms.store.guard, email))
+
+
+async def _back_up(rooms: Rooms, command: Backup) -> Done:
+    try:
+        path = await backup.copy(rooms.store, Path(command.folder))
+    except OSError as error:
+        return Done(1, f"{BACKUP_FAILED}{reason(error)}.")
+    return Done(0, str(path))
+
+
+def reason(error: Exception) -> str:
+    """Why something failed, in words that repeat nothing of what it was about."""
+    return error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+
+
+async def _check(rooms: Rooms, _: Check) -> Done:
+    found = [*directories.faults(rooms.store.settings), *await check_all(rooms.store)]
+    if found:
+        record(SecurityEvent.CHECK_FAILED, n=len(found))
+    return Done(1 if found else 0, "\n".join(printable(line, LONGEST_FINDING) for line in found) or "All is well.")
+
+
+async def _rotate(rooms: Rooms, _: KeysRotate) -> Done:
+    try:
+        is_turned = await rooms.rotation.turn()
+    except Refused as error:
+        return Done(1, str(error))
+    if not rooms.rotation.is_in_background:
+        await rooms.rotation.finish()
+    status = await rooms.rotation.status()
+    begun = (
+        "A fresh root key is in use: put a copy of the keyring in its safe place."
+        if is_turned
+        else "An earlier rotation was not finished: it goes on, and no key was added."
+    )
+    return Done(0, f"{begun}\n{told(status)}", {"added": is_turned, **facts(status)})
+
+
+async def _key_status(rooms: Rooms, _: KeysStatus) -> Done:
+    status = await rooms.rotation.status()
+    return Done(0, told(status), facts(status))
+
+
+async def _drop_key(rooms: Rooms, command: KeysDrop) -> Done:
+    try:
+        name = bytes.fromhex(command.id)
+    except ValueError:
+        raise Misuse("The id of a key is 16 hexadecimal digits: see `ailo keys status`.") from None
+    try:
+        await rooms.rotation.drop(name)
+    except Refused as error:
+        return Done(1, str(error))
+    return Done(0, "The key is no longer in the keyring.", {"dropped": name.hex()})
+
+
+async def _renew_keys(rooms: Rooms, command: KeysRenew) -> Done:
+    """Sign everybody concerned out; their keys are renewed when they sign in again."""
+    store = rooms.store
+    one = await _find(rooms, command.email) if command.email else None
+    if command.email and one is None:
+        raise CannotDo("There is no account with this address.")
+
+    async def write(tx: Transaction) -> list[UUID]:
+        found = [one.id] if one else await accounts.all_ids(tx)
+        for account in found:
+            await accounts.ask_renewal(tx, account, store.clock())
+            await sessions.end_all(tx, account)
+        return found
+
+    found = await store.database.write(write)
+    for account in found:
+        rooms.hub.end_others(account, b"")
+        record(SecurityEvent.KEY_RENEWAL_ASKED, account)
+    return Done(0, f"{len(found)} accounts were signed out; their keys are renewed when they sign in again.")
+
+
+async def _request_recovery(rooms: Rooms, command: RecoverRequest) -> Done:
+    raw = await recovering.request(rooms, command)
+    told = recovering.Told(spoken(request_hash(raw)))
+    return Done(0, str(told), {"fingerprint": told.fingerprint}, content=raw)
+
+
+async def _apply_recovery(rooms: Rooms, command: RecoverApply) -> Done:
+    told = await recovering.apply(rooms, command)
+    return Done(0, str(told), msgspec.to_builtins(told))
+
+
+# Those of one account are recorded where it is known.
+_EVENTS: dict[type, SecurityEvent] = {
+    Backup: SecurityEvent.BACKUP_WRITTEN,
+    KeysRotate: SecurityEvent.ROOT_KEY_ROTATED,
+    KeysDrop: SecurityEvent.ROOT_KEY_DROPPED,
+    RecoverRequest: SecurityEvent.RECOVERY_REQUESTED,
+    RecoverApply: SecurityEvent.RECOVERY_APPLIED,
+}
+
+_COMMANDS: dict[type, Callable[..., Awaitable[Done]]] = {
+    AccountAdd: _add_account,
+    ThreadOpen: _open_thread,
+    ThreadLeave: _leave_thread,
+    Backup: _back_up,
+    Check: _check,
+    KeysRotate: _rotate,
+    KeysStatus: _key_status,
+    KeysDrop: _drop_key,
+    KeysRenew: _renew_keys,
+    RecoverRequest: _request_recovery,
+    RecoverApply: _apply_recovery,
+}

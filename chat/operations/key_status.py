@@ -1,0 +1,64 @@
+"""How the root keyring stands, in words for a terminal and as facts for a script."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from storage.rekeying.rotation import KeyStatus, Status
+
+
+def told(status: Status) -> str:
+    """A line for each key, and a sentence on what may be done."""
+    return "\n".join([*(line for key in status.keys for line in _lines(key)), "", *_sentences(status)])
+
+
+def _lines(key: KeyStatus) -> list[str]:
+    newest = ", newest: it keeps all that is new" if key.is_newest else ""
+    uses = [f"    {how_many:>8}  {kind}" for kind, how_many in sorted(key.uses.items())]
+    return [f"{key.id.hex()}  made {_day(key)}{newest}", *(uses or ["    keeps nothing"])]
+
+
+def _day(key: KeyStatus) -> str:
+    return datetime.fromtimestamp(key.made_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _sentences(status: Status) -> list[str]:
+    older = [key for key in status.keys if not key.is_newest]
+    left = sum(key.uses.total() for key in older)
+    said = []
+    if status.is_rotating:
+        said.append(f"A rotation is under way: {left} values are still to be brought to the newest key.")
+    elif left:
+        said.append(f"{left} values are not as the service wrote them, and were left: run `ailo check`, restore a backup.")
+    if status.broken_threads:
+        said.append(f"{status.broken_threads} conversations hold messages that are not as they were written: run `ailo check`.")
+    if unknown := status.unknown.total():
+        said.append(f"{unknown} values name a key that is not in the keyring: they do not open.")
+    said += [_droppable(key) for key in older if key.may_be_dropped]
+    return said or ["All is under the newest key."]
+
+
+def _droppable(key: KeyStatus) -> str:
+    return (
+        f"Nothing needs key {key.id.hex()} any more: `ailo keys drop {key.id.hex()}` removes it. Backups made while it was in "
+        "use need it still: keep it offline with them, or their own copy for the recovery officer."
+    )
+
+
+def facts(status: Status) -> dict[str, Any]:
+    """The same for a script."""
+    return {
+        "keys": [
+            {
+                "id": key.id.hex(),
+                "made_at": datetime.fromtimestamp(key.made_at, UTC).isoformat(),
+                "newest": key.is_newest,
+                "uses": dict(sorted(key.uses.items())),
+                "total": key.uses.total(),
+                "may_be_dropped": key.may_be_dropped,
+            }
+            for key in status.keys
+        ],
+        "rotating": status.is_rotating,
+        "broken_threads": status.broken_threads,
+        "unknown": status.unknown.total(),
+    }

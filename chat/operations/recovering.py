@@ -1,0 +1,168 @@
+"""`ailo recover request` and `apply`, over open rooms; and `answer`, on an offline machine, over files alone.
+
+An account whose password and recovery code are lost gets another key, reached by a first password that the operator sets;
+its owner's first change of it renews the key once more.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+
+from chat.accounts.new_accounts import check_password, first_keyhole
+from chat.ailo import Rooms
+from chat.console.printable import printable
+from chat.operations.officer_sheet import spoken
+from chat.protocol.refusals import CannotDo
+from chat.security_events import SecurityEvent, record
+from storage.accounts import accounts
+from storage.accounts.accounts import Account
+from storage.conversations.participants import Change
+from storage.crypto import keyring_copy
+from storage.crypto.epochs import THE_OFFICER
+from storage.crypto.keyholes import AccountKey
+from storage.errors import Refused
+from storage.installation import Officer
+from storage.rekeying import officer, recovery
+from storage.rekeying.officer import Request
+from storage.rekeying.recovery import NewKey
+from storage.store import Store
+
+NOTHING = "(nothing that can be shown)"
+NOT_SEALED = "root.sealed was not written: see to the disk, then make a backup, or start the service again."
+
+
+class RecoverRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="recover request"):
+    """`ailo recover request`: for an account, or (without an address) for another officer."""
+
+    email: str | None
+    password: str
+
+
+class RecoverApply(msgspec.Struct, frozen=True, tag="recover apply"):
+    """`ailo recover apply`; the bytes of the officer's answer."""
+
+    answer: bytes
+
+
+class Told(msgspec.Struct, frozen=True):
+    """The fingerprint of a request, to be compared by voice."""
+
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return f"Fingerprint of the request: {self.fingerprint}"
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What an answer did, and the fingerprint of the request that it answers."""
+
+    result: str
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return f"{self.result}\nFingerprint of the request: {self.fingerprint}"
+
+
+async def request(rooms: Rooms, command: RecoverRequest) -> bytes:
+    """The bytes of the request file. Raises Misuse or CannotDo."""
+    store = rooms.store
+    account = await _account(rooms, command.email) if command.email is not None else None
+    new = await _new_key(rooms, account, command.password) if account else None
+    try:
+        return await store.database.write(lambda tx: recovery.ask(tx, store, account, command.email or "", new))
+    except Refused as error:
+        raise CannotDo(str(error)) from None
+
+
+async def _account(rooms: Rooms, email: str) -> Account:
+    found = await rooms.store.database.read(lambda reader: accounts.by_address(reader, rooms.store.guard, email))
+    if found is None:
+        raise CannotDo("There is no account with this address.")
+    return found
+
+
+async def _new_key(rooms: Rooms, account: Account, password: str) -> NewKey:
+    check_password(password)
+    key = AccountKey.fresh(account.id, account.generation + 1)
+    return NewKey(key, await first_keyhole(rooms.store, rooms.sign_ins.pool, key, password))
+
+
+async def apply(rooms: Rooms, command: RecoverApply) -> Applied:
+    """Carry out an answer; the account's sessions end. Raises CannotDo."""
+    store = rooms.store
+    try:
+        answer = await asyncio.to_thread(officer.read_answer, command.answer)
+        changes = await store.database.write(lambda tx: recovery.apply(tx, store, answer))
+    except Refused as error:
+        raise CannotDo(str(error)) from None
+    _tell(rooms, changes)
+    result = f"{len(changes)} conversations were given back."
+    if answer.officer != store.officer:
+        record(SecurityEvent.OFFICER_REPLACED)
+        result = f"{len(changes)} conversations have another recovery officer."
+        if not await _seal_to(store, answer.officer):
+            result = f"{result} {NOT_SEALED}"
+    return Applied(result, spoken(answer.request))
+
+
+def _tell(rooms: Rooms, changes: list[Change]) -> None:
+    for change in changes:
+        rooms.access.note(change)
+        for account in change.roster.accounts():
+            rooms.hub.restart(account)
+
+
+async def _seal_to(store: Store, officer: bytes) -> bool:
+    """Seal the keyring to its new officer; whether its copy could be written. Else a backup, or the next start, writes it."""
+    store.officer = officer
+    try:
+        async with store.keys_change:
+            await asyncio.to_thread(keyring_copy.write, store.settings, officer)
+    except OSError:
+        return False
+    return True
+
+
+def answer(raw: bytes, private_key: bytes) -> tuple[bytes, Officer | None]:
+    """Answer a request on an offline machine; with the new officer's key, where another officer was asked for.
+
+    Raises Refused.
+    """
+    asked = officer.read_request(raw)
+    successor = AccountKey.fresh(THE_OFFICER) if asked.account is None else None
+    answered = officer.answer(raw, private_key, successor.public_key if successor else None)
+    new = Officer(successor.private_key, successor.public_key) if successor else None
+    return msgspec.json.encode(answered), new
+
+
+def told(asked: Request) -> str:
+    """What a request asks for, for the officer to judge: whatever the file holds, as printable lines. Raises Refused."""
+    seats = officer.seats(asked)
+    if asked.account is None:
+        what = (
+            f"Asks to put another recovery officer in your place, in {len(asked.threads)} conversations of {len(seats)} people."
+        )
+        return "\n".join([what, f"    made on      {_day(asked.began_at)}"])
+    return "\n".join(_told_of_account(asked, asked.account, seats))
+
+
+def _told_of_account(asked: Request, account: UUID, seats: dict[UUID, int]) -> Iterator[str]:
+    yield f"Asks to give an account access again, with another key, to {len(asked.threads)} conversations."
+    yield f"    account      {account}"
+    yield f"    first name   {printable(asked.first_name) or NOTHING}"
+    yield f"    address      {printable(asked.address) or NOTHING}"
+    yield f"    made on      {_day(asked.began_at)}"
+    names = {one.account: f"{printable(one.first_name) or NOTHING} ({printable(one.role)})" for one in asked.people}
+    for other in sorted(seats.keys() - {account}):
+        yield f"    talks with   {names.get(other, NOTHING)}, account {other}, in {seats[other]} of them"
+    yield "The server says so. Let the person, whose voice or face you know, tell with whom they talk: compare."
+
+
+def _day(at: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+    except (ValueError, OverflowError, OSError):
+        return NOTHING

@@ -1,0 +1,1 @@
+"""What the browser loads, and the words in both languages."""

@@ -1,0 +1,101 @@
+"""The words of Ailo, in French and in English.
+
+The French sentence is the key: it stands in the pages and in the code, and French needs no catalogue.
+`static/words/en.po` holds the English. A sentence that it lacks is said in French rather than not at all; a test finds
+those.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from babel.messages.pofile import read_po
+
+from storage.accounts.accounts import LANGUAGES
+
+__all__ = ["PREFERENCE", "Words", "choose", "say", "static_folder"]
+
+_NARROW: Final = re.compile(r" (?=[:;?!»])|(?<=«) |(?<=\d) (?=\d)")
+PREFERENCE: Final = "ailo-language"
+"""The cookie that carries the language of the account; it holds nothing else and opens nothing."""
+
+
+def say(language: str, sentence: str, **values: object) -> str:
+    """Say a French sentence in a language of `LANGUAGES` (any other is French), its `{names}` filled in."""
+    return Words.of(language).translate(sentence, **values)
+
+
+def choose(accept_language: str | None, preferred: str | None = None) -> str:
+    """Choose the language of a page: the preferred one if we speak it, else what the browser asks for, else French."""
+    if preferred in LANGUAGES:
+        return preferred
+    return next((language for language in _asked_for(accept_language or "") if language in LANGUAGES), LANGUAGES[0])
+
+
+def _asked_for(accept_language: str) -> list[str]:
+    """Give the primary languages of an Accept-Language header (RFC 9110, 12.5.4), the most wanted first."""
+    wanted = []
+    for part in accept_language[:1000].split(","):
+        tag, _, quality = part.partition(";")
+        weight = _weight(quality)
+        if weight > 0:
+            wanted.append((weight, tag.strip().lower().partition("-")[0]))
+    return [language for _, language in sorted(wanted, key=lambda pair: -pair[0])]
+
+
+def _weight(quality: str) -> float:
+    try:
+        return float(quality.strip().removeprefix("q=") or 1)
+    except ValueError:
+        return 0.0
+
+
+def static_folder() -> Path:
+    """Find what the browser loads: inside the installed package, else beside it in the source tree."""
+    inside = Path(__file__).parents[1] / "static"
+    return inside if inside.is_dir() else inside.parents[1] / "static"
+
+
+class Words:
+    """The catalogue of one language."""
+
+    def __init__(self, language: str, sentences: Mapping[str, str | tuple[str, ...]]) -> None:
+        self.language = language
+        self.sentences = sentences
+
+    @staticmethod
+    def of(language: str) -> "Words":
+        return _load(language if language in LANGUAGES else LANGUAGES[0])
+
+    def translate(self, sentence: str, **values: object) -> str:
+        said = self.sentences.get(sentence) or typeset(sentence)
+        text = said if isinstance(said, str) else said[0]
+        return text.format_map(values) if values else text
+
+    def for_pages(self, modules: str) -> dict[str, str | list[str]]:
+        """Give what the pages fetch: each French sentence that stands in their modules with its translation, or with its
+        singular and plural."""
+        spoken = {key: said for key, said in self.sentences.items() if f'"{key}"' in modules}
+        return {key: said if isinstance(said, str) else list(said) for key, said in spoken.items()}
+
+
+def typeset(sentence: str) -> str:
+    """Set the narrow space that never breaks, where French wants one: sources are written with plain spaces."""
+    return _NARROW.sub("\N{NARROW NO-BREAK SPACE}", sentence)
+
+
+@cache
+def _load(language: str) -> Words:
+    file = static_folder() / "words" / f"{language}.po"
+    if not file.exists():
+        return Words(language, {})
+    with file.open("rb") as opened:
+        catalogue = read_po(opened, locale=language, abort_invalid=True)
+    sentences: dict[str, str | tuple[str, ...]] = {}
+    for message in catalogue:
+        if message.id and message.string and not message.fuzzy:
+            key = message.id if isinstance(message.id, str) else message.id[0]
+            sentences[key] = message.string if isinstance(message.string, str) else tuple(message.string)
+    return Words(language, sentences)

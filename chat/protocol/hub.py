@@ -1,0 +1,141 @@
+"""Who is connected here, and how what has happened reaches them. Memory only; presence is what it knows.
+
+The hub decides nothing about who may know what: whoever tells it something names the accounts that it is for.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from typing import Protocol
+from uuid import UUID
+
+from chat.protocol.frames import Presence, encode
+
+GONE_AFTER_S = 2.0
+
+
+class Listener(Protocol):
+    """One connection, as the hub sees it."""
+
+    was_used: bool
+
+    @property
+    def session_id(self) -> bytes: ...
+
+    def offer(self, frame: bytes) -> None:
+        """Give it a frame."""
+
+    def offer_message(self, thread: UUID, seq: int, frame: bytes) -> None:
+        """Give it a live message, in its thread's order."""
+
+    def sign_out(self) -> None:
+        """End it: its session is over."""
+
+    def restart(self) -> None:
+        """End it so that it comes back: the account has another key."""
+
+
+class Hub:
+    """The connections of this process, by account."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[UUID, set[Listener]] = {}
+        self._correspondents: dict[UUID, set[UUID]] = {}
+        self._leaving: dict[UUID, asyncio.TimerHandle] = {}
+        self._changes: Counter[UUID] = Counter()
+        self.restarts = 0
+
+    def __len__(self) -> int:
+        return sum(map(len, self._listeners.values()))
+
+    def sessions(self) -> dict[bytes, UUID]:
+        """The sessions that are connected here, each with its account."""
+        return {one.session_id: account for account, of_one in self._listeners.items() for one in of_one}
+
+    def used(self) -> set[bytes]:
+        """The sessions whose connections were used for something since this was last asked."""
+        found = {one for of_one in self._listeners.values() for one in of_one if one.was_used}
+        for one in found:
+            one.was_used = False
+        return {one.session_id for one in found}
+
+    def is_online(self, account: UUID) -> bool:
+        """Whether somebody is here (or was, a moment ago)."""
+        return account in self._listeners
+
+    def join(self, account: UUID, listener: Listener, correspondents: set[UUID]) -> None:
+        """A connection begins; correspondents who are here are told, and it is told of them."""
+        if timer := self._leaving.pop(account, None):
+            timer.cancel()
+        is_new = account not in self._listeners
+        self._listeners.setdefault(account, set()).add(listener)
+        self._correspondents[account] = correspondents
+        for other in filter(self.is_online, correspondents):
+            listener.offer(encode(Presence(other, online=True)))
+        if is_new:
+            self.tell(correspondents, encode(Presence(account, online=True)))
+
+    def leave(self, account: UUID, listener: Listener) -> None:
+        """A connection ends. Somebody is gone when no other came in the meantime: a page that reloads stays."""
+        listeners = self._listeners.get(account, set())
+        listeners.discard(listener)
+        if account in self._listeners and not listeners and account not in self._leaving:
+            loop = asyncio.get_running_loop()
+            self._leaving[account] = loop.call_later(GONE_AFTER_S, self._gone, account)
+
+    def _gone(self, account: UUID) -> None:
+        self._leaving.pop(account, None)
+        self._listeners.pop(account, None)
+        self.tell(self._correspondents.pop(account, set()), encode(Presence(account, online=False)))
+
+    def changes_of(self, account: UUID) -> int:
+        """How often the correspondents of an account have changed since the start: a set read meanwhile may be an older one."""
+        return self._changes[account]
+
+    def introduce(self, accounts: Iterable[UUID]) -> None:
+        """These share a thread from now on: each is told who of them is here."""
+        together = set(accounts)
+        self._changes.update(together)
+        for account in filter(self.is_online, together):
+            others = together - {account}
+            self._correspondents[account] = self._correspondents.get(account, set()) | others
+            for other in filter(self.is_online, others):
+                self.tell([account], encode(Presence(other, online=True)))
+
+    def separate(self, account: UUID, correspondents: set[UUID]) -> None:
+        """Somebody has fewer correspondents now; the others are told nothing of them any more."""
+        self._changes[account] += 1
+        if account in self._correspondents:
+            self._correspondents[account] = correspondents
+
+    def tell(self, accounts: Iterable[UUID], frame: bytes, but: Listener | None = None) -> None:
+        """Give a frame to every connection of these accounts ``but`` one."""
+        for account in accounts:
+            for listener in list(self._listeners.get(account, ())):
+                if listener is not but:
+                    listener.offer(frame)
+
+    def tell_message(self, accounts: Iterable[UUID], thread: UUID, seq: int, frame: bytes, but: Listener | None) -> None:
+        """Give a committed message to every connection of these accounts ``but`` the sending one."""
+        for account in accounts:
+            for listener in list(self._listeners.get(account, ())):
+                if listener is not but:
+                    listener.offer_message(thread, seq, frame)
+
+    def sign_out(self, account: UUID, session_id: bytes) -> None:
+        """End every connection of a session."""
+        for listener in list(self._listeners.get(account, ())):
+            if listener.session_id == session_id:
+                listener.sign_out()
+
+    def end_others(self, account: UUID, session_id: bytes) -> None:
+        """End every connection of an account's other sessions."""
+        for listener in list(self._listeners.get(account, ())):
+            if listener.session_id != session_id:
+                listener.sign_out()
+
+    def restart(self, account: UUID) -> None:
+        """Have every connection of an account come back. ``restarts`` counts, for those who are still on their way here."""
+        self.restarts += 1
+        for listener in list(self._listeners.get(account, ())):
+            listener.restart()

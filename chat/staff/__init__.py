@@ -1,0 +1,1 @@
+"""What those who answer have: practices, notes, canned replies, the overview."""

@@ -1,0 +1,72 @@
+"""Canned replies: what a staff member keeps at hand to write again. Theirs alone, for whichever conversation they are in."""
+
+import logging
+
+import msgspec
+
+from chat.protocol.frames import CannedReplies, CannedReply, encode
+from chat.protocol.refusals import NotAllowed, NotFound, Overtaken
+from chat.protocol.shown_text import is_seen, without_turns
+from storage.conversations.unlocked import Unlocked
+from storage.engine.database import Transaction
+from storage.errors import CannotOpen
+from storage.rekeying import renewal
+from storage.staff import canned_replies
+from storage.staff.canned_replies import Kept
+from storage.store import Store
+
+# All of them together, as JSON: what fits into one request, with room for what is around it.
+LARGEST = 100_000
+
+log = logging.getLogger("ailo.canned_replies")
+_decoder = msgspec.json.Decoder(list[CannedReply])
+
+
+class RepliesAtHand:
+    """What the staff keeps at hand."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def read(self, who: Unlocked) -> CannedReplies:
+        """One's own. Raises NotFound to whoever is not staff, CannotOpen when they are not as they were written."""
+        _must_be_staff(who)
+        try:
+            kept = await self._store.database.read(lambda reader: canned_replies.read(reader, who.key))
+        except CannotOpen as error:
+            log.error("alert: the replies of %s cannot be opened: %s", who.account.id, type(error).__name__)
+            raise
+        return CannedReplies(_decoder.decode(kept.text) if kept.text else [], kept.version)
+
+    async def write(self, who: Unlocked, new: CannedReplies) -> CannedReplies:
+        """Keep these in the place of version ``new.version``; gives them with the next one.
+
+        Raises NotFound to whoever is not staff, NotAllowed for too much or one id twice, Overtaken when the version is another.
+        """
+        _must_be_staff(who)
+        new = CannedReplies([_shown(reply) for reply in new.replies], new.version)
+        text = encode(new.replies).decode()
+        if len(text.encode()) > LARGEST or len({reply.id.bytes for reply in new.replies}) < len(new.replies):
+            raise NotAllowed
+        kept, store = Kept(new.version + 1, text), self._store
+
+        async def write(tx: Transaction) -> bool:
+            await renewal.check_current(tx, store.guard, who.key)
+            return await canned_replies.write(tx, who.key, kept, store.clock())
+
+        if not await store.database.write(write):
+            raise Overtaken
+        return CannedReplies(new.replies, kept.version)
+
+
+def _shown(reply: CannedReply) -> CannedReply:
+    """A reply whose title can be seen in a list, and turns nothing around it. Raises NotAllowed when there is no such title."""
+    title = without_turns(reply.title)
+    if not is_seen(title):
+        raise NotAllowed
+    return CannedReply(reply.id, title, reply.text)
+
+
+def _must_be_staff(who: Unlocked) -> None:
+    if not who.account.role.is_staff:
+        raise NotFound

@@ -1,0 +1,40 @@
+"""Private notes: what a staff member keeps for themselves about a thread. Nobody else ever reads them."""
+
+from uuid import UUID
+
+from chat.auth.access import Access
+from chat.protocol.refusals import NotFound
+from storage.conversations.unlocked import Unlocked
+from storage.engine.database import Transaction
+from storage.rekeying import renewal
+from storage.staff import notes
+from storage.store import Store
+
+
+class Notes:
+    """The notes of staff about the threads in which they take part."""
+
+    def __init__(self, store: Store, access: Access) -> None:
+        self._store = store
+        self._access = access
+
+    async def read(self, who: Unlocked, thread: UUID) -> str:
+        """One's own note; empty when there is none. Raises NotFound to whoever is not staff of this thread."""
+        await self._must_be_staff(who, thread)
+        return await self._store.database.read(lambda reader: notes.read(reader, who.key, thread))
+
+    async def write(self, who: Unlocked, thread: UUID, text: str) -> None:
+        """Keep a note in the place of the one before; an empty one is forgotten. Raises NotFound."""
+        await self._must_be_staff(who, thread)
+        store = self._store
+
+        async def write(tx: Transaction) -> None:
+            await renewal.check_current(tx, store.guard, who.key)
+            await notes.write(tx, who.key, thread, text, store.clock())
+
+        await store.database.write(write)
+
+    async def _must_be_staff(self, who: Unlocked, thread: UUID) -> None:
+        await self._access.latest(who, thread)
+        if not who.account.role.is_staff:
+            raise NotFound

@@ -1,0 +1,132 @@
+"""An overview of one's own conversations: who wrote how much, and how long people waited for an answer, day by day.
+
+A day is a day of the reader's own time zone, with 23 or 25 hours where its clocks change. A wait runs from the first message
+that a member wrote since the last answer until somebody of the staff answers, and belongs to the day of the answer. Where a
+conversation was closed meanwhile it runs on: no row tells when that was, once it is open again.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from statistics import median
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from chat.protocol.refusals import NotFound
+from storage.accounts.accounts import DEFAULT_ZONE
+from storage.conversations import activity
+from storage.conversations.activity import Figures, Said, Waiting
+from storage.conversations.unlocked import Unlocked
+from storage.store import Store
+
+DAYS = 15
+
+
+@dataclass
+class Day:
+    """What a day came to. ``waits`` in ms, of those answered on that day."""
+
+    date: date
+    received: int = 0
+    sent: int = 0
+    waits: list[int] = field(default_factory=list)
+
+    @property
+    def usual(self) -> float | None:
+        """The median wait in ms."""
+        return median(self.waits) if self.waits else None
+
+    @property
+    def longest(self) -> int | None:
+        """The longest wait in ms."""
+        return max(self.waits, default=None)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The days, the last of them today; who waits now, the longest first; and when it was: ``now`` in ms since 1970."""
+
+    days: Sequence[Day]
+    waiting: Sequence[Waiting]
+    now: int
+    zone: ZoneInfo
+
+    @property
+    def today(self) -> Day:
+        return self.days[-1]
+
+    @property
+    def all_days(self) -> Day:
+        """All days as if they were one; its date is the first of them."""
+        return Day(
+            self.days[0].date,
+            sum(day.received for day in self.days),
+            sum(day.sent for day in self.days),
+            [wait for day in self.days for wait in day.waits],
+        )
+
+
+class Overviews:
+    """What the staff may know of their own conversations."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def of(self, who: Unlocked) -> Overview:
+        """One's own. Raises NotFound to whoever is not staff."""
+        if not who.account.role.is_staff:
+            raise NotFound
+        store, now, zone = self._store, self._store.clock(), zone_named(who.account.time_zone)
+        dates = dates_until(now, zone)
+        start = start_of(dates[0], zone)
+        found = await store.database.read(lambda reader: activity.of(reader, store.guard, who.account.id, start))
+        return Overview(by_day(found, who.account.id.bytes, dates, zone), found.waiting, now, zone)
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """A time zone; the usual one where there is none of that name any more."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo(DEFAULT_ZONE)
+
+
+def dates_until(now: int, zone: ZoneInfo) -> list[date]:
+    """Today and the days before it, ascending."""
+    today = datetime.fromtimestamp(now / 1000, zone).date()
+    return [today - timedelta(days=DAYS - 1 - at) for at in range(DAYS)]
+
+
+def start_of(day: date, zone: ZoneInfo) -> int:
+    """When a day begins, in ms since 1970: its first instant, also where the clocks change at midnight."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC).timestamp() * 1000)
+
+
+def by_day(found: Figures, own: bytes, dates: Sequence[date], zone: ZoneInfo) -> list[Day]:
+    """What each day came to for the account ``own``."""
+    starts, days = [start_of(day, zone) for day in dates], [Day(day) for day in dates]
+    for said, waited in _with_waits(found.said):
+        at = bisect_right(starts, said.at) - 1
+        if at < 0:
+            continue
+        if said.by_member:
+            days[at].received += 1
+        elif said.author == own:
+            days[at].sent += 1
+        if waited is not None:
+            days[at].waits.append(waited)
+    return days
+
+
+def _with_waits(said: Sequence[Said]) -> Iterator[tuple[Said, int | None]]:
+    """What was said, each answer with how long it was waited for, in ms."""
+    thread, since = b"", None
+    for one in said:
+        if one.thread != thread:
+            thread, since = one.thread, None
+        if one.by_member:
+            since = one.at if since is None else since
+            yield one, None
+        else:
+            yield one, None if since is None else max(0, one.at - since)
+            since = None

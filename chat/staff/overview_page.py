@@ -1,0 +1,104 @@
+"""The page of the overview: drawn by the server for who asks, kept by nobody, complete without a script."""
+
+from datetime import datetime
+from uuid import UUID
+
+from aiohttp import web
+from babel.dates import format_datetime
+
+from chat.auth.door import Door, Refused
+from chat.auth.limits import Bucket
+from chat.auth.sign_in import SignedIn
+from chat.pages.assets import HEADERS, Shelf, language_of
+from chat.protocol.frames import Code
+from chat.protocol.refusals import NotFound
+from chat.staff import charts
+from chat.staff.overview import Overview, Overviews
+
+# Each reads all rows of a fortnight.
+A_SECOND = 1
+AT_ONCE = 10
+
+
+class OverviewPage:
+    """`GET /overview`: to the staff; to other people there is no such page, and who is signed out is sent to sign in."""
+
+    def __init__(self, door: Door, overviews: Overviews, shelf: Shelf) -> None:
+        self._door = door
+        self._overviews = overviews
+        self._shelf = shelf
+        self._rate = A_SECOND if door.settings.rate else 0
+        self._buckets: dict[UUID, Bucket] = {}
+
+    def add_to(self, app: web.Application) -> None:
+        """Add the route."""
+        app.add_routes([web.get("/overview", self.show)])
+
+    async def show(self, request: web.Request) -> web.Response:
+        signed_in = await self._door.signed_in(request)
+        headers = {**HEADERS, "Cache-Control": "no-store"}
+        if signed_in is None:
+            return web.Response(status=303, headers={**headers, "Location": "/sign-in"})
+        language, overview = language_of(request), await self._overview_of(signed_in)
+        page = self._shelf.template("overview.html", language).render(**said(overview, language))
+        headers["Content-Language"] = language
+        response = web.Response(text=page, content_type="text/html", headers=headers)
+        response.enable_compression()
+        return response
+
+    async def _overview_of(self, signed_in: SignedIn) -> Overview:
+        if not self._buckets.setdefault(signed_in.who.account.id, Bucket(self._rate, AT_ONCE)).take():
+            raise Refused(429, Code.SLOW_DOWN, wait=1)
+        try:
+            return await self._overviews.of(signed_in.who)
+        except NotFound:
+            raise web.HTTPNotFound from None
+
+
+def said(overview: Overview, language: str) -> dict[str, object]:
+    """What the page says, in a language: its charts, its tables, and the few numbers on top."""
+    both = (charts.WIDE, charts.NARROW)
+    now = datetime.fromtimestamp(overview.now / 1000, overview.zone)
+    return {
+        "today": _row(overview, len(overview.days) - 1, language),
+        "rows": [_row(overview, at, language) for at in range(len(overview.days))],
+        "whole": {
+            "received": overview.all_days.received,
+            "sent": overview.all_days.sent,
+            "answers": len(overview.all_days.waits),
+            "usual": _wait(overview.all_days.usual, language),
+            "longest": _wait(overview.all_days.longest, language),
+        },
+        "message_charts": [charts.messages(overview.days, language, place) for place in both],
+        "wait_charts": [charts.waits(overview.days, language, place) for place in both],
+        "waiting": len(overview.waiting),
+        "oldest": _oldest(overview, language),
+        "moment": format_datetime(now, "EEEE d MMMM, HH:mm", locale="en_GB" if language == "en" else language),
+        "zone": overview.zone.key,
+    }
+
+
+def _row(overview: Overview, at: int, language: str) -> dict[str, object]:
+    day = overview.days[at]
+    return {
+        "day": charts.day_name(day.date, language, "EEE d"),
+        "month": charts.day_name(day.date, language, "MMM"),
+        "date": day.date.isoformat(),
+        "is_today": at == len(overview.days) - 1,
+        "received": day.received,
+        "sent": day.sent,
+        "answers": len(day.waits),
+        "usual": _wait(day.usual, language),
+        "longest": _wait(day.longest, language),
+    }
+
+
+def _wait(ms: float | None, language: str) -> str:
+    return "" if ms is None else charts.duration(ms, language)
+
+
+def _oldest(overview: Overview, language: str) -> dict[str, str] | None:
+    if not overview.waiting:
+        return None
+    first = overview.waiting[0]
+    return {"wait": charts.duration(max(charts.MINUTE, overview.now - first.since), language), "thread": str(first.thread)}

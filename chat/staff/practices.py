@@ -1,0 +1,78 @@
+"""How somebody of the staff answers, as they say it themselves, and how those who write with them hear of a change."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from chat.protocol import frames
+from chat.protocol.frames import AboutChanged, OwnPractice, moment
+from chat.protocol.hub import Hub
+from chat.protocol.refusals import NotAllowed, NotFound
+from chat.protocol.shown_text import is_seen, without_turns
+from storage.conversations import rosters
+from storage.conversations.unlocked import Unlocked
+from storage.engine.rows import LAST_TIME
+from storage.staff import practices
+from storage.staff.practices import Practice
+from storage.store import Store
+
+# Who shares more threads than these is told once that any of them may have changed: a frame for each could overrun a queue.
+MOST_TOLD = 32
+
+
+class Practices:
+    """What Professionals and companions say of how they answer."""
+
+    def __init__(self, store: Store, hub: Hub) -> None:
+        self._store = store
+        self._hub = hub
+
+    async def read(self, who: Unlocked) -> OwnPractice:
+        """One's own practice as it holds now. Raises NotFound for whoever is not staff."""
+        _must_be_staff(who)
+        store, id_ = self._store, who.account.id
+        found = await store.database.read(lambda reader: practices.find_all(reader, store.guard, [id_]))
+        return _told(found[id_].at(store.clock()))
+
+    async def write(self, who: Unlocked, said: OwnPractice) -> None:
+        """Say how one answers from now on, and tell those who write with one.
+
+        Raises NotFound, or NotAllowed for a time that no calendar shows.
+        """
+        _must_be_staff(who)
+        store, id_ = self._store, who.account.id
+        words = without_turns(said.away_words or "").strip()
+        practice = Practice(said.reply_within_hours, _ms(said.away_until), words if is_seen(words) else "")
+        await store.database.write(lambda tx: practices.keep(tx, store.guard, id_, practice))
+        await self._tell(id_)
+
+    async def _tell(self, account: UUID) -> None:
+        shared: defaultdict[UUID, list[UUID]] = defaultdict(list)
+        for roster in await self._store.database.read(lambda reader: rosters.seated(reader, self._store.guard, account)):
+            for other in filter(self._hub.is_online, roster.accounts()):
+                shared[other].append(roster.thread)
+        for other, ids in shared.items():
+            for changed in _few(ids):
+                self._hub.tell([other], frames.encode(AboutChanged(changed)))
+
+
+def _few(ids: Sequence[UUID]) -> Sequence[UUID | None]:
+    return ids if len(ids) <= MOST_TOLD else [None]
+
+
+def _must_be_staff(who: Unlocked) -> None:
+    if not who.account.role.is_staff:
+        raise NotFound
+
+
+def _told(practice: Practice) -> OwnPractice:
+    until = moment(practice.away_until) if practice.away_until is not None else None
+    return OwnPractice(practice.reply_within_hours, until, practice.away_words or None)
+
+
+def _ms(at: datetime | None) -> int | None:
+    ms = int(at.timestamp() * 1000) if at else None
+    if ms is not None and ms >= LAST_TIME:
+        raise NotAllowed
+    return ms

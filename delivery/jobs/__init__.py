@@ -1,0 +1,1 @@
+"""One file per kind of due work; each offers `…_one() -> bool`, true if something was done."""

@@ -1,0 +1,87 @@
+"""From a notice that is due to a letter in the outbox, if it is still owed: worked out now, from the stored read marks.
+
+However many messages came, it is one letter; and none again for that thread until the person reads, or a day has passed.
+Who wants no letters owes none to themselves; in quiet hours the notice waits for their end, and goes when it is read meanwhile.
+"""
+
+import logging
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from delivery.quiet_hours import silence_until
+from delivery.settings import DeliverySettings
+from storage.accounts import accounts, preferences
+from storage.accounts.accounts import Status
+from storage.engine.database import Reader, Transaction
+from storage.errors import CannotOpen
+from storage.mail import letters, unread
+from storage.mail.letters import Letter
+from storage.mail.unread import Due
+from storage.store import Store
+
+__all__ = ["notice_one"]
+
+log = logging.getLogger("ailo.delivery")
+
+MS = timedelta(milliseconds=1)
+QUIET = timedelta(days=1) // MS
+WORTH = timedelta(days=3) // MS
+POSTPONED = timedelta(hours=1) // MS
+
+
+async def notice_one(store: Store, settings: DeliverySettings) -> bool:
+    """Settle the notice that has been due for longest, in one transaction; whether there was one."""
+    now = store.clock()
+
+    async def look(reader: Reader) -> bool:
+        return await unread.is_due(reader, now)
+
+    async def work(tx: Transaction) -> UUID | None:
+        due = await unread.take_first(tx, now)
+        return await _settle(tx, store, settings, due, now) if due else None
+
+    if not await store.database.read(look):
+        return False
+    letter = await store.database.write(work)
+    if letter is not None:
+        log.info("letter %s written", letter)
+    return True
+
+
+async def _settle(tx: Transaction, store: Store, settings: DeliverySettings, due: Due, now: int) -> UUID | None:
+    try:
+        account = await accounts.by_id(tx, store.guard, due.account)
+        wanted = (await preferences.find(tx, store.guard, due.account)).letters
+    except CannotOpen:
+        # An account that is not as we wrote it gets no letter, and must not keep the others from theirs. Nor does one whose
+        # choices are not: it may have wanted none.
+        log.error("a notice is put off: its account's row, or what was chosen, does not open")
+        await unread.postpone(tx, due, now + POSTPONED)
+        return None
+    if not due.is_owed or account is None or account.status is not Status.ACTIVE or not wanted.replies:
+        await unread.drop(tx, due.account, due.thread)
+        return None
+    if (until := silence_until(wanted, account.time_zone, now)) is not None:
+        await unread.postpone(tx, due, until)
+        return None
+    letter = _letter(store, settings, due, now)
+    await letters.write(tx, store.guard, letter, now)
+    await unread.tell(tx, due, now + QUIET)
+    return letter.id
+
+
+def _letter(store: Store, settings: DeliverySettings, due: Due, now: int) -> Letter:
+    """The Message-ID is fixed here, so that a repeat after a crash can be recognised. Who was owed first goes first."""
+    id_ = uuid4()
+    facts = {"thread": str(due.thread), "seq": str(due.last_seq), "group": _group(store, due)}
+    message_id = f"{id_.hex}@{settings.mail_from.domain}"
+    return Letter(id_, due.account, "reply", facts, message_id, due.due_at, now + WORTH)
+
+
+def _group(store: Store, due: Due) -> str:
+    """What all letters to one account have in common, so that its mail client shows them together.
+
+    Of the account, not of a thread: the mailbox's provider must not learn which letters are of one conversation. It says nothing
+    of the account without the root key. Under a newer root key it becomes another: a mail client then begins a new group.
+    """
+    return store.guard.authenticate("letters", "group", due.account)[-12:].hex()

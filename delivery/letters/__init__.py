@@ -1,0 +1,1 @@
+"""From facts to an e-mail; one folder per kind of letter."""

@@ -1,0 +1,113 @@
+"""From facts to an e-mail. Pure: knows neither storage nor the network, and reads no clock.
+
+A letter says that there is something to read, and nothing of it: no word, no topic, no name but the reader's own in the
+body. The mailbox may be an employer's. The same facts give the same bytes, so that a repeat is recognisable.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unicodedata import category
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from mjml import mjml2html
+
+from delivery.errors import NoSuchLetter
+
+LOCALES = ("fr", "en")
+TEMPLATES = Path(__file__).parent
+KINDS = tuple(sorted(folder.parent.name for folder in TEMPLATES.glob("*/body.mjml")))
+NARROW = SMTP.clone(max_line_length=76)  # of quoted-printable (RFC 2045, 6.7); Python's own limit is 78
+# Long ids in headers must not be folded: Python would fold inside them, and encode them. RFC 5322, 2.1.1 allows 998.
+UNFOLDED = SMTP.clone(max_line_length=900)
+LONGEST_NAME = 60
+NAME_SIGNS = " '’-."
+
+_text = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=False)  # noqa: S701 (plain text)
+_html = Environment(undefined=StrictUndefined, autoescape=True)
+
+
+@dataclass(frozen=True, repr=False)
+class Envelope:
+    """What every letter needs. ``message_id`` and ``group`` are bare, without angle brackets; ``at`` in ms since 1970."""
+
+    kind: str
+    sender: Address
+    recipient: str
+    first_name: str
+    locale: str
+    message_id: str
+    group: str
+    at: int
+    link: str
+
+
+def compose(envelope: Envelope) -> EmailMessage:
+    """Write the e-mail. Raises NoSuchLetter for an unknown kind, ValueError for what must not stand in a header."""
+    if envelope.kind not in KINDS:
+        raise NoSuchLetter(f"this program knows no letter of the kind {envelope.kind!r}")
+    locale = envelope.locale if envelope.locale in LOCALES else LOCALES[0]
+    words = _words(envelope, locale)
+    message = EmailMessage(policy=NARROW)
+    _write_headers(message, envelope, words["subject"])
+    message.set_content(_text.get_template(f"{envelope.kind}/body.txt").render(words), cte="quoted-printable")
+    message.add_alternative(_page(envelope.kind).render(words), subtype="html", cte="quoted-printable")
+    message["Content-Language"] = locale  # only now: with the parts, Python moves such headers to the first of them
+    message.set_boundary(f"=_{envelope.message_id.partition('@')[0]}")
+    message.policy = UNFOLDED
+    return message
+
+
+def _words(envelope: Envelope, locale: str) -> Mapping[str, str]:
+    words = _catalogue(envelope.kind, locale)
+    name = greeted(envelope.first_name)
+    hello = words["hello_name"].format(name=name) if name else words["hello"]
+    return {**words, "hello": hello, "link": envelope.link, "locale": locale}
+
+
+@cache
+def _catalogue(kind: str, locale: str) -> Mapping[str, str]:
+    words: Mapping[str, str] = json.loads((TEMPLATES / f"{kind}/{locale}.json").read_text("utf-8"))
+    return words
+
+
+@cache
+def _page(kind: str) -> Any:
+    """The HTML template. MJML is compiled once, before any fact comes near it; ``fonts``: nothing is loaded from others."""
+    source = (TEMPLATES / f"{kind}/body.mjml").read_text("utf-8")
+    return _html.from_string(mjml2html(source, fonts={}))
+
+
+def greeted(first_name: str) -> str:
+    """A first name as it can stand in a letter, or the empty text when it is not just a name."""
+    name = " ".join(first_name.split())
+    is_name = len(name) <= LONGEST_NAME and any(map(str.isalpha, name)) and all(map(_may_be_in_a_name, name))
+    # A dot within a word could make a mail client show a link.
+    return name if is_name and not re.search(r"\.[^ ]", name) else ""
+
+
+def _may_be_in_a_name(character: str) -> bool:
+    return character in NAME_SIGNS or category(character)[0] in "LM"  # a letter, or a mark on one
+
+
+def _write_headers(message: EmailMessage, envelope: Envelope, subject: str) -> None:
+    group = f"<{envelope.group}@{envelope.sender.domain}>"
+    mailbox, _, domain = envelope.recipient.rpartition("@")
+    message["From"] = envelope.sender
+    message["To"] = Address("", mailbox, domain)
+    message["Subject"] = subject
+    message["Date"] = datetime.fromtimestamp(envelope.at / 1000, UTC)
+    message["Message-ID"] = f"<{envelope.message_id}>"
+    # RFC 5322, 3.6.4: the letters to one account answer the same message, which never was; mail clients group them by it.
+    message["In-Reply-To"] = group
+    message["References"] = group
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834
+    message["X-Auto-Response-Suppress"] = "All"

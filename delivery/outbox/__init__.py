@@ -1,0 +1,1 @@
+"""Letters on their way: claimed, attempted, recorded, and tried again later."""

@@ -1,0 +1,131 @@
+"""One attempt at one letter: look again whether it is worth sending, compose it, hand it to the post. Records nothing."""
+
+import asyncio
+from dataclasses import dataclass
+from uuid import UUID
+
+from delivery.errors import NoSuchLetter
+from delivery.letters.addresses import mailable
+from delivery.letters.compose import Envelope, compose
+from delivery.outbox.backoff import TRIES
+from delivery.quiet_hours import silence_until
+from delivery.settings import DeliverySettings
+from delivery.transports.transport import Later, Outcome, Post, Refused
+from storage.accounts import accounts, preferences
+from storage.accounts.accounts import Account, Status
+from storage.accounts.preferences import Letters
+from storage.engine.database import Reader
+from storage.errors import Damaged, WrongKey
+from storage.mail import unread
+from storage.mail.letters import Claimed
+from storage.store import Store
+
+__all__ = ["Attempt", "Dropped", "Ending", "Held"]
+
+# Longer than all that a post waits for, one after the other: who cuts it short does not know what became of the letter.
+SEND_SECONDS = 45 * 60.0
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Not worth sending any more."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Held:
+    """Not tried: its reader wants to be left in peace until then (ms since 1970)."""
+
+    until: int
+
+
+Ending = Outcome | Dropped | Held
+
+
+@dataclass(frozen=True, repr=False)
+class _Reader:
+    """Who is to read a letter, and whether it would still tell them anything."""
+
+    account: Account
+    address: str
+    is_news: bool
+    wanted: Letters
+
+
+@dataclass(frozen=True, repr=False)
+class Attempt:
+    """An attempt at one letter."""
+
+    store: Store
+    post: Post
+    settings: DeliverySettings
+    letter: Claimed
+    seconds: float = SEND_SECONDS
+
+    async def make(self) -> Ending:
+        """Never raises, but when cancelled: a letter that fails in a way nobody foresaw waits like any other."""
+        try:
+            return self._stale() or await self._look_again_and_send()
+        except Damaged:
+            return Refused("damaged")
+        except NoSuchLetter:
+            return Refused("unknown kind")
+        except WrongKey:
+            return Later("its key is not in the keyring")
+        except TimeoutError:
+            return Later("took too long")
+        except Exception as error:  # noqa: BLE001 (it must not stop the letters behind it; and its text may hold an address)
+            return Later(f"failed: {type(error).__name__}")
+
+    def _stale(self) -> Dropped | None:
+        if self.letter.attempts > TRIES:
+            return Dropped("tried too often")
+        if self.letter.not_after is not None and self.store.clock() > self.letter.not_after:
+            return Dropped("too late")
+        return None
+
+    async def _look_again_and_send(self) -> Ending:
+        facts = self.letter.facts(self.store.guard)
+        reader = await self._reader(UUID(facts["thread"]), int(facts["seq"]))
+        if reader is None or reader.account.status is not Status.ACTIVE:
+            return Dropped("the account is closed")
+        if not reader.is_news:
+            return Dropped("read meanwhile")
+        if not reader.wanted.replies:
+            return Dropped("not wanted any more")
+        if (until := silence_until(reader.wanted, reader.account.time_zone, self.store.clock())) is not None:
+            return Held(until)
+        return await self._send(reader, facts["group"])
+
+    async def _reader(self, thread: UUID, seq: int) -> _Reader | None:
+        async def read(reader: Reader) -> _Reader | None:
+            account = await accounts.by_id(reader, self.store.guard, self.letter.account)
+            address = await accounts.address_of(reader, self.store.guard, self.letter.account)
+            if account is None or address is None:
+                return None
+            chosen = await preferences.find(reader, self.store.guard, account.id)
+            return _Reader(account, address, await unread.still_tells(reader, account.id, thread, seq), chosen.letters)
+
+        return await self.store.database.read(read)
+
+    async def _send(self, reader: _Reader, group: str) -> Ending:
+        recipient = mailable(reader.address)
+        if recipient is None:
+            return Refused("address")
+        message = compose(self._envelope(reader.account, recipient, group))
+        async with asyncio.timeout(self.seconds):
+            return await self.post.send(message, recipient)
+
+    def _envelope(self, account: Account, recipient: str, group: str) -> Envelope:
+        return Envelope(
+            kind=self.letter.kind,
+            sender=self.settings.mail_from,
+            recipient=recipient,
+            first_name=account.first_name,
+            locale=account.locale,
+            message_id=self.letter.message_id,
+            group=group,
+            at=self.letter.written_at,
+            link=self.settings.link,
+        )

@@ -1,0 +1,1 @@
+"""Where letters go: SMTP, or a Maildir."""

@@ -1,0 +1,71 @@
+"""Letters as files in a Maildir, for a service without an SMTP relay. Each file is there whole, on the disk, or not at all."""
+
+import asyncio
+import errno
+import os
+from contextlib import suppress
+from email.message import EmailMessage
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from delivery.transports.transport import Later, Outcome, Sent
+
+__all__ = ["MaildirPost"]
+
+
+class MaildirPost:
+    """Writes letters into ``tmp`` and moves them to ``new``; a repeat takes the place of the first."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    async def send(self, message: EmailMessage, _recipient: str, /) -> Outcome:
+        try:
+            await asyncio.to_thread(self._keep, message)
+        except OSError as error:
+            return Later(f"maildir {errno.errorcode.get(error.errno or 0, 'failed')}", for_all=True)
+        return Sent()
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
+
+    def _keep(self, message: EmailMessage) -> None:
+        _make_folders(self.folder)
+        name = _name_of(message)
+        if any((self.folder / "cur").glob(f"{name}*")):
+            return  # a repeat, after a crash, of a letter that somebody has seen already
+        fresh = self.folder / "tmp" / name
+        _write(fresh, message.as_bytes(policy=message.policy.clone(linesep="\n")))
+        fresh.rename(self.folder / "new" / name)
+        _sync(self.folder / "new")
+
+
+def _name_of(message: EmailMessage) -> str:
+    """The time and the id that were fixed when the letter was written: the same for every repeat, and in order of time."""
+    id_ = "".join(c for c in message["Message-ID"].partition("@")[0] if c.isalnum())
+    return f"{int(parsedate_to_datetime(message['Date']).timestamp())}.{id_}.ailo"
+
+
+def _make_folders(folder: Path) -> None:
+    """As the owner's alone, whatever the umask."""
+    for made in (folder, folder / "tmp", folder / "new", folder / "cur"):
+        with suppress(FileExistsError):
+            made.mkdir(mode=0o700)
+            _sync(made.parent)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.unlink(missing_ok=True)  # what a crash left there
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 (an open descriptor has no path)
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

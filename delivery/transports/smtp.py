@@ -1,0 +1,202 @@
+"""Letters through an SMTP relay; the only module that knows aiosmtplib. No policy: when to try again is not decided here."""
+
+import asyncio
+import re
+import ssl
+from contextlib import suppress
+from email.message import EmailMessage
+from typing import Final, cast
+
+from aiosmtplib import (
+    SMTP,
+    SMTPDataError,
+    SMTPException,
+    SMTPReadTimeoutError,
+    SMTPResponseException,
+    SMTPServerDisconnected,
+    SMTPStatus,
+)
+
+from delivery.letters.addresses import mailable
+from delivery.settings import Relay
+from delivery.transports.transport import Later, Outcome, Refused, Sent, Unanswered
+
+__all__ = ["SmtpPost"]
+
+# How long a relay may take (RFC 5321 section 4.5.3.2): for a command, for leave to begin the letter, and for its answer to the
+# whole of it, for which it may first have to look through it. Who hangs up on that last one has sent the letter, and will again.
+COMMAND_SECONDS: Final = 300
+DATA_SECONDS: Final = 120
+ANSWER_SECONDS: Final = 600
+# To come through to it. The RFC has 5 minutes for its greeting; but nothing is lost when it cannot be reached: all letters rest.
+CONNECT_SECONDS: Final = 60
+ALIVE_SECONDS: Final = 10
+QUIT_SECONDS: Final = 2
+# What a relay says that wants a login or encryption (RFC 4954, 6): the fault of our settings, not of a letter.
+LOCKED_OUT: Final = frozenset({530, 534, 535, 538})
+
+
+class SmtpPost:
+    """Keeps one connection between letters. ``sender`` is the address of the envelope."""
+
+    def __init__(
+        self,
+        relay: Relay,
+        sender: str,
+        *,
+        connect_seconds: float = CONNECT_SECONDS,
+        seconds: float = COMMAND_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
+        self._relay = relay
+        self._sender = sender
+        self._connect_seconds = connect_seconds
+        self._seconds = seconds
+        self._answer_seconds = answer_seconds
+        self._context = _context(relay)
+        self._connection: SMTP | None = None
+
+    async def send(self, message: EmailMessage, recipient: str, /) -> Outcome:
+        if mailable(recipient) != recipient:
+            return Refused("address")  # aiosmtplib would cut it to something else and send to that
+        try:
+            connection = await self._connected()
+        except (SMTPException, OSError) as error:
+            return Later(_reason("connecting", error), for_all=True)
+        return await self._hand_over(connection, message, recipient)
+
+    async def close(self) -> None:
+        """Say goodbye, but do not wait long for an answer."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            await connection.quit(timeout=QUIT_SECONDS)
+        except (SMTPException, OSError):
+            pass
+        finally:
+            connection.close()
+
+    async def _connected(self) -> SMTP:
+        """The kept connection if the relay still answers on it, else a new one. Raises SMTPException or OSError."""
+        if self._connection is not None and not await self._is_alive(self._connection):
+            self._hang_up()
+        if self._connection is None:
+            connection = self._dialled()
+            await connection.connect()
+            connection.timeout = self._seconds
+            self._connection = connection
+        return self._connection
+
+    async def _is_alive(self, connection: SMTP) -> bool:
+        """Asked before a letter is begun: a relay that hung up meanwhile must not cost the letter a try."""
+        try:
+            await connection.noop(timeout=min(self._connect_seconds, ALIVE_SECONDS))
+        except (SMTPException, OSError):
+            return False
+        return True
+
+    def _dialled(self) -> SMTP:
+        return SMTP(
+            hostname=self._relay.host,
+            port=self._relay.port,
+            username=self._relay.user,
+            password=self._relay.password if self._relay.user is not None else None,
+            local_hostname=self._sender.partition("@")[2],
+            timeout=self._connect_seconds,
+            use_tls=self._relay.implicit_tls,
+            start_tls=_start_tls(self._relay),
+            tls_context=self._context,
+        )
+
+    async def _hand_over(self, connection: SMTP, message: EmailMessage, recipient: str) -> Outcome:
+        try:
+            await self._announce(connection, recipient)
+        except SMTPResponseException as error:
+            await self._begin_anew(connection)
+            return _by_code(error.code)
+        except (SMTPException, OSError) as error:
+            self._hang_up()
+            return Later(_reason("sending", error))
+        except BaseException:
+            self._hang_up()
+            raise
+        return await self._give(connection, _as_data(message))
+
+    async def _announce(self, connection: SMTP, recipient: str) -> None:
+        """Say from whom to whom, and be given leave to begin. Raises SMTPException or OSError."""
+        await connection.mail(self._sender)
+        await connection.rcpt(recipient)
+        leave = await connection.execute_command(b"DATA", timeout=min(self._seconds, DATA_SECONDS))
+        if leave.code != SMTPStatus.start_input:
+            raise SMTPDataError(leave.code, leave.message)
+
+    async def _begin_anew(self, connection: SMTP) -> None:
+        with suppress(SMTPException, OSError):
+            await connection.rset()
+
+    async def _give(self, connection: SMTP, data: bytes) -> Outcome:
+        """Give the letter with its end, and wait for the answer, without which nobody knows what became of it."""
+        protocol = connection.protocol
+        try:
+            if protocol is None:
+                raise SMTPServerDisconnected("gone")
+            protocol.write(data)
+            response = await protocol.read_response(timeout=self._answer_seconds)
+        except SMTPReadTimeoutError as error:
+            return self._given_up(connection, "no answer") or Later(_reason("sending", error))
+        except asyncio.CancelledError:
+            if unanswered := self._given_up(connection, "stopped before the answer"):
+                return unanswered  # so that it can be recorded: the letter is with the relay
+            raise
+        except (SMTPException, OSError) as error:
+            # The relay hung up, and so has not taken it upon itself (RFC 5321 section 4.2.5).
+            self._hang_up()
+            return Later(_reason("sending", error))
+        return Sent() if response.code // 100 == 2 else _by_code(response.code)
+
+    def _given_up(self, connection: SMTP, reason: str) -> Unanswered | None:
+        """Hang up without an answer; None when the letter's end never left this machine, so that the relay cannot have it."""
+        transport = cast("asyncio.WriteTransport | None", connection.transport)
+        is_with_relay = transport is None or not transport.get_write_buffer_size()
+        self._hang_up()
+        return Unanswered(reason) if is_with_relay else None
+
+    def _hang_up(self) -> None:
+        """After a time-out or a loss: what the relay says next would answer a question that was not asked."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _as_data(message: EmailMessage) -> bytes:
+    """A letter as it goes behind DATA, with its end: a dot that begins a line is doubled (RFC 5321 section 4.5.2)."""
+    lines = re.sub(rb"(?m)^\.", b"..", message.as_bytes())
+    return lines + (b"" if lines.endswith(b"\r\n") else b"\r\n") + b".\r\n"
+
+
+def _by_code(code: int) -> Outcome:
+    if code in LOCKED_OUT:
+        return Later(f"smtp {code}", for_all=True)
+    return Refused(f"smtp {code}") if 500 <= code <= 599 else Later(f"smtp {code}")
+
+
+def _reason(doing: str, error: Exception) -> str:
+    code = f" smtp {error.code}" if isinstance(error, SMTPResponseException) else ""
+    return f"{doing}:{code} {type(error).__name__}"
+
+
+def _start_tls(relay: Relay) -> bool | None:
+    """Insisted on (True), but on the loopback, where it is used if it is offered (None)."""
+    if relay.implicit_tls:
+        return False
+    return None if relay.is_loopback else True
+
+
+def _context(relay: Relay) -> ssl.SSLContext:
+    """Certificates are checked, but those of this same machine's relay, which seldom has one in anybody's name."""
+    context = ssl.create_default_context(cafile=relay.authority)
+    if relay.is_loopback and not relay.implicit_tls and relay.authority is None:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

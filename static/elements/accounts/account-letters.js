@@ -1,0 +1,108 @@
+/* The view of e-mails: whether one wants any, at which hours none, and what to do where they are refused. */
+
+import { build } from "../../helpers/build.js"
+import { sayDay } from "../../helpers/time.js"
+import { t } from "../../helpers/words/words.js"
+import { sayZone } from "./account-language.js"
+import { makeChoice } from "../pieces/choice.js"
+
+const USUAL_NIGHT = { quietFrom: "21:00", quietTo: "07:00" }
+
+export function makeLetters(sheet) {
+  const { replies, quietFrom } = sheet.settings.letters
+  const hours = makeHours(sheet)
+  const quiet = makeChoice(Boolean(quietFrom), t("Des heures calmes, sans e-mail"), (isOn) => {
+    hours.hidden = !isOn
+    saveHours(sheet, isOn ? hours : null)
+  })
+  const nights = build("div", { class: "account__nights", hidden: !replies }, quiet, hours)
+  const wanted = makeChoice(replies, t("M’écrire quand une réponse m’attend"), (isOn) => {
+    nights.hidden = !isOn
+    sheet.save({ letters: { replies: isOn } })
+  })
+  const words = build("p", {
+    class: "quiet small",
+    text: t(
+      "Un e-mail dit qu’un message vous attend, et rien de plus : ni de qui, ni à quel sujet. Il ne part que si vous ne l’avez pas lu entre-temps.",
+    ),
+  })
+  return [
+    t("E-mails"),
+    sheet.settings.refusedAt && makeRefused(sheet),
+    words,
+    build("div", { class: "choices" }, wanted, nights),
+  ].filter(Boolean)
+}
+
+function makeHours(sheet) {
+  const { quietFrom, quietTo } = {
+    ...USUAL_NIGHT,
+    ...(sheet.settings.letters.quietFrom && sheet.settings.letters),
+  }
+  const fields = [makeTime(t("De"), "from", quietFrom), makeTime(t("À"), "to", quietTo)]
+  const hint = build("p", {
+    class: "quiet small",
+    id: "quiet-hint",
+    text: t("À votre heure, celle de {zone}. Ce qui partirait alors attend la fin.", {
+      zone: sayZone(sheet.settings.zone),
+    }),
+  })
+  const hours = build(
+    "fieldset",
+    { class: "account__hours", hidden: !sheet.settings.letters.quietFrom, "aria-describedby": hint.id },
+    build("legend", { class: "visually-hidden", text: t("Heures calmes") }),
+    ...fields,
+    hint,
+  )
+  hours.addEventListener("change", () => saveHours(sheet, hours))
+  return hours
+}
+
+function makeTime(label, name, value) {
+  return build(
+    "label",
+    { class: "field" },
+    build("span", { text: label }),
+    build("input", { type: "time", name, value, required: true }),
+  )
+}
+
+/** Save the hours where they make sense; what does not is said, and left as it was typed. */
+function saveHours(sheet, hours) {
+  if (!hours) return sheet.save({ letters: { quiet_from: null, quiet_to: null } })
+  const [from, to] = hours.querySelectorAll("input")
+  const fault =
+    !from.value || !to.value
+      ? t("Il manque une heure.")
+      : from.value === to.value
+        ? t("Le début et la fin sont la même heure.")
+        : ""
+  for (const input of [from, to]) input.setAttribute("aria-invalid", String(Boolean(fault)))
+  if (fault) return sheet.refuse(fault)
+  return sheet.save({ letters: { quiet_from: from.value, quiet_to: to.value } })
+}
+
+/** Say, kindly, that e-mails do not arrive, and what to do. */
+export function makeRefused(sheet) {
+  const { account, settings } = sheet
+  const whom =
+    account.role === "member"
+      ? t("Si votre adresse a changé, dites-le à la personne qui vous accompagne.")
+      : t("Si votre adresse a changé, dites-le à la personne qui gère le service.")
+  return build(
+    "section",
+    { class: "account__refused", "aria-labelledby": "refused-title" },
+    build("h3", { id: "refused-title", text: t("Nos e-mails ne vous parviennent pas") }),
+    build("p", {
+      class: "small",
+      text: t(
+        "Votre messagerie les refuse depuis {day}. Rien n’est perdu : vos messages vous attendent toujours ici.",
+        { day: sayDay(settings.refusedAt) },
+      ),
+    }),
+    build("p", {
+      class: "small",
+      text: `${t("Votre boîte est peut-être pleine, ou fermée.")} ${whom} ${t("Ce mot s’efface dès qu’un e-mail passe de nouveau.")}`,
+    }),
+  )
+}

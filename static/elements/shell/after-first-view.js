@@ -1,0 +1,37 @@
+/* What a page of signed-in people does once they see what they came for: nothing of it may delay that. `data-settled` says that it is done. */
+
+import { pause } from "../../helpers/delay.js"
+import { Alerts } from "../../models/shell/alerts.js"
+import { keepShell } from "../../models/shell/shell.js"
+import { followSettings } from "./follow-settings.js"
+import { begin as beginAbout } from "../conversations/about-line.js"
+
+const GAP = 20
+
+export async function begin(page) {
+  await page.querySelector("conversation-view").thread?.history.load()
+  await followSettings(page)
+  await beginAbout(page)
+  followAlerts(page, await keepShell())
+  await page.correspondence.loadAll(untilIdle)
+  page.dataset.settled = ""
+}
+
+function followAlerts(page, registration) {
+  const view = page.querySelector("conversation-view")
+  const attention = (thread) => {
+    if (document.visibilityState === "hidden") return "away"
+    return document.hasFocus() && view.thread?.id === thread ? "looking" : "near"
+  }
+  new Alerts(page.correspondence, { registration, attention })
+  navigator.serviceWorker?.addEventListener(
+    "message",
+    ({ data }) => data?.type === "open" && (location.hash = data.thread),
+  )
+}
+
+/** A long list comes in the background: typing and scrolling go first. */
+async function untilIdle() {
+  await pause(GAP)
+  await new Promise((done) => (globalThis.requestIdleCallback ?? setTimeout)(done))
+}

@@ -1,0 +1,40 @@
+/* One's own settings and sessions, as the account keeps them. */
+
+import { get, patch, remove } from "../../helpers/api.js"
+import { prefer } from "./preferences.js"
+
+const SETTINGS = "/api/account/settings"
+const SESSIONS = "/api/account/sessions"
+
+/** Ask for the settings: {locale, zone, enterSends, singleKeys, letters: {replies, quietFrom, quietTo}, refusedAt}. */
+export const ownSettings = async () => take(await get(SETTINGS))
+
+/** Change some of them, named as the protocol does; the others stay. Gives all of them. */
+export const changeSettings = async (changes) => take(await patch(SETTINGS, changes))
+
+/** What the account keeps is what this browser goes by. */
+function take({ settings, letters_refused_at: refusedAt }) {
+  const { locale, time_zone: zone, enter_sends: enterSends, single_keys: singleKeys, letters } = settings
+  prefer({ enterSends, singleKeys })
+  const { replies, quiet_from: quietFrom, quiet_to: quietTo } = letters
+  return { locale, zone, enterSends, singleKeys, letters: { replies, quietFrom, quietTo }, refusedAt }
+}
+
+/** Ask where one is signed in: {id, beganAt, seenAt, device, isCurrent}, the present one first, then the newest. */
+export async function ownSessions() {
+  const { sessions } = await get(SESSIONS)
+  const found = sessions.map(({ id, began_at: beganAt, seen_at: seenAt, device, current: isCurrent }) => ({
+    id,
+    beganAt,
+    seenAt,
+    device,
+    isCurrent,
+  }))
+  return [...found.filter(({ isCurrent }) => isCurrent), ...found.filter(({ isCurrent }) => !isCurrent)]
+}
+
+/** End one session. One that is over already is no error. */
+export const endSession = ({ id }) =>
+  remove(`${SESSIONS}/${id}`).catch((refusal) => (refusal.status === 404 ? null : Promise.reject(refusal)))
+
+export const endOtherSessions = () => remove(SESSIONS)

@@ -1,0 +1,1 @@
+"""Rows of accounts, their preferences and their sessions."""

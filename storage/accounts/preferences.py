@@ -1,0 +1,62 @@
+"""How somebody likes things to be: one guarded value per account, so that a choice more is no change of the schema.
+
+Language and time zone are columns of `accounts`. Who has chosen nothing has no row, and what is usual.
+"""
+
+from uuid import UUID
+
+import msgspec
+
+from storage.crypto.guarding import Guard, Guarded
+from storage.crypto.primitives import Part
+from storage.engine import rows
+from storage.engine.database import Reader, Transaction
+from storage.errors import Damaged
+
+
+class Letters(msgspec.Struct, frozen=True):
+    """Which e-mails somebody wants. Quiet hours in minutes after midnight, in their own time zone; both None or neither."""
+
+    replies: bool = True
+    quiet_from: int | None = None
+    quiet_to: int | None = None
+
+
+class Preferences(msgspec.Struct, frozen=True):
+    """What somebody chose. What a newer program wrote beside it is passed over, what an older one did not write is as usual."""
+
+    enter_sends: bool = False
+    single_keys: bool = True
+    letters: Letters = Letters()
+
+
+USUAL = Preferences()
+
+
+async def find(reader: Reader, guard: Guard, account: UUID) -> Preferences:
+    """What somebody chose. Raises CannotOpen when it is not as the service wrote it."""
+    row = await reader.row("select body from preferences where account = :account", account=account.bytes)
+    return _decoded(guard.unguard(row["body"], *_place(account))) if row else USUAL
+
+
+def _decoded(body: bytes) -> Preferences:
+    try:
+        return msgspec.json.decode(body, type=Preferences)
+    except msgspec.DecodeError:
+        raise Damaged("what somebody chose cannot be read") from None
+
+
+async def keep(tx: Transaction, guard: Guard, account: UUID, chosen: Preferences) -> None:
+    """Keep what somebody chose, in the place of what was before."""
+    await tx.run(
+        "insert into preferences (account, body) values (:account, :body)"
+        " on conflict (account) do update set body = excluded.body",
+        account=account.bytes, body=guard.guard(msgspec.json.encode(chosen), *_place(account)),
+    )  # fmt: skip
+
+
+def _place(account: UUID) -> tuple[Part, ...]:
+    return ("preferences", "body", account)
+
+
+GUARDED = (Guarded("preferences", ("account",), "body", lambda row: _place(rows.uuid(row, "account"))),)

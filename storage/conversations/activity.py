@@ -1,0 +1,127 @@
+"""What somebody's own conversations come to, by their rows alone: who wrote when. No text is opened for it, and none is read.
+
+Only threads in which the account has a seat count, and of each only what it may read.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
+
+from storage.conversations import rosters
+from storage.crypto.guarding import Guard
+from storage.engine import rows
+from storage.engine.database import Reader, Row
+from storage.errors import CannotOpen
+
+log = logging.getLogger("ailo.storage")
+
+
+class Said(NamedTuple):
+    """Somebody wrote. ``at`` in ms since 1970."""
+
+    thread: bytes
+    seq: int
+    at: int
+    author: bytes
+    by_member: bool
+
+
+class Waiting(NamedTuple):
+    """Somebody waits for an answer. ``since`` in ms since 1970."""
+
+    thread: UUID
+    since: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """``said`` is what participants wrote from ``start`` on, by thread and number; in a thread where a member waited at that
+    time it begins with what they had written since the answer before. ``waiting`` is who waits now, the longest first.
+    """
+
+    said: Sequence[Said]
+    waiting: Sequence[Waiting]
+
+
+async def of(reader: Reader, guard: Guard, account: UUID, start: int) -> Figures:
+    """The figures of an account's threads from ``start`` on, in ms since 1970."""
+    least = await _least_seqs(reader, guard, account, start)
+    # Put in order here: asked to, SQLite walks through all messages there are.
+    said = sorted(rows.sound("messages", await reader.rows(_SAID, account=account.bytes, start=start), _said))
+    waiting = rows.sound("threads", await reader.rows(_WAITING, account=account.bytes), _waiting)
+    return Figures(
+        [one for one in said if one.thread in least and one.seq >= least[one.thread]],
+        [one for one in waiting if one.thread.bytes in least],
+    )
+
+
+def _said(row: Row) -> Said:
+    thread, author = rows.raw_id(row, "thread"), rows.raw_id(row, "author")
+    return Said(thread, rows.number(row, "seq"), rows.time(row, "at"), author, bool(row["by_member"]))
+
+
+def _waiting(row: Row) -> Waiting:
+    return Waiting(rows.uuid(row, "id"), rows.time(row, "waiting_since"))
+
+
+async def _least_seqs(reader: Reader, guard: Guard, account: UUID, start: int) -> dict[bytes, int]:
+    """The threads that have figures and in whose latest roster the account has a seat: the first number that it may read there.
+
+    A roster that was tampered with raises the alarm, and its thread is as if there were none.
+    """
+    found: dict[bytes, int] = {}
+    for row in await reader.rows(_LATEST, account=account.bytes, start=start):
+        id_ = None
+        try:
+            id_ = rows.uuid(row, "thread")
+            seat = rosters.read(guard, row, id_, rows.number(row, "number")).seat_of(account)
+            if seat:
+                first = seat.first_epoch
+                found[row["thread"]] = 1 if first == 1 else (await rosters.find(reader, guard, id_, first)).first_seq
+        except CannotOpen as error:
+            log.error("alert: a roster of thread %s cannot be read: %s", id_, error)
+    return found
+
+
+_LATEST = (
+    "select e.* from participants p join threads t on t.id = p.thread join epochs e on e.thread = t.id and e.number = t.epoch"
+    " where p.account = :account and (t.last_at >= :start or t.waiting_since is not null)"
+)
+
+_WAITING = (
+    "select t.id, t.waiting_since from participants p join threads t on t.id = p.thread"
+    " where p.account = :account and t.waiting_since is not null order by t.waiting_since, t.id"
+)
+
+# The times of a thread's messages never go back, and their numbers have no gap: in each thread the first of the range is found
+# by halving, so that what is older costs nothing, however much there is of it. Then back from there, to whoever waited already.
+_SAID = """
+    with recursive
+    halved (thread, low, high) as (
+        select t.id, 0, t.last_seq from participants p join threads t on t.id = p.thread
+            where p.account = :account and t.last_at >= :start and t.last_seq > 0
+        union all
+        select h.thread,
+            case when m.at < :start then m.seq else h.low end,
+            case when m.at < :start then h.high else m.seq end
+            from halved h join messages m on m.thread = h.thread and m.seq = (h.low + h.high) / 2
+            where h.high - h.low > 1
+    ),
+    first (thread, seq) as materialized (select thread, high from halved where high - low = 1),
+    members (id) as materialized (select id from accounts where role = 'member'),
+    back (thread, seq, at, author, kind) as (
+        select m.thread, m.seq, m.at, m.author, m.kind from first f
+            join messages m on m.thread = f.thread and m.seq = f.seq - 1
+        union all
+        select m.thread, m.seq, m.at, m.author, m.kind from back b
+            join messages m on m.thread = b.thread and m.seq = b.seq - 1
+            where b.kind <> 'text' or b.author in (select id from members)
+    )
+    select thread, seq, at, author, author in (select id from members) as by_member
+        from back where kind = 'text' and author in (select id from members)
+    union all
+    select m.thread, m.seq, m.at, m.author, m.author in (select id from members)
+        from first f cross join messages m where m.thread = f.thread and m.seq >= f.seq and m.kind = 'text'
+"""

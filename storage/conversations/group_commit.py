@@ -1,0 +1,346 @@
+"""The messages and read marks that wait for the next commit.
+
+While one commit is being written to the disk, what arrives waits together and goes into the next one, in one call on the
+writer. Each item is told its outcome after that commit, in commit order, by a plain callback: no task per message.
+A group is one transaction: the messages, where their threads stand, the marks, and every notice that they owe.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from enum import Enum
+from typing import TypeVar
+from uuid import UUID
+
+from msgspec import Struct
+
+from storage.conversations import messages, threads
+from storage.conversations.messages import SealedMessage
+from storage.conversations.threads import Thread
+from storage.crypto.guarding import Guard
+from storage.crypto.sealing import Fact, link
+from storage.engine.database import Reader, Transaction
+from storage.errors import CannotOpen, Stalled
+from storage.mail import unread
+from storage.store import Store
+
+T = TypeVar("T")
+
+LARGEST_GROUP = 512
+LARGEST_QUEUE = 8192
+# Where groups follow each other, a small one waits for company, as long as the last took: what a commit costs (its sync, its
+# statements, its changes of threads) hardly grows with its messages. A few people who write are not kept waiting.
+COMPANY = 8
+FULL = 64
+LONGEST_WAIT_S = 0.002
+# A message is never dated further ahead than this, whatever stands before it: a clock that was wrong once, or a planted time.
+MOST_AHEAD_MS = 300_000
+# Of so many threads it is remembered when their last message was.
+MOST_THREADS = 20_000
+
+log = logging.getLogger("ailo.storage")
+
+
+class Refusal(Enum):
+    """Why an item was not committed, although the store is well."""
+
+    MOVED = "the thread has another epoch now: look again who takes part, and seal again"
+    TAKEN = "the thread has a message with this id by somebody else"
+    BEYOND_END = "there is no such message yet"
+    ABSENT = "there is no such thread"
+    BROKEN = "the thread is not as the service wrote it: nothing is added to it"
+
+
+# What is made for every message is a Struct: the making of a frozen dataclass costs ten times as much.
+
+
+class Posted(Struct, frozen=True, gc=False):
+    """A message is on the disk. ``is_new`` is false when it was there already."""
+
+    seq: int
+    at: int
+    is_new: bool
+
+
+class Marked(Struct, frozen=True, gc=False):
+    """A read mark is on the disk. ``has_moved`` is false when it stood there or further already."""
+
+    seq: int
+    has_moved: bool
+
+
+class Post(Struct, frozen=True, gc=False):
+    """A sealed message to commit. ``others`` are the epoch's participants but the author.
+
+    ``waits`` says whether its author is the member, who waits for an answer from then on; None changes nothing in that.
+    Unless it is None a participant wrote, which opens a closed thread again.
+    ``at`` is now, unless a history is brought in.
+    """
+
+    thread: UUID
+    epoch: int
+    id: UUID
+    author: UUID
+    kind: str
+    body: bytes
+    others: tuple[UUID, ...]
+    waits: bool | None
+    at: int | None = None
+
+
+class MarkRead(Struct, frozen=True, gc=False):
+    """A read mark to commit, by a participant of that epoch."""
+
+    thread: UUID
+    epoch: int
+    account: UUID
+    seq: int
+
+
+Item = Post | MarkRead
+Outcome = Posted | Marked | Refusal | Stalled
+
+
+class GroupCommit:
+    """Commits items in groups. Use as an async context manager: leaving it commits what still waits."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: list[tuple[Item, Callable[[Outcome], None]]] = []
+        self._arrived = asyncio.Event()
+        self._closing = False
+        self._times = Times(store.guard)
+        self.told: Callable[[list[Outcome], float], None] = lambda *_: None  # of each group and the seconds that it took
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "GroupCommit":
+        self._task = asyncio.create_task(self._run(), name="group commit")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._closing = True
+        self._arrived.set()
+        if self._task:
+            await self._task
+
+    @property
+    def depth(self) -> int:
+        """How many items wait."""
+        return len(self._waiting)
+
+    def put(self, item: Item, done: Callable[[Outcome], None]) -> None:
+        """Let an item wait for the next commit; ``done`` is called after it. Raises Stalled when too many wait."""
+        if self._closing or len(self._waiting) >= LARGEST_QUEUE:
+            raise Stalled("too many messages wait for the disk")
+        self._waiting.append((item, done))
+        self._arrived.set()
+
+    async def commit(self, item: Item) -> Posted | Marked | Refusal:
+        """Wait until an item is committed. Raises Stalled when it was not kept."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.put(item, lambda outcome: None if future.done() else future.set_result(outcome))
+        outcome = await future
+        if isinstance(outcome, Stalled):
+            raise outcome
+        return outcome
+
+    async def _run(self) -> None:
+        while not (self._closing and not self._waiting):
+            await self._arrived.wait()
+            self._arrived.clear()
+            size, took = 0, 0.0
+            while self._waiting:
+                if size >= COMPANY and len(self._waiting) < FULL and not self._closing:
+                    await asyncio.sleep(min(took, LONGEST_WAIT_S))
+                group, self._waiting = self._waiting[:LARGEST_GROUP], self._waiting[LARGEST_GROUP:]
+                size, took = len(group), await self._commit(group)
+
+    async def _commit(self, group: list[tuple[Item, Callable[[Outcome], None]]]) -> float:
+        began = time.perf_counter()
+        outcomes = await self._outcomes([item for item, _ in group])
+        took = time.perf_counter() - began
+        self.told(outcomes, took)
+        for (_, done), outcome in zip(group, outcomes, strict=True):
+            try:
+                done(outcome)
+            except Exception as error:  # noqa: BLE001 (a fault in telling one must not keep the others waiting for ever)
+                log.error("an outcome was not told: %s", type(error).__name__)
+        return took
+
+    async def _outcomes(self, items: list[Item]) -> list[Outcome]:
+        """What came of each item. One that cannot be committed, for whatever stands in its way, does not stop the others."""
+        try:
+            return await self._store.database.write(lambda tx: _Group(self._store, tx, self._times).run(items))
+        except Stalled as error:
+            log.error("a group was not committed: %s", type(error).__name__)
+            return [Stalled("the database did not take the group")] * len(items)
+        except Exception as error:  # noqa: BLE001 (whatever it is, each sender must be told; it is logged)
+            if len(items) > 1:
+                half = len(items) // 2
+                return [*await self._outcomes(items[:half]), *await self._outcomes(items[half:])]
+            log.error("alert: thread %s does not take what was sent to it: %s", items[0].thread, type(error).__name__)
+            return [Refusal.BROKEN if isinstance(error, _Collision) else Stalled("the database did not take it")]
+
+
+class Times:
+    """When the last message of each thread was, in ms since 1970, as proven by its link: the thread's row could say anything.
+
+    A thread's proven row names its last link, and the link covers the time. Used in the writer's thread alone.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._by_thread: dict[UUID, tuple[bytes, int]] = {}
+
+    def of(self, thread: Thread) -> int | None:
+        """When the thread's last message was; None where it has to be looked up first."""
+        if not thread.last_seq:
+            return 0
+        link_, at = self._by_thread.get(thread.id, (b"", 0))
+        return at if link_ == thread.last_link else None
+
+    def note(self, thread: UUID, last_link: bytes, at: int) -> None:
+        """A message was linked."""
+        self._by_thread.pop(thread, None)
+        if len(self._by_thread) >= MOST_THREADS:
+            del self._by_thread[next(iter(self._by_thread))]  # of the thread untouched for longest
+        self._by_thread[thread] = last_link, at
+
+    async def look_up(self, reader: Reader, thread: Thread) -> None:
+        """Read it from the last message. One that is not as it was written tells nothing."""
+        last = await messages.linked(reader, self._guard, thread.id, thread.last_seq)
+        is_proven = last is not None and last.is_linked and last.link == thread.last_link
+        self.note(thread.id, thread.last_link, last.at if last and is_proven else 0)
+
+
+class _Collision(Exception):
+    """A message stands where its thread's own row says that there is none."""
+
+
+class _Group:
+    """One group in its transaction, in a handful of statements however many its items: each statement costs a change of
+    threads in the interpreter, which under load is dearer than the statement. Two more for each thread whose last message
+    is not known yet, and for each message that is sent again."""
+
+    def __init__(self, store: Store, tx: Transaction, times: Times) -> None:
+        self._store = store
+        self._tx = tx
+        self._times = times
+        self._now = store.clock()
+        self._due_at = self._now + store.settings.notify_after_ms
+        self._threads: dict[UUID, Thread] = {}
+        self._known: dict[tuple[UUID, bytes], SealedMessage] = {}
+        self._fresh: dict[tuple[UUID, bytes], SealedMessage] = {}
+        self._marks: dict[tuple[UUID, UUID], int] = {}
+        self._owed: dict[UUID, set[UUID]] = {}
+
+    async def run(self, items: list[Item]) -> list[Outcome]:
+        self._threads = await threads.find_all(self._tx, self._store.guard, {item.thread for item in items})
+        self._known = await messages.known(self._tx, [item.id for item in items if isinstance(item, Post)])
+        outcomes = [await self._one(item) for item in items]
+        if not await messages.add_all(self._tx, list(self._fresh.values())):
+            raise _Collision
+        changed = {message.thread for message in self._fresh.values()}
+        await threads.save_all(self._tx, self._store.guard, (self._threads[id_] for id_ in changed))
+        await self._settle()
+        await unread.owe_all(self._tx, self._owed, self._due_at)
+        return outcomes
+
+    async def _one(self, item: Item) -> Outcome:
+        try:
+            return await self._outcome(item)
+        except (CannotOpen, ValueError, TypeError, ArithmeticError) as error:  # rows may hold anything; nothing was kept of it
+            log.error("alert: thread %s does not take what was sent to it: %s", item.thread, type(error).__name__)
+            return Refusal.BROKEN
+
+    async def _outcome(self, item: Item) -> Outcome:
+        thread = self._threads.get(item.thread)
+        if thread is None:
+            return Refusal.ABSENT
+        if not thread.is_sound:
+            return Refusal.BROKEN
+        if thread.epoch != item.epoch:
+            return Refusal.MOVED
+        if isinstance(item, MarkRead):
+            return await self._mark(thread, item)
+        if first := self._fresh.get((thread.id, item.id.bytes)) or self._known.get((thread.id, item.id.bytes)):
+            return await self._repeated(thread, item, first)
+        if self._times.of(thread) is None:
+            await self._times.look_up(self._tx, thread)
+        return self._post(thread, item)
+
+    async def _repeated(self, thread: Thread, post: Post, first: SealedMessage) -> Outcome:
+        """A message that is there already is answered with its number and time as its link proves them."""
+        if first.author != post.author:
+            return Refusal.TAKEN
+        if (thread.id, post.id.bytes) not in self._fresh:
+            proven = await messages.linked(self._tx, self._store.guard, thread.id, first.seq)
+            if proven is None or not proven.is_linked:
+                return Refusal.BROKEN
+        return Posted(first.seq, first.at, is_new=False)
+
+    def _post(self, thread: Thread, post: Post) -> Outcome:
+        message = self._linked(thread, post)
+        # Not by dataclasses.replace: it costs as much as the link, and this is done for every message.
+        self._threads[thread.id] = Thread(
+            thread.id,
+            thread.epoch,
+            message.seq,
+            message.at,
+            message.link,
+            _waiting_since(thread, post, message.at),
+            thread.opened_at,
+            closed_at=thread.closed_at if post.waits is None else None,
+        )
+        self._times.note(thread.id, message.link, message.at)
+        self._fresh[thread.id, post.id.bytes] = message
+        self._marks[thread.id, post.author] = message.seq
+        owed = self._owed.setdefault(thread.id, set())
+        owed.discard(post.author)
+        owed.update(post.others)
+        return Posted(message.seq, message.at, is_new=True)
+
+    def _linked(self, thread: Thread, post: Post) -> SealedMessage:
+        seq, at = thread.last_seq + 1, self._time_of(thread, post)
+        key = self._store.guard.keyring.newest
+        fact = Fact(seq, at, post.id, post.author, post.kind, post.epoch, post.body)
+        linked = link(key.id, key.linking, thread.last_link, fact)
+        return SealedMessage(thread.id, seq, post.id, post.epoch, post.author, post.kind, at, post.body, linked)
+
+    def _time_of(self, thread: Thread, post: Post) -> int:
+        """Times go forward within a thread, as far as those before can be right."""
+        latest, previous = self._now + MOST_AHEAD_MS, self._times.of(thread) or 0
+        at = min(self._now if post.at is None else post.at, latest)
+        return max(at, previous) if previous <= latest else at
+
+    async def _mark(self, thread: Thread, mark: MarkRead) -> Outcome:
+        if mark.seq > thread.last_seq:
+            return Refusal.BEYOND_END
+        known = self._marks.get((thread.id, mark.account))
+        if known is None:
+            known = await threads.read_seq(self._tx, thread.id, mark.account)
+        if known is None:
+            return Refusal.ABSENT
+        if mark.seq <= known:
+            return Marked(known, has_moved=False)
+        self._marks[thread.id, mark.account] = mark.seq
+        return Marked(mark.seq, has_moved=True)
+
+    async def _settle(self) -> None:
+        """Move the marks. Who has read all is owed nothing; for who has read a part, a notice that was told begins anew."""
+        moved = {place: (seq, self._threads[place[0]].last_seq) for place, seq in self._marks.items()}
+        await threads.mark_all(self._tx, moved)
+        read = [(id_, account) for (id_, account), seq in self._marks.items() if seq == self._threads[id_].last_seq]
+        for id_, account in read:
+            self._owed.get(id_, set()).discard(account)
+        await unread.drop_all(self._tx, read)
+        for id_, account in self._marks.keys() - set(read):
+            await unread.settle(self._tx, account, id_, has_unread=True, due_at=self._due_at)
+
+
+def _waiting_since(thread: Thread, post: Post, at: int) -> int | None:
+    if post.waits is None:
+        return thread.waiting_since
+    # Nothing proves since when: it cannot be later than now.
+    return min(at if thread.waiting_since is None else thread.waiting_since, at) if post.waits else None

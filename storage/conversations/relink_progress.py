@@ -1,0 +1,66 @@
+"""Seams: where the new links of a thread that is being linked anew meet the old ones.
+
+Messages up to the seam are linked under the newest root key; the message after it still follows from what the link of the
+seam's message was before. The proof binds both links to that message: even an old seam put back later joins nothing but
+two accounts of the same messages, so it can hide no change.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from storage.crypto.guarding import Guard, Guarded
+from storage.crypto.primitives import Part
+from storage.engine import rows
+from storage.engine.database import Reader, Row, Transaction, Value
+from storage.errors import CannotOpen
+
+
+@dataclass(frozen=True)
+class Seam:
+    """Message ``seq`` and its two links."""
+
+    seq: int
+    old_link: bytes
+    new_link: bytes
+
+
+async def find(reader: Reader, guard: Guard, thread: UUID) -> Seam | None:
+    """The seam of a thread. One that the service did not write is as none: then what follows it is seen as broken."""
+    row = await reader.row("select * from relinking where thread = :thread", thread=thread.bytes)
+    if row is None:
+        return None
+    try:
+        seam = Seam(rows.number(row, "seq"), rows.blob(row, "old_link"), rows.blob(row, "new_link"))
+        guard.check(row["proof"], *_proven(row))
+    except CannotOpen:
+        return None
+    return seam
+
+
+async def put(tx: Transaction, guard: Guard, thread: UUID, seam: Seam) -> None:
+    """Move a thread's seam here."""
+    values: dict[str, Value] = {
+        "thread": thread.bytes,
+        "seq": seam.seq,
+        "old_link": seam.old_link,
+        "new_link": seam.new_link,
+    }
+    await tx.run(
+        "insert into relinking (thread, seq, old_link, new_link, proof) values (:thread, :seq, :old_link, :new_link, :proof)"
+        " on conflict (thread) do update set seq = excluded.seq, old_link = excluded.old_link, new_link = excluded.new_link,"
+        " proof = excluded.proof",
+        **values,
+        proof=guard.authenticate(*_proven(values)),
+    )
+
+
+async def close(tx: Transaction, thread: UUID) -> None:
+    """A thread is linked anew to its end."""
+    await tx.run("delete from relinking where thread = :thread", thread=thread.bytes)
+
+
+def _proven(row: Row) -> tuple[Part, ...]:
+    return ("relinking", row["thread"], row["seq"], row["old_link"], row["new_link"])
+
+
+GUARDED = (Guarded("relinking", ("thread",), "proof", _proven, is_proof=True),)

@@ -1,0 +1,55 @@
+"""Messages that the service writes when nobody is signed in: a welcome, a lesson, an answer that came by e-mail.
+
+It cannot read the thread, but it can write to it: sealed to the epoch's public key, so that only participants open it, with
+the kind and the origin inside; then guarded, so that nobody but the service can have written it. Here the service believes
+the roster on its own proof alone: no participant's key is at hand to check the chain with.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from storage.conversations import rosters, threads
+from storage.conversations.group_commit import Post
+from storage.conversations.messages import GUARDED_BODY, SealedMessage, values
+from storage.crypto.epochs import THE_SERVICE, EpochSecret
+from storage.crypto.guarding import Guard
+from storage.crypto.primitives import Part
+from storage.crypto.sealing import Place, seal_to_epoch, unseal_from_service
+from storage.engine.database import Reader
+
+
+@dataclass(frozen=True, repr=False)
+class ServicePost:
+    """What the service has to say. ``kind`` is `lesson`, `welcome` or `email`; ``origin`` an account, or THE_SERVICE.
+
+    ``waits`` as in ``Post``: None leaves it as it is whether the member waits for an answer.
+    """
+
+    thread: UUID
+    id: UUID
+    kind: str
+    text: str
+    origin: UUID = THE_SERVICE
+    waits: bool | None = None
+
+
+async def prepared(reader: Reader, guard: Guard, post: ServicePost) -> Post | None:
+    """The post to commit, sealed for those who take part now; None when there is no such thread."""
+    thread = await threads.find(reader, guard, post.thread)
+    if thread is None or not thread.is_sound:
+        return None
+    roster = await rosters.find(reader, guard, thread.id, thread.epoch)
+    place = Place(thread.id, thread.epoch, post.id, post.origin, post.kind)
+    body = guard.guard(seal_to_epoch(roster.public_key, post.text, place), *_place(place))
+    return Post(thread.id, thread.epoch, post.id, post.origin, post.kind, body, roster.accounts(), post.waits)
+
+
+def unsealed(guard: Guard, secret: EpochSecret, message: SealedMessage) -> str:
+    """Read what the service wrote, with the epoch's secret. Raises CannotOpen."""
+    body = guard.unguard(message.body, *GUARDED_BODY.parts(values(message)))
+    return unseal_from_service(secret.private_key, body, message)
+
+
+def _place(place: Place) -> tuple[Part, ...]:
+    row = {"thread": place.thread.bytes, "epoch": place.epoch, "id": place.id.bytes}
+    return GUARDED_BODY.parts({**row, "author": place.author.bytes, "kind": place.kind})

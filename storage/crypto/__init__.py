@@ -1,0 +1,1 @@
+"""Every key and cipher. Knows no table."""

@@ -1,0 +1,195 @@
+"""The house: what the service knows of itself. Made once by `ailo init`."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage import directories
+from storage.crypto import keyring, keyring_copy
+from storage.crypto.epochs import THE_OFFICER
+from storage.crypto.guarding import Guard, Guarded
+from storage.crypto.keyholes import AccountKey
+from storage.crypto.keyring import Keyring
+from storage.crypto.primitives import Part
+from storage.engine.database import Database, Reader, Transaction
+from storage.engine.lock import NAME, DirectoryLock
+from storage.engine.migrations import migrate
+from storage.engine.sqlite import open_sqlite
+from storage.errors import Damaged, DatabaseRefused, KeyringRefused, WrongKey
+from storage.files import make_folders, sync_directory
+from storage.settings import StorageSettings
+
+
+@dataclass(frozen=True, repr=False)
+class Officer:
+    """The recovery officer's key pair, as shown once. Both halves 32 bytes."""
+
+    private_key: bytes
+    public_key: bytes
+
+
+Show = Callable[["Officer | None"], None]
+
+
+def _shown_to_nobody(_: "Officer | None") -> None:
+    pass
+
+
+async def build(
+    settings: StorageSettings, *, with_recovery: bool = True, is_example: bool = False, show: Show = _shown_to_nobody
+) -> Officer | None:
+    """Make the keyring, the data directory and the database; give back the officer's key, which is kept nowhere.
+
+    ``show`` is called with that key before the house exists. When it raises, or anything else fails, everything is undone.
+    Raises Refused, having changed nothing, when there is a house or a keyring already.
+    """
+    _refuse_what_stands(settings)
+    site = _Site(settings)
+    try:
+        keys = site.begin(is_example=is_example)
+        key = AccountKey.fresh(THE_OFFICER) if with_recovery else None
+        keyring_copy.write(settings, key.public_key if key else b"")
+        await _furnish(_unfinished(settings.database), Guard(keys), key.public_key if key else b"")
+        officer = Officer(key.private_key, key.public_key) if key else None
+        show(officer)
+        site.finish()
+    except BaseException:
+        site.undo()
+        raise
+    finally:
+        site.close()
+    return officer
+
+
+def _refuse_what_stands(settings: StorageSettings) -> None:
+    if settings.database.exists():
+        raise DatabaseRefused(f"There is an Ailo in {settings.data} already; nothing was changed.")
+    if settings.keys.exists() and not _unfinished(settings.database).exists():
+        raise KeyringRefused(f"There is a keyring at {settings.keys} already; it was left as it is.")
+    if found := directories.faults_of_keys(settings):
+        raise KeyringRefused(found[0])
+
+
+class _Site:
+    """Where a house is being made: what is to be undone if it is not finished.
+
+    The unfinished database marks it: it is there before the keyring, and gets its name after it. So a keyring beside that
+    mark is of an earlier ``build`` that was cut short before anything was kept, and is used again.
+    """
+
+    def __init__(self, settings: StorageSettings) -> None:
+        self._settings = settings
+        self._mark = _unfinished(settings.database)
+        self._folders: list[Path] = []
+        self._lock: DirectoryLock | None = None
+        self._is_begun = self._has_made_keys = False
+
+    def begin(self, *, is_example: bool) -> Keyring:
+        """The keyring of the house to be."""
+        settings = self._settings
+        self._folders += make_folders(settings.data)
+        settings.data.chmod(0o700)
+        self._lock = DirectoryLock(settings.data)
+        _refuse_what_stands(settings)
+        was_begun = self._mark.exists()
+        self._mark.touch(mode=0o600)
+        sync_directory(settings.data)
+        self._is_begun = True
+        if was_begun and settings.keys.exists():
+            return keyring.load(settings.keys)
+        self._folders += make_folders(settings.keys.parent)
+        made = keyring.create(settings.keys, is_example=is_example)
+        self._has_made_keys = True
+        return made
+
+    def finish(self) -> None:
+        """The house exists from here on."""
+        self._mark.rename(self._settings.database)
+        sync_directory(self._settings.data)
+
+    def undo(self) -> None:
+        """Remove everything that was made, the mark last. A keyring that was found stays, and its mark with it."""
+        if self._has_made_keys:
+            self._settings.keys.unlink(missing_ok=True)
+        if self._is_begun:
+            self._settings.sealed_keyring.unlink(missing_ok=True)
+            self._settings.database.unlink(missing_ok=True)
+            if self._settings.keys.exists():
+                _empty(self._mark)
+            else:
+                _clear(self._mark)
+        if self._lock and self._settings.data in self._folders:
+            (self._settings.data / NAME).unlink(missing_ok=True)
+        for folder in reversed(self._folders):
+            with suppress(OSError):
+                folder.rmdir()
+
+    def close(self) -> None:
+        """Let others in."""
+        if self._lock:
+            self._lock.release()
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_suffix(".new")
+
+
+def _empty(unfinished: Path) -> None:
+    _clear(unfinished)
+    unfinished.touch(mode=0o600)
+
+
+def _clear(unfinished: Path) -> None:
+    for part in ("-wal", "-shm", ""):
+        unfinished.with_name(unfinished.name + part).unlink(missing_ok=True)
+
+
+async def _furnish(fresh: Path, guard: Guard, officer_key: bytes) -> None:
+    """Build beside the final name: a house is there whole or not at all."""
+    _empty(fresh)
+    database = await open_sqlite(fresh)
+    try:
+        await migrate(database)
+        await database.write(lambda tx: note(tx, guard, "officer", officer_key))
+    finally:
+        await database.close()
+
+
+async def officer(database: Database, guard: Guard) -> bytes:
+    """The recovery officer's public key, or empty. Raises KeyringRefused when the keyring is not that of this house."""
+    try:
+        return await database.read(lambda reader: officer_now(reader, guard))
+    except WrongKey:
+        raise KeyringRefused("The keyring is not that of this data: set AILO_KEYS to the keyring made with it.") from None
+    except Damaged:
+        raise DatabaseRefused("The house's own row in the database was altered: restore a backup.") from None
+
+
+async def officer_now(reader: Reader, guard: Guard) -> bytes:
+    """The recovery officer's public key at this point in time, or empty. Raises CannotOpen, and DatabaseRefused without one."""
+    key = await noted(reader, guard, "officer")
+    if key is None:
+        raise DatabaseRefused("The database holds no house: `ailo init` did not finish. Restore a backup.")
+    return key
+
+
+async def note(tx: Transaction, guard: Guard, name: str, content: bytes) -> None:
+    """Keep something that the house knows of itself, in place of what it knew."""
+    await tx.run(
+        "insert into house (name, body) values (:name, :body) on conflict (name) do update set body = excluded.body",
+        name=name, body=guard.guard(content, *_place(name)),
+    )  # fmt: skip
+
+
+async def noted(reader: Reader, guard: Guard, name: str) -> bytes | None:
+    """What the house knows of itself. Raises CannotOpen."""
+    row = await reader.row("select body from house where name = :name", name=name)
+    return guard.unguard(row["body"], *_place(name)) if row else None
+
+
+def _place(name: str) -> tuple[Part, ...]:
+    return ("house", "body", name)
+
+
+GUARDED = (Guarded("house", ("name",), "body", lambda row: _place(row["name"])),)

@@ -1,0 +1,1 @@
+"""Rows of what delivery owes and sends: unread notices and letters."""

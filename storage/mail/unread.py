@@ -1,0 +1,164 @@
+"""Pending notices: that a participant may be owed a letter about a thread. At most one per participant and thread.
+
+A notice is made with the message that owes it and due when the grace time ends. Once a letter has told of it, the row
+stays for a day, so that no other letter follows until the person has read or the day has passed.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from storage.engine import rows
+from storage.engine.database import Reader, Row, Transaction
+from storage.errors import Damaged
+
+# So many rows that are no notices are put aside in one transaction.
+MOST_DAMAGED = 100
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True)
+class Due:
+    """A notice whose time has come, with where its participant stands now; ``read_seq`` is None for who has left."""
+
+    account: UUID
+    thread: UUID
+    due_at: int
+    told_seq: int | None
+    read_seq: int | None
+    last_seq: int
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether there is something unread that no letter has told of yet."""
+        return self.read_seq is not None and self.last_seq > max(self.read_seq, self.told_seq or 0)
+
+
+async def owe(tx: Transaction, thread: UUID, accounts: Iterable[UUID], due_at: int) -> None:
+    """A message has come: note what it owes to those who have not read it.
+
+    A notice that was told stays quiet, unless its reader has read what it told of since.
+    """
+    await owe_all(tx, {thread: set(accounts)}, due_at)
+
+
+async def owe_all(tx: Transaction, owed: Mapping[UUID, Iterable[UUID]], due_at: int) -> None:
+    """As ``owe``, for the accounts of many threads at once."""
+    await tx.run_rows(
+        "insert into pending_notices (account, thread, due_at) values :rows"  # noqa: S608 (a constant)
+        " on conflict (account, thread) do update set due_at = excluded.due_at, told_seq = null"
+        # None waits a day longer than a new one would: it was put off by somebody else, or by an older setting.
+        f" where pending_notices.due_at > excluded.due_at + {DAY_MS} or pending_notices.told_seq is not null"
+        " and pending_notices.told_seq <= (select p.read_seq from participants p join threads t on t.id = p.thread"
+        " where p.account = excluded.account and p.thread = excluded.thread and p.read_seq <= t.last_seq)",
+        [(account.bytes, thread.bytes, due_at) for thread, accounts in owed.items() for account in accounts],
+    )
+
+
+async def settle(tx: Transaction, account: UUID, thread: UUID, *, has_unread: bool, due_at: int) -> None:
+    """Somebody has read. With something still unread, a notice that was told begins anew."""
+    if has_unread:
+        await tx.run(
+            "update pending_notices set told_seq = null, due_at = :due_at"
+            " where account = :account and thread = :thread and told_seq is not null",
+            account=account.bytes, thread=thread.bytes, due_at=due_at,
+        )  # fmt: skip
+    else:
+        await drop(tx, account, thread)
+
+
+async def drop(tx: Transaction, account: UUID, thread: UUID) -> None:
+    """Nothing is owed any more."""
+    await tx.run(
+        "delete from pending_notices where account = :account and thread = :thread",
+        account=account.bytes,
+        thread=thread.bytes,
+    )
+
+
+async def drop_all(tx: Transaction, read: Iterable[tuple[UUID, UUID]]) -> None:
+    """As ``drop``, for many threads and accounts at once."""
+    # Marked first: no database looks a list of pairs up by its index in a delete.
+    marked = await tx.run_rows(
+        "update pending_notices set due_at = -1 from (values :rows) as v"
+        " where pending_notices.account = v.column1 and pending_notices.thread = v.column2",
+        [(account.bytes, thread.bytes) for thread, account in read],
+    )
+    if marked:
+        await tx.run("delete from pending_notices where due_at = -1")
+
+
+async def first_due(reader: Reader, now: int) -> Due | None:
+    """The notice that has been due for longest at ``now`` (ms since 1970). Raises Damaged when its row is no notice."""
+    row = await reader.row(f"select n.account, n.thread, n.due_at, n.told_seq, p.read_seq, t.last_seq {_FIRST}", now=now)
+    return _due(row) if row else None
+
+
+async def is_due(reader: Reader, now: int) -> bool:
+    """Whether any notice is due, asked without troubling the writer."""
+    return await reader.row(f"select 1 {_FIRST}", now=now) is not None
+
+
+async def take_first(tx: Transaction, now: int) -> Due | None:
+    """As ``first_due``. Rows that are no notices raise the alarm and are put aside; `ailo check` tells of them."""
+    for _ in range(MOST_DAMAGED):
+        try:
+            return await first_due(tx, now)
+        except Damaged as error:
+            rows.alert_once("a row of pending_notices", "the first that was due", str(error))
+            await tx.run(
+                "update pending_notices set due_at = :never"  # noqa: S608 (a constant)
+                f" where account is not distinct from (select n.account {_FIRST})"
+                f" and thread is not distinct from (select n.thread {_FIRST})",
+                never=rows.LAST_TIME, now=now,
+            )  # fmt: skip
+    return None
+
+
+_FIRST = (
+    "from pending_notices n join threads t on t.id = n.thread"
+    " left join participants p on p.thread = n.thread and p.account = n.account"
+    " where n.due_at <= :now order by n.due_at, n.account, n.thread limit 1"
+)
+
+
+def _due(row: Row) -> Due:
+    last_seq, told_seq = rows.number(row, "last_seq"), rows.number_or_none(row, "told_seq")
+    return Due(
+        rows.uuid(row, "account"),
+        rows.uuid(row, "thread"),
+        rows.time(row, "due_at"),
+        told_seq if told_seq is not None and told_seq <= last_seq else None,
+        None if row["read_seq"] is None else rows.read_mark(row),
+        last_seq,
+    )
+
+
+async def tell(tx: Transaction, due: Due, quiet_until: int) -> None:
+    """A letter tells of this notice: none other until ``quiet_until`` (ms since 1970), unless the person reads."""
+    await tx.run(
+        "update pending_notices set told_seq = :last_seq, due_at = :quiet_until where account = :account and thread = :thread",
+        last_seq=due.last_seq, quiet_until=quiet_until, account=due.account.bytes, thread=due.thread.bytes,
+    )  # fmt: skip
+
+
+async def postpone(tx: Transaction, due: Due, due_at: int) -> None:
+    """Nothing can be told of this notice now; it comes up again at ``due_at``, and those behind it go on."""
+    await tx.run(
+        "update pending_notices set due_at = :due_at where account = :account and thread = :thread",
+        due_at=due_at, account=due.account.bytes, thread=due.thread.bytes,
+    )  # fmt: skip
+
+
+async def still_tells(reader: Reader, account: UUID, thread: UUID, seq: int) -> bool:
+    """Whether a letter that tells of ``seq`` is still worth sending: unread since, and no newer notice in its place."""
+    row = await reader.row(
+        "select p.thread, p.account, p.read_seq, n.due_at, n.told_seq, t.last_seq from participants p"
+        " join threads t on t.id = p.thread"
+        " left join pending_notices n on n.account = p.account and n.thread = p.thread"
+        " where p.account = :account and p.thread = :thread",
+        account=account.bytes, thread=thread.bytes,
+    )  # fmt: skip
+    if row is None or rows.read_mark(row) >= seq:
+        return False
+    return row["due_at"] is None or row["told_seq"] == seq

@@ -1,0 +1,190 @@
+"""Proves a data directory: the database's own check, and what the service wrote in it. Says what is wrong, a line each."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from uuid import UUID
+
+from storage import installation
+from storage.accounts import readdressing
+from storage.conversations import messages, roster_chain, rosters, threads
+from storage.conversations.group_commit import MOST_AHEAD_MS
+from storage.conversations.messages import SealedMessage
+from storage.conversations.threads import Thread
+from storage.crypto.epochs import THE_OFFICER, THE_SERVICE, Roster
+from storage.engine.database import Reader
+from storage.engine.rows import NUMBER
+from storage.errors import CannotOpen, Stalled
+from storage.maintenance import shapes
+from storage.rekeying import reguarding
+from storage.store import Store
+
+PAGE = 1000
+ORPHANS = {
+    "messages of no thread": "select count(*) as count from messages m where not exists"
+    " (select 1 from threads t where t.id = m.thread)",
+    "grants of no epoch": "select count(*) as count from grants g where not exists"
+    " (select 1 from epochs e where e.thread = g.thread and e.number = g.epoch)",
+    "epochs of no thread, or beyond its latest": "select count(*) as count from epochs e where not exists"
+    " (select 1 from threads t where t.id = e.thread and e.number between 1 and t.epoch)",
+    "participants of no thread, or without an account": "select count(*) as count from participants p where not exists"
+    " (select 1 from threads t join accounts a on a.id = p.account where t.id = p.thread)",
+    "read marks beyond the last message": "select count(*) as count from participants p"
+    " join threads t on t.id = p.thread where p.read_seq not between 0 and t.last_seq",
+    "pending notices of no thread or account": "select count(*) as count from pending_notices n where not exists"
+    " (select 1 from threads t join accounts a on a.id = n.account where t.id = n.thread)",
+    "pending notices without an unread message": "select count(*) as count from pending_notices n"
+    " join threads t on t.id = n.thread left join participants p on p.thread = n.thread and p.account = n.account"
+    " where coalesce(n.told_seq, 0) > t.last_seq or coalesce(p.read_seq, 0) >= t.last_seq",
+    "sessions, keyholes or preferences of no account": "select count(*) as count from"
+    " (select account from sessions union all select account from keyholes union all select account from preferences) s"
+    " where not exists (select 1 from accounts a where a.id = s.account)",
+    "practices of no account": "select count(*) as count from practices p where not exists"
+    " (select 1 from accounts a where a.id = p.account)",
+    "sessions or keyholes of a key that their account has no more": "select count(*) as count from"
+    " (select account, generation from sessions union all select account, generation from keyholes) s"
+    " join accounts a on a.id = s.account where a.generation <> s.generation",
+    "open recoveries that lack what proves them, or are of no account": "select count(*) as count from recoveries r"
+    " where r.proof is null or r.asker is null or (r.account is null) <> (r.keyhole is null) or (r.account is not null"
+    " and not exists (select 1 from accounts a where a.id = r.account))",
+    "notices or letters put off out of reach": "select count(*) as count from"
+    " (select due_at from pending_notices where due_at > :now + 777600000"
+    " union all select due_at from letters where state = 'waiting' and due_at > written_at + 31536000000) s",
+    "letters to no account": "select count(*) as count from letters l where not exists"
+    " (select 1 from accounts a where a.id = l.account)",
+}
+
+
+async def check_all(store: Store) -> list[str]:
+    """Everything that is wrong with a store; empty when all is well. Each thread is checked at one point in time."""
+    found = [f"database: {line}" for line in await store.database.check()]
+    try:
+        for id_ in await store.database.read(threads.all_ids):
+            found += await store.database.read(lambda reader, id_=id_: _check_thread(store, reader, id_))  # type: ignore[misc]
+        found += await store.database.read(lambda reader: _check_rows(reader, store.clock()))
+        found += await store.database.read(lambda reader: readdressing.misplaced(reader, store.guard))
+        for name in shapes.TABLES:
+            found += await shapes.faults(store.database, name)
+        closed = await reguarding.closed(store)
+        found += [f"{name}: {count} are not as the service wrote them" for name, count in sorted(closed.items()) if count]
+    except Stalled as error:
+        found.append(str(error))
+    return found
+
+
+async def row_and_people(store: Store, id_: UUID) -> list[str]:
+    """What is wrong with a thread's own row and with who takes part, at one point in time. Its messages are not read."""
+
+    async def read(reader: Reader) -> list[str]:
+        thread = await threads.find(reader, store.guard, id_)
+        if thread is None or not thread.is_sound:
+            return [f"thread {id_}: its row is not as the service wrote it"] if thread else []
+        return [*await _check_people(store, reader, thread), *_check_times(store, thread)]
+
+    return await store.database.read(read)
+
+
+async def _check_thread(store: Store, reader: Reader, id_: UUID) -> list[str]:
+    thread = await threads.find(reader, store.guard, id_)
+    if thread is None:
+        return []
+    if not thread.is_sound:  # nor is what it says of its epochs
+        return [f"thread {id_}: its row is not as the service wrote it", *await _check_messages(store, reader, thread)]
+    return [
+        *await _check_rosters(store, reader, thread),
+        *await _check_people(store, reader, thread),
+        *await _check_messages(store, reader, thread),
+    ]
+
+
+async def _check_rosters(store: Store, reader: Reader, thread: Thread) -> list[str]:
+    found: list[str] = []
+    before: Roster | None = None
+    for number in range(1, thread.epoch + 1):
+        try:
+            roster = await rosters.find(reader, store.guard, thread.id, number)
+        except CannotOpen as error:
+            found.append(f"thread {thread.id}: epoch {number}: {error}")
+            before = None
+            continue
+        if roster.previous != (before.hash() if before else b""):
+            found.append(f"thread {thread.id}: epoch {number} does not follow from the one before")
+        elif not (roster_chain.is_allowed(before, roster) if before else roster.giver == THE_SERVICE):
+            found.append(f"thread {thread.id}: epoch {number} changes what its giver may not change")
+        before = roster
+    return found
+
+
+async def _check_people(store: Store, reader: Reader, thread: Thread) -> list[str]:
+    """Whether those who take part, and can reach the epochs, are those of the latest roster."""
+    try:
+        roster = await rosters.find(reader, store.guard, thread.id, thread.epoch)
+    except CannotOpen:
+        return []  # said already
+    first = {seat.account.bytes: seat.first_epoch for seat in roster.seats}
+    rows = await reader.rows("select account from participants where thread = :thread", thread=thread.id.bytes)
+    present = {row["account"] for row in rows}
+    grants = {(row["epoch"], row["account"]) for row in await rosters.all_grants(reader, thread.id) if NUMBER.fits(row["epoch"])}
+    readers = {**first, **({THE_OFFICER.bytes: 1} if roster.officer else {})}
+    counts = {
+        "who take part are not in the roster": len(present - first.keys()),
+        "of the roster do not take part": len(first.keys() - present),
+        f"of the roster cannot reach epoch {thread.epoch}": sum((thread.epoch, one) not in grants for one in readers),
+        "grants are to nobody who may have them": sum(epoch < readers.get(one, thread.epoch + 1) for epoch, one in grants),
+        "seats have a key that their account has no more": await _of_yesterday(reader, roster),
+    }
+    found = [f"thread {thread.id}: {count} {what}" for what, count in counts.items() if count]
+    if not await _has_our_officer(store, reader, roster):
+        found.append(f"thread {thread.id}: its recovery officer is not this installation's")
+    return found
+
+
+async def _has_our_officer(store: Store, reader: Reader, roster: Roster) -> bool:
+    try:
+        return roster.officer == await installation.noted(reader, store.guard, "officer")
+    except CannotOpen:
+        return True  # reported with the values that do not open
+
+
+async def _of_yesterday(reader: Reader, roster: Roster) -> int:
+    """A renewal brings its new key to every thread: one with an older key was put back to where that had a seat."""
+    owners = [seat.account.bytes for seat in roster.seats]
+    rows = await reader.rows_in("select id, public_key from accounts where id in :values", owners)
+    keys = {row["id"]: row["public_key"] for row in rows}
+    return sum(keys.get(seat.account.bytes, seat.public_key) != seat.public_key for seat in roster.seats)
+
+
+async def _check_rows(reader: Reader, now: int) -> list[str]:
+    """Rows that stand for something that is not there."""
+    counts = [(what, await reader.row(sql, now=now)) for what, sql in ORPHANS.items()]
+    return [f"{row['count']} {what}" for what, row in counts if row and row["count"]]
+
+
+async def _check_messages(store: Store, reader: Reader, thread: Thread) -> list[str]:
+    found: list[str] = []
+    seq, link, at = 0, thread.last_link if not thread.last_seq else b"", None if thread.last_seq else thread.opened_at
+    while page := await messages.after(reader, store.guard, thread.id, seq, PAGE):
+        found += _faults(thread, page, seq)
+        seq, link, at = page[-1].seq, page[-1].link, page[-1].at
+    if seq != thread.last_seq or link != thread.last_link:
+        found.append(f"thread {thread.id}: ends at message {seq}, but {thread.last_seq} were acknowledged")
+    elif at is not None and at != thread.last_at:
+        found.append(f"thread {thread.id}: its last message was at another time than its row says")
+    return [*found, *_check_times(store, thread)]
+
+
+def _check_times(store: Store, thread: Thread) -> Iterator[str]:
+    """Nothing proves these, but no clock of the service can have written them so."""
+    latest = store.clock() + MOST_AHEAD_MS
+    if thread.waiting_since is not None and thread.waiting_since > max(thread.last_at, thread.opened_at):
+        yield f"thread {thread.id}: somebody waits since later than its last message"
+    if max(thread.opened_at, thread.closed_at or 0, thread.last_at) > latest:
+        yield f"thread {thread.id}: it was opened, written in or closed in the future"
+
+
+def _faults(thread: Thread, page: list[SealedMessage], before: int) -> Iterator[str]:
+    for one, other in pairwise([before, *(message.seq for message in page)]):
+        if other != one + 1:
+            yield f"thread {thread.id}: messages {one + 1} to {other - 1} are missing"
+    for message in page:
+        if not message.is_linked:
+            yield f"thread {thread.id}: message {message.seq} is not as it was written"

@@ -1,0 +1,54 @@
+"""Looks through the rows that nothing proves, once after the start, and raises the alarm about what was planted meanwhile.
+
+It takes half of a reader's time and changes nothing. Messages are left to those who read them, and to `ailo check`.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from storage import background
+from storage.conversations import threads
+from storage.errors import StorageError
+from storage.maintenance import check, shapes
+from storage.store import Store
+
+log = logging.getLogger("ailo.storage")
+
+
+async def look_over(store: Store) -> None:
+    """Compare who is listed with who has a seat, and a thread's times with the clock; and every column with its shape."""
+    began = time.monotonic()
+    async for line in _faults(store):
+        if line:
+            log.error("alert: %s", line)
+        await asyncio.sleep(time.monotonic() - began)
+        began = time.monotonic()
+
+
+async def _faults(store: Store) -> AsyncIterator[str]:
+    """What is wrong, a line each; the empty line where nothing is, after each piece of work."""
+    for name in shapes.TABLES.keys() - {"messages"}:
+        for line in await shapes.faults(store.database, name):
+            yield line
+        yield ""
+    for id_ in await store.database.read(threads.all_ids):
+        for line in await check.row_and_people(store, id_):
+            yield line
+        yield ""
+
+
+@asynccontextmanager
+async def in_background(store: Store) -> AsyncIterator[None]:
+    """Look over the store while this lasts, once."""
+    async with background.in_background(_until_done(store), "looking over"):
+        yield
+
+
+async def _until_done(store: Store) -> None:
+    try:
+        await look_over(store)
+    except StorageError as error:
+        log.error("the rows could not be looked over: %s", type(error).__name__)

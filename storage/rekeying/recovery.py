@@ -1,0 +1,324 @@
+"""The server's side of a recovery: the request file, and what is done with the officer's answer.
+
+The officer's key never touches the server. What was asked is kept proven; an answer is proven to a key made for its request,
+and fits only while the account, its conversations and their epochs are those that the officer saw. Applied, it is one
+transaction.
+"""
+
+import logging
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+import msgspec
+
+from storage import installation
+from storage.accounts import accounts, sessions
+from storage.accounts.accounts import Account, Keyhole
+from storage.conversations import roster_chain, rosters, threads
+from storage.conversations.participants import Change
+from storage.crypto.epochs import THE_OFFICER, Roster
+from storage.crypto.guarding import Guard, Guarded
+from storage.crypto.keyholes import AccountKey, password_place
+from storage.crypto.primitives import Part, equal, shared_key
+from storage.engine import rows
+from storage.engine.database import Reader, Row, Transaction
+from storage.errors import CannotOpen, Refused
+from storage.rekeying.officer import (
+    Answer,
+    Named,
+    OfficerGrant,
+    Request,
+    ThreadAnswered,
+    ThreadAsked,
+    proven,
+    request_hash,
+    seats,
+)
+from storage.staff import canned_replies
+from storage.store import Store
+
+log = logging.getLogger("ailo.storage")
+
+
+@dataclass(frozen=True, repr=False)
+class NewKey:
+    """The key pair that an account is to have, and the keyhole of its first password."""
+
+    key: AccountKey
+    keyhole: Keyhole
+
+
+# Asking
+
+
+async def ask(tx: Transaction, store: Store, account: Account | None, address: str, new: NewKey | None) -> bytes:
+    """Write down what the officer is asked for; gives the request file. Earlier requests for the same are withdrawn.
+
+    Raises Refused without an officer, or when the account has another key by now.
+    """
+    if not await installation.officer_now(tx, store.guard):
+        raise Refused("This service was made without a recovery officer: what is forgotten is lost.")
+    if account and new:
+        await _check_generation(tx, store.guard, account.id, new.key.generation)
+    asker = AccountKey.fresh(THE_OFFICER)
+    request = await _named(tx, store, await _request(tx, store, account, address, new, asker))
+    raw = msgspec.json.encode(request)
+    await _withdraw(tx, account)
+    await _keep(tx, store, request_hash(raw), new, asker)
+    return raw
+
+
+async def _check_generation(tx: Transaction, guard: Guard, id_: UUID, generation: int) -> Account:
+    account = await accounts.by_id(tx, guard, id_)
+    if account is None or account.generation + 1 != generation:
+        raise Refused("The account has another key since the request was made: make another request.")
+    return account
+
+
+async def _request(
+    tx: Transaction, store: Store, account: Account | None, address: str, new: NewKey | None, asker: AccountKey
+) -> Request:
+    ids = await covered(tx, store.guard, account.id if account else None)
+    return Request(
+        account=account.id if account else None,
+        address=address,
+        first_name=account.first_name if account else "",
+        generation=new.key.generation if new else 0,
+        public_key=new.key.public_key if new else b"",
+        threads=[await _asked(tx, store, id_) for id_ in ids],
+        began_at=store.clock(),
+        people=[],
+        asker=asker.public_key,
+    )
+
+
+async def _named(reader: Reader, store: Store, request: Request) -> Request:
+    """With the names of those with whom the account corresponds. Of a request for another officer they would say nothing."""
+    if request.account is None:
+        return request
+    people = await accounts.named(reader, store.guard, sorted(seats(request)))
+    return msgspec.structs.replace(request, people=[Named(one.id, one.first_name, one.role.value) for one in people.values()])
+
+
+async def covered(reader: Reader, guard: Guard, account: UUID | None) -> list[UUID]:
+    """The threads that a recovery of an account, or (None) of the officer's place, must cover.
+
+    An account's seats decide, not the rows in ``participants``, which nothing proves. A thread whose rosters cannot be
+    read counts where either names the account: it must not be passed over.
+    """
+    if account is None:
+        return list(await threads.all_ids(reader))
+    latest = await reader.rows(
+        "select t.id, e.roster from threads t join epochs e on e.thread = t.id and e.number = t.epoch order by t.id"
+    )
+    named = rows.sound("threads", [row for row in latest if _names(row, account)], lambda row: rows.uuid(row, "id"))
+    listed = await threads.ids_of(reader, account)
+    return [id_ for id_ in sorted({*named, *listed}) if await _may_be_seated(reader, guard, id_, account)]
+
+
+def _names(row: Row, account: UUID) -> bool:
+    return isinstance(row["roster"], bytes) and account.bytes in row["roster"]
+
+
+async def _may_be_seated(reader: Reader, guard: Guard, id_: UUID, account: UUID) -> bool:
+    thread = await threads.find(reader, guard, id_)
+    if thread is None or not thread.is_sound:
+        return True
+    try:
+        return (await rosters.find(reader, guard, id_, thread.epoch)).seat_of(account) is not None
+    except CannotOpen:
+        return True
+
+
+async def _withdraw(tx: Transaction, account: Account | None) -> None:
+    if account:
+        await accounts.withdraw_recovery(tx, account.id)
+    else:
+        await tx.run("delete from recoveries where account is null")
+
+
+async def _keep(tx: Transaction, store: Store, request: bytes, new: NewKey | None, asker: AccountKey) -> None:
+    guard = store.guard
+    row: dict[str, bytes | int | None] = {
+        "request": request,
+        "account": new.key.account.bytes if new else None,
+        "generation": new.key.generation if new else None,
+        "public_key": new.key.public_key if new else None,
+        "profile": new.keyhole.profile if new else None,
+        "asked_at": store.clock(),
+    }
+    await tx.run(
+        "insert into recoveries (request, account, generation, public_key, profile, asked_at, keyhole, asker, proof)"
+        " values (:request, :account, :generation, :public_key, :profile, :asked_at, :keyhole, :asker, :proof)",
+        **row,
+        keyhole=_guarded_keyhole(guard, row, new) if new else None,
+        asker=guard.guard(asker.private_key, *_asker_place(row)),
+        proof=guard.authenticate(*_proven(row)),
+    )
+
+
+def _guarded_keyhole(guard: Guard, row: Row, new: NewKey) -> bytes:
+    plain = guard.unguard(new.keyhole.body, *password_place(new.key.account, new.keyhole.profile, new.key.generation))
+    return guard.guard(plain, *_keyhole_place(row))
+
+
+def _keyhole_place(row: Row) -> tuple[Part, ...]:
+    whose = (row["account"], row["generation"], row["public_key"], row["profile"])
+    return ("recoveries", "keyhole", row["request"], *whose)
+
+
+def _asker_place(row: Row) -> tuple[Part, ...]:
+    return ("recoveries", "asker", row["request"])
+
+
+def _proven(row: Row) -> tuple[Part, ...]:
+    """An officer's request names no account: what is null is proven as empty, or 0."""
+    facts = (row["account"] or b"", row["generation"] or 0, row["public_key"] or b"", row["profile"] or 0)
+    return ("recoveries", row["request"], *facts, row["asked_at"])
+
+
+GUARDED = (
+    Guarded("recoveries", ("request",), "keyhole", _keyhole_place),
+    Guarded("recoveries", ("request",), "asker", _asker_place),
+    Guarded("recoveries", ("request",), "proof", _proven, is_proof=True),
+)
+
+
+async def _asked(reader: Reader, store: Store, id_: UUID) -> ThreadAsked:
+    thread = await threads.find(reader, store.guard, id_)
+    try:
+        found = await rosters.find_all(reader, store.guard, id_, thread.epoch) if thread else []
+    except CannotOpen:
+        raise Refused(f"Conversation {id_} is not as the service wrote it: run `ailo check`.") from None
+    grants = [(roster.number, await rosters.grant_of(reader, id_, roster.number, THE_OFFICER)) for roster in found]
+    return ThreadAsked(
+        [roster.encoded() for roster in found],
+        [OfficerGrant(number, grant.giver_key, grant.body) for number, grant in grants if grant],
+        thread.last_seq if thread else 0,
+    )
+
+
+# Applying
+
+
+async def apply(tx: Transaction, store: Store, answer: Answer) -> list[Change]:
+    """Carry out an answer; gives the epochs begun. Raises Refused, with nothing changed, when it does not fit any more."""
+    officer = await installation.officer_now(tx, store.guard)
+    row = await _open_request(tx, store.guard, answer, officer)
+    if row["account"] is None:
+        return await _replace_officer(tx, store, answer, officer)
+    account = await _check_generation(tx, store.guard, rows.uuid(row, "account"), row["generation"])
+    if answer.officer != officer:
+        raise Refused("The answer names another officer, which was not asked for.")
+    key = AccountKey(account.id, row["generation"], b"", row["public_key"])
+    changes = await _begin_all(tx, store, answer, key)
+    await _turn(tx, store, account, key, _first_keyhole(store.guard, row))
+    return changes
+
+
+async def _replace_officer(tx: Transaction, store: Store, answer: Answer, officer: bytes) -> list[Change]:
+    """What was asked of the officer before is withdrawn with it: nobody else can open it."""
+    if answer.officer == officer:
+        raise Refused("The answer names no new officer.")
+    changes = await _begin_all(tx, store, answer, None)
+    await installation.note(tx, store.guard, "officer", answer.officer)
+    await tx.run("delete from recoveries")
+    return changes
+
+
+async def _open_request(tx: Transaction, guard: Guard, answer: Answer, officer: bytes) -> Row:
+    """The row that an answer is to, once row and answer are proven."""
+    row = await tx.row("select * from recoveries where request = :request", request=answer.request)
+    if row is None:
+        raise Refused(
+            "Nothing was asked that this answers: it was applied already, a newer request took its place,"
+            " or the account has another way in since. Make another request."
+        )
+    try:
+        asker = _checked_asker(guard, row)
+    except CannotOpen:
+        log.error("alert: an open recovery is not as the service wrote it")
+        raise Refused("What was asked is not as the service wrote it: run `ailo check`, and make another request.") from None
+    if not equal(answer.proof, proven(answer, shared_key(asker, officer)).proof):
+        raise Refused(
+            "The answer is not of this service's recovery officer, or it changes more than was asked: it was altered or"
+            " exchanged on its way. Carry it by hand, or make another request."
+        )
+    return row
+
+
+def _checked_asker(guard: Guard, row: Row) -> bytes:
+    """The private key of who asked, once its row is proven. Raises CannotOpen."""
+    guard.check(row["proof"], *_proven(row))
+    return guard.unguard(row["asker"], *_asker_place(row))
+
+
+async def alert(reader: Reader, guard: Guard) -> None:
+    """Raise the alarm for open requests that are not as the service wrote them, as at a start of the service."""
+    rows = await reader.rows("select * from recoveries")
+    if planted := sum(not _is_proven(guard, row) for row in rows):
+        log.error("alert: %d open recoveries are not as the service wrote them: run `ailo check`", planted)
+
+
+def _is_proven(guard: Guard, row: Row) -> bool:
+    try:
+        _checked_asker(guard, row)
+    except CannotOpen:
+        return False
+    return True
+
+
+def _first_keyhole(guard: Guard, row: Row) -> Keyhole:
+    """The keyhole that was kept with a request, for its place among the account's."""
+    try:
+        plain = guard.unguard(row["keyhole"], *_keyhole_place(row))
+    except CannotOpen:
+        log.error("alert: the keyhole of an open recovery is not as the service wrote it")
+        raise Refused("What was asked is not as the service wrote it: run `ailo check`, and make another request.") from None
+    place = password_place(rows.uuid(row, "account"), row["profile"], row["generation"])
+    return Keyhole(row["profile"], row["generation"], guard.guard(plain, *place))
+
+
+async def _begin_all(tx: Transaction, store: Store, answer: Answer, key: AccountKey | None) -> list[Change]:
+    """Begin the epochs of an answer, which must be one of each thread that it has to cover now, and of no other."""
+    answered = [Roster.decoded(thread.roster).thread for thread in answer.threads]
+    if sorted(answered) != sorted(await covered(tx, store.guard, key.account if key else None)):
+        raise Refused("A conversation was begun, joined or left since the request was made: make another.")
+    return [await _begin(tx, store, thread, answer.officer, key) for thread in answer.threads]
+
+
+async def _begin(tx: Transaction, store: Store, answered: ThreadAnswered, officer: bytes, key: AccountKey | None) -> Change:
+    roster = Roster.decoded(answered.roster)
+    thread = await threads.find(tx, store.guard, roster.thread)
+    if thread is None or not thread.is_sound or thread.epoch + 1 != roster.number:
+        raise Refused("Somebody came, left or renewed a key since the request was made: make another.")
+    last = await rosters.find(tx, store.guard, thread.id, thread.epoch)
+    _check_roster(last, roster, officer if key is None else last.officer, key)
+    await threads.save(tx, store.guard, msgspec.structs.replace(thread, epoch=roster.number))
+    await rosters.add(tx, store.guard, roster, {UUID(account): body for account, body in answered.grants.items()})
+    receiver = key.account if key else THE_OFFICER
+    for number, body in answered.history.items():
+        before = await rosters.find(tx, store.guard, thread.id, int(number))
+        await rosters.add_grants(tx, before, roster.giver_key, {receiver: body})
+    return Change(roster)
+
+
+def _check_roster(last: Roster, roster: Roster, officer: bytes, key: AccountKey | None) -> None:
+    """Only what was asked for may differ from the roster before."""
+    expected = tuple(
+        replace(seat, generation=key.generation, public_key=key.public_key) if key and seat.account == key.account else seat
+        for seat in last.seats
+    )
+    sound = roster.previous == last.hash() and roster.giver == THE_OFFICER and roster.giver_key == last.officer
+    if not (sound and roster.seats == expected and roster.officer == officer and roster_chain.may_bring_new_keys(last, roster)):
+        raise Refused("The answer is not of this service's recovery officer, or it changes more than was asked.")
+
+
+async def _turn(tx: Transaction, store: Store, account: Account, key: AccountKey, keyhole: Keyhole) -> None:
+    """What the account sealed to the key that nobody has any more goes, notes and replies: even the officer cannot read it."""
+    await accounts.turn_to_key(tx, store.guard, account, key)
+    await accounts.keep_keyhole(tx, account.id, "password", keyhole, store.clock())
+    await accounts.drop_keyhole(tx, account.id, "recovery")
+    await sessions.end_all(tx, account.id)
+    await tx.run("delete from notes where account = :account", account=account.id.bytes)
+    await canned_replies.forget(tx, account.id)

@@ -1,0 +1,142 @@
+"""Brings what a root key keeps to the newest one: guarded values and proofs, table by table along the primary key.
+
+Each value is opened and closed again in one transaction, so a change between the two is impossible. One that does not open
+is left as it is and raises the alarm: a proof is never made for what was not proven.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from storage import installation
+from storage.accounts import accounts, preferences, sessions
+from storage.conversations import relink_progress, rosters, threads
+from storage.crypto import keyholes
+from storage.crypto.guarding import Guard, Guarded
+from storage.engine.database import Reader, Row, Transaction, Value
+from storage.engine.rows import to_go_on_from
+from storage.errors import CannotOpen
+from storage.mail import letters
+from storage.rekeying import recovery
+from storage.staff import practices
+from storage.store import Store
+
+BATCH = 200
+
+# Bodies of messages are not among them: their links cover them, so they go along in ``relinking``.
+COLUMNS: tuple[Guarded, ...] = (
+    *accounts.GUARDED,
+    *keyholes.GUARDED,
+    *letters.GUARDED,
+    *preferences.GUARDED,
+    *practices.GUARDED,
+    *recovery.GUARDED,
+    *sessions.GUARDED,
+    *rosters.GUARDED,
+    *threads.GUARDED,
+    *relink_progress.GUARDED,
+    *installation.GUARDED,
+)
+
+log = logging.getLogger("ailo.storage")
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table, its primary key, and its columns that a root key keeps."""
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[Guarded, ...]
+
+    def key_of(self, row: Row) -> tuple[Value, ...]:
+        return to_go_on_from([row[name] for name in self.key])
+
+    async def batch(self, reader: Reader, after: tuple[Value, ...] | None) -> Sequence[Row]:
+        """The rows that follow this key."""
+        order = ", ".join(self.key)
+        beyond = f"where ({order}) > ({', '.join(f':{name}' for name in self.key)})" if after else ""
+        values = dict(zip(self.key, after, strict=True)) if after else {}
+        return await reader.rows(f"select * from {self.name} {beyond} order by {order} limit {BATCH}", **values)  # noqa: S608
+
+    async def save(self, tx: Transaction, row: Row, renewed: dict[str, bytes]) -> None:
+        """Write the columns that changed."""
+        changes = ", ".join(f"{name} = :{name}" for name in renewed)
+        where = " and ".join(f"{name} = :{name}" for name in self.key)
+        await tx.run(f"update {self.name} set {changes} where {where}", **renewed, **{name: row[name] for name in self.key})  # noqa: S608
+
+
+def _tables() -> list[_Table]:
+    by_name: dict[str, list[Guarded]] = {}
+    for column in COLUMNS:
+        by_name.setdefault(column.table, []).append(column)
+    return [_Table(name, columns[0].key, tuple(columns)) for name, columns in by_name.items()]
+
+
+async def reguard_all(store: Store) -> AsyncIterator[None]:
+    """Bring every value to the newest key. Yields after each batch. The writer is not troubled for what is there already."""
+    for table in _tables():
+        after: tuple[Value, ...] | None = None
+        while rows := await store.database.read(lambda reader: table.batch(reader, after)):  # noqa: B023
+            if any(_is_older(store.guard, column, row) for row in rows for column in table.columns):
+                rows = await store.database.write(lambda tx: _reguard(tx, store.guard, table, after))  # noqa: B023
+            after = table.key_of(rows[-1]) if rows else after
+            yield
+
+
+def _is_older(guard: Guard, column: Guarded, row: Row) -> bool:
+    """Null is nothing to be kept; what is no bytes is taken along to be found out."""
+    value = row[column.column]
+    return value is not None and not (isinstance(value, bytes) and value[1:9] == guard.keyring.newest.id)
+
+
+async def closed(store: Store) -> Counter[str]:
+    """How many values of each column do not open, or prove nothing. What threads and epochs prove is checked with them."""
+    found: Counter[str] = Counter()
+    for table in _tables():
+        after: tuple[Value, ...] | None = None
+        while batch := await store.database.read(lambda reader: _closed_after(reader, store.guard, table, after)):  # noqa: B023
+            after, closed_there = batch
+            found += closed_there
+    return found
+
+
+async def _closed_after(
+    reader: Reader, guard: Guard, table: _Table, after: tuple[Value, ...] | None
+) -> tuple[tuple[Value, ...], Counter[str]] | None:
+    """The last key of the batch after this one, and what of it does not open; None at the end. Tried in the reader's thread."""
+    rows = await table.batch(reader, after)
+    closed_there = {
+        f"{table.name}.{column.column}": sum(not _opens(guard, column, row) for row in rows) for column in table.columns
+    }
+    return (table.key_of(rows[-1]), Counter(closed_there)) if rows else None
+
+
+def _opens(guard: Guard, column: Guarded, row: Row) -> bool:
+    if (value := row[column.column]) is None or column.table in {"threads", "epochs"}:
+        return True
+    try:
+        parts = column.parts(row)
+        guard.check(value, *parts) if column.is_proof else guard.unguard(value, *parts)
+    except (CannotOpen, ValueError, TypeError, OverflowError):  # the last three: what stands in the row is not of its type
+        return False
+    return True
+
+
+async def _reguard(tx: Transaction, guard: Guard, table: _Table, after: tuple[Value, ...] | None) -> Sequence[Row]:
+    """The batch after this key, read again in the transaction that writes it."""
+    rows = await table.batch(tx, after)
+    for row in rows:
+        older = [column for column in table.columns if _is_older(guard, column, row)]
+        if renewed := {column.column: value for column in older if (value := _renewed(guard, column, row))}:
+            await table.save(tx, row, renewed)
+    return rows
+
+
+def _renewed(guard: Guard, column: Guarded, row: Row) -> bytes | None:
+    try:
+        return guard.renewed(column, row)
+    except (CannotOpen, ValueError, TypeError, OverflowError):  # the last three: what stands in the row is not of its type
+        log.error("alert: a value of %s.%s is not as the service wrote it: it was left", column.table, column.column)
+        return None

@@ -1,0 +1,1 @@
+"""Rows of those who answer: practices, notes, canned replies."""

@@ -1,0 +1,67 @@
+"""Private notes: what a staff member writes for themselves about a thread, sealed to its author alone.
+
+The key derives from the author's private key: neither the service nor another participant can read it.
+"""
+
+import logging
+from uuid import UUID
+
+from storage.crypto.keyholes import AccountKey
+from storage.crypto.primitives import canonical, decrypt, encrypt, keyed_hash
+from storage.crypto.sealing import padded, unpadded
+from storage.engine import rows
+from storage.engine.database import Reader, Row, Transaction
+from storage.errors import CannotOpen
+
+log = logging.getLogger("ailo.storage")
+
+
+async def write(tx: Transaction, key: AccountKey, thread: UUID, text: str, now: int) -> None:
+    """Keep a note in the place of the one before; an empty one is forgotten."""
+    if not text:
+        await tx.run(
+            "delete from notes where thread = :thread and account = :account", thread=thread.bytes, account=key.account.bytes
+        )
+        return
+    await tx.run(
+        "insert into notes (thread, account, generation, body, written_at) values (:thread, :account, :generation, :body, :now)"
+        " on conflict (thread, account) do update set generation = excluded.generation, body = excluded.body,"
+        " written_at = excluded.written_at",
+        thread=thread.bytes, account=key.account.bytes, generation=key.generation, body=_sealed(key, thread, text), now=now,
+    )  # fmt: skip
+
+
+async def read(reader: Reader, key: AccountKey, thread: UUID) -> str:
+    """One's note about a thread; empty when there is none. Raises CannotOpen when it is not as it was written."""
+    row = await reader.row(
+        "select * from notes where thread = :thread and account = :account", thread=thread.bytes, account=key.account.bytes
+    )
+    return _opened(key, row) if row else ""
+
+
+async def turn_to_key(tx: Transaction, old: AccountKey, new: AccountKey) -> None:
+    """Seal every note of an account to its new key. One that does not open raises the alarm and stays as it is."""
+    for row in await tx.rows("select * from notes where account = :account", account=old.account.bytes):
+        try:
+            thread, written_at, text = rows.uuid(row, "thread"), rows.time(row, "written_at"), _opened(old, row)
+        except (CannotOpen, ValueError) as error:
+            log.error("alert: a note of %s cannot be opened while a key is renewed: %s", old.account, type(error).__name__)
+            continue
+        await write(tx, new, thread, text, written_at)
+
+
+def _sealed(key: AccountKey, thread: UUID, text: str) -> bytes:
+    return encrypt(_key(key), padded(text.encode()), _place(key.account, thread, key.generation))
+
+
+def _opened(key: AccountKey, row: Row) -> str:
+    place = _place(key.account, rows.uuid(row, "thread"), rows.number(row, "generation"))
+    return unpadded(decrypt(_key(key), row["body"], place)).decode()
+
+
+def _key(key: AccountKey) -> bytes:
+    return keyed_hash(key.private_key, b"ailo.notes.1")
+
+
+def _place(account: UUID, thread: UUID, generation: int) -> bytes:
+    return canonical(b"ailo.note.1", account, thread, generation)

@@ -1,0 +1,76 @@
+"""How somebody of the staff answers: the time that they promise, and until when they are away.
+
+One guarded value per account, not sealed: it is said to all who write with them, also while they are not there. Who has
+said nothing has no row.
+"""
+
+import logging
+from collections.abc import Iterable
+from uuid import UUID
+
+import msgspec
+
+from storage.crypto.guarding import Guard, Guarded
+from storage.crypto.primitives import Part
+from storage.engine import rows
+from storage.engine.database import Reader, Row, Transaction
+from storage.errors import CannotOpen, Damaged
+
+log = logging.getLogger("ailo.storage")
+
+
+class Practice(msgspec.Struct, frozen=True):
+    """What somebody said of how they answer. ``away_until`` in ms since 1970; ``away_words`` may be kept for the next time."""
+
+    reply_within_hours: int | None = None
+    away_until: int | None = None
+    away_words: str = ""
+
+    def at(self, now: int) -> "Practice":
+        """What holds at this time: who was to be back by now is back."""
+        if self.away_until is None or self.away_until > now:
+            return self
+        return Practice(self.reply_within_hours, None, self.away_words)
+
+
+NOTHING_SAID = Practice()
+
+
+async def keep(tx: Transaction, guard: Guard, account: UUID, practice: Practice) -> None:
+    """Keep what somebody said, in the place of what was before."""
+    await tx.run(
+        "insert into practices (account, body) values (:account, :body)"
+        " on conflict (account) do update set body = excluded.body",
+        account=account.bytes, body=guard.guard(msgspec.json.encode(practice), *_place(account)),
+    )  # fmt: skip
+
+
+async def find_all(reader: Reader, guard: Guard, accounts: Iterable[UUID]) -> dict[UUID, Practice]:
+    """What each of these said. A row that was tampered with raises the alarm, and is as if nothing was said."""
+    ids = list(accounts)
+    found = await reader.rows_in("select * from practices where account in :values", [id_.bytes for id_ in ids])
+    said = rows.sound("practices", found, lambda row: _practice(guard, row))
+    return {**dict.fromkeys(ids, NOTHING_SAID), **dict(said)}
+
+
+def _practice(guard: Guard, row: Row) -> tuple[UUID, Practice]:
+    account = rows.uuid(row, "account")
+    try:
+        return account, _decoded(guard.unguard(row["body"], *_place(account)))
+    except CannotOpen as error:
+        log.error("alert: how account %s answers cannot be read: %s", account, error)
+        return account, NOTHING_SAID
+
+
+def _decoded(body: bytes) -> Practice:
+    try:
+        return msgspec.json.decode(body, type=Practice)
+    except msgspec.DecodeError:
+        raise Damaged("how somebody answers cannot be read") from None
+
+
+def _place(account: UUID) -> tuple[Part, ...]:
+    return ("practices", "body", account)
+
+
+GUARDED = (Guarded("practices", ("account",), "body", lambda row: _place(rows.uuid(row, "account"))),)

@@ -1,0 +1,1 @@
+"""Somebody writes the database."""

@@ -1,0 +1,283 @@
+"""Anything may stand in any column: whoever it does not concern goes on as before, and `ailo check` tells of it."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+import pytest
+
+from chat.accounts.preferences import SettingsOfOne
+from chat.accounts.sessions import SessionsOfOne
+from chat.ailo import Rooms, open_rooms
+from chat.auth import door
+from chat.auth.sign_in import SignedIn
+from chat.conversations.about import Abouts
+from chat.protocol.frames import CannedReplies, CannedReply, OwnPractice, encode
+from chat.staff.canned_replies import RepliesAtHand
+from chat.staff.overview import Overviews
+from delivery.jobs.unread import notice_one
+from delivery.outbox.outbox import Outbox, send_one_letter
+from delivery.settings import DeliverySettings
+from storage.conversations.messages import GUARDED_BODY
+from storage.conversations.threads import Order
+from storage.conversations.unlocked import Unlocked
+from storage.engine import rows
+from storage.engine.database import Transaction
+from storage.ids import new_id
+from storage.mail import letters
+from storage.mail.letters import Letter
+from storage.maintenance import check, shapes
+from storage.rekeying import reguarding
+from storage.store import wall_clock
+from tests.attacks.database.planting import NO_UTF_8, WRONG, Planter
+from tests.chat.talk import Cast, opened_rooms, settings_of
+from tests.delivery.transports.recording import RecordingPost
+
+T = TypeVar("T")
+
+# The service's own rows: without them it does not start, or says so.
+OF_THE_HOUSE = {"house", "schema_version"}
+# What nothing else is made of while the scene is set.
+BARE = {
+    "relinking": "insert into relinking values (:thread, 1, zeroblob(41), zeroblob(41), zeroblob(41))",
+    "broken_chains": "insert into broken_chains values (:thread, 1, 1)",
+    "renewals_due": "insert into renewals_due values (:staff, 1)",
+    "recoveries": "insert into recoveries (request, account, generation, public_key, profile, keyhole, asked_at)"
+    " values (zeroblob(32), :account, 2, zeroblob(32), 0, null, 1)",
+}
+
+
+@dataclass
+class Scene:
+    """Léa writes with Claire, in whose rows somebody plants; Karim with Thomas, whom it does not concern."""
+
+    rooms: Rooms
+    cast: Cast
+    planter: Planter
+    hers: UUID
+    his: UUID
+    lea: UUID
+    claire: UUID
+
+    def whose(self, table: str) -> tuple[str, dict[str, bytes]]:
+        """The row of Léa, of Claire or of their thread, in a table."""
+        of_all = {"threads": [("id", self.hers)], "accounts": [("id", self.lea)]}
+        places = of_all.get(table, [("thread", self.hers), ("account", self.lea), ("account", self.claire)])
+        for column, id_ in places:
+            if column in self.planter.columns(table):
+                row = self.planter.one(f"select 1 from {table} where {column} = :whose", whose=id_.bytes)
+                if row:
+                    return f"{column} = :whose", {"whose": id_.bytes}
+        raise AssertionError(f"whose row to plant in {table}?")
+
+    @contextmanager
+    def planted(self, table: str, column: str, wrong: str) -> Iterator[bool]:
+        """A wrong value in one of Léa's rows, while this lasts; False where the database does not keep it."""
+        where, whose = self.whose(table)
+        before, types = self.planter.everything(), self.planter.types()
+        with self.planter.without_not_null():
+            kept = self.planter.plant(table, column, wrong, where, **whose)
+        try:
+            yield kept
+        finally:
+            self.planter.put_back(before, types)
+
+
+async def furnish(folder: Path) -> None:
+    """Everything of which there is a row, of both pairs."""
+    async with opened_rooms(folder) as rooms:
+        cast = Cast(rooms)
+        await cast.arrive()
+        for member, professional in (("lea", "claire"), ("karim", "thomas")):
+            thread = await cast.open_thread(member, professional)
+            one, other = await cast.unlock(member), await cast.unlock(professional)
+            await cast.say(one, thread, "Bonjour", "Quand ?")
+            await rooms.notes.write(other, thread, "À rappeler.")
+            await RepliesAtHand(rooms.store).write(other, CannedReplies([CannedReply(new_id(), "Merci", "Merci !")], 0))
+            await rooms.practices.write(other, OwnPractice(48, None, None))
+            await SettingsOfOne(rooms.store).change(one.account, {"enter_sends": True})
+            await cast.say(other, thread, "Demain.")
+            await owe_letter(rooms, one, thread)
+        lea = await cast.unlock("lea")
+        (entry,) = await rooms.conversation.entries(lea, Order.NEWEST, None)
+        claire = (await cast.account("claire")).id  # whose key a sign-in renews, if it is due
+        values = {"thread": entry.id.bytes, "account": lea.account.id.bytes, "staff": claire.bytes}
+        for sql in BARE.values():
+            used = {name: value for name, value in values.items() if f":{name}" in sql}
+            await rooms.store.database.write(lambda tx, sql=sql, used=used: tx.run(sql, **used))  # type: ignore[misc]
+
+
+async def owe_letter(rooms: Rooms, who: Unlocked, thread: UUID) -> None:
+    facts = {"thread": str(thread), "seq": "3", "group": "0" * 24}
+    letter = Letter(new_id(), who.account.id, "reply", facts, "one@ailo.test", 1)
+
+    async def work(tx: Transaction) -> None:
+        await letters.write(tx, rooms.store.guard, letter, 1)
+
+    await rooms.store.database.write(work)
+
+
+@pytest.fixture(scope="session")
+def furnished_with_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("furnished")
+    asyncio.run(furnish(folder))
+    return folder
+
+
+@pytest.fixture
+async def scene(furnished_with_all: Path, tmp_path: Path) -> AsyncIterator[Scene]:
+    shutil.copytree(furnished_with_all, tmp_path, dirs_exist_ok=True)
+    rows.forget_alerts()
+    async with open_rooms(settings_of(tmp_path, notify_after_ms=0), count(wall_clock()).__next__) as rooms:
+        cast = Cast(rooms)
+        found = {name: await cast.account(name) for name in ("lea", "karim", "claire")}
+        threads = [await rooms.conversation.entries(await cast.unlock(name), Order.NEWEST, None) for name in ("lea", "karim")]
+        planter = Planter(rooms.store.settings.database)
+        try:
+            yield Scene(rooms, cast, planter, threads[0][0].id, threads[1][0].id, found["lea"].id, found["claire"].id)
+        finally:
+            planter.close()
+
+
+async def everyday(scene: Scene, one: Unlocked, other: Unlocked) -> None:
+    """What Karim and Thomas do in a day."""
+    rooms, cast, thread = scene.rooms, scene.cast, scene.his
+    for who in (one, other):
+        (entry,) = await rooms.conversation.entries(who, Order.WAITING, None)
+        assert entry.id == thread
+        assert {person.id for person in entry.participants} == {one.account.id, other.account.id}
+        assert entry.last
+        assert entry.last.kind == "text"
+    (seq,) = await cast.say(one, thread, "Encore une chose.")
+    await rooms.conversation.mark_read(other, thread, seq)
+    page = await rooms.conversation.before(other, thread, None, 50)
+    assert page[-1].text == "Encore une chose."
+    assert {message.kind for message in page} == {"text"}
+    await cast.say(other, thread, "D’accord.")
+    assert await rooms.taking_part.correspondents(one.account.id) == {other.account.id}
+    assert len((await rooms.taking_part.access_list(one, thread)).participants) == 2
+    assert len((await Abouts(rooms.store, rooms.access, rooms.hub).read(one, thread)).people) == 2
+    assert await rooms.notes.read(other, thread) == "À rappeler."
+    assert (await RepliesAtHand(rooms.store).read(other)).version == 1
+    assert (await rooms.practices.read(other)).reply_within_hours == 48
+    assert (await Overviews(rooms.store).of(other)).today.received == 3
+    assert (await SettingsOfOne(rooms.store).read(one.account)).settings.enter_sends
+
+
+async def letters_to(scene: Scene) -> list[str]:
+    """To whom letters go out until nothing is due; the steps of the worker, which ends for no row."""
+    post, rooms = RecordingPost(), scene.rooms
+    settings = DeliverySettings("https://ailo.example", rooms.store.settings.data / "mail")
+    outbox = Outbox(rooms.store, post, settings, chance=lambda: 0.0)
+    steps: list[Callable[[], Awaitable[bool]]] = [lambda: notice_one(rooms.store, settings), lambda: send_one_letter(outbox)]
+    for step in steps:
+        for _ in range(20):
+            if not await step():
+                break
+        else:
+            raise AssertionError("there is no end of letters")
+    return post.recipients
+
+
+async def clearly(asked: Awaitable[T]) -> T | None:
+    """What is answered; None where there is a refusal of which somebody is told what it is, rather than of a fault."""
+    try:
+        return await asked
+    except Exception as error:
+        if door._refused_for(error).status == 500:
+            raise
+        return None
+
+
+async def of_those_concerned(scene: Scene, name: str) -> None:
+    """Léa and Claire get what they ask for, or a clear answer, for everything that they may ask for."""
+    rooms, store, thread = scene.rooms, scene.rooms.store, scene.hers
+    if (who := await clearly(scene.cast.unlock(name))) is None:
+        return
+    conversation = rooms.conversation
+    for order in Order:
+        for entry in await clearly(conversation.entries(who, order, None)) or []:
+            encode(entry)
+    asked: list[Awaitable[object]] = [
+        conversation.before(who, thread, None, 50),
+        conversation.after(who, thread, 0, 50),
+        conversation.mark_read(who, thread, 2),
+        rooms.taking_part.access_list(who, thread),
+        rooms.taking_part.correspondents(who.account.id),
+        rooms.abouts.read(who, thread),
+        rooms.notes.read(who, thread),
+        RepliesAtHand(store).read(who),
+        rooms.practices.read(who),
+        Overviews(store).of(who),
+        SettingsOfOne(store).read(who.account),
+        SessionsOfOne(store, rooms.hub).all(SignedIn(bytes(32), who)),
+    ]
+    for one in asked:
+        await clearly(one)
+    accepted = await clearly(asyncio.wait_for(conversation.post_and_wait(who, thread, new_id(), "?"), 20))
+    if accepted:
+        assert abs(accepted.message.at.timestamp() * 1000 - wall_clock()) < 600_000
+
+
+def is_told_of(table: str, column: str, found: object) -> bool:
+    """Whether `ailo check` has to tell of a value: it is not of its column's shape, or a key proves what stood there."""
+    proven = {(it.table, it.column) for it in (*reguarding.COLUMNS, GUARDED_BODY)} | {("messages", "link")}
+    if (table, column) in proven:
+        return found is not None
+    shape = shapes.TABLES[table].columns.get(column)
+    return shape is not None and not shape.fits(found)
+
+
+def test_every_column_has_a_shape_or_a_proof(scene: Scene) -> None:
+    proven = {(it.table, it.column) for it in reguarding.COLUMNS}
+    # Covered by the links of messages, and by the proof of a seam.
+    proven |= {("messages", "body"), ("messages", "link"), *(("relinking", name) for name in ("seq", "old_link", "new_link"))}
+    known = {(table, column) for table, it in shapes.TABLES.items() for column in it.columns}
+    there = {(table, column) for table in scene.planter.tables() for column in scene.planter.columns(table)}
+    assert there - known - proven == {("schema_version", "version")}, "say of what shape it is in storage/maintenance/shapes.py"
+    assert known - there == set()
+
+
+def is_worth_trying(kind: str, wrong: str) -> bool:
+    """Not everything in every column: a test of each took minutes."""
+    return wrong in {"nothing", "a byte", NO_UTF_8} or wrong in {
+        "bigint": {"negative", "huge", "half", "text"},
+        "bytea": {"negative", "no bytes", "forty bytes", "text"},
+        "text": {"no text"},
+    }.get(kind, {*WRONG})
+
+
+async def plant_in(scene: Scene, table: str, column: str, wrong: str) -> None:
+    with scene.planted(table, column, wrong) as kept:
+        if not kept:
+            return
+        karim, thomas = await scene.cast.unlock("karim"), await scene.cast.unlock("thomas")
+        await everyday(scene, karim, thomas)
+        colleagues = await scene.rooms.taking_part.colleagues(thomas)
+        assert "Sam" in [one.first_name for one in colleagues]
+        found = scene.planter.one(f"select {column} from {table} where typeof({column}) = typeof(:new) limit 1", new=WRONG[wrong])
+        lines = await check.check_all(scene.rooms.store)
+        assert not is_told_of(table, column, found) or lines
+        for name in ("lea", "claire"):
+            await of_those_concerned(scene, name)
+        assert "karim@ailo.test" in await letters_to(scene)
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.timeout(600)
+async def test_one_row_stops_nobody_else(scene: Scene, wrong: str) -> None:
+    types = scene.planter.types()
+    for table in scene.planter.tables():
+        for column, kind in zip(scene.planter.columns(table), types[table], strict=True):
+            if table not in OF_THE_HOUSE and is_worth_trying(kind, wrong):
+                try:
+                    await plant_in(scene, table, column, wrong)
+                except Exception as error:
+                    error.add_note(f"{wrong} in {table}.{column}")
+                    raise

@@ -1,0 +1,1 @@
+"""Attacks on files, and by those who have copies of them."""

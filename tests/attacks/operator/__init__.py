@@ -1,0 +1,1 @@
+"""The terminal, the control socket, the officer and the log under attack."""

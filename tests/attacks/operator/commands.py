@@ -1,0 +1,94 @@
+"""The `ailo` command as a process of its own, with whatever surroundings an attack needs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage import installation
+from storage.settings import StorageSettings
+from tests.flows.service import PASSWORD, ROOT, Service
+
+Done = subprocess.CompletedProcess[str]
+LONGEST_S = 110
+ADD = ["account", "add", "--first-name", "Léa", "--last-name", "Rossi", "--password-stdin"]
+LEA = [*ADD, "--role", "member", "--email", "lea@ailo.test"]
+
+
+def ailo(
+    folder: Path,
+    *arguments: str,
+    before: tuple[str, ...] = (),
+    stdin: str = PASSWORD,
+    settings: dict[str, str] | None = None,
+    **options: Any,
+) -> Done:
+    """Run a command of the installation in ``folder``; ``before`` is what it runs under."""
+    environment = {**Service(folder).environment, "PYTHONPATH": str(ROOT), **(settings or {})}
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": folder, **options}
+    command = [*before, sys.executable, "-m", "chat", *arguments]
+    return subprocess.run(command, env=environment, input=stdin, text=True, timeout=LONGEST_S, check=False, **options)
+
+
+def refused(done: Done, code: int = 1) -> str:
+    """The one line that a command failed with."""
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("ailo: ")
+    return line
+
+
+def told(done: Done) -> str:
+    """What a command printed that did its work."""
+    assert done.returncode == 0, done.stderr
+    return (done.stdout or "").rstrip("\n")
+
+
+def sheet_of(done: Done) -> dict[str, str]:
+    """The recovery officer's key as `init --json` prints it."""
+    sheet: dict[str, str] = json.loads(told(done))["recovery"]
+    return sheet
+
+
+def begin(folder: Path) -> dict[str, str]:
+    """Make an installation; gives its sheet."""
+    return sheet_of(ailo(folder, "init", "--json"))
+
+
+async def begin_cheap(folder: Path) -> installation.Officer:
+    """The same, of the example's kind: its passwords are cheap to compute."""
+    made = await installation.build(StorageSettings(folder / "data", folder / "keys" / "root.json"), is_example=True)
+    assert made
+    return made
+
+
+def left(folder: Path) -> list[str]:
+    """All that is in a folder, by name."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def small_disk(folder: Path, size: str) -> None:
+    """Mount a file system of its own of so many bytes. Skips the test where one may not."""
+    folder.mkdir(exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "ailo-test", str(folder)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("only who may mount a file system can do this")
+
+
+def fill(path: Path) -> None:
+    """Write into a file until its disk takes no more byte."""
+    with path.open("wb", buffering=0) as file:
+        for size in (4096, 1):
+            try:
+                while file.write(bytes(size)):
+                    pass
+            except OSError:
+                continue
+
+
+def take_off(folder: Path) -> None:
+    """Take off what was mounted."""
+    subprocess.run(["umount", "--lazy", str(folder)], check=False, capture_output=True)

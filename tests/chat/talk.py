@@ -1,0 +1,196 @@
+"""The people of these tests, in a house of their own, and what they need to talk without a socket."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from chat.accounts.new_accounts import Person, add_account
+from chat.ailo import Rooms, open_rooms
+from chat.auth.limits import AccountLimits
+from chat.auth.passwords.stretching import OPERATOR, Stretching
+from chat.auth.sign_in import Attempt
+from chat.connections.dialogue import Session
+from chat.conversations.conversation import Conversation
+from storage import installation
+from storage.accounts import accounts
+from storage.accounts.accounts import Account, Role
+from storage.conversations.unlocked import Unlocked
+from storage.ids import new_id
+from storage.settings import StorageSettings
+from storage.store import Clock, wall_clock
+
+PASSWORD = "quatre mots sans suite"
+ROLES = {
+    "lea": Role.MEMBER,
+    "karim": Role.MEMBER,
+    "claire": Role.PROFESSIONAL,
+    "thomas": Role.PROFESSIONAL,
+    "sam": Role.COMPANION,
+    "ada": Role.ADMINISTRATOR,
+}
+
+Json = dict[str, Any]
+
+
+def settings_of(folder: Path, **more: Any) -> StorageSettings:
+    return StorageSettings(folder / "data", folder / "keys" / "root.json", **more)
+
+
+@asynccontextmanager
+async def opened_rooms(folder: Path, clock: Clock = wall_clock) -> AsyncIterator[Rooms]:
+    """A house of the example's kind, whose passwords are cheap to compute."""
+    settings = settings_of(folder)
+    if not settings.database.exists():
+        await installation.build(settings, is_example=True)
+    async with open_rooms(settings, clock) as rooms:
+        yield rooms
+
+
+def address(name: str) -> str:
+    return f"{name}@ailo.test"
+
+
+class Cast:
+    """Léa and Karim (members), Claire and Thomas (Professionals), Sam (companion), Ada (administrator)."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self.rooms = rooms
+
+    async def arrive(self) -> None:
+        for name in ROLES:
+            await self.add(name)
+
+    async def add(self, name: str, locale: str = "fr") -> UUID:
+        person = Person(ROLES.get(name, Role.MEMBER), address(name), name.title(), "Rossi", locale, PASSWORD)
+        return await add_account(self.rooms.store, self.rooms.sign_ins.pool, person)
+
+    async def account(self, name: str) -> Account:
+        guard = self.rooms.store.guard
+        found = await self.rooms.store.database.read(lambda reader: accounts.by_address(reader, guard, address(name)))
+        assert found
+        return found
+
+    async def unlock(self, name: str) -> Unlocked:
+        """Somebody who has just signed in."""
+        granted = await self.rooms.sign_ins.sign_in(Attempt(address(name), PASSWORD, "", "192.0.2.1"))
+        signed_in = await self.rooms.sign_ins.find(granted.cookie)
+        assert signed_in
+        return signed_in.who
+
+    async def open_thread(self, *names: str) -> UUID:
+        people = [await self.account(name) for name in names]
+        return await self.rooms.taking_part.open_thread(new_id(), people)
+
+    async def leave(self, thread: UUID, name: str) -> None:
+        await self.rooms.taking_part.leave(thread, (await self.account(name)).id)
+
+    async def say(self, who: Unlocked, thread: UUID, *texts: str) -> list[int]:
+        """Post texts one after the other; gives their numbers."""
+        conversation = self.rooms.conversation
+        return [(await conversation.post_and_wait(who, thread, new_id(), text)).message.seq for text in texts]
+
+
+@asynccontextmanager
+async def held(pool: Stretching) -> AsyncIterator[None]:
+    """While this lasts every thread that computes passwords is busy, and whoever comes has to wait."""
+    release = threading.Event()
+    busy = [asyncio.create_task(pool.compute(OPERATOR, release.wait)) for _ in range(pool.workers)]
+    await asyncio.sleep(0)
+    assert not pool.waiting
+    try:
+        yield
+    finally:
+        release.set()
+        await asyncio.gather(*busy)
+
+
+async def waiting(pool: Stretching, count: int) -> None:
+    """Wait until this many wait."""
+    async with asyncio.timeout(20):
+        while pool.waiting < count:  # noqa: ASYNC110 (nothing tells of it, and nothing else should)
+            await asyncio.sleep(0.001)
+
+
+class Outlet:
+    """Where a session's frames go in these tests: a list, and events to wait for."""
+
+    def __init__(self, *, is_short: bool = True) -> None:
+        self.raw: list[bytes] = []
+        self.gave_up = False
+        self.short = asyncio.Event()
+        self._arrived = asyncio.Event()
+        if is_short:
+            self.short.set()
+
+    @property
+    def frames(self) -> list[Json]:
+        return [msgspec.json.decode(frame) for frame in self.raw]
+
+    def of(self, kind: str) -> list[Json]:
+        return [frame for frame in self.frames if frame["type"] == kind]
+
+    def offer(self, frame: bytes) -> None:
+        if not self.gave_up:  # as the true one
+            self.raw.append(frame)
+            self._arrived.set()
+
+    async def room(self) -> None:
+        await self.short.wait()
+
+    def give_up(self) -> None:
+        self.gave_up = True
+        self._arrived.set()
+
+    async def until_given_up(self) -> None:
+        """Wait until the connection was asked to end."""
+        while not self.gave_up:
+            self._arrived.clear()
+            async with asyncio.timeout(10):
+                await self._arrived.wait()
+
+    async def until(self, kind: str, count: int = 1) -> list[Json]:
+        """Wait for this many frames of a type."""
+        while len(self.of(kind)) < count:
+            self._arrived.clear()
+            async with asyncio.timeout(10):
+                await self._arrived.wait()
+        return self.of(kind)
+
+
+class Talk:
+    """A session without a socket: frames go in as dictionaries, and what it is sent stands in ``outlet``."""
+
+    def __init__(self, conversation: Conversation, who: Unlocked, limits: AccountLimits | None = None) -> None:
+        self.outlet = Outlet()
+        self.who = who
+        self.session = Session(b"session", who, conversation, limits or AccountLimits(0), self.outlet)
+
+    async def put(self, *frames: Json) -> None:
+        for frame in frames:
+            await self.session.take(msgspec.json.encode(frame).decode())
+
+    async def send(self, thread: UUID, text: str, id_: UUID | None = None) -> Json:
+        """Post a text, and wait for its answer."""
+        id_, before = id_ or new_id(), len(self.answers())
+        await self.put({"type": "send", "id": id_, "thread": thread, "text": text})
+        while len(self.answers()) == before:
+            self.outlet._arrived.clear()
+            async with asyncio.timeout(10):
+                await self.outlet._arrived.wait()
+        return self.answers()[-1]
+
+    def answers(self) -> list[Json]:
+        return [frame for frame in self.outlet.frames if frame["type"] in {"sent", "error"}]
+
+    async def join(self, hub: Any, correspondents: Iterable[UUID] = ()) -> "Talk":
+        """Listen to what is live from now on."""
+        await self.session.release()
+        await self.session._after_resume()
+        hub.join(self.who.account.id, self.session, set(correspondents))
+        return self

@@ -1,0 +1,217 @@
+"""From facts to an e-mail: what it says, what it never says, and that nobody writes its headers but us."""
+
+import json
+import re
+from dataclasses import replace
+from email import message_from_bytes, policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delivery.errors import NoSuchLetter
+from delivery.letters.compose import KINDS, LOCALES, TEMPLATES, Envelope, compose, greeted
+
+ENVELOPE = Envelope(
+    kind="reply",
+    sender=Address("Ailo", addr_spec="bonjour@ailo.example"),
+    recipient="lea@ailo.test",
+    first_name="Léa",
+    locale="fr",
+    message_id="0f0e0d0c0b0a09080706050403020100@ailo.example",
+    group="00112233445566778899aabb",
+    at=1_795_424_400_000,
+    link="https://ailo.example/",
+)
+HEADERS = {
+    "from", "to", "subject", "date", "message-id", "in-reply-to", "references", "auto-submitted", "x-auto-response-suppress",
+    "content-language", "mime-version", "content-type",
+}  # fmt: skip
+# What would tell an employer, who may own the mailbox, what the service is for.
+TELLING = ("coach", "psy", "thérap", "therap", "santé", "health", "avocat", "lawyer", "réponse de", "accompagn", "confident")
+
+
+def sent(envelope: Envelope) -> EmailMessage:
+    """As it is after its way through a relay."""
+    return message_from_bytes(compose(envelope).as_bytes(), EmailMessage, policy=policy.default)
+
+
+def text_of(message: EmailMessage, kind: str = "plain") -> str:
+    part = message.get_body((kind,))
+    assert part is not None
+    return str(part.get_content())
+
+
+class Page(HTMLParser):
+    """What is loaded, linked and shown by a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.links: set[str] = set()
+        self.loads: list[str] = []
+        self.shown: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.links |= {value or "" for name, value in attrs if name == "href"}
+        self.loads += [value or "" for name, value in attrs if name in {"src", "background", "poster", "srcset"}]
+
+    def handle_data(self, data: str) -> None:
+        self.shown.append(data)
+
+
+@pytest.mark.parametrize(("locale", "subject", "hello"), [
+    ("fr", "Un nouveau message vous attend", "Bonjour Léa,"),
+    ("en", "A new message is waiting for you", "Hello Léa,"),
+    ("de", "Un nouveau message vous attend", "Bonjour Léa,"),
+])  # fmt: skip
+def test_it_speaks_the_reader_s_language(locale: str, subject: str, hello: str) -> None:
+    message = sent(replace(ENVELOPE, locale=locale))
+    assert message["Subject"] == subject
+    assert text_of(message).startswith(hello)
+    assert hello in text_of(message, "html")
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_both_parts_lead_to_the_same_place(locale: str) -> None:
+    message = sent(replace(ENVELOPE, locale=locale))
+    assert Page(text_of(message, "html")).links == {ENVELOPE.link}
+    assert set(re.findall(r"https?://\S+", text_of(message))) == {ENVELOPE.link}
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_both_parts_say_the_same_words(locale: str) -> None:
+    message = sent(replace(ENVELOPE, locale=locale))
+    shown = " ".join("".join(Page(text_of(message, "html")).shown).split())
+    said = [line for line in text_of(message).splitlines() if line and not line.endswith(":")]
+    assert all(" ".join(line.split()) in shown for line in said)
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_nothing_is_loaded_from_anywhere(locale: str) -> None:
+    html = text_of(sent(replace(ENVELOPE, locale=locale)), "html")
+    page = Page(html)
+    assert page.loads == []
+    assert not page.tags & {"script", "link", "img", "iframe", "form", "object"}
+    assert not re.search(r"@import|url\(", html)
+
+
+def test_every_tag_of_the_template_was_understood() -> None:
+    html = text_of(sent(ENVELOPE), "html")
+    assert not {tag for tag in Page(html).tags if tag.startswith("mj")}
+    assert "{{" not in html
+    assert html.count("<style") >= 3
+    assert "prefers-color-scheme: dark" in html
+    assert '<meta name="color-scheme" content="light dark"' in html
+
+
+def test_it_says_its_language_in_html_too() -> None:
+    assert '<html lang="en"' in text_of(sent(replace(ENVELOPE, locale="en")), "html")
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_nothing_tells_what_the_service_is_for(locale: str) -> None:
+    message = sent(replace(ENVELOPE, locale=locale))
+    whole = " ".join([*map(str, message.values()), text_of(message), *Page(text_of(message, "html")).shown]).lower()
+    assert [word for word in TELLING if word in whole] == []
+
+
+@pytest.mark.parametrize("header", ["Subject", "From", "To"])
+def test_no_name_is_in_the_headers(header: str) -> None:
+    assert "Léa" not in sent(ENVELOPE)[header]
+
+
+def test_its_headers_are_these_and_no_others() -> None:
+    message = sent(ENVELOPE)
+    assert {name.lower() for name in message} == HEADERS
+    assert message["Message-ID"] == "<0f0e0d0c0b0a09080706050403020100@ailo.example>"
+    assert message["References"] == message["In-Reply-To"] == "<00112233445566778899aabb@ailo.example>"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["X-Auto-Response-Suppress"] == "All"
+    assert message["Content-Language"] == "fr"
+    assert message["Date"] == "Mon, 23 Nov 2026 09:00:00 +0000"
+
+
+def test_ids_of_a_long_domain_stay_whole() -> None:
+    domain = "-".join(["verylongname"] * 4) + ".example"
+    message = compose(replace(ENVELOPE, sender=Address("", "a", domain), message_id=f"{'0' * 32}@{domain}"))
+    assert f"\r\nReferences: <{ENVELOPE.group}@{domain}>\r\n".encode() in message.as_bytes()
+    assert f"\r\nMessage-ID: <{'0' * 32}@{domain}>\r\n".encode() in message.as_bytes()
+
+
+def test_the_same_facts_give_the_same_bytes() -> None:
+    assert compose(ENVELOPE).as_bytes() == compose(ENVELOPE).as_bytes()
+
+
+def test_any_relay_can_carry_it() -> None:
+    raw = compose(ENVELOPE).as_bytes()
+    assert raw.isascii()
+    assert max(len(line) for line in raw.split(b"\r\n") if not line.startswith(b"Content-Type")) <= 76
+    assert raw.count(b"\n") == raw.count(b"\r\n")
+
+
+def test_an_unknown_kind_is_not_written() -> None:
+    with pytest.raises(NoSuchLetter):
+        compose(replace(ENVELOPE, kind="../../secret"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_languages_have_the_same_words(kind: str) -> None:
+    keys = [set(json.loads((TEMPLATES / f"{kind}/{locale}.json").read_text("utf-8"))) for locale in LOCALES]
+    assert all(found == keys[0] for found in keys)
+
+
+@pytest.mark.parametrize(
+    "name", ["Léa", "Jean-Marie", "D’Arcy", "Anne Sophie", "J. P.", "Зоя", "Nguyễn", "李", "रवि", "Le\u0301a"]
+)
+def test_a_name_is_greeted(name: str) -> None:
+    assert greeted(name) == name
+
+
+@pytest.mark.parametrize("name", [
+    "", "  ", "www.x.test", "https://x.test", "a@b.c", "<b>Léa</b>", "L" * 61, "{name}", "Léa\x00", "Léa\u202e", "Léa2", "!",
+    "-", "lea.test",
+])  # fmt: skip
+def test_what_is_no_name_is_not_greeted(name: str) -> None:
+    assert greeted(name) == ""
+    assert text_of(sent(replace(ENVELOPE, first_name=name))).startswith("Bonjour,")
+
+
+@given(st.text(max_size=80) | st.sampled_from(["Léa\r\nBcc: x@y.test", "Léa\n\nBody", "\r\n.\r\n", "=?utf-8?q?x?=", "</a>"]))
+def test_no_name_writes_a_header_or_a_tag(first_name: str) -> None:
+    message = sent(replace(ENVELOPE, first_name=first_name))
+    plain = sent(ENVELOPE)
+    assert [*message.items()] == [*plain.items()]
+    assert Page(text_of(message, "html")).tags == Page(text_of(plain, "html")).tags
+    assert text_of(message).splitlines()[1:] == text_of(plain).splitlines()[1:]
+
+
+@given(st.text(max_size=60).map(lambda text: f"lea{text}@ailo.test") | st.just("lea@ailo.test\r\nBcc: x@y.test"))
+def test_no_address_writes_a_header(recipient: str) -> None:
+    try:
+        message = sent(replace(ENVELOPE, recipient=recipient))
+    except ValueError:
+        return
+    assert {name.lower() for name in message} == HEADERS
+
+
+@given(st.text(max_size=60))
+def test_no_sender_s_name_writes_a_header(name: str) -> None:
+    try:
+        sender = Address(name, addr_spec="bonjour@ailo.example")
+        message = sent(replace(ENVELOPE, sender=sender))
+    except ValueError:
+        return
+    assert {name.lower() for name in message} == HEADERS
+
+
+@pytest.mark.parametrize(("locale", "words"), [("fr", "« Mon compte »"), ("en", "“My account”")])
+def test_a_letter_says_where_to_choose_otherwise(locale: str, words: str) -> None:
+    message = sent(replace(ENVELOPE, locale=locale))
+    assert words in text_of(message)
+    assert words in " ".join(Page(text_of(message, "html")).shown)

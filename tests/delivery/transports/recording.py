@@ -1,0 +1,31 @@
+"""A post for tests of the outbox, where how each letter ends is told beforehand. The real ones have tests of their own."""
+
+from collections.abc import Callable
+from email.message import EmailMessage
+
+from delivery.transports.transport import Outcome, Sent
+
+
+class RecordingPost:
+    """``outcomes`` are given one by one; after that every letter is sent. An exception among them is raised."""
+
+    def __init__(self, *outcomes: Outcome | BaseException) -> None:
+        self.outcomes = list(outcomes)
+        self.seen: list[tuple[str, EmailMessage]] = []
+        self.closed = 0
+        self.before_send: Callable[[], None] = lambda: None
+
+    async def send(self, message: EmailMessage, recipient: str, /) -> Outcome:
+        self.before_send()
+        self.seen.append((recipient, message))
+        outcome = self.outcomes.pop(0) if self.outcomes else Sent()
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    async def close(self) -> None:
+        self.closed += 1
+
+    @property
+    def recipients(self) -> list[str]:
+        return [recipient for recipient, _ in self.seen]

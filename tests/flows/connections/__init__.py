@@ -1,0 +1,1 @@
+"""How connections begin, last, are overloaded and come back."""

@@ -1,0 +1,1 @@
+"""Running, stopping, killing and watching a service."""

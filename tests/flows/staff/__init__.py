@@ -1,0 +1,1 @@
+"""Canned replies and the overview over HTTP."""

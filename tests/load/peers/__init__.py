@@ -1,0 +1,1 @@
+"""The same traffic through other servers, in the same run."""

@@ -1,0 +1,220 @@
+"""The people of the tests and their house: an opened store, six accounts, and what they do in their threads.
+
+Léa and Karim are members, Claire and Thomas Professionals, Sam a companion; Nora administers.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from storage import installation
+from storage.accounts import accounts
+from storage.accounts.accounts import Account, NewAccount, Role
+from storage.conversations import messages, participants, threads
+from storage.conversations.group_commit import GroupCommit, Marked, MarkRead, Post, Posted, Refusal
+from storage.conversations.messages import SealedMessage
+from storage.conversations.participants import Change
+from storage.conversations.threads import Thread
+from storage.conversations.unlocked import Unlocked
+from storage.crypto.keyholes import EXAMPLE_PROFILE, AccountKey, guard_password
+from storage.crypto.sealing import Place, seal, unseal
+from storage.engine.database import Reader, Row, Transaction, Value
+from storage.errors import CannotOpen
+from storage.ids import new_id
+from storage.installation import Officer
+from storage.settings import StorageSettings
+from storage.store import Clock, Store, open_store
+
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+KIND = "text"
+
+
+class StoppedClock:
+    """Stands still until it is moved. 2026-11-23, 09:00 UTC, in ms since 1970."""
+
+    def __init__(self) -> None:
+        self.now = 1_795_424_400_000
+
+    def __call__(self) -> int:
+        return self.now
+
+    def advance(self, ms: int) -> None:
+        """Let time pass (or, below 0, jump back)."""
+        self.now += ms
+
+
+@dataclass(frozen=True, repr=False)
+class Person:
+    """Somebody with an account, and all that only they know."""
+
+    role: Role
+    email: str
+    first_name: str
+    last_name: str
+    password: str
+    key: AccountKey
+
+    @property
+    def id(self) -> UUID:
+        return self.key.account
+
+
+def person(role: Role, first_name: str, last_name: str, email: str, password: str | None = None) -> Person:
+    """Somebody new, with a key of their own."""
+    return Person(role, email, first_name, last_name, password or f"{email} aime les pommes", AccountKey.fresh(new_id()))
+
+
+class House:
+    """An open store with the cast in it. ``officer`` has the recovery officer's private key."""
+
+    def __init__(self, store: Store, commits: GroupCommit, officer: Officer) -> None:
+        self.store, self.commits, self.officer = store, commits, officer
+        self.lea = person(Role.MEMBER, "Léa", "Martin", "lea@ailo.test")
+        self.karim = person(Role.MEMBER, "Karim", "Benali", "karim@ailo.test")
+        self.claire = person(Role.PROFESSIONAL, "Claire", "Dubois", "claire@ailo.test")
+        self.thomas = person(Role.PROFESSIONAL, "Thomas", "Leroy", "thomas@ailo.test")
+        self.sam = person(Role.COMPANION, "Sam", "", "sam@ailo.test")
+        self.nora = person(Role.ADMINISTRATOR, "Nora", "Petit", "nora@ailo.test")
+
+    @property
+    def people(self) -> Sequence[Person]:
+        return (self.lea, self.karim, self.claire, self.thomas, self.sam, self.nora)
+
+    # Accounts
+
+    async def add(self, *people: Person) -> None:
+        """Give accounts to these people, all in one transaction."""
+        made = [self.new_account(one) for one in people]
+
+        async def work(tx: Transaction) -> None:
+            for new in made:
+                assert await accounts.add(tx, self.store.guard, new, self.store.clock())
+
+        await self.store.database.write(work)
+
+    def new_account(self, one: Person) -> NewAccount:
+        """What an account is made of, its password keyhole of the cheapest profile."""
+        body = guard_password(self.store.guard, one.key, one.password, EXAMPLE_PROFILE)
+        return NewAccount(
+            one.key, one.role, one.email, one.first_name, one.last_name, "fr", "Europe/Paris", body, EXAMPLE_PROFILE
+        )
+
+    async def account(self, one: Person) -> Account:
+        """The account as read and checked."""
+        found = await self.store.database.read(lambda reader: accounts.by_id(reader, self.store.guard, one.id))
+        assert found is not None
+        return found
+
+    async def unlocked(self, one: Person) -> Unlocked:
+        """Somebody signed in afresh, remembering nothing of before."""
+        return Unlocked(await self.account(one), one.key)
+
+    # Threads
+
+    async def open_thread(self, *people: Person) -> UUID:
+        """Open a thread for these people."""
+        seated = [await self.account(one) for one in people]
+        store, id_ = self.store, new_id()
+        await store.database.write(
+            lambda tx: participants.open_thread(tx, store.guard, store.officer, id_, seated, store.clock())
+        )
+        return id_
+
+    async def leave(self, thread: UUID, one: Person) -> Change:
+        """End somebody's part in a thread."""
+        store = self.store
+        change = await store.database.write(lambda tx: participants.leave(tx, store.guard, thread, one.id, store.clock()))
+        assert change is not None
+        return change
+
+    async def thread(self, id_: UUID) -> Thread:
+        """Where a thread stands."""
+        found = await self.store.database.read(lambda reader: threads.find(reader, self.store.guard, id_))
+        assert found is not None
+        return found
+
+    async def read_seq(self, thread: UUID, one: Person) -> int | None:
+        """How far somebody has read."""
+        return await self.store.database.read(lambda reader: threads.read_seq(reader, thread, one.id))
+
+    # Messages
+
+    async def sealed(self, author: Person, thread: UUID, text: str, id_: UUID | None = None) -> Post:
+        """A message as its author's side hands it in, under the thread's latest epoch."""
+        number = (await self.thread(thread)).epoch
+        who = await self.unlocked(author)
+        epoch = await self.store.database.read(lambda reader: who.epoch(reader, self.store.guard, thread, number))
+        assert epoch is not None
+        place = Place(thread, number, id_ or new_id(), author.id, KIND)
+        body = seal(epoch.message_key, text, place)
+        return Post(thread, number, place.id, author.id, KIND, body, epoch.others, author.role is Role.MEMBER)
+
+    async def post(self, author: Person, thread: UUID, text: str = "Bonjour", id_: UUID | None = None) -> Posted:
+        """Post a message and wait until it is on the disk."""
+        posted = await self.commits.commit(await self.sealed(author, thread, text, id_))
+        assert isinstance(posted, Posted)
+        return posted
+
+    async def mark(self, reader: Person, thread: UUID, seq: int) -> Marked | Posted | Refusal:
+        """Somebody reads up to ``seq``."""
+        return await self.commits.commit(MarkRead(thread, (await self.thread(thread)).epoch, reader.id, seq))
+
+    async def rows(self, thread: UUID) -> list[SealedMessage]:
+        """Every message of a thread as stored, each link checked."""
+        return await self.after(thread, 0, 10_000)
+
+    async def after(self, thread: UUID, seq: int, limit: int, least: int = 1) -> list[SealedMessage]:
+        """A page of what followed."""
+        guard = self.store.guard
+        return await self.store.database.read(lambda reader: messages.after(reader, guard, thread, seq, limit, least))
+
+    async def before(self, thread: UUID, seq: int, limit: int, least: int = 1) -> list[SealedMessage]:
+        """A page of what came before."""
+        guard = self.store.guard
+        return await self.store.database.read(lambda reader: messages.before(reader, guard, thread, seq, limit, least))
+
+    async def texts(self, one: Person, thread: UUID) -> list[str | None]:
+        """What somebody who just signed in can read of a thread: a text each, or None where it does not open."""
+        who = await self.unlocked(one)
+        rows = await self.rows(thread)
+        return await self.store.database.read(lambda reader: _texts(reader, self.store, who, rows))
+
+    # The disk
+
+    async def spoil(self, sql: str, **values: Value) -> int:
+        """Somebody writes into the database who has no root key; how many rows that changed."""
+        return await self.store.database.write(lambda tx: tx.run(sql, **values))
+
+    async def select(self, sql: str, **values: Value) -> Sequence[Row]:
+        """Rows as they stand in the database."""
+        return await self.store.database.read(lambda reader: reader.rows(sql, **values))
+
+
+async def _texts(reader: Reader, store: Store, who: Unlocked, rows: Sequence[SealedMessage]) -> list[str | None]:
+    return [await _text(reader, store, who, row) for row in rows]
+
+
+async def _text(reader: Reader, store: Store, who: Unlocked, row: SealedMessage) -> str | None:
+    try:
+        epoch = await who.epoch(reader, store.guard, row.thread, row.epoch) if row.is_linked else None
+        return unseal(epoch.message_key, row.body, row) if epoch else None
+    except CannotOpen:
+        return None
+
+
+def settings_in(folder: Path) -> StorageSettings:
+    """Data and keys side by side in one folder."""
+    return StorageSettings(folder / "data", folder / "keys" / "root.json")
+
+
+@asynccontextmanager
+async def open_house(folder: Path, clock: Clock) -> AsyncIterator[House]:
+    """Build a house in a folder and let the cast move in."""
+    officer = await installation.build(settings_in(folder), is_example=True)
+    assert officer is not None
+    async with open_store(settings_in(folder), clock) as store, GroupCommit(store) as commits:
+        made = House(store, commits, officer)
+        await made.add(*made.people)
+        yield made
