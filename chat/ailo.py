@@ -1,4 +1,4 @@
-"""The rooms of the live side, put together over one open store: used by the server and, without it, by the commands."""
+"""Everything that works on one open store, assembled once: what the server, the commands and the example share."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +9,7 @@ from chat.auth.access import Access
 from chat.auth.sign_in import SignIns
 from chat.conversations.about import Abouts
 from chat.conversations.conversation import Conversation
-from chat.conversations.participants import TakingPart
+from chat.conversations.participants import Participants
 from chat.protocol.hub import Hub
 from chat.staff.notes import Notes
 from chat.staff.practices import Practices
@@ -20,7 +20,7 @@ from storage.store import Clock, Store, open_store, wall_clock
 
 
 @dataclass(frozen=True)
-class Rooms:
+class Ailo:
     """What the commands and the routes work with."""
 
     store: Store
@@ -28,7 +28,7 @@ class Rooms:
     hub: Hub
     access: Access
     conversation: Conversation
-    taking_part: TakingPart
+    participants: Participants
     own_keys: OwnKeys
     notes: Notes
     sign_ins: SignIns
@@ -38,7 +38,7 @@ class Rooms:
 
 
 @asynccontextmanager
-async def open_rooms(settings: StorageSettings, clock: Clock = wall_clock) -> AsyncIterator[Rooms]:
+async def open_ailo(settings: StorageSettings, clock: Clock = wall_clock) -> AsyncIterator[Ailo]:
     """Open the store and all that works on it. Raises Refused, saying what to do, when it must not be used."""
     async with open_store(settings, clock) as store:
         sign_ins = SignIns(store)
@@ -46,13 +46,13 @@ async def open_rooms(settings: StorageSettings, clock: Clock = wall_clock) -> As
             async with GroupCommit(store) as commits:
                 hub = Hub()
                 access = Access(store)
-                taking_part = TakingPart(store, access, hub)
+                participants = Participants(store, access, hub)
                 own_keys = OwnKeys(store, sign_ins, access, hub)
                 sign_ins.renewed, sign_ins.crowded_out = own_keys.renewed, hub.sign_out
                 notes = Notes(store, access)
-                conversation = Conversation(store, commits, hub, access, taking_part)
-                yield Rooms(
-                    store, commits, hub, access, conversation, taking_part, own_keys, notes, sign_ins, Rotation(store),
+                conversation = Conversation(store, commits, hub, access, participants)
+                yield Ailo(
+                    store, commits, hub, access, conversation, participants, own_keys, notes, sign_ins, Rotation(store),
                     Abouts(store, access, hub), Practices(store, hub),
                 )  # fmt: skip
         finally:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from chat import __version__, demo, logs, serve
-from chat.ailo import open_rooms
+from chat.ailo import open_ailo
 from chat.client import talk
 from chat.client.remote import is_private_way
 from chat.console import output
@@ -312,8 +312,8 @@ async def _done(settings: StorageSettings, command: Command) -> Done:
     answer = await control.ask(settings.data, command)
     if answer is not None:
         return answer
-    async with open_rooms(settings) as rooms:
-        return await carry_out(rooms, command)
+    async with open_ailo(settings) as ailo:
+        return await carry_out(ailo, command)
 
 
 def _settings() -> StorageSettings:

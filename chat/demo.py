@@ -9,7 +9,7 @@ import uvloop
 from aiohttp import web
 
 from chat import logs
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.example.cast import Figure, figures
 from chat.example.mailbox_page import add_mailbox
 from chat.example.making import make_ready
@@ -57,7 +57,7 @@ async def _run(settings: Settings) -> int:
         print(f"ailo: the example cannot be kept in {settings.storage.data}: {error.strerror}.", file=sys.stderr)
         return 1
 
-    async def tell(_: Rooms) -> None:
+    async def tell(_: Ailo) -> None:
         announce(_how_to_sign_in(settings))
 
     return await serve(settings, extra=_add_mailbox, prepare=tell)

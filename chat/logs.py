@@ -51,16 +51,16 @@ def _quoted(value: str) -> str:
 
 
 class Bounded(logging.StreamHandler[TextIO]):
-    """Writes warnings, errors and security events to a stream, ``most`` of each kind in a window of time, and then counts.
+    """Writes warnings, errors and security events to a stream, ``maximum`` of each kind in a window of time, and then counts.
 
     A kind is a security event, or a line's text before anything is filled in. Nothing is left out in silence: its number is
     told when the window is over, or when the handler is closed. Lines of a lower level, one for each letter, say, are neither
     caused by strangers nor counted. May be used from any thread.
     """
 
-    def __init__(self, stream: TextIO, most: int = MOST_OF_A_KIND, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, stream: TextIO, maximum: int = MOST_OF_A_KIND, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(stream)
-        self._most, self._clock = most, clock
+        self._most, self._clock = maximum, clock
         self._began = clock()
         self._written: Counter[tuple[str, str]] = Counter()
         self._left_out: Counter[tuple[str, str]] = Counter()

@@ -19,7 +19,7 @@ from chat.accounts.preference_routes import SettingsApi
 from chat.accounts.preferences import SettingsOfOne
 from chat.accounts.routes import AccountApi
 from chat.accounts.sessions import SessionsOfOne
-from chat.ailo import Rooms, open_rooms
+from chat.ailo import Ailo, open_ailo
 from chat.auth.door import Door, application
 from chat.auth.session_endings import Endings
 from chat.auth.sign_in import SignIns
@@ -115,7 +115,7 @@ def announce(text: str) -> None:
 
 
 async def serve(
-    settings: Settings, *, extra: Extra | None = None, prepare: Callable[[Rooms], Awaitable[None]] | None = None
+    settings: Settings, *, extra: Extra | None = None, prepare: Callable[[Ailo], Awaitable[None]] | None = None
 ) -> int:
     """Serve until a signal. ``prepare`` runs once before the port is opened, ``extra`` adds routes. Gives the exit code."""
     raise_descriptor_limit()
@@ -124,18 +124,18 @@ async def serve(
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     try:
-        async with open_rooms(settings.storage) as rooms:
-            _refuse_example_off_loopback(rooms, settings)
+        async with open_ailo(settings.storage) as ailo:
+            _refuse_example_off_loopback(ailo, settings)
             for warning in settings.chat.warnings():
                 log.warning(warning)
-            await rooms.store.database.read(lambda reader: recovery.alert(reader, rooms.store.guard))
+            await ailo.store.database.read(lambda reader: recovery.alert(reader, ailo.store.guard))
             if prepare:
-                await prepare(rooms)
+                await prepare(ailo)
             listener = _bind(settings.chat.host, settings.chat.port)
             watched = _bind(*settings.chat.metrics) if settings.chat.metrics else None
             _warn_of_open_metrics(settings.chat)
             settings = settings.listening_on(listener.getsockname()[1])
-            return await _serve_rooms(rooms, settings, (listener, watched), stop, extra)
+            return await _serve(ailo, settings, (listener, watched), stop, extra)
     except CannotListen as error:
         print(f"ailo: cannot listen on {error}.", file=sys.stderr)
     except OSError as error:
@@ -145,8 +145,8 @@ async def serve(
     return 1
 
 
-def _refuse_example_off_loopback(rooms: Rooms, settings: Settings) -> None:
-    if rooms.store.is_example and not settings.chat.is_loopback:
+def _refuse_example_off_loopback(ailo: Ailo, settings: Settings) -> None:
+    if ailo.store.is_example and not settings.chat.is_loopback:
         raise KeyringRefused(
             "This is the keyring of the example, whose passwords are known: it is served on 127.0.0.1 only. "
             "Run `ailo init` with another AILO_DATA and AILO_KEYS."
@@ -169,31 +169,31 @@ def _bind(host: str, port: int) -> socket.socket:
         raise CannotListen(f"{host} port {port}: {said}") from None
 
 
-async def _serve_rooms(
-    rooms: Rooms,
+async def _serve(
+    ailo: Ailo,
     settings: Settings,
     listeners: tuple[socket.socket, socket.socket | None],
     stop: asyncio.Event,
     extra: Extra | None,
 ) -> int:
     listener, watched = listeners
-    app, gateway, keeper = _application(rooms, settings)
+    app, gateway, keeper = _application(ailo, settings)
     if extra:
         extra(app, settings)
-    metrics = _metrics(rooms, app, gateway) if watched else None
+    metrics = _metrics(ailo, app, gateway) if watched else None
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     assert runner.server
     Signature(is_secure=settings.chat.is_secure).sign_what_cannot_be_read(runner.server)
-    delivery = asyncio.create_task(deliver(rooms.store, settings.delivery, stop), name="delivery")
+    delivery = asyncio.create_task(deliver(ailo.store, settings.delivery, stop), name="delivery")
     delivery.add_done_callback(lambda _: stop.set())
-    async with _watched(rooms, gateway):
+    async with _watched(ailo, gateway):
         try:
             async with (
-                rooms.rotation.in_background(),
-                expiry.in_background(rooms.store),
-                planted_rows.in_background(rooms.store),
-                control.listening(settings.storage.data, rooms),
+                ailo.rotation.in_background(),
+                expiry.in_background(ailo.store),
+                planted_rows.in_background(ailo.store),
+                control.listening(settings.storage.data, ailo),
                 _shown(metrics, watched),
             ):
                 _share_the_interpreter()
@@ -214,12 +214,12 @@ async def _serve_rooms(
 
 
 @asynccontextmanager
-async def _watched(rooms: Rooms, gateway: Gateway) -> AsyncIterator[None]:
+async def _watched(ailo: Ailo, gateway: Gateway) -> AsyncIterator[None]:
     """While this lasts, and that is until the last letter is done: the disk, slow frames and ended sessions are watched."""
     async with (
-        in_background(_end_when_failing(rooms, gateway), "watch over the disk"),
+        in_background(_end_when_failing(ailo, gateway), "watch over the disk"),
         in_background(gateway.watch(), "watch over slow frames"),
-        in_background(Endings(rooms.hub, rooms.sign_ins).watch(), "watch over sessions"),
+        in_background(Endings(ailo.hub, ailo.sign_ins).watch(), "watch over sessions"),
     ):
         yield
 
@@ -240,8 +240,8 @@ def _spare_the_collector() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def _metrics(rooms: Rooms, app: web.Application, gateway: Gateway) -> Metrics:
-    metrics = Metrics(rooms.store, rooms.commits, gateway)
+def _metrics(ailo: Ailo, app: web.Application, gateway: Gateway) -> Metrics:
+    metrics = Metrics(ailo.store, ailo.commits, gateway)
     app.middlewares.insert(0, metrics.count)
     return metrics
 
@@ -250,13 +250,13 @@ def _shown(metrics: Metrics | None, listener: socket.socket | None) -> AbstractA
     return shown_at(metrics, listener) if metrics and listener else nullcontext()
 
 
-async def _end_when_failing(rooms: Rooms, gateway: Gateway) -> None:
+async def _end_when_failing(ailo: Ailo, gateway: Gateway) -> None:
     """When the disk has failed under a write, the process ends, for its supervisor to start it again and read what is there.
 
     Like a kill, but for the answers: closing the database in an orderly way would write and sync once more.
     The same where somebody else changed the schema.
     """
-    reason = await rooms.store.database.failure()
+    reason = await ailo.store.database.failure()
     has_disk_failed = reason.startswith("SQLITE_")
     what = f"the disk failed under a write ({reason})" if has_disk_failed else f"the database was tampered with: {reason}"
     log.critical("%s: nothing more is taken, and the service ends", what)
@@ -268,10 +268,10 @@ async def _end_when_failing(rooms: Rooms, gateway: Gateway) -> None:
     os._exit(1)
 
 
-def _application(rooms: Rooms, settings: Settings) -> tuple[web.Application, Gateway, Doorkeeper]:
-    door = Door(settings.chat, rooms.sign_ins)
+def _application(ailo: Ailo, settings: Settings) -> tuple[web.Application, Gateway, Doorkeeper]:
+    door = Door(settings.chat, ailo.sign_ins)
     app = application(door)
-    gateway = _gateway(rooms, door, rooms.sign_ins)
+    gateway = _gateway(ailo, door, ailo.sign_ins)
 
     async def socket_route(request: web.Request) -> web.StreamResponse:
         door.check_origin(request)
@@ -279,20 +279,20 @@ def _application(rooms: Rooms, settings: Settings) -> tuple[web.Application, Gat
 
     async def role_of(request: web.Request) -> str | None:
         signed_in = await door.signed_in(request)
-        return signed_in.who.account.role.value if signed_in else None
+        return signed_in.unlocked.account.role.value if signed_in else None
 
     app.router.add_get("/ws", socket_route)
-    AccountApi(door, rooms.own_keys, rooms.hub).add_to(app)
-    SettingsApi(door, SettingsOfOne(rooms.store), SessionsOfOne(rooms.store, rooms.hub)).add_to(app)
-    Api(door, rooms.conversation, rooms.taking_part).add_to(app)
-    AboutApi(door, rooms.abouts).add_to(app)
-    SearchApi(door, Search(rooms.conversation)).add_to(app)
-    StaffApi(door, rooms.practices, rooms.notes, RepliesAtHand(rooms.store)).add_to(app)
-    add_health(app, rooms.store)
+    AccountApi(door, ailo.own_keys, ailo.hub).add_to(app)
+    SettingsApi(door, SettingsOfOne(ailo.store), SessionsOfOne(ailo.store, ailo.hub)).add_to(app)
+    Api(door, ailo.conversation, ailo.participants).add_to(app)
+    AboutApi(door, ailo.abouts).add_to(app)
+    SearchApi(door, Search(ailo.conversation)).add_to(app)
+    StaffApi(door, ailo.practices, ailo.notes, RepliesAtHand(ailo.store)).add_to(app)
+    add_health(app, ailo.store)
     shelf = add_pages(app, role_of)
-    OverviewPage(door, Overviews(rooms.store), shelf).add_to(app)
+    OverviewPage(door, Overviews(ailo.store), shelf).add_to(app)
     return app, gateway, door.keeper
 
 
-def _gateway(rooms: Rooms, door: Door, sign_ins: SignIns) -> Gateway:
-    return Gateway(rooms.conversation, rooms.taking_part, rooms.hub, door.signed_in, sign_ins.is_signed_in, door.limits_of, set())
+def _gateway(ailo: Ailo, door: Door, sign_ins: SignIns) -> Gateway:
+    return Gateway(ailo.conversation, ailo.participants, ailo.hub, door.signed_in, sign_ins.is_signed_in, door.limits_of, set())

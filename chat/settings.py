@@ -27,10 +27,10 @@ class ChatSettings:
     @classmethod
     def from_environment(cls, environment: Environment) -> "ChatSettings":
         host = environment.text("AILO_HOST") or "127.0.0.1"
-        port = environment.whole("AILO_PORT", 8080, most=65_535)
+        port = environment.whole("AILO_PORT", 8080, maximum=65_535)
         origin = _origin(environment) or f"http://127.0.0.1:{port}"
-        rate = 0.0 if environment.text("AILO_RATE") == "off" else float(environment.whole("AILO_RATE", 5, least=1))
-        return cls(host, port, origin, rate, environment.whole("AILO_PROXIES", 0, most=10), _metrics(environment))
+        rate = 0.0 if environment.text("AILO_RATE") == "off" else float(environment.whole("AILO_RATE", 5, minimum=1))
+        return cls(host, port, origin, rate, environment.whole("AILO_PROXIES", 0, maximum=10), _metrics(environment))
 
     @property
     def is_secure(self) -> bool:

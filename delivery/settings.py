@@ -59,7 +59,7 @@ class DeliverySettings:
             data / "mail",
             _mail_from(environment, is_required=relay is not None),
             relay,
-            environment.whole("AILO_RETRY_AFTER", 450, least=1, most=86_400) * 1000,
+            environment.whole("AILO_RETRY_AFTER", 450, minimum=1, maximum=86_400) * 1000,
         )
 
 

@@ -14,9 +14,9 @@ from traceback import extract_tb
 from delivery.jobs.unread import notice_one
 from delivery.outbox.outbox import Outbox, send_one_letter
 from delivery.settings import DeliverySettings
-from delivery.transports.maildir import MaildirPost
-from delivery.transports.smtp import SmtpPost
-from delivery.transports.transport import Post
+from delivery.transports.maildir import MaildirTransport
+from delivery.transports.smtp import SmtpTransport
+from delivery.transports.transport import Transport
 from storage.mail import letters
 from storage.store import Store
 
@@ -31,11 +31,11 @@ STOP_SECONDS = 5.0
 Step = Callable[[], Awaitable[bool]]
 
 
-def open_post(settings: DeliverySettings) -> Post:
+def open_post(settings: DeliverySettings) -> Transport:
     """Where letters go: to the SMTP relay if one is set, else to the Maildir."""
     if settings.relay is None:
-        return MaildirPost(settings.maildir)
-    return SmtpPost(settings.relay, settings.mail_from.addr_spec)
+        return MaildirTransport(settings.maildir)
+    return SmtpTransport(settings.relay, settings.mail_from.addr_spec)
 
 
 async def deliver(store: Store, settings: DeliverySettings, stop: asyncio.Event) -> None:

@@ -5,7 +5,7 @@ StorageError
 │   ├── KeyringRefused
 │   └── DatabaseRefused
 │       └── SchemaRefused
-├── Superseded         the account's key was renewed meanwhile: sign in again
+├── Superseded         the account's key, password or session has changed meanwhile: sign in again
 ├── Stalled            the store is full or failing: the work was not done and may be tried again
 └── CannotOpen         a value does not open
     ├── WrongKey       encrypted under a key that is not the one given
@@ -48,7 +48,7 @@ class Stalled(StorageError):
 
 
 class Superseded(StorageError):
-    """What was to be changed has been changed by somebody else meanwhile; nothing was kept."""
+    """The account's key, its password or the session has changed meanwhile; nothing was kept."""
 
 
 class CannotOpen(StorageError):

@@ -32,14 +32,14 @@ class Environment:
                 self.faults.append(f"{name}_FILE names {path}, which cannot be read.")
         return self.values.get(name) or default
 
-    def whole(self, name: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
-        """A whole number between ``least`` and ``most``."""
+    def whole(self, name: str, default: int, *, minimum: int = 0, maximum: int = 2**31) -> int:
+        """A whole number between ``minimum`` and ``maximum``."""
         raw = self.text(name)
         if raw is None:
             return default
-        if raw.isascii() and raw.isdigit() and least <= int(raw) <= most:
+        if raw.isascii() and raw.isdigit() and minimum <= int(raw) <= maximum:
             return int(raw)
-        self.faults.append(f"{name} must be a whole number from {least} to {most}.")
+        self.faults.append(f"{name} must be a whole number from {minimum} to {maximum}.")
         return default
 
     def check_secret_files(self) -> None:
@@ -93,7 +93,7 @@ class StorageSettings:
             environment.faults.append("AILO_KEYS must be outside AILO_DATA: who copies the data must not find the keys in it.")
         if environment.text("AILO_DATABASE"):
             environment.faults.append("AILO_DATABASE: PostgreSQL is not supported yet; unset it to use SQLite in AILO_DATA.")
-        notify_after = environment.whole("AILO_NOTIFY_AFTER", 180, most=7 * 86_400)
+        notify_after = environment.whole("AILO_NOTIFY_AFTER", 180, maximum=7 * 86_400)
         return cls(data, keys, notify_after * 1000)
 
 

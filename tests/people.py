@@ -13,7 +13,7 @@ from storage import installation
 from storage.accounts import accounts
 from storage.accounts.accounts import Account, NewAccount, Role
 from storage.conversations import messages, participants, threads
-from storage.conversations.group_commit import GroupCommit, Marked, MarkRead, Post, Posted, Refusal
+from storage.conversations.group_commit import GroupCommit, Marked, MarkRead, NotCommitted, Post, Posted
 from storage.conversations.messages import SealedMessage
 from storage.conversations.participants import Change
 from storage.conversations.threads import Thread
@@ -157,7 +157,7 @@ class House:
         assert isinstance(posted, Posted)
         return posted
 
-    async def mark(self, reader: Person, thread: UUID, seq: int) -> Marked | Posted | Refusal:
+    async def mark(self, reader: Person, thread: UUID, seq: int) -> Marked | Posted | NotCommitted:
         """Somebody reads up to ``seq``."""
         return await self.commits.commit(MarkRead(thread, (await self.thread(thread)).epoch, reader.id, seq))
 
@@ -165,15 +165,15 @@ class House:
         """Every message of a thread as stored, each link checked."""
         return await self.after(thread, 0, 10_000)
 
-    async def after(self, thread: UUID, seq: int, limit: int, least: int = 1) -> list[SealedMessage]:
+    async def after(self, thread: UUID, seq: int, limit: int, minimum: int = 1) -> list[SealedMessage]:
         """A page of what followed."""
         guard = self.store.guard
-        return await self.store.database.read(lambda reader: messages.after(reader, guard, thread, seq, limit, least))
+        return await self.store.database.read(lambda reader: messages.after(reader, guard, thread, seq, limit, minimum))
 
-    async def before(self, thread: UUID, seq: int, limit: int, least: int = 1) -> list[SealedMessage]:
+    async def before(self, thread: UUID, seq: int, limit: int, minimum: int = 1) -> list[SealedMessage]:
         """A page of what came before."""
         guard = self.store.guard
-        return await self.store.database.read(lambda reader: messages.before(reader, guard, thread, seq, limit, least))
+        return await self.store.database.read(lambda reader: messages.before(reader, guard, thread, seq, limit, minimum))
 
     async def texts(self, one: Person, thread: UUID) -> list[str | None]:
         """What somebody who just signed in can read of a thread: a text each, or None where it does not open."""

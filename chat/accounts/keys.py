@@ -71,7 +71,7 @@ class OwnKeys:
     async def change_password(self, who: SignedIn, change: NewPassword, cookie: str) -> None:
         """Change one's password: other sessions end. Raises WrongCredentials, SlowDown or Misuse."""
         check_password(change.new)
-        account, key = who.who.account, who.who.key
+        account, key = who.unlocked.account, who.unlocked.key
         keyhole = await self._sign_ins.prove(account, change.old)
         if change.may_be_known or not keyhole.by_owner:
             await self._renew(who, keyhole, change.new, cookie)
@@ -83,23 +83,23 @@ class OwnKeys:
             await renewal.check_current(tx, self._store.guard, key)
             await self._sign_ins.check_still_proved(tx, who, keyhole)
             await accounts.keep_keyhole(tx, account.id, "password", body, now)
-            await sessions.end_all(tx, account.id, but=who.session_id)
+            await sessions.end_all(tx, account.id, except_for=who.session_id)
 
         await self._store.database.write(write)
         self._hub.end_others(account.id, who.session_id)
 
     async def _renew(self, who: SignedIn, proved: PasswordKeyhole, password: str, cookie: str) -> None:
-        store, account, old = self._store, who.who.account, who.who.key
+        store, account, old = self._store, who.unlocked.account, who.unlocked.key
         new = AccountKey.fresh(account.id, account.generation + 1)
         body, now = await self._guarded(new, password), store.clock()
 
         async def write(tx: Transaction) -> list[Change]:
             await self._sign_ins.check_still_proved(tx, who, proved)
-            changes = await renewal.renew(tx, store.guard, account, old, new, body, now, but=who.session_id)
+            changes = await renewal.renew(tx, store.guard, account, old, new, body, now, except_for=who.session_id)
             await self._keep_session(tx, who, new, cookie)
             return changes
 
-        self.renewed(account.id, await store.database.write(write), but=who.session_id)
+        self.renewed(account.id, await store.database.write(write), except_for=who.session_id)
         self._hub.restart(account.id)
 
     async def _keep_session(self, tx: Transaction, who: SignedIn, new: AccountKey, cookie: str) -> None:
@@ -119,18 +119,18 @@ class OwnKeys:
         profile, guard = profile_of(self._store), self._store.guard
         return lambda: Keyhole(profile, key.generation, keyholes.guard_password(guard, key, password, profile))
 
-    def renewed(self, account: UUID, changes: list[Change], but: bytes = b"") -> None:
-        """An account has another key: what is remembered of its threads is out of date, and all its sessions ``but`` one end."""
+    def renewed(self, account: UUID, changes: list[Change], except_for: bytes = b"") -> None:
+        """An account has another key: what is remembered of its threads is out of date, and its other sessions end."""
         record(SecurityEvent.KEY_RENEWED, account)
         for change in changes:
             self._access.note(change)
-        self._hub.end_others(account, but)
+        self._hub.end_others(account, except_for)
 
     # The recovery code
 
     async def make_code(self, who: SignedIn, password: str) -> str:
         """Make a recovery code, in the place of any before; it is shown this once. Raises WrongCredentials or SlowDown."""
-        account, key, code = who.who.account, who.who.key, keyholes.fresh_code()
+        account, key, code = who.unlocked.account, who.unlocked.key, keyholes.fresh_code()
         proved = await self._sign_ins.prove(account, password)
         row = Keyhole(0, key.generation, keyholes.guard_code(self._store.guard, key, code))
         now = self._store.clock()

@@ -38,7 +38,7 @@ async def add_account(store: Store, pool: Stretching, person: Person) -> UUID:
     Raises CannotDo when its address is taken.
     """
     email = checked_address(person.email)
-    first_name, last_name = checked_name(person.first_name, least=1), checked_name(person.last_name, least=0)
+    first_name, last_name = checked_name(person.first_name, minimum=1), checked_name(person.last_name, minimum=0)
     check_password(person.password)
     if person.locale not in LANGUAGES:
         raise Misuse(f"The locale must be one of: {', '.join(LANGUAGES)}.")
@@ -74,11 +74,11 @@ def checked_address(raw: str) -> str:
     return found.normalized
 
 
-def checked_name(raw: str, *, least: int) -> str:
+def checked_name(raw: str, *, minimum: int) -> str:
     """A name as people write it, in NFC: a letter, number or pictograph at least, and nothing that is not seen. Raises Misuse."""
     name = shown_text.without_hidden(raw).strip()
-    if not least <= len(name) <= LONGEST_NAME or any(unicodedata.category(one) in {"Cc", "Cs", "Zl", "Zp"} for one in name):
-        raise Misuse(f"A name has {least} to {LONGEST_NAME} characters on one line.")
+    if not minimum <= len(name) <= LONGEST_NAME or any(unicodedata.category(one) in {"Cc", "Cs", "Zl", "Zp"} for one in name):
+        raise Misuse(f"A name has {minimum} to {LONGEST_NAME} characters on one line.")
     if raw.strip() and not shown_text.is_name(name):
         raise Misuse("A name begins with something to be seen, and has a letter, a number or a pictograph in it.")
     return name

@@ -8,7 +8,7 @@ from aiohttp import web
 from chat.accounts.preferences import BadSetting, SettingsOfOne
 from chat.accounts.sessions import SessionsOfOne
 from chat.accounts.shapes import OwnSettings
-from chat.auth.door import SIGNED_IN, Door, Refused
+from chat.auth.door import SIGNED_IN, Door, HttpRefusal
 from chat.auth.json_http import body_of, done, id_of, json_answer
 from chat.http.cookies import cookie_of
 from chat.pages.words import PREFERENCE, say
@@ -40,16 +40,16 @@ class SettingsApi:
     # Settings
 
     async def settings(self, request: web.Request) -> web.Response:
-        return self._told(request, await self._settings.read(request[SIGNED_IN].who.account))
+        return self._told(request, await self._settings.read(request[SIGNED_IN].unlocked.account))
 
     async def change(self, request: web.Request) -> web.Response:
-        account = request[SIGNED_IN].who.account
+        account = request[SIGNED_IN].unlocked.account
         given = await body_of(request, dict[str, Any])
         try:
             return self._told(request, await self._settings.change(account, given))
         except BadSetting as bad:
             words = say(account.locale, bad.fault.value, name=bad.name)
-            raise Refused(400, Code.BAD_REQUEST, words=words) from None
+            raise HttpRefusal(400, Code.BAD_REQUEST, words=words) from None
 
     def _told(self, request: web.Request, settings: OwnSettings) -> web.Response:
         """The cookie of the pages follows the account, whichever browser its language was chosen in."""
@@ -66,10 +66,10 @@ class SettingsApi:
 
     async def end(self, request: web.Request) -> web.Response:
         was_own = await self._sessions.end(request[SIGNED_IN], id_of(request.match_info["session"]))
-        record(SecurityEvent.SESSION_ENDED, request[SIGNED_IN].who.account.id)
+        record(SecurityEvent.SESSION_ENDED, request[SIGNED_IN].unlocked.account.id)
         return self._door.forgets(done()) if was_own else done()
 
     async def end_others(self, request: web.Request) -> web.Response:
         await self._sessions.end_others(request[SIGNED_IN])
-        record(SecurityEvent.OTHER_SESSIONS_ENDED, request[SIGNED_IN].who.account.id)
+        record(SecurityEvent.OTHER_SESSIONS_ENDED, request[SIGNED_IN].unlocked.account.id)
         return done()

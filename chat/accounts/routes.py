@@ -84,33 +84,33 @@ class AccountApi:
 
     async def _end(self, signed_in: SignedIn) -> None:
         await self._door.sign_ins.sign_out(signed_in)
-        self._hub.sign_out(signed_in.who.account.id, signed_in.session_id)
-        record(SecurityEvent.SIGNED_OUT, signed_in.who.account.id)
+        self._hub.sign_out(signed_in.unlocked.account.id, signed_in.session_id)
+        record(SecurityEvent.SIGNED_OUT, signed_in.unlocked.account.id)
 
     # The account
 
     async def account(self, request: web.Request) -> web.Response:
-        return json_answer({"account": profile(request[SIGNED_IN].who.account)})
+        return json_answer({"account": profile(request[SIGNED_IN].unlocked.account)})
 
     async def draft_key(self, request: web.Request) -> web.Response:
-        key = request[SIGNED_IN].who.key.draft_key()
+        key = request[SIGNED_IN].unlocked.key.draft_key()
         return json_answer({"key": urlsafe_b64encode(key).decode()})
 
     async def ways(self, request: web.Request) -> web.Response:
-        found = await self._own_keys.ways(request[SIGNED_IN].who.account)
+        found = await self._own_keys.ways(request[SIGNED_IN].unlocked.account)
         return json_answer({"recovery_code": found.has_recovery_code, "own_password": found.password_by_owner})
 
     async def change_password(self, request: web.Request) -> web.Response:
         given = await body_of(request, ChangePassword)
         change = NewPassword(given.old, given.new, given.may_be_known)
         await self._own_keys.change_password(request[SIGNED_IN], change, cookie_of(request, self._door.cookie))
-        record(SecurityEvent.PASSWORD_CHANGED, request[SIGNED_IN].who.account.id)
+        record(SecurityEvent.PASSWORD_CHANGED, request[SIGNED_IN].unlocked.account.id)
         return done()
 
     async def make_code(self, request: web.Request) -> web.Response:
         given = await body_of(request, Proof)
         code = await self._own_keys.make_code(request[SIGNED_IN], given.password)
-        record(SecurityEvent.RECOVERY_CODE_MADE, request[SIGNED_IN].who.account.id)
+        record(SecurityEvent.RECOVERY_CODE_MADE, request[SIGNED_IN].unlocked.account.id)
         return json_answer({"code": code}, status=201)
 
 

@@ -38,15 +38,15 @@ class SessionsOfOne:
             return found[0]
 
         ended = await self._store.database.write(write)
-        self._hub.sign_out(who.who.account.id, ended)
+        self._hub.sign_out(who.unlocked.account.id, ended)
         return ended == who.session_id
 
     async def end_others(self, who: SignedIn) -> None:
         """End all but the one that asks."""
-        account = who.who.account.id
-        await self._store.database.write(lambda tx: sessions.end_all(tx, account, but=who.session_id))
+        account = who.unlocked.account.id
+        await self._store.database.write(lambda tx: sessions.end_all(tx, account, except_for=who.session_id))
         self._hub.end_others(account, who.session_id)
 
     async def _known(self, reader: Reader, who: SignedIn) -> list[Known]:
-        account, store = who.who.account, self._store
+        account, store = who.unlocked.account, self._store
         return await sessions.of_account(reader, store.guard, account.id, account.generation, store.clock())

@@ -26,7 +26,7 @@ from chat.http.cookies import cookie_of
 from chat.http.headers import Signature
 from chat.pages import words
 from chat.protocol.frames import LARGEST_FRAME, Code
-from chat.protocol.refusals import SENTENCES, CannotDo, Misuse, MovedOn, NotAllowed, NotFound, Overtaken, TooLong
+from chat.protocol.refusals import SENTENCES, CannotDo, Misuse, NotAllowed, NotFound, Outdated, TooLong, Unseen
 from chat.security_events import SecurityEvent, record
 from chat.settings import ChatSettings
 from storage.errors import StorageError, Superseded
@@ -44,7 +44,7 @@ LONGEST_TOLD = 100
 log = logging.getLogger("ailo.web")
 
 
-class Refused(Exception):
+class HttpRefusal(Exception):
     """A request that is answered with an error; ``words`` in the reader's language where there is more to say than its code."""
 
     def __init__(self, status: int, code: Code, wait: float | None = None, words: str | None = None) -> None:
@@ -85,20 +85,20 @@ class Door:
         """Who is asking."""
         found = await self.sign_ins.find(cookie_of(request, self.cookie))
         if found:
-            self.keeper.knows(request.protocol, found.who.account.id.bytes)
+            self.keeper.knows(request.protocol, found.unlocked.account.id.bytes)
         return found
 
     def limits_of(self, signed_in: SignedIn) -> AccountLimits:
         """The limits of an account, the same for all its connections and requests."""
-        account = signed_in.who.account.id.bytes
+        account = signed_in.unlocked.account.id.bytes
         if account not in self._limits:
             self._limits[account] = AccountLimits(self.settings.rate)
         return self._limits[account]
 
     def take_turn(self, request: web.Request) -> None:
-        """Count what everybody in a thread hears of like a message. Raises Refused when there were too many."""
+        """Count what everybody in a thread hears of like a message. Raises HttpRefusal when there were too many."""
         if not self.limits_of(request[SIGNED_IN]).messages.take():
-            raise Refused(429, Code.SLOW_DOWN, wait=1)
+            raise HttpRefusal(429, Code.SLOW_DOWN, wait=1)
 
     def remote_of(self, request: web.Request) -> str:
         """The network that a request comes from (``network_of`` its address), as far as it can be believed."""
@@ -113,7 +113,7 @@ class Door:
         return response
 
     def check_origin(self, request: web.Request) -> None:
-        """Raise Refused unless the request comes from the service's own pages."""
+        """Raise HttpRefusal unless the request comes from the service's own pages."""
         if (origin := request.headers.get("Origin")) not in self._origins:
             self._tell_of_the_setting(origin)
             raise self._foreign(request, "origin")
@@ -126,13 +126,13 @@ class Door:
         came = "no Origin (a proxy must pass it)" if origin is None else f"the Origin {printable(origin)}"
         log.warning("refused: %s. If people reach Ailo so, set AILO_ORIGIN to it; it is %s", came, self.settings.origin)
 
-    def _foreign(self, request: web.Request, why: str) -> Refused:
+    def _foreign(self, request: web.Request, why: str) -> HttpRefusal:
         signed_in = request.get(SIGNED_IN)
-        record(SecurityEvent.ORIGIN_REFUSED, signed_in.who.account.id if signed_in else None, by=why)
-        return Refused(403, Code.FOREIGN_ORIGIN)
+        record(SecurityEvent.ORIGIN_REFUSED, signed_in.unlocked.account.id if signed_in else None, by=why)
+        return HttpRefusal(403, Code.FOREIGN_ORIGIN)
 
     def check_fetched_by_a_page_of_ours(self, request: web.Request) -> None:
-        """Raise Refused where the browser says that another site, or its own window, asks (W3C Fetch Metadata).
+        """Raise HttpRefusal where the browser says that another site, or its own window, asks (W3C Fetch Metadata).
 
         No script can set these headers. Old browsers and other programs send none. Nothing is looked up before: neither the
         status nor the time of an answer tells a foreign site anything.
@@ -158,21 +158,21 @@ class Door:
         return response
 
     async def check_still_signed_in(self, request: web.Request) -> None:
-        """Raise Refused where the session of a request has ended since it was admitted. To be called after every wait for
+        """Raise HttpRefusal where the session of a request has ended since it was admitted. To be called after every wait for
         whoever asks: a body may come for half a minute."""
         signed_in = request.get(SIGNED_IN)
         if signed_in and not await self.sign_ins.is_signed_in(signed_in):
-            raise Refused(401, Code.SIGNED_OUT)
+            raise HttpRefusal(401, Code.SIGNED_OUT)
 
     async def _admit_account(self, request: web.Request) -> None:
         signed_in = await self.signed_in(request)
         if signed_in is None:
-            raise Refused(401, Code.SIGNED_OUT)
+            raise HttpRefusal(401, Code.SIGNED_OUT)
         request[SIGNED_IN] = signed_in
         limits = self.limits_of(signed_in)
         if not limits.pages.take():
             await asyncio.sleep(limits.over.pause())
-            raise Refused(429, Code.SLOW_DOWN, wait=1)
+            raise HttpRefusal(429, Code.SLOW_DOWN, wait=1)
 
     @web.middleware
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -196,7 +196,7 @@ class Door:
             await self.keeper.turns.passed(address)
             if not is_admitted:
                 record(SecurityEvent.CONNECTION_REFUSED)
-                raise Refused(429, Code.SLOW_DOWN, wait=10)
+                raise HttpRefusal(429, Code.SLOW_DOWN, wait=10)
             return await handler(request)
         except web.HTTPException as error:
             if not is_program or error.status < 400:
@@ -209,11 +209,11 @@ class Door:
         finally:
             self.keeper.answered(request.protocol)
 
-    def _refusal(self, request: web.Request, refused: Refused) -> web.Response:
+    def _refusal(self, request: web.Request, refused: HttpRefusal) -> web.Response:
         signed_in = request.get(SIGNED_IN)
         if signed_in and refused.code is Code.SLOW_DOWN:
-            record(SecurityEvent.RATE_LIMITED, signed_in.who.account.id, at=_route_of(request))
-        language = signed_in.who.account.locale if signed_in else None
+            record(SecurityEvent.RATE_LIMITED, signed_in.unlocked.account.id, at=_route_of(request))
+        language = signed_in.unlocked.account.locale if signed_in else None
         language = words.choose(request.headers.get("Accept-Language"), language)
         body = {"error": {"code": refused.code.value, "message": refused.words or words.say(language, WORDS[refused.code])}}
         headers = {} if refused.wait is None else {"Retry-After": str(max(1, math.ceil(refused.wait)))}
@@ -239,30 +239,30 @@ def _route_of(request: web.Request) -> str:
 _ROUTER = {404: Code.NOT_FOUND, 405: Code.WRONG_METHOD, 400: Code.BAD_REQUEST, 413: Code.BAD_REQUEST}
 
 
-def _refused_by_router(error: web.HTTPException) -> Refused:
+def _refused_by_router(error: web.HTTPException) -> HttpRefusal:
     status = 400 if error.status == 413 else error.status
-    return Refused(status, _ROUTER.get(error.status, Code.BAD_REQUEST))
+    return HttpRefusal(status, _ROUTER.get(error.status, Code.BAD_REQUEST))
 
 
-def _refused_for(error: Exception) -> Refused:
+def _refused_for(error: Exception) -> HttpRefusal:
     match error:
-        case Refused():
+        case HttpRefusal():
             return error
         case NotFound():
-            return Refused(404, Code.NOT_FOUND)
-        case MovedOn() | Overtaken():
-            return Refused(409, Code.MOVED_ON if isinstance(error, MovedOn) else Code.CONFLICT)
+            return HttpRefusal(404, Code.NOT_FOUND)
+        case Unseen() | Outdated():
+            return HttpRefusal(409, Code.MOVED_ON if isinstance(error, Unseen) else Code.CONFLICT)
         case WrongCredentials() | Superseded():
-            return Refused(401, Code.SIGNED_OUT if isinstance(error, Superseded) else Code.WRONG_CREDENTIALS)
+            return HttpRefusal(401, Code.SIGNED_OUT if isinstance(error, Superseded) else Code.WRONG_CREDENTIALS)
         case SlowDown():
-            return Refused(429, Code.SLOW_DOWN, error.wait)
+            return HttpRefusal(429, Code.SLOW_DOWN, error.wait)
         case NotAllowed() | TooLong() | Misuse() | CannotDo() | msgspec.DecodeError():
-            return Refused(400, Code.BAD_REQUEST)
+            return HttpRefusal(400, Code.BAD_REQUEST)
         case StorageError():
             log.error("the store refused a request: %s", type(error).__name__)
-            return Refused(503, Code.BUSY, wait=1)
+            return HttpRefusal(503, Code.BUSY, wait=1)
     log.error("a request failed: %s at %s", type(error).__name__, logs.place(error.__traceback__))
-    return Refused(500, Code.FAILED)
+    return HttpRefusal(500, Code.FAILED)
 
 
 DOOR = web.AppKey("door", Door)

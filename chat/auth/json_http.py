@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
-from chat.auth.door import DOOR, Refused
+from chat.auth.door import DOOR, HttpRefusal
 from chat.protocol.frames import LARGEST_SEQ, Code, encode
 from chat.protocol.refusals import NotAllowed, NotFound
 from storage.ids import read_id
@@ -30,21 +30,21 @@ def done() -> web.Response:
 async def body_of(request: web.Request, kind: type[T]) -> T:
     """The body of a request: the one way in which routes read it.
 
-    Raises Refused when it is not JSON, not of this kind, does not come to its end, or when the session that the request was
+    Raises HttpRefusal when it is not JSON, not of this kind, does not come to its end, or when the session that the request was
     admitted with has ended while the body came.
     """
     if not _may_be_json(request.headers.get("Content-Type", "")):
-        raise Refused(400, Code.BAD_REQUEST)
+        raise HttpRefusal(400, Code.BAD_REQUEST)
     try:
         async with asyncio.timeout(BODY_S):
             raw = await request.read()
     except TimeoutError:
-        raise Refused(400, Code.BAD_REQUEST) from None
+        raise HttpRefusal(400, Code.BAD_REQUEST) from None
     await request.app[DOOR].check_still_signed_in(request)
     try:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise Refused(400, Code.BAD_REQUEST) from None
+        raise HttpRefusal(400, Code.BAD_REQUEST) from None
 
 
 def _may_be_json(content_type: str) -> bool:
@@ -65,11 +65,11 @@ def id_of(raw: str) -> UUID:
     return found
 
 
-def number_in(request: web.Request, name: str, default: Any, *, least: int = 0, most: int = LARGEST_SEQ) -> Any:
+def number_in(request: web.Request, name: str, default: Any, *, minimum: int = 0, maximum: int = LARGEST_SEQ) -> Any:
     """A whole number from the query. Raises NotAllowed when it is none, or out of bounds."""
     raw = request.query.get(name)
     if raw is None:
         return default
-    if not (raw.isascii() and raw.isdigit() and len(raw) <= 16 and least <= int(raw) <= most):
+    if not (raw.isascii() and raw.isdigit() and len(raw) <= 16 and minimum <= int(raw) <= maximum):
         raise NotAllowed
     return int(raw)

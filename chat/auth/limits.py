@@ -120,10 +120,10 @@ class Failures:
             self._times.popitem(last=False)
         return now
 
-    def wait(self, who: Hashable, most: int) -> float:
-        """Seconds until ``who`` may try again; 0 with fewer than ``most`` failures in the window."""
+    def wait(self, who: Hashable, maximum: int) -> float:
+        """Seconds until ``who`` may try again; 0 with fewer than ``maximum`` failures in the window."""
         times = self._recent(who)
-        return times[-most] + WINDOW_S - self._clock() if len(times) >= most else 0.0
+        return times[-maximum] + WINDOW_S - self._clock() if len(times) >= maximum else 0.0
 
     def clear(self, who: Hashable) -> None:
         """Forget what was counted: somebody proved to be who they say."""

@@ -48,7 +48,7 @@ class SignedIn:
     """Somebody behind a valid cookie, unlocked."""
 
     session_id: bytes
-    who: Unlocked
+    unlocked: Unlocked
 
 
 @dataclass(frozen=True, repr=False)
@@ -163,7 +163,7 @@ class SignIns:
 
     async def check_still_proved(self, tx: Transaction, who: SignedIn, proved: PasswordKeyhole) -> None:
         """Raise Superseded unless a session stands, WrongCredentials unless its account's password is the one ``proved``."""
-        key = who.who.key
+        key = who.unlocked.key
         session = await sessions.find(tx, who.session_id, self._store.clock())
         if session is None or session.generation != key.generation:
             raise Superseded("the session has ended")

@@ -58,7 +58,7 @@ def most_connections() -> int:
 
 
 class Doorkeeper:
-    """Watches one server. ``most`` strangers may come from one address; ``by_proxy`` from one of our proxies, if there are.
+    """Watches one server. ``maximum`` strangers may come from one address; ``by_proxy`` from one of our proxies, if there are.
 
     ``by_account`` connections may carry one account's requests (None: any number). ``total`` is for everybody, WebSockets
     included; strangers have half of it. Where that is met, who has been idle longest makes room.
@@ -67,12 +67,12 @@ class Doorkeeper:
     def __init__(
         self,
         head_s: float = HEAD_S,
-        most: int = MOST_STRANGERS,
+        maximum: int = MOST_STRANGERS,
         by_proxy: int | None = None,
         by_account: int | None = MOST_BY_ACCOUNT,
         total: int | None = None,
     ) -> None:
-        self._head_s, self._most, self._by_proxy, self._by_account = head_s, most, by_proxy, by_account
+        self._head_s, self._most, self._by_proxy, self._by_account = head_s, maximum, by_proxy, by_account
         self._total = most_connections() if total is None else total
         self._here: Counter[str] = Counter()
         self._there: Counter[str] = Counter()

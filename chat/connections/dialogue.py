@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from chat.auth.limits import AccountLimits, Overrun
-from chat.connections.sequencer import Line, Outlet
-from chat.connections.small_event import Gate
+from chat.connections.sequencer import Outlet, Sequencer
+from chat.connections.small_event import SmallEvent
 from chat.conversations.conversation import Accepted, Answer, Conversation
 from chat.pages import words
 from chat.protocol.frames import (
@@ -52,7 +52,7 @@ class Flooded(Garbled):
     """Somebody went on beyond the limit for too long: the connection ends."""
 
 
-class Session:
+class Dialogue:
     """One connection of somebody who is signed in."""
 
     __slots__ = (
@@ -61,13 +61,13 @@ class Session:
         "_has_room",
         "_is_held",
         "_limits",
-        "_line",
         "_not_understood",
         "_outlet",
         "_over",
         "_pending",
         "_restarted",
         "_resuming",
+        "_sequencer",
         "_taken",
         "session_id",
         "was_used",
@@ -90,9 +90,9 @@ class Session:
         self._limits = limits
         self._outlet = outlet
         self._taken = Counter() if taken is None else taken
-        self._line = Line(outlet, self._page)
+        self._sequencer = Sequencer(outlet, self._page)
         self._pending = 0
-        self._has_room = Gate()
+        self._has_room = SmallEvent()
         self._is_held = True
         self._not_understood = 0
         self._over: Overrun | None = None
@@ -108,7 +108,7 @@ class Session:
 
     def offer_message(self, thread: UUID, seq: int, frame: bytes) -> None:
         """Give it a live message, in its thread's order."""
-        self._line.offer_message(thread, seq, frame)
+        self._sequencer.offer_message(thread, seq, frame)
 
     def sign_out(self) -> None:
         """Its session is over."""
@@ -133,7 +133,7 @@ class Session:
         if self._is_held:
             self._is_held = False
             await self._after_resume()
-            self._begin(self._unless_it_fails(self._line.release))
+            self._begin(self._unless_it_fails(self._sequencer.release))
 
     async def take(self, text: str) -> None:
         """Act on one frame. Waits while too many of this connection's messages wait, or too many frames came. Raises Garbled."""
@@ -148,7 +148,7 @@ class Session:
             self._count_garbled()
             return
         await self._act(frame)
-        await self._has_room.passed()
+        await self._has_room.wait()
 
     async def take_control(self) -> None:
         """Count a ping or a pong, which is never refused, but waited before when there are too many. Raises Garbled."""
@@ -190,7 +190,7 @@ class Session:
         if not self._limits.messages.take():
             self._refuse(Code.SLOW_DOWN, frame.id)
             return
-        if self._line.answers_waiting >= MOST_PENDING:
+        if self._sequencer.answers_waiting >= MOST_PENDING:
             await self._after_resume()
         self._wait_for_one()
         try:
@@ -204,17 +204,17 @@ class Session:
     def _wait_for_one(self) -> None:
         self._pending += 1
         if self._pending >= MOST_PENDING:
-            self._has_room.shut()
+            self._has_room.clear()
 
     def _one_is_done(self) -> None:
         self._pending -= 1
-        self._has_room.open()
+        self._has_room.set()
 
     def _answer(self, id_: UUID, answer: Answer) -> None:
         self._one_is_done()
         if isinstance(answer, Accepted):
             message = answer.message
-            self._line.offer_sent(Sent(message.id, message.thread, message.seq, message.at), is_new=answer.is_new)
+            self._sequencer.offer_sent(Sent(message.id, message.thread, message.seq, message.at), is_new=answer.is_new)
         elif isinstance(answer, NotFound):
             self._refuse(Code.NOT_FOUND, id_)
         elif isinstance(answer, NotAllowed):
@@ -259,7 +259,7 @@ class Session:
             self._resuming = None  # a task that is done would cost every idle connection half a kB
 
     async def _catch_up_and_say(self, threads: dict[UUID, int]) -> None:
-        last = await self._unless_it_fails(lambda: self._line.resume(threads))
+        last = await self._unless_it_fails(lambda: self._sequencer.resume(threads))
         if last is not None:
             await self._outlet.room()
             self._outlet.offer(encode(Resumed(last)))
@@ -297,8 +297,8 @@ class Session:
         asks again on its next connection, and repeats what was not answered.
         """
         while self._pending:
-            self._has_room.shut()
-            await self._has_room.passed()
+            self._has_room.clear()
+            await self._has_room.wait()
         if resuming := self._resuming:
             await asyncio.wait([resuming], timeout=patience)
             resuming.cancel()
@@ -307,7 +307,7 @@ class Session:
     def let_go(self) -> None:
         """Know no connection any more: the end, after ``finish``."""
         self._ended = self._restarted = _nothing
-        self._line.end()
+        self._sequencer.end()
         self._resuming = None
 
 
@@ -316,8 +316,8 @@ def _nothing() -> None:
 
 
 _ACTIONS: dict[type, Callable[..., Awaitable[None]]] = {
-    Send: Session._send,  # noqa: SLF001 (its own table)
-    Read: Session._read,  # noqa: SLF001
-    Typing: Session._type,  # noqa: SLF001
-    Resume: Session._resume,  # noqa: SLF001
+    Send: Dialogue._send,  # noqa: SLF001 (its own table)
+    Read: Dialogue._read,  # noqa: SLF001
+    Typing: Dialogue._type,  # noqa: SLF001
+    Resume: Dialogue._resume,  # noqa: SLF001
 }

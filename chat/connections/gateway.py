@@ -22,11 +22,11 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from chat import logs
 from chat.auth.limits import AccountLimits
 from chat.auth.sign_in import SignedIn
-from chat.connections.dialogue import Garbled, Session
+from chat.connections.dialogue import Dialogue, Garbled
 from chat.connections.outgoing import Outgoing
-from chat.connections.small_event import Gate
+from chat.connections.small_event import SmallEvent
 from chat.conversations.conversation import Conversation
-from chat.conversations.participants import TakingPart
+from chat.conversations.participants import Participants
 from chat.http.visitor import Tap, Visitor
 from chat.pages import words
 from chat.protocol.frames import LARGEST_FRAME, PROTOCOL, Code, Error, Hello, encode
@@ -134,8 +134,8 @@ class Connection:
         self._code: int | None = None
         self.waits_since = math.inf
         self._asked_at = -math.inf
-        self.ended = Gate()
-        self.ended.shut()
+        self.ended = SmallEvent()
+        self.ended.clear()
 
     def _is_to_end(self) -> bool:
         return self._code is not None
@@ -179,18 +179,18 @@ class Connection:
         if self._reading:
             self._reading.cancel()
 
-    def obey(self, session: Session) -> None:
-        """End when the session is over, or is to come back. To be called before the hub knows the session."""
-        session.when_signed_out(self._end_as_signed_out)
-        session.when_restarted(self._end_to_come_back)
+    def obey(self, dialogue: Dialogue) -> None:
+        """End when the session is over, or is to come back. To be called before the hub knows the dialogue."""
+        dialogue.when_signed_out(self._end_as_signed_out)
+        dialogue.when_restarted(self._end_to_come_back)
 
-    async def run(self, session: Session) -> None:
+    async def run(self, dialogue: Dialogue) -> None:
         """Serve the connection until either side ends it."""
-        self._release_timer = asyncio.get_running_loop().call_later(HELD_S, self._release, session)
+        self._release_timer = asyncio.get_running_loop().call_later(HELD_S, self._release, dialogue)
         try:
-            await self._read_until_asked_to_end(session)
+            await self._read_until_asked_to_end(dialogue)
             self._stop_release_timer()
-            await self._finish(session)
+            await self._finish(dialogue)
             await self._close()
         finally:
             self._stop_release_timer()
@@ -198,7 +198,7 @@ class Connection:
             await self._stop_releasing()
             self._let_go()
 
-    async def _read_until_asked_to_end(self, session: Session) -> None:
+    async def _read_until_asked_to_end(self, dialogue: Dialogue) -> None:
         """In the connection's own task, and in as few coroutines as can be: each costs every idle connection 0.2 to 0.4 kB."""
         if self._is_to_end():
             return
@@ -208,11 +208,11 @@ class Connection:
             while (message := await self._receive()).type not in ENDS:
                 self.waits_since = math.inf
                 if message.type in SIGNS_OF_LIFE:
-                    await session.take_control()
+                    await dialogue.take_control()
                     self.waits_since = time.monotonic()  # for who does not read what they asked for
                     await is_sign_of_life(self._socket, message)
                 else:
-                    await session.take(message.data if message.type is WSMsgType.TEXT else "")
+                    await dialogue.take(message.data if message.type is WSMsgType.TEXT else "")
                 taken += 1
                 if taken % FRAMES_AT_A_TURN == 0:
                     await asyncio.sleep(0)
@@ -246,9 +246,9 @@ class Connection:
             self._release_timer.cancel()
             self._release_timer = None
 
-    def _release(self, session: Session) -> None:
+    def _release(self, dialogue: Dialogue) -> None:
         self._release_timer = None
-        self._releasing = asyncio.create_task(session.release())
+        self._releasing = asyncio.create_task(dialogue.release())
         self._releasing.add_done_callback(self._released)
 
     def _released(self, _: asyncio.Task[None]) -> None:
@@ -274,9 +274,9 @@ class Connection:
     async def _write(self, frame: bytes) -> None:
         await self._socket.send_frame(frame, WSMsgType.TEXT)
 
-    async def _finish(self, session: Session) -> None:
+    async def _finish(self, dialogue: Dialogue) -> None:
         """What was taken is answered and written, unless the connection is too slow, signed out, or gone."""
-        await session.finish(FINISH_S if self._code == Close.STOPPING else 0.0)
+        await dialogue.finish(FINISH_S if self._code == Close.STOPPING else 0.0)
         if self._code not in {Close.TOO_SLOW, Close.SIGNED_OUT}:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_S):
@@ -321,7 +321,7 @@ class Gateway:
     """The WebSocket's route."""
 
     conversation: Conversation
-    taking_part: TakingPart
+    participants: Participants
     hub: Hub
     signed_in: Callable[[web.Request], Awaitable[SignedIn | None]]
     is_signed_in: Callable[[SignedIn], Awaitable[bool]]
@@ -343,8 +343,8 @@ class Gateway:
             language = words.choose(request.headers.get("Accept-Language", ""))
             await self._turn_away(socket, Code.SIGNED_OUT, Close.SIGNED_OUT, language)
         elif not await self._may_connect(limits := self.limits_of(signed_in)):
-            record(SecurityEvent.CONNECTION_REFUSED, signed_in.who.account.id)
-            await self._turn_away(socket, Code.SLOW_DOWN, Close.TOO_SLOW, signed_in.who.account.locale)
+            record(SecurityEvent.CONNECTION_REFUSED, signed_in.unlocked.account.id)
+            await self._turn_away(socket, Code.SLOW_DOWN, Close.TOO_SLOW, signed_in.unlocked.account.locale)
         else:
             self._begin(request, socket, signed_in, limits, restarts)
         return socket
@@ -398,27 +398,27 @@ class Gateway:
         finally:
             limits.connections -= 1
             self.connections.discard(connection)
-            connection.ended.open()
+            connection.ended.set()
             connection.transport.abort()
 
     async def _welcome(self, connection: Connection, signed_in: SignedIn, limits: AccountLimits, restarts: int) -> None:
-        account = signed_in.who.account.id
-        session = Session(signed_in.session_id, signed_in.who, self.conversation, limits, connection.queue, self.taken)
-        connection.obey(session)
+        account = signed_in.unlocked.account.id
+        dialogue = Dialogue(signed_in.session_id, signed_in.unlocked, self.conversation, limits, connection.queue, self.taken)
+        connection.obey(dialogue)
         try:
-            correspondents = await self.taking_part.correspondents(account)
+            correspondents = await self.participants.correspondents(account)
             # Nothing is awaited between these two: `hello` comes first, and nothing that is told after it is missed.
             connection.queue.offer(encode(Hello(account)))
-            self.hub.join(account, session, correspondents)
+            self.hub.join(account, dialogue, correspondents)
             # Looked at once more, now that the hub can reach it: the key or the session may have gone while this began.
             if self.hub.restarts != restarts:
                 connection.end(Close.STOPPING)
             if not await self.is_signed_in(signed_in):
                 connection.end(Close.SIGNED_OUT)
-            await connection.run(session)
+            await connection.run(dialogue)
         finally:
-            session.let_go()
-            self.hub.leave(account, session)
+            dialogue.let_go()
+            self.hub.leave(account, dialogue)
 
     def beat(self, now: float) -> None:
         """The heartbeat of every connection. ``now`` is of a monotonic clock."""
@@ -438,4 +438,4 @@ class Gateway:
             connection.end(Close.STOPPING)
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
-                await asyncio.gather(*(connection.ended.passed() for connection in connections))
+                await asyncio.gather(*(connection.ended.wait() for connection in connections))

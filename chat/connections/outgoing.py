@@ -7,7 +7,7 @@ write one frame after the other, waiting for the socket to drain.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from chat.connections.small_event import Gate
+from chat.connections.small_event import SmallEvent
 
 MOST_FRAMES = 2_000
 MOST_BYTES = 1 << 20
@@ -45,8 +45,8 @@ class Outgoing:
         self._bytes = 0
         self._turns = False
         self._is_shut = False
-        self._has_few = Gate()
-        self._is_empty = Gate()
+        self._has_few = SmallEvent()
+        self._is_empty = SmallEvent()
         self._writer: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -61,9 +61,9 @@ class Outgoing:
             return
         self._frames.append(frame)
         self._bytes += len(frame)
-        self._is_empty.shut()
+        self._is_empty.clear()
         if len(self._frames) > FEW_FRAMES or self._bytes > MOST_BYTES // 4:
-            self._has_few.shut()
+            self._has_few.clear()
         if not self._turns and self._writer is None:
             self._turns = True
             asyncio.get_running_loop().call_soon(self._turn)
@@ -82,7 +82,7 @@ class Outgoing:
                 frame = self._frames.pop(0)
                 self._bytes -= len(frame)
                 if len(self._frames) < FEW_FRAMES // 2 and self._bytes < MOST_BYTES // 8:
-                    self._has_few.open()
+                    self._has_few.set()
                 await self._write(frame)
         except (ConnectionError, RuntimeError):  # the socket went away under us: its reader sees that too
             self.shut()
@@ -92,16 +92,16 @@ class Outgoing:
 
     def _emptied(self) -> None:
         self._bytes = 0
-        self._has_few.open()
-        self._is_empty.open()
+        self._has_few.set()
+        self._is_empty.set()
 
     async def room(self) -> None:
         """Wait until few frames wait."""
-        await self._has_few.passed()
+        await self._has_few.wait()
 
     async def emptied(self) -> None:
         """Wait until all has been written."""
-        await self._is_empty.passed()
+        await self._is_empty.wait()
 
     def give_up(self) -> None:
         """Ask for the connection's end. Something is missing from here on: what waits is still told, nothing more is taken."""

@@ -32,7 +32,7 @@ class Outlet(Protocol):
         """End the connection, to catch up on another one: what it was to be sent cannot be had, and nothing more is taken."""
 
 
-class Line:
+class Sequencer:
     """One connection's line of messages.
 
     A resume may find in the store what is not told live yet: it is remembered how far it came, and that is not told again.

@@ -9,7 +9,7 @@ from chat.auth.access import Access
 from chat.protocol import frames
 from chat.protocol.frames import About, AboutChanged, AboutPerson, PastPerson, moment
 from chat.protocol.hub import Hub
-from chat.protocol.refusals import MovedOn, NotFound
+from chat.protocol.refusals import NotFound, Unseen
 from storage.accounts import accounts
 from storage.accounts.accounts import Role
 from storage.conversations import messages, threads
@@ -68,13 +68,13 @@ class Abouts:
     async def close(self, who: Unlocked, thread: UUID, seen: int | None = None) -> None:
         """Close a thread, as somebody of its staff who has seen it up to number ``seen``. What is closed stays so.
 
-        Raises NotFound, or MovedOn when there are messages that they have not seen.
+        Raises NotFound, or Unseen when there are messages that they have not seen.
         """
         store = self._store
 
         async def close(tx: Transaction, stands: Thread) -> bool:
             if seen is not None and stands.last_seq > seen:
-                raise MovedOn
+                raise Unseen
             return await threads.close(tx, store.guard, thread, store.clock())
 
         await self._change(who, thread, close)

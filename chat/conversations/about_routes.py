@@ -26,10 +26,10 @@ class AboutApi:
         )
 
     async def about(self, request: web.Request) -> web.Response:
-        return json_answer(await self._abouts.read(request[SIGNED_IN].who, thread_in(request)))
+        return json_answer(await self._abouts.read(request[SIGNED_IN].unlocked, thread_in(request)))
 
     async def close(self, request: web.Request) -> web.Response:
-        who, thread = request[SIGNED_IN].who, thread_in(request)
+        who, thread = request[SIGNED_IN].unlocked, thread_in(request)
         await self._abouts.must_be_staff(who, thread)
         seen = (await body_of(request, Closing)).last_seq if request.can_read_body else None
         self._door.take_turn(request)
@@ -37,7 +37,7 @@ class AboutApi:
         return done()
 
     async def reopen(self, request: web.Request) -> web.Response:
-        who, thread = request[SIGNED_IN].who, thread_in(request)
+        who, thread = request[SIGNED_IN].unlocked, thread_in(request)
         await self._abouts.must_be_staff(who, thread)
         self._door.take_turn(request)
         await self._abouts.reopen(who, thread)

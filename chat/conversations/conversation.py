@@ -9,14 +9,14 @@ from uuid import UUID
 from msgspec import UNSET
 
 from chat.auth.access import Access
-from chat.conversations.participants import TakingPart
+from chat.conversations.participants import Participants
 from chat.protocol import frames
 from chat.protocol.frames import LONGEST_TEXT, Message, Participant, ReadMark, ThreadEntry, Types, moment
 from chat.protocol.hub import Hub, Listener
 from chat.protocol.refusals import NotAllowed, NotFound, TooLong
 from storage.accounts.accounts import Role
 from storage.conversations import messages, service_posts, threads
-from storage.conversations.group_commit import GroupCommit, Marked, MarkRead, Outcome, Post, Posted, Refusal
+from storage.conversations.group_commit import GroupCommit, Marked, MarkRead, NotCommitted, Outcome, Post, Posted
 from storage.conversations.messages import SealedMessage
 from storage.conversations.service_posts import ServicePost
 from storage.conversations.threads import Order, Thread
@@ -47,10 +47,10 @@ Answer = Accepted | NotFound | NotAllowed | Stalled
 class Conversation:
     """What participants may do in their threads."""
 
-    def __init__(self, store: Store, commits: GroupCommit, hub: Hub, access: Access, taking_part: TakingPart) -> None:
+    def __init__(self, store: Store, commits: GroupCommit, hub: Hub, access: Access, taking_part: Participants) -> None:
         self._store = store
         self._access = access
-        self._taking_part = taking_part
+        self._participants = taking_part
         self._commits = commits
         self._hub = hub
         self._retries: set[asyncio.Task[None]] = set()
@@ -75,7 +75,7 @@ class Conversation:
         item = Post(thread, place.epoch, id_, place.author, place.kind, body, epoch.others, waits)
 
         def done(outcome: Outcome) -> None:
-            if outcome is Refusal.MOVED:
+            if outcome is NotCommitted.EPOCH_ENDED:
                 self._again(who, thread, id_, text, answer, by)
             else:
                 answer(self._answer(epoch, place, text, outcome, by))
@@ -115,9 +115,9 @@ class Conversation:
             return Accepted(message, outcome.is_new)
         if isinstance(outcome, Stalled):
             return outcome
-        if outcome is Refusal.TAKEN:
+        if outcome is NotCommitted.TAKEN:
             return NotAllowed()
-        return Stalled("the thread was tampered with") if outcome is Refusal.BROKEN else NotFound()
+        return Stalled("the thread was tampered with") if outcome is NotCommitted.BROKEN else NotFound()
 
     async def post_and_wait(self, who: Unlocked, thread: UUID, id_: UUID, text: str) -> Accepted:
         """Post a message and wait for its commit. A repeated one is given as it was first kept.
@@ -135,8 +135,8 @@ class Conversation:
         """Post what the service has to say. Raises NotFound or Stalled."""
         for _ in range(3):
             item = await self._store.database.read(lambda reader: service_posts.prepared(reader, self._store.guard, post))
-            outcome = await self._commits.commit(item) if item else Refusal.ABSENT
-            if outcome is not Refusal.MOVED:
+            outcome = await self._commits.commit(item) if item else NotCommitted.ABSENT
+            if outcome is not NotCommitted.EPOCH_ENDED:
                 break
         if item is None or not isinstance(outcome, Posted):
             raise NotFound
@@ -166,15 +166,15 @@ class Conversation:
         for _ in range(3):
             epoch = await self._access.latest(who, thread)
             outcome = await self._commits.commit(MarkRead(thread, epoch.roster.number, who.account.id, seq))
-            if outcome is not Refusal.MOVED:
+            if outcome is not NotCommitted.EPOCH_ENDED:
                 break
             who.latest.pop(thread, None)
-        if outcome is Refusal.BEYOND_END:
+        if outcome is NotCommitted.BEYOND_END:
             raise NotAllowed
         if not isinstance(outcome, Marked):
             raise NotFound
         if outcome.has_moved:
-            self._hub.tell(epoch.roster.accounts(), frames.encode(ReadMark(thread, who.account.id, outcome.seq)), but=by)
+            self._hub.tell(epoch.roster.accounts(), frames.encode(ReadMark(thread, who.account.id, outcome.seq)), except_for=by)
 
     async def type_in(self, who: Unlocked, thread: UUID) -> None:
         """Tell the others that one types. Nothing is kept of it. Raises NotFound."""
@@ -264,12 +264,14 @@ class Conversation:
         """Those of a page that can be read. What one statement can find for all of them is found at once."""
         shown = await self._access.readable_among(reader, who, page)
         latest = {thread.id: who.rosters(thread.id)[-1] for thread, _ in shown}
-        present = await self._taking_part.participants_of(reader, latest, who.account.role)
+        present = await self._participants.participants_of(reader, latest, who.account.role)
         return [await self._entry(reader, who, thread, least, present[thread.id]) for thread, least in shown]
 
-    async def _entry(self, reader: Reader, who: Unlocked, thread: Thread, least: int, present: list[Participant]) -> ThreadEntry:
+    async def _entry(
+        self, reader: Reader, who: Unlocked, thread: Thread, minimum: int, present: list[Participant]
+    ) -> ThreadEntry:
         id_ = thread.id
-        last = await messages.before(reader, self._store.guard, id_, thread.last_seq + 1, 1, max(least, thread.last_seq))
+        last = await messages.before(reader, self._store.guard, id_, thread.last_seq + 1, 1, max(minimum, thread.last_seq))
         mine = next((one.read_seq for one in present if one.id == who.account.id), 0)
         return ThreadEntry(
             id=id_,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from chat.auth.access import Access
 from chat.protocol import frames
-from chat.protocol.frames import AccessList, AccessSeat, Participant, Participants, Recovery, moment
+from chat.protocol.frames import AccessList, AccessSeat, Participant, Recovery, moment
 from chat.protocol.hub import Hub
 from chat.protocol.refusals import NotAllowed, NotFound
 from chat.security_events import SecurityEvent, record
@@ -25,7 +25,7 @@ from storage.errors import Damaged
 from storage.store import Store
 
 
-class TakingPart:
+class Participants:
     """The participants of threads."""
 
     def __init__(self, store: Store, access: Access, hub: Hub) -> None:
@@ -188,7 +188,7 @@ class TakingPart:
             present = await store.database.read(
                 lambda reader, role=account.role: self.participants(reader, change.roster.thread, role)  # type: ignore[misc]
             )
-            self._hub.tell([account.id], frames.encode(Participants(change.roster.thread, present)))
+            self._hub.tell([account.id], frames.encode(frames.Participants(change.roster.thread, present)))
         if change.came:
             self._hub.introduce(staying)
 

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from aiohttp import web
 
-from chat.auth.door import SIGNED_IN, Door, Refused
+from chat.auth.door import SIGNED_IN, Door, HttpRefusal
 from chat.auth.json_http import body_of, done, id_of, json_answer, number_in, thread_in
 from chat.auth.limits import Bucket, ThreadChanges
 from chat.conversations.conversation import Conversation
-from chat.conversations.participants import TakingPart
+from chat.conversations.participants import Participants
 from chat.protocol.frames import Code, NewMessage, NewParticipant, plain
 from chat.protocol.refusals import NotAllowed
 from storage.conversations.threads import Order
@@ -24,10 +24,10 @@ USUAL_MESSAGES = 50
 class Api:
     """The routes below `/api/threads`."""
 
-    def __init__(self, door: Door, conversation: Conversation, taking_part: TakingPart) -> None:
+    def __init__(self, door: Door, conversation: Conversation, taking_part: Participants) -> None:
         self._door = door
         self._conversation = conversation
-        self._taking_part = taking_part
+        self._participants = taking_part
         self._changes = ThreadChanges(door.settings.rate)
 
     def add_to(self, app: web.Application) -> None:
@@ -50,11 +50,11 @@ class Api:
         except ValueError:
             raise NotAllowed from None
         after = id_of(request.query["after"]) if "after" in request.query else None
-        return json_answer({"threads": await self._conversation.entries(request[SIGNED_IN].who, order, after)})
+        return json_answer({"threads": await self._conversation.entries(request[SIGNED_IN].unlocked, order, after)})
 
     async def messages(self, request: web.Request) -> web.Response:
-        who, thread = request[SIGNED_IN].who, thread_in(request)
-        limit = number_in(request, "limit", USUAL_MESSAGES, least=1, most=MOST_MESSAGES)
+        who, thread = request[SIGNED_IN].unlocked, thread_in(request)
+        limit = number_in(request, "limit", USUAL_MESSAGES, minimum=1, maximum=MOST_MESSAGES)
         after = number_in(request, "after", None)
         if after is None:
             found = await self._conversation.before(who, thread, number_in(request, "before", None), limit)
@@ -63,7 +63,7 @@ class Api:
         return json_answer({"messages": [plain(message) for message in found]})
 
     async def post(self, request: web.Request) -> web.Response:
-        who, thread = request[SIGNED_IN].who, thread_in(request)
+        who, thread = request[SIGNED_IN].unlocked, thread_in(request)
         await self._conversation.must_take_part(who, thread)
         new = await body_of(request, NewMessage)
         self._door.take_turn(request)
@@ -71,46 +71,46 @@ class Api:
         return json_answer(plain(accepted.message), status=201 if accepted.is_new else 200)
 
     async def colleagues(self, request: web.Request) -> web.Response:
-        return json_answer({"colleagues": await self._taking_part.colleagues(request[SIGNED_IN].who)})
+        return json_answer({"colleagues": await self._participants.colleagues(request[SIGNED_IN].unlocked)})
 
     async def access(self, request: web.Request) -> web.Response:
-        return json_answer(await self._taking_part.access_list(request[SIGNED_IN].who, thread_in(request)))
+        return json_answer(await self._participants.access_list(request[SIGNED_IN].unlocked, thread_in(request)))
 
     async def bring_in(self, request: web.Request) -> web.Response:
         who, thread, new = await self._newcomer(request)
         with self._one_change(request, thread):
-            await self._taking_part.bring_in(who, thread, new.account, whole=new.history == "whole")
-        return json_answer(await self._taking_part.access_list(who, thread), status=201)
+            await self._participants.bring_in(who, thread, new.account, whole=new.history == "whole")
+        return json_answer(await self._participants.access_list(who, thread), status=201)
 
     async def hand_over(self, request: web.Request) -> web.Response:
         who, thread, new = await self._newcomer(request)
         with self._one_change(request, thread):
-            await self._taking_part.hand_over(who, thread, new.account, whole=new.history == "whole")
+            await self._participants.hand_over(who, thread, new.account, whole=new.history == "whole")
         return done()
 
     async def _newcomer(self, request: web.Request) -> tuple[Unlocked, UUID, NewParticipant]:
-        who, thread = request[SIGNED_IN].who, thread_in(request)
+        who, thread = request[SIGNED_IN].unlocked, thread_in(request)
         await self._conversation.must_take_part(who, thread)
         return who, thread, await body_of(request, NewParticipant)
 
     async def leave(self, request: web.Request) -> web.Response:
-        who, thread = request[SIGNED_IN].who, thread_in(request)
+        who, thread = request[SIGNED_IN].unlocked, thread_in(request)
         await self._conversation.must_take_part(who, thread)
         with self._one_change(request, thread):
-            await self._taking_part.leave_self(who, thread)
+            await self._participants.leave_self(who, thread)
         return done()
 
     @contextmanager
     def _one_change(self, request: web.Request, thread: UUID) -> Iterator[None]:
         """Count a change of who takes part, for the account and for the thread; one that comes to nothing does not count.
 
-        Raises Refused when there were too many.
+        Raises HttpRefusal when there were too many.
         """
         buckets = (self._door.limits_of(request[SIGNED_IN]).changes, self._changes.of(thread.bytes))
         taken = list(takewhile(Bucket.take, buckets))
         try:
             if len(taken) < len(buckets):
-                raise Refused(429, Code.SLOW_DOWN, wait=buckets[len(taken)].wait)
+                raise HttpRefusal(429, Code.SLOW_DOWN, wait=buckets[len(taken)].wait)
             yield
         except Exception:
             for bucket in taken:

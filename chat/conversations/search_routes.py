@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
-from chat.auth.door import SIGNED_IN, Door, Refused
+from chat.auth.door import SIGNED_IN, Door, HttpRefusal
 from chat.auth.json_http import body_of, id_of, json_answer
 from chat.auth.limits import Bucket
 from chat.conversations.search import LONGEST_QUERY, Crowded, Search
@@ -37,12 +37,12 @@ class SearchApi:
         app.add_routes([web.post("/api/search", self.find)])
 
     async def find(self, request: web.Request) -> web.Response:
-        who = request[SIGNED_IN].who
+        who = request[SIGNED_IN].unlocked
         if not self._buckets.setdefault(who.account.id, Bucket(self._rate, AT_ONCE)).take():
-            raise Refused(429, Code.SLOW_DOWN, wait=1)
+            raise HttpRefusal(429, Code.SLOW_DOWN, wait=1)
         asked = await body_of(request, Asked)
         within = id_of(asked.thread) if asked.thread is not None else None
         try:
             return json_answer(await self._search.find(who, asked.q, within, asked.cursor))
         except Crowded:
-            raise Refused(429, Code.SLOW_DOWN, wait=1) from None
+            raise HttpRefusal(429, Code.SLOW_DOWN, wait=1) from None

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chat.accounts.new_accounts import Person, add_account
-from chat.ailo import Rooms, open_rooms
+from chat.ailo import Ailo, open_ailo
 from chat.auth.sign_in import Attempt, SignedIn
 from chat.conversations.conversation import KIND_TEXT
 from chat.example.cast import Figure, figures
 from chat.example.conversations import Line, Script, scripts
 from storage.accounts.accounts import Role
-from storage.conversations.group_commit import Item, MarkRead, Post, Refusal
+from storage.conversations.group_commit import Item, MarkRead, NotCommitted, Post
 from storage.conversations.unlocked import OpenEpoch, Unlocked
 from storage.crypto.sealing import Place, seal
 from storage.engine.database import Transaction
@@ -49,44 +49,44 @@ async def fill(settings: StorageSettings) -> None:
     """Fill a house that was just built. Raises StorageError when the store fails."""
     clock = _Clock()
     started = clock.now
-    async with open_rooms(settings, clock) as rooms:
-        everybody = {key: await _arrive(rooms, figure) for key, figure in figures().items()}
+    async with open_ailo(settings, clock) as ailo:
+        everybody = {key: await _arrive(ailo, figure) for key, figure in figures().items()}
         for script in scripts(datetime.fromtimestamp(started / 1000, UTC)):
             clock.now = script.opened_at
-            seats = await _open(rooms, [everybody[key].who for key in script.people])
+            seats = await _open(ailo, [everybody[key].unlocked for key in script.people])
             clock.now = started
-            await _play(rooms, script, dict(zip(script.people, seats, strict=True)))
+            await _play(ailo, script, dict(zip(script.people, seats, strict=True)))
         for signed_in in everybody.values():
-            await rooms.sign_ins.sign_out(signed_in)
+            await ailo.sign_ins.sign_out(signed_in)
 
 
-async def _arrive(rooms: Rooms, figure: Figure) -> SignedIn:
+async def _arrive(ailo: Ailo, figure: Figure) -> SignedIn:
     person = Person(figure.role, figure.email, figure.first_name, figure.last_name, "fr", figure.password)
-    await add_account(rooms.store, rooms.sign_ins.pool, person)
-    granted = await rooms.sign_ins.sign_in(Attempt(figure.email, figure.password, "", "example"))
-    signed_in = await rooms.sign_ins.find(granted.cookie)
+    await add_account(ailo.store, ailo.sign_ins.pool, person)
+    granted = await ailo.sign_ins.sign_in(Attempt(figure.email, figure.password, "", "example"))
+    signed_in = await ailo.sign_ins.find(granted.cookie)
     if signed_in is None:
         raise Stalled("somebody of the example could not sign in")
     if figure.reply_within_hours:
-        account, promise = signed_in.who.account.id, Practice(figure.reply_within_hours)
-        await rooms.store.database.write(lambda tx: practices.keep(tx, rooms.store.guard, account, promise))
+        account, promise = signed_in.unlocked.account.id, Practice(figure.reply_within_hours)
+        await ailo.store.database.write(lambda tx: practices.keep(tx, ailo.store.guard, account, promise))
     return signed_in
 
 
-async def _open(rooms: Rooms, people: list[Unlocked]) -> list[_Seat]:
+async def _open(ailo: Ailo, people: list[Unlocked]) -> list[_Seat]:
     """The service opens the thread; who unlocks it first begins an epoch of their own, in which all is said."""
-    thread = await rooms.taking_part.open_thread(new_id(), [who.account for who in people])
+    thread = await ailo.participants.open_thread(new_id(), [who.account for who in people])
     for who in people:
-        await rooms.conversation.must_take_part(who, thread)
+        await ailo.conversation.must_take_part(who, thread)
     return [_Seat(who, who.latest[thread]) for who in people]
 
 
-async def _play(rooms: Rooms, script: Script, seats: dict[str, _Seat]) -> None:
+async def _play(ailo: Ailo, script: Script, seats: dict[str, _Seat]) -> None:
     """Say everything, in few large commits; then let each have read what they have."""
-    await _commit(rooms, (_post(seats[line.author], line) for line in script.lines))
+    await _commit(ailo, (_post(seats[line.author], line) for line in script.lines))
     last = len(script.lines)
-    await _commit(rooms, (_mark(seat, last - script.unread.get(key, 0)) for key, seat in seats.items()))
-    await rooms.store.database.write(lambda tx: _settle(tx, seats))
+    await _commit(ailo, (_mark(seat, last - script.unread.get(key, 0)) for key, seat in seats.items()))
+    await ailo.store.database.write(lambda tx: _settle(tx, seats))
 
 
 def _post(seat: _Seat, line: Line) -> Post:
@@ -101,9 +101,9 @@ def _mark(seat: _Seat, seq: int) -> MarkRead:
     return MarkRead(seat.epoch.roster.thread, seat.epoch.roster.number, seat.who.account.id, seq)
 
 
-async def _commit(rooms: Rooms, items: Iterable[Item]) -> None:
-    for outcome in await asyncio.gather(*(rooms.commits.commit(item) for item in items)):
-        if isinstance(outcome, Refusal):
+async def _commit(ailo: Ailo, items: Iterable[Item]) -> None:
+    for outcome in await asyncio.gather(*(ailo.commits.commit(item) for item in items)):
+        if isinstance(outcome, NotCommitted):
             raise Stalled(f"a message of the example was refused: {outcome.value}")
 
 

@@ -9,8 +9,8 @@ AT_A_TURN = 16
 class Turns:
     """Who comes when few do goes on at once. Else each address has a queue, and the queues are served one after the other."""
 
-    def __init__(self, most: int = AT_A_TURN) -> None:
-        self._most = most
+    def __init__(self, maximum: int = AT_A_TURN) -> None:
+        self._most = maximum
         self._begun = 0
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 

@@ -1,4 +1,4 @@
-"""What the operator's commands do, over open rooms: the same whether a server runs (then it does them) or not."""
+"""What the operator's commands do, over open ailo: the same whether a server runs (then it does them) or not."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from chat.accounts.new_accounts import Person, add_account
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.console.printable import printable
 from chat.operations import recovering
 from chat.operations.key_status import facts, told
@@ -108,10 +108,10 @@ class Done(msgspec.Struct, frozen=True):
     content: bytes = b""
 
 
-async def carry_out(rooms: Rooms, command: Command) -> Done:
+async def carry_out(ailo: Ailo, command: Command) -> Done:
     """Carry out a command. Raises StorageError when the store fails."""
     try:
-        done = await _COMMANDS[type(command)](rooms, command)
+        done = await _COMMANDS[type(command)](ailo, command)
     except Misuse as error:
         return Done(2, str(error))
     except CannotDo as error:
@@ -121,35 +121,35 @@ async def carry_out(rooms: Rooms, command: Command) -> Done:
     return done
 
 
-async def _add_account(rooms: Rooms, command: AccountAdd) -> Done:
+async def _add_account(ailo: Ailo, command: AccountAdd) -> Done:
     person = Person(Role(command.role), command.email, command.first_name, command.last_name, command.locale, command.password)
-    account = await add_account(rooms.store, rooms.sign_ins.pool, person)
+    account = await add_account(ailo.store, ailo.sign_ins.pool, person)
     record(SecurityEvent.ACCOUNT_ADDED, account, role=person.role.value)
     return Done(0, str(account))
 
 
-async def _open_thread(rooms: Rooms, command: ThreadOpen) -> Done:
-    people = [await _person(rooms, command.member, Role.MEMBER)]
-    people += [await _person(rooms, email, Role.PROFESSIONAL) for email in command.professional]
-    people += [await _person(rooms, email, Role.COMPANION) for email in command.companion]
+async def _open_thread(ailo: Ailo, command: ThreadOpen) -> Done:
+    people = [await _person(ailo, command.member, Role.MEMBER)]
+    people += [await _person(ailo, email, Role.PROFESSIONAL) for email in command.professional]
+    people += [await _person(ailo, email, Role.COMPANION) for email in command.companion]
     if len({person.id for person in people}) < len(people):
         raise Misuse("Somebody was named twice.")
-    return Done(0, str(await rooms.taking_part.open_thread(new_id(), people)))
+    return Done(0, str(await ailo.participants.open_thread(new_id(), people)))
 
 
-async def _leave_thread(rooms: Rooms, command: ThreadLeave) -> Done:
-    thread, person = read_id(command.thread), await _find(rooms, command.email)
+async def _leave_thread(ailo: Ailo, command: ThreadLeave) -> Done:
+    thread, person = read_id(command.thread), await _find(ailo, command.email)
     try:
         if thread is None or person is None:
             raise NotFound
-        await rooms.taking_part.leave(thread, person.id)
+        await ailo.participants.leave(thread, person.id)
     except NotFound:
         raise CannotDo("There is no such thread in which that account takes part.") from None
     return Done(0)
 
 
-async def _person(rooms: Rooms, email: str, role: Role) -> Account:
-    found = await _find(rooms, email)
+async def _person(ailo: Ailo, email: str, role: Role) -> Account:
+    found = await _find(ailo, email)
     if found is None:
         raise CannotDo(f"There is no account with the address given for the {role}: add it first with `ailo account add`.")
     if found.role is not role:
@@ -157,13 +157,13 @@ async def _person(rooms: Rooms, email: str, role: Role) -> Account:
     return found
 
 
-async def _find(rooms: Rooms, email: str) -> Account | None:
-    return await rooms.store.database.read(lambda reader: accounts.by_address(reader, rooms.store.guard, email))
+async def _find(ailo: Ailo, email: str) -> Account | None:
+    return await ailo.store.database.read(lambda reader: accounts.by_address(reader, ailo.store.guard, email))
 
 
-async def _back_up(rooms: Rooms, command: Backup) -> Done:
+async def _back_up(ailo: Ailo, command: Backup) -> Done:
     try:
-        path = await backup.copy(rooms.store, Path(command.folder))
+        path = await backup.copy(ailo.store, Path(command.folder))
     except OSError as error:
         return Done(1, f"{BACKUP_FAILED}{reason(error)}.")
     return Done(0, str(path))
@@ -174,21 +174,21 @@ def reason(error: Exception) -> str:
     return error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
 
 
-async def _check(rooms: Rooms, _: Check) -> Done:
-    found = [*directories.faults(rooms.store.settings), *await check_all(rooms.store)]
+async def _check(ailo: Ailo, _: Check) -> Done:
+    found = [*directories.faults(ailo.store.settings), *await check_all(ailo.store)]
     if found:
         record(SecurityEvent.CHECK_FAILED, n=len(found))
     return Done(1 if found else 0, "\n".join(printable(line, LONGEST_FINDING) for line in found) or "All is well.")
 
 
-async def _rotate(rooms: Rooms, _: KeysRotate) -> Done:
+async def _rotate(ailo: Ailo, _: KeysRotate) -> Done:
     try:
-        is_turned = await rooms.rotation.turn()
+        is_turned = await ailo.rotation.turn()
     except Refused as error:
         return Done(1, str(error))
-    if not rooms.rotation.is_in_background:
-        await rooms.rotation.finish()
-    status = await rooms.rotation.status()
+    if not ailo.rotation.is_in_background:
+        await ailo.rotation.finish()
+    status = await ailo.rotation.status()
     begun = (
         "A fresh root key is in use: put a copy of the keyring in its safe place."
         if is_turned
@@ -197,27 +197,27 @@ async def _rotate(rooms: Rooms, _: KeysRotate) -> Done:
     return Done(0, f"{begun}\n{told(status)}", {"added": is_turned, **facts(status)})
 
 
-async def _key_status(rooms: Rooms, _: KeysStatus) -> Done:
-    status = await rooms.rotation.status()
+async def _key_status(ailo: Ailo, _: KeysStatus) -> Done:
+    status = await ailo.rotation.status()
     return Done(0, told(status), facts(status))
 
 
-async def _drop_key(rooms: Rooms, command: KeysDrop) -> Done:
+async def _drop_key(ailo: Ailo, command: KeysDrop) -> Done:
     try:
         name = bytes.fromhex(command.id)
     except ValueError:
         raise Misuse("The id of a key is 16 hexadecimal digits: see `ailo keys status`.") from None
     try:
-        await rooms.rotation.drop(name)
+        await ailo.rotation.drop(name)
     except Refused as error:
         return Done(1, str(error))
     return Done(0, "The key is no longer in the keyring.", {"dropped": name.hex()})
 
 
-async def _renew_keys(rooms: Rooms, command: KeysRenew) -> Done:
+async def _renew_keys(ailo: Ailo, command: KeysRenew) -> Done:
     """Sign everybody concerned out; their keys are renewed when they sign in again."""
-    store = rooms.store
-    one = await _find(rooms, command.email) if command.email else None
+    store = ailo.store
+    one = await _find(ailo, command.email) if command.email else None
     if command.email and one is None:
         raise CannotDo("There is no account with this address.")
 
@@ -230,19 +230,19 @@ async def _renew_keys(rooms: Rooms, command: KeysRenew) -> Done:
 
     found = await store.database.write(write)
     for account in found:
-        rooms.hub.end_others(account, b"")
+        ailo.hub.end_others(account, b"")
         record(SecurityEvent.KEY_RENEWAL_ASKED, account)
     return Done(0, f"{len(found)} accounts were signed out; their keys are renewed when they sign in again.")
 
 
-async def _request_recovery(rooms: Rooms, command: RecoverRequest) -> Done:
-    raw = await recovering.request(rooms, command)
+async def _request_recovery(ailo: Ailo, command: RecoverRequest) -> Done:
+    raw = await recovering.request(ailo, command)
     told = recovering.Told(spoken(request_hash(raw)))
     return Done(0, str(told), {"fingerprint": told.fingerprint}, content=raw)
 
 
-async def _apply_recovery(rooms: Rooms, command: RecoverApply) -> Done:
-    told = await recovering.apply(rooms, command)
+async def _apply_recovery(ailo: Ailo, command: RecoverApply) -> Done:
+    told = await recovering.apply(ailo, command)
     return Done(0, str(told), msgspec.to_builtins(told))
 
 

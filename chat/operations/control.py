@@ -18,7 +18,7 @@ from typing import BinaryIO
 import msgspec
 
 from chat import logs
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.operations.commands import BACKUP_FAILED, Backup, Carried, Command, Done, carry_out, reason
 from storage.errors import StorageError
 from storage.maintenance import backup
@@ -58,12 +58,12 @@ def _short_path(folder: Path) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def listening(folder: Path, rooms: Rooms) -> AsyncIterator[None]:
+async def listening(folder: Path, ailo: Ailo) -> AsyncIterator[None]:
     """Take commands while this lasts. The data directory's lock is ours, so a socket left behind may be replaced."""
     at_work: set[asyncio.Task[None]] = set()
 
     def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(_take(rooms, reader, writer), name="command")
+        task = asyncio.create_task(_take(ailo, reader, writer), name="command")
         at_work.add(task)
         task.add_done_callback(at_work.discard)
 
@@ -85,10 +85,10 @@ async def listening(folder: Path, rooms: Rooms) -> AsyncIterator[None]:
         await asyncio.gather(*at_work, return_exceptions=True)
 
 
-async def _take(rooms: Rooms, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _take(ailo: Ailo, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """One command, from its line to the last byte of its answer."""
     try:
-        await _respond(rooms, reader, writer)
+        await _respond(ailo, reader, writer)
     except ConnectionError:
         pass  # whoever asked is gone
     except Exception as error:  # noqa: BLE001 (in the midst of an answer: cut off, so that it is not taken for whole)
@@ -98,21 +98,21 @@ async def _take(rooms: Rooms, reader: asyncio.StreamReader, writer: asyncio.Stre
         writer.close()
 
 
-async def _respond(rooms: Rooms, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _respond(ailo: Ailo, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         command = await asyncio.to_thread(msgspec.json.decode, await reader.readline(), type=Carried | CopyAsked)
     except (msgspec.DecodeError, ValueError):
         await _put(writer, Done(2, "The running server does not know this command: it is of another version. Restart it."))
         return
     if isinstance(command, CopyAsked):
-        await _send_copy(rooms, reader, writer)
+        await _send_copy(ailo, reader, writer)
     else:
-        await _put(writer, await _done(rooms, command))
+        await _put(writer, await _done(ailo, command))
 
 
-async def _done(rooms: Rooms, command: Carried) -> Done:
+async def _done(ailo: Ailo, command: Carried) -> Done:
     try:
-        return await carry_out(rooms, command)
+        return await carry_out(ailo, command)
     except Exception as error:  # noqa: BLE001 (a command is answered whatever happens)
         return Done(1, _refusal(error))
 
@@ -134,11 +134,11 @@ async def _put(writer: asyncio.StreamWriter, answer: Done | CopyAhead) -> None:
     await writer.drain()
 
 
-async def _send_copy(rooms: Rooms, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _send_copy(ailo: Ailo, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_while_asked(reader))
         try:
-            made = await stack.enter_async_context(backup.copied(rooms.store))
+            made = await stack.enter_async_context(backup.copied(ailo.store))
             size = os.fstat(made.database.fileno()).st_size
         except Exception as error:  # noqa: BLE001 (as above)
             await _put(writer, CopyAhead(refused=_copy_refused(error)))

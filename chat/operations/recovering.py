@@ -1,4 +1,4 @@
-"""`ailo recover request` and `apply`, over open rooms; and `answer`, on an offline machine, over files alone.
+"""`ailo recover request` and `apply`, over an open store; and `answer`, on an offline machine, over files alone.
 
 An account whose password and recovery code are lost gets another key, reached by a first password that the operator sets;
 its owner's first change of it renews the key once more.
@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from chat.accounts.new_accounts import check_password, first_keyhole
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.console.printable import printable
 from chat.operations.officer_sheet import spoken
 from chat.protocol.refusals import CannotDo
@@ -66,39 +66,39 @@ class Applied(msgspec.Struct, frozen=True):
         return f"{self.result}\nFingerprint of the request: {self.fingerprint}"
 
 
-async def request(rooms: Rooms, command: RecoverRequest) -> bytes:
+async def request(ailo: Ailo, command: RecoverRequest) -> bytes:
     """The bytes of the request file. Raises Misuse or CannotDo."""
-    store = rooms.store
-    account = await _account(rooms, command.email) if command.email is not None else None
-    new = await _new_key(rooms, account, command.password) if account else None
+    store = ailo.store
+    account = await _account(ailo, command.email) if command.email is not None else None
+    new = await _new_key(ailo, account, command.password) if account else None
     try:
         return await store.database.write(lambda tx: recovery.ask(tx, store, account, command.email or "", new))
     except Refused as error:
         raise CannotDo(str(error)) from None
 
 
-async def _account(rooms: Rooms, email: str) -> Account:
-    found = await rooms.store.database.read(lambda reader: accounts.by_address(reader, rooms.store.guard, email))
+async def _account(ailo: Ailo, email: str) -> Account:
+    found = await ailo.store.database.read(lambda reader: accounts.by_address(reader, ailo.store.guard, email))
     if found is None:
         raise CannotDo("There is no account with this address.")
     return found
 
 
-async def _new_key(rooms: Rooms, account: Account, password: str) -> NewKey:
+async def _new_key(ailo: Ailo, account: Account, password: str) -> NewKey:
     check_password(password)
     key = AccountKey.fresh(account.id, account.generation + 1)
-    return NewKey(key, await first_keyhole(rooms.store, rooms.sign_ins.pool, key, password))
+    return NewKey(key, await first_keyhole(ailo.store, ailo.sign_ins.pool, key, password))
 
 
-async def apply(rooms: Rooms, command: RecoverApply) -> Applied:
+async def apply(ailo: Ailo, command: RecoverApply) -> Applied:
     """Carry out an answer; the account's sessions end. Raises CannotDo."""
-    store = rooms.store
+    store = ailo.store
     try:
         answer = await asyncio.to_thread(officer.read_answer, command.answer)
         changes = await store.database.write(lambda tx: recovery.apply(tx, store, answer))
     except Refused as error:
         raise CannotDo(str(error)) from None
-    _tell(rooms, changes)
+    _tell(ailo, changes)
     result = f"{len(changes)} conversations were given back."
     if answer.officer != store.officer:
         record(SecurityEvent.OFFICER_REPLACED)
@@ -108,11 +108,11 @@ async def apply(rooms: Rooms, command: RecoverApply) -> Applied:
     return Applied(result, spoken(answer.request))
 
 
-def _tell(rooms: Rooms, changes: list[Change]) -> None:
+def _tell(ailo: Ailo, changes: list[Change]) -> None:
     for change in changes:
-        rooms.access.note(change)
+        ailo.access.note(change)
         for account in change.roster.accounts():
-            rooms.hub.restart(account)
+            ailo.hub.restart(account)
 
 
 async def _seal_to(store: Store, officer: bytes) -> bool:

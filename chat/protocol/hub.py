@@ -108,18 +108,18 @@ class Hub:
         if account in self._correspondents:
             self._correspondents[account] = correspondents
 
-    def tell(self, accounts: Iterable[UUID], frame: bytes, but: Listener | None = None) -> None:
-        """Give a frame to every connection of these accounts ``but`` one."""
+    def tell(self, accounts: Iterable[UUID], frame: bytes, except_for: Listener | None = None) -> None:
+        """Give a frame to every connection of these accounts but one."""
         for account in accounts:
             for listener in list(self._listeners.get(account, ())):
-                if listener is not but:
+                if listener is not except_for:
                     listener.offer(frame)
 
-    def tell_message(self, accounts: Iterable[UUID], thread: UUID, seq: int, frame: bytes, but: Listener | None) -> None:
-        """Give a committed message to every connection of these accounts ``but`` the sending one."""
+    def tell_message(self, accounts: Iterable[UUID], thread: UUID, seq: int, frame: bytes, except_for: Listener | None) -> None:
+        """Give a committed message to every connection of these accounts but the sending one."""
         for account in accounts:
             for listener in list(self._listeners.get(account, ())):
-                if listener is not but:
+                if listener is not except_for:
                     listener.offer_message(thread, seq, frame)
 
     def sign_out(self, account: UUID, session_id: bytes) -> None:

@@ -3,8 +3,8 @@
 ConversationError
 ├── NotFound      no such thread, or no part in it: nobody is told which
 ├── NotAllowed    it makes no sense: an empty text, a number beyond the end, an id that is somebody else's
-├── MovedOn       a message came that whoever asks has not seen
-├── Overtaken     somebody, or another tab, has changed meanwhile what was to be changed
+├── Unseen       a message came that whoever asks has not seen
+├── Outdated     somebody, or another tab, has changed meanwhile what was to be changed
 └── TooLong       a text with more code points than a message holds
 """
 
@@ -41,11 +41,11 @@ class NotAllowed(ConversationError):
     """What was asked makes no sense."""
 
 
-class MovedOn(ConversationError):
+class Unseen(ConversationError):
     """A message has come that whoever asks has not seen yet."""
 
 
-class Overtaken(ConversationError):
+class Outdated(ConversationError):
     """What was to be changed is not what it was when it was read."""
 
 

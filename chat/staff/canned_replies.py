@@ -5,7 +5,7 @@ import logging
 import msgspec
 
 from chat.protocol.frames import CannedReplies, CannedReply, encode
-from chat.protocol.refusals import NotAllowed, NotFound, Overtaken
+from chat.protocol.refusals import NotAllowed, NotFound, Outdated
 from chat.protocol.shown_text import is_seen, without_turns
 from storage.conversations.unlocked import Unlocked
 from storage.engine.database import Transaction
@@ -41,7 +41,7 @@ class RepliesAtHand:
     async def write(self, who: Unlocked, new: CannedReplies) -> CannedReplies:
         """Keep these in the place of version ``new.version``; gives them with the next one.
 
-        Raises NotFound to whoever is not staff, NotAllowed for too much or one id twice, Overtaken when the version is another.
+        Raises NotFound to whoever is not staff, NotAllowed for too much or one id twice, Outdated when the version is another.
         """
         _must_be_staff(who)
         new = CannedReplies([_shown(reply) for reply in new.replies], new.version)
@@ -55,7 +55,7 @@ class RepliesAtHand:
             return await canned_replies.write(tx, who.key, kept, store.clock())
 
         if not await store.database.write(write):
-            raise Overtaken
+            raise Outdated
         return CannedReplies(new.replies, kept.version)
 
 

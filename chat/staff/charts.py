@@ -74,9 +74,9 @@ class Scale:
         return place.floor - value / self.top * (place.floor - TOP)
 
 
-def count_scale(most: int) -> Scale:
+def count_scale(maximum: int) -> Scale:
     """The scale of a number of messages: 1, 2 or 5, and so on by ten."""
-    return _fitting(most, (factor * 10**power for power in count() for factor in (1, 2, 5)))
+    return _fitting(maximum, (factor * 10**power for power in count() for factor in (1, 2, 5)))
 
 
 def wait_scale(longest: int) -> Scale:
@@ -84,10 +84,10 @@ def wait_scale(longest: int) -> Scale:
     return _fitting(longest, (*WAIT_STEPS, *(10 * DAY * 2**power for power in range(1, 64))))
 
 
-def _fitting(most: int, steps: Iterator[int] | Sequence[int]) -> Scale:
+def _fitting(maximum: int, steps: Iterator[int] | Sequence[int]) -> Scale:
     for step in steps:
-        if most <= step * MOST_LINES:
-            return Scale(step, max(1, -(-most // step)))
+        if maximum <= step * MOST_LINES:
+            return Scale(step, max(1, -(-maximum // step)))
     raise AssertionError
 
 

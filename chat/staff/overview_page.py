@@ -6,7 +6,7 @@ from uuid import UUID
 from aiohttp import web
 from babel.dates import format_datetime
 
-from chat.auth.door import Door, Refused
+from chat.auth.door import Door, HttpRefusal
 from chat.auth.limits import Bucket
 from chat.auth.sign_in import SignedIn
 from chat.pages.assets import HEADERS, Shelf, language_of
@@ -47,10 +47,10 @@ class OverviewPage:
         return response
 
     async def _overview_of(self, signed_in: SignedIn) -> Overview:
-        if not self._buckets.setdefault(signed_in.who.account.id, Bucket(self._rate, AT_ONCE)).take():
-            raise Refused(429, Code.SLOW_DOWN, wait=1)
+        if not self._buckets.setdefault(signed_in.unlocked.account.id, Bucket(self._rate, AT_ONCE)).take():
+            raise HttpRefusal(429, Code.SLOW_DOWN, wait=1)
         try:
-            return await self._overviews.of(signed_in.who)
+            return await self._overviews.of(signed_in.unlocked)
         except NotFound:
             raise web.HTTPNotFound from None
 

@@ -34,10 +34,10 @@ class StaffApi:
         )
 
     async def practice(self, request: web.Request) -> web.Response:
-        return json_answer(await self._practices.read(request[SIGNED_IN].who))
+        return json_answer(await self._practices.read(request[SIGNED_IN].unlocked))
 
     async def say_practice(self, request: web.Request) -> web.Response:
-        who = request[SIGNED_IN].who
+        who = request[SIGNED_IN].unlocked
         if not who.account.role.is_staff:
             raise NotFound  # before a word of the body: it is as if there were no such route
         said = await body_of(request, OwnPractice)
@@ -46,18 +46,18 @@ class StaffApi:
         return done()
 
     async def replies(self, request: web.Request) -> web.Response:
-        return json_answer(await self._at_hand.read(request[SIGNED_IN].who))
+        return json_answer(await self._at_hand.read(request[SIGNED_IN].unlocked))
 
     async def write_replies(self, request: web.Request) -> web.Response:
-        who = request[SIGNED_IN].who
+        who = request[SIGNED_IN].unlocked
         await self._at_hand.read(who)  # Who has none is told so before anything about the body.
         return json_answer(await self._at_hand.write(who, await body_of(request, CannedReplies)))
 
     async def note(self, request: web.Request) -> web.Response:
-        return json_answer({"text": await self._notes.read(request[SIGNED_IN].who, thread_in(request))})
+        return json_answer({"text": await self._notes.read(request[SIGNED_IN].unlocked, thread_in(request))})
 
     async def write_note(self, request: web.Request) -> web.Response:
-        who, thread = request[SIGNED_IN].who, thread_in(request)
+        who, thread = request[SIGNED_IN].unlocked, thread_in(request)
         await self._notes.read(who, thread)
         await self._notes.write(who, thread, (await body_of(request, NewNote)).text)
         return done()

@@ -10,7 +10,7 @@ from delivery.letters.compose import Envelope, compose
 from delivery.outbox.backoff import TRIES
 from delivery.quiet_hours import silence_until
 from delivery.settings import DeliverySettings
-from delivery.transports.transport import Later, Outcome, Post, Refused
+from delivery.transports.transport import Later, Outcome, Rejected, Transport
 from storage.accounts import accounts, preferences
 from storage.accounts.accounts import Account, Status
 from storage.accounts.preferences import Letters
@@ -58,7 +58,7 @@ class Attempt:
     """An attempt at one letter."""
 
     store: Store
-    post: Post
+    post: Transport
     settings: DeliverySettings
     letter: Claimed
     seconds: float = SEND_SECONDS
@@ -68,9 +68,9 @@ class Attempt:
         try:
             return self._stale() or await self._look_again_and_send()
         except Damaged:
-            return Refused("damaged")
+            return Rejected("damaged")
         except NoSuchLetter:
-            return Refused("unknown kind")
+            return Rejected("unknown kind")
         except WrongKey:
             return Later("its key is not in the keyring")
         except TimeoutError:
@@ -112,7 +112,7 @@ class Attempt:
     async def _send(self, reader: _Reader, group: str) -> Ending:
         recipient = mailable(reader.address)
         if recipient is None:
-            return Refused("address")
+            return Rejected("address")
         message = compose(self._envelope(reader.account, recipient, group))
         async with asyncio.timeout(self.seconds):
             return await self.post.send(message, recipient)

@@ -13,7 +13,7 @@ from datetime import timedelta
 from delivery.outbox.attempt import SEND_SECONDS, Attempt, Dropped, Ending, Held
 from delivery.outbox.backoff import TRIES, rest_until, retry_at
 from delivery.settings import DeliverySettings
-from delivery.transports.transport import Later, Post, Refused, Sent, Unanswered
+from delivery.transports.transport import Later, Rejected, Sent, Transport, Unanswered
 from storage.engine.database import Reader, Transaction
 from storage.mail import letters
 from storage.mail.letters import Claimed, State
@@ -35,7 +35,7 @@ class Outbox:
     """A worker's place at the outbox, with what it remembers between letters."""
 
     store: Store
-    post: Post
+    post: Transport
     settings: DeliverySettings
     chance: Callable[[], float] = random.random
     send_seconds: float = SEND_SECONDS
@@ -104,7 +104,7 @@ async def _next_state(tx: Transaction, outbox: Outbox, letter: Claimed, ending: 
         case Unanswered(reason):
             await letters.finish(tx, letter.id, State.SENT, now, reason)
             return f"counts as sent: {reason}"
-        case Refused(reason):
+        case Rejected(reason):
             await letters.finish(tx, letter.id, State.REFUSED, now, reason)
             return f"refused: {reason}"
         case Held(until):

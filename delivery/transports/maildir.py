@@ -10,10 +10,10 @@ from pathlib import Path
 
 from delivery.transports.transport import Later, Outcome, Sent
 
-__all__ = ["MaildirPost"]
+__all__ = ["MaildirTransport"]
 
 
-class MaildirPost:
+class MaildirTransport:
     """Writes letters into ``tmp`` and moves them to ``new``; a repeat takes the place of the first."""
 
     def __init__(self, folder: Path) -> None:

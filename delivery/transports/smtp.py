@@ -19,9 +19,9 @@ from aiosmtplib import (
 
 from delivery.letters.addresses import mailable
 from delivery.settings import Relay
-from delivery.transports.transport import Later, Outcome, Refused, Sent, Unanswered
+from delivery.transports.transport import Later, Outcome, Rejected, Sent, Unanswered
 
-__all__ = ["SmtpPost"]
+__all__ = ["SmtpTransport"]
 
 # How long a relay may take (RFC 5321 section 4.5.3.2): for a command, for leave to begin the letter, and for its answer to the
 # whole of it, for which it may first have to look through it. Who hangs up on that last one has sent the letter, and will again.
@@ -36,7 +36,7 @@ QUIT_SECONDS: Final = 2
 LOCKED_OUT: Final = frozenset({530, 534, 535, 538})
 
 
-class SmtpPost:
+class SmtpTransport:
     """Keeps one connection between letters. ``sender`` is the address of the envelope."""
 
     def __init__(
@@ -58,7 +58,7 @@ class SmtpPost:
 
     async def send(self, message: EmailMessage, recipient: str, /) -> Outcome:
         if mailable(recipient) != recipient:
-            return Refused("address")  # aiosmtplib would cut it to something else and send to that
+            return Rejected("address")  # aiosmtplib would cut it to something else and send to that
         try:
             connection = await self._connected()
         except (SMTPException, OSError) as error:
@@ -178,7 +178,7 @@ def _as_data(message: EmailMessage) -> bytes:
 def _by_code(code: int) -> Outcome:
     if code in LOCKED_OUT:
         return Later(f"smtp {code}", for_all=True)
-    return Refused(f"smtp {code}") if 500 <= code <= 599 else Later(f"smtp {code}")
+    return Rejected(f"smtp {code}") if 500 <= code <= 599 else Later(f"smtp {code}")
 
 
 def _reason(doing: str, error: Exception) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Protocol
 
-__all__ = ["Later", "Outcome", "Post", "Refused", "Sent", "Unanswered"]
+__all__ = ["Later", "Outcome", "Rejected", "Sent", "Transport", "Unanswered"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Later:
 
 
 @dataclass(frozen=True)
-class Refused:
+class Rejected:
     """Not ever."""
 
     reason: str
@@ -34,11 +34,11 @@ class Unanswered:
     reason: str
 
 
-Outcome = Sent | Later | Refused | Unanswered
+Outcome = Sent | Later | Rejected | Unanswered
 """Reasons hold a code or a word of ours, never an address or what the other side said."""
 
 
-class Post(Protocol):
+class Transport(Protocol):
     """Takes letters away. Knows nothing of when to try again."""
 
     async def send(self, message: EmailMessage, recipient: str, /) -> Outcome:

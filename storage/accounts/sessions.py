@@ -109,9 +109,11 @@ async def end(tx: Transaction, session: bytes) -> bool:
     return bool(await tx.run("delete from sessions where id = :id", id=session))
 
 
-async def end_all(tx: Transaction, account: UUID, but: bytes = b"") -> None:
-    """Sign out every session of an account ``but`` one."""
-    await tx.run("delete from sessions where account = :account and id <> :but", account=account.bytes, but=but)
+async def end_all(tx: Transaction, account: UUID, except_for: bytes = b"") -> None:
+    """Sign out every session of an account, one excepted."""
+    await tx.run(
+        "delete from sessions where account = :account and id <> :except_for", account=account.bytes, except_for=except_for
+    )
 
 
 async def turn_to_key(tx: Transaction, session: bytes, generation: int, pepper: bytes, body: bytes) -> None:

@@ -42,10 +42,10 @@ MOST_THREADS = 20_000
 log = logging.getLogger("ailo.storage")
 
 
-class Refusal(Enum):
+class NotCommitted(Enum):
     """Why an item was not committed, although the store is well."""
 
-    MOVED = "the thread has another epoch now: look again who takes part, and seal again"
+    EPOCH_ENDED = "the thread has another epoch now: look again who takes part, and seal again"
     TAKEN = "the thread has a message with this id by somebody else"
     BEYOND_END = "there is no such message yet"
     ABSENT = "there is no such thread"
@@ -99,7 +99,7 @@ class MarkRead(Struct, frozen=True, gc=False):
 
 
 Item = Post | MarkRead
-Outcome = Posted | Marked | Refusal | Stalled
+Outcome = Posted | Marked | NotCommitted | Stalled
 
 
 class GroupCommit:
@@ -136,7 +136,7 @@ class GroupCommit:
         self._waiting.append((item, done))
         self._arrived.set()
 
-    async def commit(self, item: Item) -> Posted | Marked | Refusal:
+    async def commit(self, item: Item) -> Posted | Marked | NotCommitted:
         """Wait until an item is committed. Raises Stalled when it was not kept."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self.put(item, lambda outcome: None if future.done() else future.set_result(outcome))
@@ -180,7 +180,7 @@ class GroupCommit:
                 half = len(items) // 2
                 return [*await self._outcomes(items[:half]), *await self._outcomes(items[half:])]
             log.error("alert: thread %s does not take what was sent to it: %s", items[0].thread, type(error).__name__)
-            return [Refusal.BROKEN if isinstance(error, _Collision) else Stalled("the database did not take it")]
+            return [NotCommitted.BROKEN if isinstance(error, _Collision) else Stalled("the database did not take it")]
 
 
 class Times:
@@ -252,16 +252,16 @@ class _Group:
             return await self._outcome(item)
         except (CannotOpen, ValueError, TypeError, ArithmeticError) as error:  # rows may hold anything; nothing was kept of it
             log.error("alert: thread %s does not take what was sent to it: %s", item.thread, type(error).__name__)
-            return Refusal.BROKEN
+            return NotCommitted.BROKEN
 
     async def _outcome(self, item: Item) -> Outcome:
         thread = self._threads.get(item.thread)
         if thread is None:
-            return Refusal.ABSENT
+            return NotCommitted.ABSENT
         if not thread.is_sound:
-            return Refusal.BROKEN
+            return NotCommitted.BROKEN
         if thread.epoch != item.epoch:
-            return Refusal.MOVED
+            return NotCommitted.EPOCH_ENDED
         if isinstance(item, MarkRead):
             return await self._mark(thread, item)
         if first := self._fresh.get((thread.id, item.id.bytes)) or self._known.get((thread.id, item.id.bytes)):
@@ -273,11 +273,11 @@ class _Group:
     async def _repeated(self, thread: Thread, post: Post, first: SealedMessage) -> Outcome:
         """A message that is there already is answered with its number and time as its link proves them."""
         if first.author != post.author:
-            return Refusal.TAKEN
+            return NotCommitted.TAKEN
         if (thread.id, post.id.bytes) not in self._fresh:
             proven = await messages.linked(self._tx, self._store.guard, thread.id, first.seq)
             if proven is None or not proven.is_linked:
-                return Refusal.BROKEN
+                return NotCommitted.BROKEN
         return Posted(first.seq, first.at, is_new=False)
 
     def _post(self, thread: Thread, post: Post) -> Outcome:
@@ -316,12 +316,12 @@ class _Group:
 
     async def _mark(self, thread: Thread, mark: MarkRead) -> Outcome:
         if mark.seq > thread.last_seq:
-            return Refusal.BEYOND_END
+            return NotCommitted.BEYOND_END
         known = self._marks.get((thread.id, mark.account))
         if known is None:
             known = await threads.read_seq(self._tx, thread.id, mark.account)
         if known is None:
-            return Refusal.ABSENT
+            return NotCommitted.ABSENT
         if mark.seq <= known:
             return Marked(known, has_moved=False)
         self._marks[thread.id, mark.account] = mark.seq

@@ -102,23 +102,23 @@ async def linked(reader: Reader, guard: Guard, thread: UUID, seq: int) -> Sealed
     return found[-1] if found and found[-1].seq == seq else None
 
 
-async def before(reader: Reader, guard: Guard, thread: UUID, seq: int, limit: int, least: int = 1) -> list[SealedMessage]:
-    """At most ``limit`` messages below ``seq``, none below ``least``, in ascending order, their links checked."""
+async def before(reader: Reader, guard: Guard, thread: UUID, seq: int, limit: int, minimum: int = 1) -> list[SealedMessage]:
+    """At most ``limit`` messages below ``seq``, none below ``minimum``, in ascending order, their links checked."""
     found = await reader.rows(
-        "select * from messages where thread = :thread and seq < :seq and seq >= :least order by seq desc limit :limit",
-        thread=thread.bytes, seq=seq, least=least - 1, limit=limit + 1,
+        "select * from messages where thread = :thread and seq < :seq and seq >= :minimum order by seq desc limit :limit",
+        thread=thread.bytes, seq=seq, minimum=minimum - 1, limit=limit + 1,
     )  # fmt: skip
     found, is_full = _numbered(found), len(found) > limit
     # A full answer begins with a row that is there for its link alone; a shorter one reaches down to the first of all.
-    first = found[-1]["seq"] if is_full and found else max(least - 1, 1)
+    first = found[-1]["seq"] if is_full and found else max(minimum - 1, 1)
     seam = await relink_progress.find(reader, guard, thread)
     checked = list(_with_links(guard, thread, found[::-1], first, seam))[1 if is_full else 0 :]
-    return [message for message in checked if message.seq >= least][-limit:]
+    return [message for message in checked if message.seq >= minimum][-limit:]
 
 
-async def after(reader: Reader, guard: Guard, thread: UUID, seq: int, limit: int, least: int = 1) -> list[SealedMessage]:
-    """At most ``limit`` messages above ``seq``, none below ``least``, in ascending order, their links checked."""
-    start = max(seq, least - 1)
+async def after(reader: Reader, guard: Guard, thread: UUID, seq: int, limit: int, minimum: int = 1) -> list[SealedMessage]:
+    """At most ``limit`` messages above ``seq``, none below ``minimum``, in ascending order, their links checked."""
+    start = max(seq, minimum - 1)
     found = await reader.rows(
         "select * from messages where thread = :thread and seq >= :start order by seq limit :limit",
         thread=thread.bytes, start=start, limit=limit + 1 if start else limit,

@@ -11,10 +11,10 @@ from storage.crypto.primitives import keyed_hash
 
 
 class Remembered:
-    """At most ``most`` hashes (about 100 bytes each); those that were asked for longest ago go first. For any thread."""
+    """At most ``maximum`` hashes (about 100 bytes each); those that were asked for longest ago go first. For any thread."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, maximum: int) -> None:
+        self._most = maximum
         self._hashes: OrderedDict[bytes, None] = OrderedDict()
         self._one_at_a_time = Lock()
 

@@ -31,8 +31,8 @@ class Shape(NamedTuple):
     """What a column holds: its type; the least and the most of its number, or of its length in bytes or characters."""
 
     kind: type
-    least: int
-    most: int
+    minimum: int
+    maximum: int
     may_be_null: bool = False
 
     def fits(self, found: object) -> bool:
@@ -40,7 +40,7 @@ class Shape(NamedTuple):
         if type(found) is not self.kind:
             return found is None and self.may_be_null
         size = found if isinstance(found, int) else len(found)  # type: ignore[arg-type]
-        return self.least <= size <= self.most
+        return self.minimum <= size <= self.maximum
 
     def or_null(self) -> "Shape":
         """The same, where there may be nothing."""

@@ -33,9 +33,9 @@ async def renew(
     password: Keyhole,
     now: int,
     *,
-    but: bytes = b"",
+    except_for: bytes = b"",
 ) -> list[Change]:
-    """Turn an account to its new key, reached by the keyhole ``password``; its recovery code and its sessions ``but`` one end.
+    """Turn an account to its new key, reached by the keyhole ``password``. Its recovery code and its other sessions end.
 
     Gives the epochs begun. A thread that was tampered with keeps the old key's seat: nobody can read it any more, or less.
     """
@@ -47,7 +47,7 @@ async def renew(
     await accounts.keep_keyhole(tx, account.id, "password", password, now)
     await accounts.drop_keyhole(tx, account.id, "recovery")
     await accounts.renewal_done(tx, account.id)
-    await sessions.end_all(tx, account.id, but)
+    await sessions.end_all(tx, account.id, except_for)
     return [change for change in changes if change]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from storage.store import wall_clock
 from tests.chat.talk import Cast, opened_rooms
 
@@ -23,8 +23,8 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A house in which the cast has accounts, made once and copied for each test."""
 
     async def furnish(folder: Path) -> None:
-        async with opened_rooms(folder) as rooms:
-            await Cast(rooms).arrive()
+        async with opened_rooms(folder) as ailo:
+            await Cast(ailo).arrive()
 
     folder = tmp_path_factory.mktemp("furnished")
     asyncio.run(furnish(folder))
@@ -32,13 +32,13 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def rooms(furnished: Path, tmp_path: Path) -> AsyncIterator[Rooms]:
-    """Open rooms, by a clock on which no two events are at the same time."""
+async def ailo(furnished: Path, tmp_path: Path) -> AsyncIterator[Ailo]:
+    """An open Ailo, by a clock on which no two events are at the same time."""
     shutil.copytree(furnished, tmp_path, dirs_exist_ok=True)
-    async with opened_rooms(tmp_path, count(wall_clock()).__next__) as rooms:
-        yield rooms
+    async with opened_rooms(tmp_path, count(wall_clock()).__next__) as ailo:
+        yield ailo
 
 
 @pytest.fixture
-async def cast(rooms: Rooms) -> Cast:
-    return Cast(rooms)
+async def cast(ailo: Ailo) -> Cast:
+    return Cast(ailo)

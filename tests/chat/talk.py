@@ -11,11 +11,11 @@ from uuid import UUID
 import msgspec
 
 from chat.accounts.new_accounts import Person, add_account
-from chat.ailo import Rooms, open_rooms
+from chat.ailo import Ailo, open_ailo
 from chat.auth.limits import AccountLimits
 from chat.auth.passwords.stretching import OPERATOR, Stretching
 from chat.auth.sign_in import Attempt
-from chat.connections.dialogue import Session
+from chat.connections.dialogue import Dialogue
 from chat.conversations.conversation import Conversation
 from storage import installation
 from storage.accounts import accounts
@@ -43,13 +43,13 @@ def settings_of(folder: Path, **more: Any) -> StorageSettings:
 
 
 @asynccontextmanager
-async def opened_rooms(folder: Path, clock: Clock = wall_clock) -> AsyncIterator[Rooms]:
+async def opened_rooms(folder: Path, clock: Clock = wall_clock) -> AsyncIterator[Ailo]:
     """A house of the example's kind, whose passwords are cheap to compute."""
     settings = settings_of(folder)
     if not settings.database.exists():
         await installation.build(settings, is_example=True)
-    async with open_rooms(settings, clock) as rooms:
-        yield rooms
+    async with open_ailo(settings, clock) as ailo:
+        yield ailo
 
 
 def address(name: str) -> str:
@@ -59,8 +59,8 @@ def address(name: str) -> str:
 class Cast:
     """Léa and Karim (members), Claire and Thomas (Professionals), Sam (companion), Ada (administrator)."""
 
-    def __init__(self, rooms: Rooms) -> None:
-        self.rooms = rooms
+    def __init__(self, ailo: Ailo) -> None:
+        self.ailo = ailo
 
     async def arrive(self) -> None:
         for name in ROLES:
@@ -68,31 +68,31 @@ class Cast:
 
     async def add(self, name: str, locale: str = "fr") -> UUID:
         person = Person(ROLES.get(name, Role.MEMBER), address(name), name.title(), "Rossi", locale, PASSWORD)
-        return await add_account(self.rooms.store, self.rooms.sign_ins.pool, person)
+        return await add_account(self.ailo.store, self.ailo.sign_ins.pool, person)
 
     async def account(self, name: str) -> Account:
-        guard = self.rooms.store.guard
-        found = await self.rooms.store.database.read(lambda reader: accounts.by_address(reader, guard, address(name)))
+        guard = self.ailo.store.guard
+        found = await self.ailo.store.database.read(lambda reader: accounts.by_address(reader, guard, address(name)))
         assert found
         return found
 
     async def unlock(self, name: str) -> Unlocked:
         """Somebody who has just signed in."""
-        granted = await self.rooms.sign_ins.sign_in(Attempt(address(name), PASSWORD, "", "192.0.2.1"))
-        signed_in = await self.rooms.sign_ins.find(granted.cookie)
+        granted = await self.ailo.sign_ins.sign_in(Attempt(address(name), PASSWORD, "", "192.0.2.1"))
+        signed_in = await self.ailo.sign_ins.find(granted.cookie)
         assert signed_in
-        return signed_in.who
+        return signed_in.unlocked
 
     async def open_thread(self, *names: str) -> UUID:
         people = [await self.account(name) for name in names]
-        return await self.rooms.taking_part.open_thread(new_id(), people)
+        return await self.ailo.participants.open_thread(new_id(), people)
 
     async def leave(self, thread: UUID, name: str) -> None:
-        await self.rooms.taking_part.leave(thread, (await self.account(name)).id)
+        await self.ailo.participants.leave(thread, (await self.account(name)).id)
 
     async def say(self, who: Unlocked, thread: UUID, *texts: str) -> list[int]:
         """Post texts one after the other; gives their numbers."""
-        conversation = self.rooms.conversation
+        conversation = self.ailo.conversation
         return [(await conversation.post_and_wait(who, thread, new_id(), text)).message.seq for text in texts]
 
 
@@ -169,7 +169,7 @@ class Talk:
     def __init__(self, conversation: Conversation, who: Unlocked, limits: AccountLimits | None = None) -> None:
         self.outlet = Outlet()
         self.who = who
-        self.session = Session(b"session", who, conversation, limits or AccountLimits(0), self.outlet)
+        self.session = Dialogue(b"session", who, conversation, limits or AccountLimits(0), self.outlet)
 
     async def put(self, *frames: Json) -> None:
         for frame in frames:

@@ -90,7 +90,7 @@ class Bound:
     def __init__(self) -> None:
         self.now = 0.0
         self.stream = io.StringIO()
-        self.handler = Bounded(self.stream, most=3, clock=lambda: self.now)
+        self.handler = Bounded(self.stream, maximum=3, clock=lambda: self.now)
         self.handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
 
     def say(self, template: str, *args: object, level: int = logging.WARNING, kind: str | None = None) -> None:

@@ -12,7 +12,7 @@ import pytest
 from nacl import bindings
 
 from chat.accounts.keys import NewPassword
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.auth.sign_in import Attempt
 from chat.conversations.search import Search
 from storage.conversations.threads import Order
@@ -21,50 +21,50 @@ from storage.maintenance.check import check_all
 from tests.chat.talk import PASSWORD, Cast, Talk, address
 
 NAME = "crypto_aead_xchacha20poly1305_ietf_decrypt"
-Deed = Callable[[Rooms, Unlocked, Any], Awaitable[object]]
+Deed = Callable[[Ailo, Unlocked, Any], Awaitable[object]]
 
 
-async def show_the_list(rooms: Rooms, who: Unlocked, _: object) -> None:
-    assert await rooms.conversation.entries(who, Order.NEWEST, None)
+async def show_the_list(ailo: Ailo, who: Unlocked, _: object) -> None:
+    assert await ailo.conversation.entries(who, Order.NEWEST, None)
 
 
-async def show_a_page(rooms: Rooms, who: Unlocked, thread: Any) -> None:
-    assert await rooms.conversation.before(who, thread, None, 100)
+async def show_a_page(ailo: Ailo, who: Unlocked, thread: Any) -> None:
+    assert await ailo.conversation.before(who, thread, None, 100)
 
 
-async def resume(rooms: Rooms, who: Unlocked, thread: Any) -> None:
-    talk = Talk(rooms.conversation, who)
+async def resume(ailo: Ailo, who: Unlocked, thread: Any) -> None:
+    talk = Talk(ailo.conversation, who)
     await talk.put({"type": "resume", "threads": {str(thread): 0}})
     await talk.outlet.until("resumed")
     assert talk.outlet.of("message")
 
 
-async def search(rooms: Rooms, who: Unlocked, thread: Any) -> None:
-    assert (await Search(rooms.conversation).find(who, "bonjour", thread, None)).found
+async def search(ailo: Ailo, who: Unlocked, thread: Any) -> None:
+    assert (await Search(ailo.conversation).find(who, "bonjour", thread, None)).found
 
 
-async def sign_in(rooms: Rooms, _: Unlocked, __: object) -> None:
+async def sign_in(ailo: Ailo, _: Unlocked, __: object) -> None:
     """The password is stretched in a pool; what it opens, one key, is opened where it is needed."""
-    granted = await rooms.sign_ins.sign_in(Attempt(address("claire"), PASSWORD, "", "192.0.2.1"))
-    found = await rooms.sign_ins.find(granted.cookie)
+    granted = await ailo.sign_ins.sign_in(Attempt(address("claire"), PASSWORD, "", "192.0.2.1"))
+    found = await ailo.sign_ins.find(granted.cookie)
     assert found
-    await rooms.conversation.entries(found.who, Order.NEWEST, None)
+    await ailo.conversation.entries(found.unlocked, Order.NEWEST, None)
 
 
-async def renew(rooms: Rooms, _: Unlocked, __: object) -> None:
-    granted = await rooms.sign_ins.sign_in(Attempt(address("claire"), PASSWORD, "", "192.0.2.1"))
-    found = await rooms.sign_ins.find(granted.cookie)
+async def renew(ailo: Ailo, _: Unlocked, __: object) -> None:
+    granted = await ailo.sign_ins.sign_in(Attempt(address("claire"), PASSWORD, "", "192.0.2.1"))
+    found = await ailo.sign_ins.find(granted.cookie)
     assert found
-    await rooms.own_keys.change_password(found, NewPassword(PASSWORD, "un tout autre mot", may_be_known=True), granted.cookie)
+    await ailo.own_keys.change_password(found, NewPassword(PASSWORD, "un tout autre mot", may_be_known=True), granted.cookie)
 
 
-async def check(rooms: Rooms, _: Unlocked, __: object) -> None:
-    assert await check_all(rooms.store) == []
+async def check(ailo: Ailo, _: Unlocked, __: object) -> None:
+    assert await check_all(ailo.store) == []
 
 
-async def rotate(rooms: Rooms, _: Unlocked, __: object) -> None:
-    await rooms.rotation.turn()
-    await rooms.rotation.finish()
+async def rotate(ailo: Ailo, _: Unlocked, __: object) -> None:
+    await ailo.rotation.turn()
+    await ailo.rotation.finish()
 
 
 # What is opened on the loop, however much there is: the account's own key, and the keyhole that was proved.
@@ -72,7 +72,7 @@ ALLOWED: dict[Deed, int] = {sign_in: 1, renew: 2}
 
 
 @pytest.mark.parametrize("deed", [show_the_list, show_a_page, resume, search, sign_in, renew, check, rotate])
-async def test_what_grows_is_opened_off_the_loop(rooms: Rooms, cast: Cast, monkeypatch: pytest.MonkeyPatch, deed: Deed) -> None:
+async def test_what_grows_is_opened_off_the_loop(ailo: Ailo, cast: Cast, monkeypatch: pytest.MonkeyPatch, deed: Deed) -> None:
     threads = [await cast.open_thread("lea", "claire"), await cast.open_thread("karim", "claire")]
     claire, lea = await cast.unlock("claire"), await cast.unlock("lea")
     for _ in range(10):
@@ -86,6 +86,6 @@ async def test_what_grows_is_opened_off_the_loop(rooms: Rooms, cast: Cast, monke
 
     who = Unlocked(claire.account, claire.key)
     monkeypatch.setattr(bindings, NAME, noted)
-    await deed(rooms, who, threads[0])
+    await deed(ailo, who, threads[0])
     assert opened
     assert opened.count(threading.current_thread()) <= ALLOWED.get(deed, 0)

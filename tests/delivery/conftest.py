@@ -10,7 +10,7 @@ from delivery.outbox.outbox import Outbox
 from delivery.settings import DeliverySettings
 from storage.store import Store
 from tests.delivery.cast import Cast, Clock, opened_store, settings_of
-from tests.delivery.transports.recording import RecordingPost
+from tests.delivery.transports.recording import RecordingTransport
 
 # A busy machine is no fault of the code: time-outs are pytest's.
 hypothesis_settings.register_profile("ailo", deadline=None)
@@ -39,10 +39,10 @@ def settings(tmp_path: Path) -> DeliverySettings:
 
 
 @pytest.fixture
-def post() -> RecordingPost:
-    return RecordingPost()
+def post() -> RecordingTransport:
+    return RecordingTransport()
 
 
 @pytest.fixture
-def outbox(store: Store, post: RecordingPost, settings: DeliverySettings) -> Outbox:
+def outbox(store: Store, post: RecordingTransport, settings: DeliverySettings) -> Outbox:
     return Outbox(store, post, settings, chance=lambda: 0.0)

@@ -12,15 +12,15 @@ from delivery.outbox.outbox import Outbox, send_one_letter
 from delivery.quiet_hours import silence_until
 from delivery.settings import DeliverySettings, Relay
 from delivery.transports.mailbox import letters_in
-from delivery.transports.maildir import MaildirPost
-from delivery.transports.smtp import SmtpPost
+from delivery.transports.maildir import MaildirTransport
+from delivery.transports.smtp import SmtpTransport
 from delivery.transports.transport import Later
 from storage.accounts import preferences
 from storage.accounts.preferences import Letters, Preferences
 from storage.mail import letters
 from storage.store import Store
 from tests.delivery.cast import DAY, GRACE, HOUR, Cast, Clock, letter_rows, notice_rows
-from tests.delivery.transports.recording import RecordingPost
+from tests.delivery.transports.recording import RecordingTransport
 from tests.delivery.transports.relay import running
 
 NIGHT = Letters(quiet_from=21 * 60, quiet_to=7 * 60)
@@ -55,7 +55,7 @@ async def letter_waits(store: Store, settings: DeliverySettings) -> None:
 
 
 async def test_who_wants_no_letters_gets_none_and_nothing_is_kept(
-    outbox: Outbox, post: RecordingPost, cast: Cast, clock: Clock
+    outbox: Outbox, post: RecordingTransport, cast: Cast, clock: Clock
 ) -> None:
     await choose(cast, NONE)
     await cast.post(cast.claire)
@@ -65,7 +65,7 @@ async def test_who_wants_no_letters_gets_none_and_nothing_is_kept(
 
 
 async def test_who_wants_them_again_gets_those_of_what_comes_then(
-    outbox: Outbox, post: RecordingPost, cast: Cast, clock: Clock
+    outbox: Outbox, post: RecordingTransport, cast: Cast, clock: Clock
 ) -> None:
     await choose(cast, NONE)
     await cast.post(cast.claire)
@@ -82,7 +82,7 @@ async def test_who_wants_them_again_gets_those_of_what_comes_then(
 
 
 async def test_a_letter_that_waits_already_is_not_sent_any_more(
-    outbox: Outbox, post: RecordingPost, settings: DeliverySettings, cast: Cast, clock: Clock
+    outbox: Outbox, post: RecordingTransport, settings: DeliverySettings, cast: Cast, clock: Clock
 ) -> None:
     await cast.post(cast.claire)
     clock.advance(GRACE)
@@ -93,7 +93,9 @@ async def test_a_letter_that_waits_already_is_not_sent_any_more(
     assert [(row["state"], row["reason"]) for row in await letter_rows(outbox.store)] == [("dropped", "not wanted any more")]
 
 
-async def test_what_one_chose_is_nothing_to_the_others(outbox: Outbox, post: RecordingPost, cast: Cast, clock: Clock) -> None:
+async def test_what_one_chose_is_nothing_to_the_others(
+    outbox: Outbox, post: RecordingTransport, cast: Cast, clock: Clock
+) -> None:
     await choose(cast, NONE)
     await cast.post(cast.lea)
     clock.advance(GRACE)
@@ -108,7 +110,7 @@ async def test_in_quiet_hours_a_notice_waits_for_their_end_and_is_one_letter(
     store: Store, settings: DeliverySettings, cast: Cast, clock: Clock
 ) -> None:
     """Into the real Maildir: nothing in the night, one letter in the morning for all that came."""
-    outbox = Outbox(store, MaildirPost(settings.maildir), settings)
+    outbox = Outbox(store, MaildirTransport(settings.maildir), settings)
     await choose(cast, NIGHT)
     for moment in ("2026-11-23T20:58", "2026-11-23T23:00", "2026-11-24T02:00", "2026-11-24T06:56"):
         move_to(clock, moment)
@@ -124,7 +126,7 @@ async def test_in_quiet_hours_a_notice_waits_for_their_end_and_is_one_letter(
 
 
 async def test_who_reads_in_the_night_gets_no_letter_in_the_morning(
-    outbox: Outbox, post: RecordingPost, cast: Cast, clock: Clock
+    outbox: Outbox, post: RecordingTransport, cast: Cast, clock: Clock
 ) -> None:
     await choose(cast, NIGHT)
     move_to(clock, "2026-11-23T23:00")
@@ -139,7 +141,7 @@ async def test_who_reads_in_the_night_gets_no_letter_in_the_morning(
 
 @pytest.mark.parametrize("reads", [False, True])
 async def test_a_letter_that_would_be_repeated_in_the_night_waits_too(
-    outbox: Outbox, post: RecordingPost, cast: Cast, clock: Clock, reads: bool
+    outbox: Outbox, post: RecordingTransport, cast: Cast, clock: Clock, reads: bool
 ) -> None:
     """The relay said "later" in the evening: neither is it asked in the night, nor do its tries run out."""
     await choose(cast, NIGHT)
@@ -162,7 +164,7 @@ async def test_a_letter_that_would_be_repeated_in_the_night_waits_too(
     assert (len(post.seen), row["state"]) == ((1, "dropped") if reads else (2, "sent"))
 
 
-async def test_letters_of_others_go_out_meanwhile(outbox: Outbox, post: RecordingPost, cast: Cast, clock: Clock) -> None:
+async def test_letters_of_others_go_out_meanwhile(outbox: Outbox, post: RecordingTransport, cast: Cast, clock: Clock) -> None:
     await choose(cast, NIGHT)
     move_to(clock, "2026-11-23T23:00")
     await cast.post(cast.claire)
@@ -172,7 +174,7 @@ async def test_letters_of_others_go_out_meanwhile(outbox: Outbox, post: Recordin
     assert post.recipients == ["claire@ailo.test"]
 
 
-async def test_the_clock_is_that_of_ones_own_zone(outbox: Outbox, post: RecordingPost, cast: Cast, clock: Clock) -> None:
+async def test_the_clock_is_that_of_ones_own_zone(outbox: Outbox, post: RecordingTransport, cast: Cast, clock: Clock) -> None:
     await choose(cast, NIGHT)
     await cast.spoil("update accounts set time_zone = 'America/Martinique' where id = :id", id=cast.lea.bytes)
     move_to(clock, "2026-11-23T23:00")
@@ -189,7 +191,7 @@ def test_a_zone_that_nobody_knows_any_more_is_utc() -> None:
 
 
 async def test_choices_that_were_tampered_with_hold_that_letter_back_alone(
-    outbox: Outbox, post: RecordingPost, cast: Cast, clock: Clock, caplog: pytest.LogCaptureFixture
+    outbox: Outbox, post: RecordingTransport, cast: Cast, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     await choose(cast, NONE)
     await cast.spoil("update preferences set body = zeroblob(99)")
@@ -214,7 +216,7 @@ async def test_what_a_real_relay_refuses_for_good_is_told_until_a_letter_is_take
 ) -> None:
     async with running() as relay:
         where = Relay("127.0.0.1", relay.port)
-        post = SmtpPost(where, settings.mail_from.addr_spec, seconds=5)
+        post = SmtpTransport(where, settings.mail_from.addr_spec, seconds=5)
         outbox = Outbox(store, post, replace(settings, relay=where), chance=lambda: 0.0)
         refuse(relay).append("550 5.1.1 nobody here")
         seq = await cast.post(cast.claire)

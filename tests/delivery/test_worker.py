@@ -11,19 +11,19 @@ from delivery import worker
 from delivery.jobs.unread import notice_one
 from delivery.settings import DeliverySettings, Relay
 from delivery.transports.mailbox import letters_in
-from delivery.transports.maildir import MaildirPost
-from delivery.transports.smtp import SmtpPost
+from delivery.transports.maildir import MaildirTransport
+from delivery.transports.smtp import SmtpTransport
 from delivery.transports.transport import Sent
 from delivery.worker import deliver, open_post
 from storage.errors import Stalled
 from storage.mail import letters
 from storage.store import Store
 from tests.delivery.cast import GRACE, Cast, Clock
-from tests.delivery.transports.recording import RecordingPost
+from tests.delivery.transports.recording import RecordingTransport
 from tests.delivery.transports.relay import SLOW, running
 
 
-class Signalling(RecordingPost):
+class Signalling(RecordingTransport):
     """Says when the first letter is sent."""
 
     def __init__(self) -> None:
@@ -175,13 +175,13 @@ async def test_without_a_relay_the_letter_can_be_read_in_the_maildir(
     store: Store, settings: DeliverySettings, due: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = asyncio.Event()
-    keep = MaildirPost.send
+    keep = MaildirTransport.send
 
-    async def signalled(self: MaildirPost, *letter: object) -> object:
+    async def signalled(self: MaildirTransport, *letter: object) -> object:
         written.set()
         return await keep(self, *letter)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(MaildirPost, "send", signalled)
+    monkeypatch.setattr(MaildirTransport, "send", signalled)
     await until(written, store, settings)
     (letter,) = letters_in(settings.maildir)
     assert letter.recipient == "lea@ailo.test"
@@ -189,5 +189,5 @@ async def test_without_a_relay_the_letter_can_be_read_in_the_maildir(
 
 
 async def test_the_settings_choose_the_post(settings: DeliverySettings) -> None:
-    assert isinstance(open_post(settings), MaildirPost)
-    assert isinstance(open_post(replace(settings, relay=Relay("127.0.0.1", 25))), SmtpPost)
+    assert isinstance(open_post(settings), MaildirTransport)
+    assert isinstance(open_post(replace(settings, relay=Relay("127.0.0.1", 25))), SmtpTransport)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import uvloop
 
-from chat.ailo import open_rooms
+from chat.ailo import open_ailo
 from tests.load import growth, live, neighbour
 from tests.load.figures import Results, machine, middle, table, warnings
 from tests.load.fill import Filler
@@ -89,8 +89,8 @@ async def _loads(plan: Plan, port: int, pid: int, pairs: list[Pair]) -> Results:
 async def coming_back(plan: Plan) -> Results:
     """1,000 clients reconnect at once and resume."""
     async with furnished(plan.folder, 500) as (settings, pairs):
-        async with open_rooms(settings) as rooms:
-            await Filler(rooms.store).fill(pairs, 2 * MISSED * len(pairs))
+        async with open_ailo(settings) as ailo:
+            await Filler(ailo.store).fill(pairs, 2 * MISSED * len(pairs))
         results: Results = {}
         with serving(settings, plan.server_core) as (port, pid):
             for name in ("1000 come back, server just started", "1000 come back, once more"):

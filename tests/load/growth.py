@@ -8,7 +8,7 @@ from pathlib import Path
 
 import aiohttp
 
-from chat.ailo import open_rooms
+from chat.ailo import open_ailo
 from storage.accounts.accounts import Role
 from storage.conversations import participants
 from storage.crypto import keyholes
@@ -27,22 +27,22 @@ THREADS = (1, 50, 400)
 ASKED = 200
 
 
-async def measure(folder: Path, core: int | None, most: int) -> Results:
+async def measure(folder: Path, core: int | None, maximum: int) -> Results:
     """All that grows."""
     results = await _threads(folder / "threads", core)
-    return results | await _history(folder / "history", core, most)
+    return results | await _history(folder / "history", core, maximum)
 
 
-async def _history(folder: Path, core: int | None, most: int) -> Results:
+async def _history(folder: Path, core: int | None, maximum: int) -> Results:
     """Pages of 50 out of more and more messages. From the third stage on, the last thread has 100,000 of them."""
     results: Results = {}
     chance = random.Random(7)
     async with furnished(folder, PAIRS) as (settings, pairs):
         *many, long = pairs
         there = long_there = 0
-        for stage in (stage for stage in STAGES if stage <= most):
-            async with open_rooms(settings) as rooms:
-                filler, started = Filler(rooms.store), time.perf_counter()
+        for stage in (stage for stage in STAGES if stage <= maximum):
+            async with open_ailo(settings) as ailo:
+                filler, started = Filler(ailo.store), time.perf_counter()
                 if stage > 5 * LONG and not long_there:
                     await filler.fill([long], LONG)
                     there, long_there = there + LONG, LONG
@@ -69,9 +69,9 @@ async def _threads(folder: Path, core: int | None) -> Results:
     """Signing in and the first page of the list, for Professionals with few and many threads. Passwords are cheap to check."""
     results: Results = {}
     async with furnished(folder, 1) as (settings, pairs):
-        async with open_rooms(settings) as rooms:
+        async with open_ailo(settings) as ailo:
             for number in THREADS:
-                await professional(rooms.store, number)
+                await professional(ailo.store, number)
         with serving(settings, core) as (port, _):
             for number in THREADS:
                 results |= await _arrivals(port, number)

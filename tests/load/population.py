@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-from chat.ailo import open_rooms
+from chat.ailo import open_ailo
 from storage import installation
 from storage.accounts import accounts, sessions
 from storage.accounts.accounts import Account, NewAccount, Role
@@ -49,8 +49,8 @@ async def furnished(folder: Path, pairs: int) -> AsyncIterator[tuple[StorageSett
     """Build an example house with so many pairs."""
     settings = StorageSettings(folder / "data", folder / "keys" / "root.json")
     await installation.build(settings, is_example=True)
-    async with open_rooms(settings) as rooms:
-        made = [await _pair(rooms.store, number) for number in range(pairs)]
+    async with open_ailo(settings) as ailo:
+        made = [await _pair(ailo.store, number) for number in range(pairs)]
     yield settings, made
 
 

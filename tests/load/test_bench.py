@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from chat.ailo import open_rooms
+from chat.ailo import open_ailo
 from chat.auth.sign_in import Attempt
 from storage.maintenance.check import check_all
 from tests.load import live
@@ -135,7 +135,7 @@ def test_the_picture_is_well_formed() -> None:
 
 
 async def test_the_people_of_a_furnished_house_are_real(tmp_path: Path) -> None:
-    async with furnished(tmp_path, 2) as (settings, pairs), open_rooms(settings) as rooms:
-        granted = await rooms.sign_ins.sign_in(Attempt("m1@example.test", PASSWORD, "", "192.0.2.1"))
+    async with furnished(tmp_path, 2) as (settings, pairs), open_ailo(settings) as ailo:
+        granted = await ailo.sign_ins.sign_in(Attempt("m1@example.test", PASSWORD, "", "192.0.2.1"))
         assert granted.account.id == pairs[1].member.id
-        assert await check_all(rooms.store) == []
+        assert await check_all(ailo.store) == []

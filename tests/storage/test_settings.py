@@ -43,13 +43,13 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("raw", ["-1", "1.5", "x", "٣", "604801", " 1 2"])
 def test_what_is_no_number_in_bounds_is_a_fault(raw: str) -> None:
     environment = Environment({"AILO_N": raw})
-    assert environment.whole("AILO_N", 7, most=604_800) == 7
+    assert environment.whole("AILO_N", 7, maximum=604_800) == 7
     assert environment.faults == ["AILO_N must be a whole number from 0 to 604800."]
 
 
 @pytest.mark.parametrize(("raw", "expected"), [("0", 0), ("007", 7), ("604800", 604_800), ("", 7)])
 def test_a_number_in_bounds_is_taken(raw: str, expected: int) -> None:
-    assert Environment({"AILO_N": raw}).whole("AILO_N", 7, most=604_800) == expected
+    assert Environment({"AILO_N": raw}).whole("AILO_N", 7, maximum=604_800) == expected
 
 
 def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:

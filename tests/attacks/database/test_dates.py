@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from chat.protocol.frames import moment
-from storage.conversations.group_commit import MOST_AHEAD_MS, Posted, Refusal
+from storage.conversations.group_commit import MOST_AHEAD_MS, NotCommitted, Posted
 from storage.engine.rows import LAST_TIME
 from storage.errors import Stalled
 from storage.ids import new_id
@@ -90,7 +90,7 @@ async def test_a_repeated_message_is_not_answered_with_a_planted_date(house: Hou
     id_ = new_id()
     await house.post(house.lea, thread, "Bonjour", id_)
     await house.spoil("update messages set at = :at where id = :id", id=id_.bytes, at=IN_2031)
-    assert await house.commits.commit(await house.sealed(house.lea, thread, "Bonjour", id_)) is Refusal.BROKEN
+    assert await house.commits.commit(await house.sealed(house.lea, thread, "Bonjour", id_)) is NotCommitted.BROKEN
 
 
 # An answer, whatever happens

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from chat.auth.sign_in import Attempt, Granted, SignIns, WrongCredentials
 from storage.accounts import accounts
-from storage.conversations.group_commit import Refusal
+from storage.conversations.group_commit import NotCommitted
 from storage.conversations.unlocked import OpenEpoch
 from storage.crypto.epochs import THE_SERVICE, EpochSecret, Roster, Seat, ephemeral, grant
 from storage.crypto.guarding import Guard
@@ -176,7 +176,7 @@ async def test_an_end_cut_off_in_the_threads_row_too_is_seen(scene: Scene) -> No
         " where id = :mine",
     )
     post = await scene.house.sealed(scene.house.claire, scene.theirs, "Bonjour")
-    assert await scene.house.commits.commit(structs.replace(post, thread=scene.thread)) is Refusal.BROKEN
+    assert await scene.house.commits.commit(structs.replace(post, thread=scene.thread)) is NotCommitted.BROKEN
     with pytest.raises(CannotOpen):
         await scene.latest(scene.house.lea)
     assert await scene.found()

@@ -14,7 +14,7 @@ import pytest
 
 from chat.accounts.preferences import SettingsOfOne
 from chat.accounts.sessions import SessionsOfOne
-from chat.ailo import Rooms, open_rooms
+from chat.ailo import Ailo, open_ailo
 from chat.auth import door
 from chat.auth.sign_in import SignedIn
 from chat.conversations.about import Abouts
@@ -37,7 +37,7 @@ from storage.rekeying import reguarding
 from storage.store import wall_clock
 from tests.attacks.database.planting import NO_UTF_8, WRONG, Planter
 from tests.chat.talk import Cast, opened_rooms, settings_of
-from tests.delivery.transports.recording import RecordingPost
+from tests.delivery.transports.recording import RecordingTransport
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ BARE = {
 class Scene:
     """Léa writes with Claire, in whose rows somebody plants; Karim with Thomas, whom it does not concern."""
 
-    rooms: Rooms
+    ailo: Ailo
     cast: Cast
     planter: Planter
     hers: UUID
@@ -91,36 +91,36 @@ class Scene:
 
 async def furnish(folder: Path) -> None:
     """Everything of which there is a row, of both pairs."""
-    async with opened_rooms(folder) as rooms:
-        cast = Cast(rooms)
+    async with opened_rooms(folder) as ailo:
+        cast = Cast(ailo)
         await cast.arrive()
         for member, professional in (("lea", "claire"), ("karim", "thomas")):
             thread = await cast.open_thread(member, professional)
             one, other = await cast.unlock(member), await cast.unlock(professional)
             await cast.say(one, thread, "Bonjour", "Quand ?")
-            await rooms.notes.write(other, thread, "À rappeler.")
-            await RepliesAtHand(rooms.store).write(other, CannedReplies([CannedReply(new_id(), "Merci", "Merci !")], 0))
-            await rooms.practices.write(other, OwnPractice(48, None, None))
-            await SettingsOfOne(rooms.store).change(one.account, {"enter_sends": True})
+            await ailo.notes.write(other, thread, "À rappeler.")
+            await RepliesAtHand(ailo.store).write(other, CannedReplies([CannedReply(new_id(), "Merci", "Merci !")], 0))
+            await ailo.practices.write(other, OwnPractice(48, None, None))
+            await SettingsOfOne(ailo.store).change(one.account, {"enter_sends": True})
             await cast.say(other, thread, "Demain.")
-            await owe_letter(rooms, one, thread)
+            await owe_letter(ailo, one, thread)
         lea = await cast.unlock("lea")
-        (entry,) = await rooms.conversation.entries(lea, Order.NEWEST, None)
+        (entry,) = await ailo.conversation.entries(lea, Order.NEWEST, None)
         claire = (await cast.account("claire")).id  # whose key a sign-in renews, if it is due
         values = {"thread": entry.id.bytes, "account": lea.account.id.bytes, "staff": claire.bytes}
         for sql in BARE.values():
             used = {name: value for name, value in values.items() if f":{name}" in sql}
-            await rooms.store.database.write(lambda tx, sql=sql, used=used: tx.run(sql, **used))  # type: ignore[misc]
+            await ailo.store.database.write(lambda tx, sql=sql, used=used: tx.run(sql, **used))  # type: ignore[misc]
 
 
-async def owe_letter(rooms: Rooms, who: Unlocked, thread: UUID) -> None:
+async def owe_letter(ailo: Ailo, who: Unlocked, thread: UUID) -> None:
     facts = {"thread": str(thread), "seq": "3", "group": "0" * 24}
     letter = Letter(new_id(), who.account.id, "reply", facts, "one@ailo.test", 1)
 
     async def work(tx: Transaction) -> None:
-        await letters.write(tx, rooms.store.guard, letter, 1)
+        await letters.write(tx, ailo.store.guard, letter, 1)
 
-    await rooms.store.database.write(work)
+    await ailo.store.database.write(work)
 
 
 @pytest.fixture(scope="session")
@@ -134,48 +134,48 @@ def furnished_with_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def scene(furnished_with_all: Path, tmp_path: Path) -> AsyncIterator[Scene]:
     shutil.copytree(furnished_with_all, tmp_path, dirs_exist_ok=True)
     rows.forget_alerts()
-    async with open_rooms(settings_of(tmp_path, notify_after_ms=0), count(wall_clock()).__next__) as rooms:
-        cast = Cast(rooms)
+    async with open_ailo(settings_of(tmp_path, notify_after_ms=0), count(wall_clock()).__next__) as ailo:
+        cast = Cast(ailo)
         found = {name: await cast.account(name) for name in ("lea", "karim", "claire")}
-        threads = [await rooms.conversation.entries(await cast.unlock(name), Order.NEWEST, None) for name in ("lea", "karim")]
-        planter = Planter(rooms.store.settings.database)
+        threads = [await ailo.conversation.entries(await cast.unlock(name), Order.NEWEST, None) for name in ("lea", "karim")]
+        planter = Planter(ailo.store.settings.database)
         try:
-            yield Scene(rooms, cast, planter, threads[0][0].id, threads[1][0].id, found["lea"].id, found["claire"].id)
+            yield Scene(ailo, cast, planter, threads[0][0].id, threads[1][0].id, found["lea"].id, found["claire"].id)
         finally:
             planter.close()
 
 
 async def everyday(scene: Scene, one: Unlocked, other: Unlocked) -> None:
     """What Karim and Thomas do in a day."""
-    rooms, cast, thread = scene.rooms, scene.cast, scene.his
+    ailo, cast, thread = scene.ailo, scene.cast, scene.his
     for who in (one, other):
-        (entry,) = await rooms.conversation.entries(who, Order.WAITING, None)
+        (entry,) = await ailo.conversation.entries(who, Order.WAITING, None)
         assert entry.id == thread
         assert {person.id for person in entry.participants} == {one.account.id, other.account.id}
         assert entry.last
         assert entry.last.kind == "text"
     (seq,) = await cast.say(one, thread, "Encore une chose.")
-    await rooms.conversation.mark_read(other, thread, seq)
-    page = await rooms.conversation.before(other, thread, None, 50)
+    await ailo.conversation.mark_read(other, thread, seq)
+    page = await ailo.conversation.before(other, thread, None, 50)
     assert page[-1].text == "Encore une chose."
     assert {message.kind for message in page} == {"text"}
     await cast.say(other, thread, "D’accord.")
-    assert await rooms.taking_part.correspondents(one.account.id) == {other.account.id}
-    assert len((await rooms.taking_part.access_list(one, thread)).participants) == 2
-    assert len((await Abouts(rooms.store, rooms.access, rooms.hub).read(one, thread)).people) == 2
-    assert await rooms.notes.read(other, thread) == "À rappeler."
-    assert (await RepliesAtHand(rooms.store).read(other)).version == 1
-    assert (await rooms.practices.read(other)).reply_within_hours == 48
-    assert (await Overviews(rooms.store).of(other)).today.received == 3
-    assert (await SettingsOfOne(rooms.store).read(one.account)).settings.enter_sends
+    assert await ailo.participants.correspondents(one.account.id) == {other.account.id}
+    assert len((await ailo.participants.access_list(one, thread)).participants) == 2
+    assert len((await Abouts(ailo.store, ailo.access, ailo.hub).read(one, thread)).people) == 2
+    assert await ailo.notes.read(other, thread) == "À rappeler."
+    assert (await RepliesAtHand(ailo.store).read(other)).version == 1
+    assert (await ailo.practices.read(other)).reply_within_hours == 48
+    assert (await Overviews(ailo.store).of(other)).today.received == 3
+    assert (await SettingsOfOne(ailo.store).read(one.account)).settings.enter_sends
 
 
 async def letters_to(scene: Scene) -> list[str]:
     """To whom letters go out until nothing is due; the steps of the worker, which ends for no row."""
-    post, rooms = RecordingPost(), scene.rooms
-    settings = DeliverySettings("https://ailo.example", rooms.store.settings.data / "mail")
-    outbox = Outbox(rooms.store, post, settings, chance=lambda: 0.0)
-    steps: list[Callable[[], Awaitable[bool]]] = [lambda: notice_one(rooms.store, settings), lambda: send_one_letter(outbox)]
+    post, ailo = RecordingTransport(), scene.ailo
+    settings = DeliverySettings("https://ailo.example", ailo.store.settings.data / "mail")
+    outbox = Outbox(ailo.store, post, settings, chance=lambda: 0.0)
+    steps: list[Callable[[], Awaitable[bool]]] = [lambda: notice_one(ailo.store, settings), lambda: send_one_letter(outbox)]
     for step in steps:
         for _ in range(20):
             if not await step():
@@ -197,10 +197,10 @@ async def clearly(asked: Awaitable[T]) -> T | None:
 
 async def of_those_concerned(scene: Scene, name: str) -> None:
     """Léa and Claire get what they ask for, or a clear answer, for everything that they may ask for."""
-    rooms, store, thread = scene.rooms, scene.rooms.store, scene.hers
+    ailo, store, thread = scene.ailo, scene.ailo.store, scene.hers
     if (who := await clearly(scene.cast.unlock(name))) is None:
         return
-    conversation = rooms.conversation
+    conversation = ailo.conversation
     for order in Order:
         for entry in await clearly(conversation.entries(who, order, None)) or []:
             encode(entry)
@@ -208,15 +208,15 @@ async def of_those_concerned(scene: Scene, name: str) -> None:
         conversation.before(who, thread, None, 50),
         conversation.after(who, thread, 0, 50),
         conversation.mark_read(who, thread, 2),
-        rooms.taking_part.access_list(who, thread),
-        rooms.taking_part.correspondents(who.account.id),
-        rooms.abouts.read(who, thread),
-        rooms.notes.read(who, thread),
+        ailo.participants.access_list(who, thread),
+        ailo.participants.correspondents(who.account.id),
+        ailo.abouts.read(who, thread),
+        ailo.notes.read(who, thread),
         RepliesAtHand(store).read(who),
-        rooms.practices.read(who),
+        ailo.practices.read(who),
         Overviews(store).of(who),
         SettingsOfOne(store).read(who.account),
-        SessionsOfOne(store, rooms.hub).all(SignedIn(bytes(32), who)),
+        SessionsOfOne(store, ailo.hub).all(SignedIn(bytes(32), who)),
     ]
     for one in asked:
         await clearly(one)
@@ -259,10 +259,10 @@ async def plant_in(scene: Scene, table: str, column: str, wrong: str) -> None:
             return
         karim, thomas = await scene.cast.unlock("karim"), await scene.cast.unlock("thomas")
         await everyday(scene, karim, thomas)
-        colleagues = await scene.rooms.taking_part.colleagues(thomas)
+        colleagues = await scene.ailo.participants.colleagues(thomas)
         assert "Sam" in [one.first_name for one in colleagues]
         found = scene.planter.one(f"select {column} from {table} where typeof({column}) = typeof(:new) limit 1", new=WRONG[wrong])
-        lines = await check.check_all(scene.rooms.store)
+        lines = await check.check_all(scene.ailo.store)
         assert not is_told_of(table, column, found) or lines
         for name in ("lea", "claire"):
             await of_those_concerned(scene, name)

@@ -15,13 +15,13 @@ from nacl import bindings
 
 from chat.accounts import new_accounts
 from chat.accounts.new_accounts import Person as Applicant
-from chat.ailo import Rooms, open_rooms
+from chat.ailo import Ailo, open_ailo
 from chat.auth.sign_in import Attempt, WrongCredentials
 from chat.protocol.frames import OwnPractice
 from delivery.jobs.unread import notice_one
 from delivery.outbox.outbox import Outbox, send_one_letter
 from delivery.settings import DeliverySettings
-from delivery.transports.maildir import MaildirPost
+from delivery.transports.maildir import MaildirTransport
 from storage import installation
 from storage.accounts import accounts
 from storage.accounts.accounts import Role
@@ -76,55 +76,55 @@ async def live(life: Life) -> None:
     """A day: two people come, sign in rightly and wrongly, write, are written to; a backup; and the service is killed."""
     clock, settings = StoppedClock(), settings_in(life.folder)
     await installation.build(settings, is_example=True)
-    async with open_rooms(settings, clock) as rooms:
-        await converse(rooms)
-        await deliver(rooms, clock, life)
-        await backup.copy(rooms.store, life.folder / "backup")
-        await go_wrong(rooms)
+    async with open_ailo(settings, clock) as ailo:
+        await converse(ailo)
+        await deliver(ailo, clock, life)
+        await backup.copy(ailo.store, life.folder / "backup")
+        await go_wrong(ailo)
         copy_as_killed(settings.data, life.folder / "killed")
 
 
-async def converse(rooms: Rooms) -> None:
+async def converse(ailo: Ailo) -> None:
     member = Applicant(
         Role.MEMBER, CANARIES["address"], CANARIES["first name"], CANARIES["last name"], "fr", CANARIES["password"]
     )
     staff = Applicant(Role.PROFESSIONAL, "claire@ailo.test", "Claire", "Dubois", "fr", "un mot de passe de Claire")
-    found = [await new_accounts.add_account(rooms.store, rooms.sign_ins.pool, one) for one in (member, staff)]
-    thread = await open_thread(rooms, found)
+    found = [await new_accounts.add_account(ailo.store, ailo.sign_ins.pool, one) for one in (member, staff)]
+    thread = await open_thread(ailo, found)
     for one in (member, staff):
-        granted = await rooms.sign_ins.sign_in(Attempt(one.email, one.password, "", "127.0.0.1"))
-        signed_in = await rooms.sign_ins.find(granted.cookie)
+        granted = await ailo.sign_ins.sign_in(Attempt(one.email, one.password, "", "127.0.0.1"))
+        signed_in = await ailo.sign_ins.find(granted.cookie)
         assert signed_in is not None
         if one.role.is_staff:
-            await rooms.practices.write(signed_in.who, OwnPractice(48, None, CANARIES["absence"]))
-        await rooms.conversation.post_and_wait(signed_in.who, thread, new_id(), CANARIES["message"])
+            await ailo.practices.write(signed_in.unlocked, OwnPractice(48, None, CANARIES["absence"]))
+        await ailo.conversation.post_and_wait(signed_in.unlocked, thread, new_id(), CANARIES["message"])
         assert CANARIES["message"] in {
-            message.text for message in await rooms.conversation.before(signed_in.who, thread, None, 50)
+            message.text for message in await ailo.conversation.before(signed_in.unlocked, thread, None, 50)
         }
 
 
-async def deliver(rooms: Rooms, clock: StoppedClock, life: Life) -> None:
+async def deliver(ailo: Ailo, clock: StoppedClock, life: Life) -> None:
     clock.advance(HOUR)
     settings = DeliverySettings("https://ailo.example", life.folder / "maildir")
-    while await notice_one(rooms.store, settings):
+    while await notice_one(ailo.store, settings):
         pass
-    outbox = Outbox(rooms.store, MaildirPost(settings.maildir), settings)
+    outbox = Outbox(ailo.store, MaildirTransport(settings.maildir), settings)
     while await send_one_letter(outbox):
         pass
     assert list((settings.maildir / "new").iterdir())
 
 
-async def go_wrong(rooms: Rooms) -> None:
+async def go_wrong(ailo: Ailo) -> None:
     """What is refused or fails has the canary in its hands, and says nothing of it."""
     attempt = Attempt(CANARIES["address"], CANARIES["password"] + "?", "", CANARIES["address"])
     with pytest.raises(WrongCredentials):
-        await rooms.sign_ins.sign_in(attempt)
+        await ailo.sign_ins.sign_in(attempt)
 
     async def fail(_: Any) -> None:
         raise Stalled(str(len(CANARIES["message"])))
 
     with pytest.raises(Stalled):
-        await rooms.store.database.write(fail)
+        await ailo.store.database.write(fail)
 
 
 def copy_as_killed(data: Path, to: Path) -> None:
@@ -136,8 +136,8 @@ def copy_as_killed(data: Path, to: Path) -> None:
     assert {"ailo.sqlite", "ailo.sqlite-wal", "ailo.sqlite-shm"} <= {path.name for path in to.iterdir()}
 
 
-async def open_thread(rooms: Rooms, people: list[UUID]) -> UUID:
-    store, id_ = rooms.store, new_id()
+async def open_thread(ailo: Ailo, people: list[UUID]) -> UUID:
+    store, id_ = ailo.store, new_id()
 
     async def work(tx: Transaction) -> None:
         seated = [found for found in [await accounts.by_id(tx, store.guard, one) for one in people] if found]

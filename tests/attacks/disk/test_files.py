@@ -12,7 +12,7 @@ from storage.files import make_folders, put_in_place, remove_unfinished, unfinis
 from storage.rekeying.rotation import Rotation
 from storage.settings import StorageSettings
 from storage.store import open_store
-from tests.attacks.operator.commands import LEA, ailo, begin, begin_cheap, left, refused, told
+from tests.attacks.operator.commands import LEA, begin, begin_cheap, left, refused, run_ailo, told
 from tests.flows.service import Service
 from tests.people import House
 
@@ -48,24 +48,24 @@ def test_a_link_under_a_foreseen_name_is_not_followed(tmp_path: Path, shared: Pa
 
 async def test_a_request_into_a_shared_folder_overwrites_nothing(tmp_path: Path, shared: Path) -> None:
     await begin_cheap(tmp_path)
-    told(ailo(tmp_path, *LEA))
+    told(run_ailo(tmp_path, *LEA))
     victim = tmp_path / "data" / "ailo.sqlite"
     before = victim.read_bytes()
     for pid in range(os.getpid(), os.getpid() + 3000):
         guessed(shared / "request", pid).symlink_to(victim)
-    done = ailo(tmp_path, "recover", "request", str(shared / "request"), "--new-officer")
+    done = run_ailo(tmp_path, "recover", "request", str(shared / "request"), "--new-officer")
     assert told(done).splitlines()[0] == str(shared / "request")
     assert victim.read_bytes()[:100] == before[:100]
     assert victim.read_bytes().startswith(b"SQLite format 3")
     assert (shared / "request").read_bytes().startswith(b"{")
-    assert told(ailo(tmp_path, "check")) == "All is well."
+    assert told(run_ailo(tmp_path, "check")) == "All is well."
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "dangling link", "folder"])
 async def test_what_stands_under_a_named_file_stays(tmp_path: Path, shared: Path, kind: str) -> None:
     officer = await begin_cheap(tmp_path)
     victim, request = tmp_path / "victim", shared / "request"
-    told(ailo(tmp_path, "recover", "request", str(shared / "asked"), "--new-officer"))
+    told(run_ailo(tmp_path, "recover", "request", str(shared / "asked"), "--new-officer"))
     if kind != "dangling link":
         victim.write_bytes(PRECIOUS)
     match kind:
@@ -82,7 +82,7 @@ async def test_what_stands_under_a_named_file_stays(tmp_path: Path, shared: Path
         ["recover", "answer", str(shared / "asked"), str(request)],
         ["recover", "keyring", str(tmp_path / "data" / "root.sealed"), str(request)],
     ):
-        assert key not in refused(ailo(tmp_path, *command))
+        assert key not in refused(run_ailo(tmp_path, *command))
     assert left(tmp_path) == before
     assert not victim.exists() or victim.read_bytes() == PRECIOUS
 
@@ -92,14 +92,14 @@ async def test_a_backup_into_a_prepared_folder_overwrites_nothing(tmp_path: Path
     victim = tmp_path / "victim"
     victim.write_bytes(PRECIOUS)
     (shared / "ailo.new").symlink_to(victim)
-    told(ailo(tmp_path, "backup", str(shared)))
+    told(run_ailo(tmp_path, "backup", str(shared)))
     assert victim.read_bytes() == PRECIOUS
     assert stat.S_IMODE((shared / "ailo.sqlite").stat().st_mode) == 0o600
     for name in ("ailo.sqlite", "root.sealed"):
         other = tmp_path / f"for {name}"
         other.mkdir()
         (other / name).symlink_to(victim)
-        refused(ailo(tmp_path, "backup", str(other)))
+        refused(run_ailo(tmp_path, "backup", str(other)))
         assert left(other) == [name]
     assert victim.read_bytes() == PRECIOUS
 
@@ -111,10 +111,10 @@ def test_a_file_system_without_links_takes_them(tmp_path: Path) -> None:
     if shutil.which("strace") is None:
         pytest.skip("needs strace, which CI has")
     request = tmp_path / "request"
-    told(ailo(tmp_path, "recover", "request", str(request), "--new-officer", before=without))
+    told(run_ailo(tmp_path, "recover", "request", str(request), "--new-officer", before=without))
     assert request.read_bytes().startswith(b"{")
-    assert "exists already" in refused(ailo(tmp_path, "recover", "request", str(request), "--new-officer", before=without))
-    told(ailo(tmp_path, "backup", str(tmp_path / "backup"), before=without))
+    assert "exists already" in refused(run_ailo(tmp_path, "recover", "request", str(request), "--new-officer", before=without))
+    told(run_ailo(tmp_path, "backup", str(tmp_path / "backup"), before=without))
     assert left(tmp_path / "backup") == ["ailo.sqlite", "root.sealed"]
     assert not [name for name in left(tmp_path) if name.endswith(".new")]
 
@@ -178,7 +178,7 @@ async def test_the_folders_above_a_backup_are_its_owners_alone(tmp_path: Path, *
         service.start()
     before = os.umask(0)
     try:
-        told(ailo(tmp_path, "backup", "a/b/c"))
+        told(run_ailo(tmp_path, "backup", "a/b/c"))
     finally:
         os.umask(before)
         service.close()
@@ -190,7 +190,7 @@ def test_the_folders_above_an_installation_are_its_owners_alone(tmp_path: Path) 
     places = {"AILO_DATA": str(tmp_path / "a/b/data"), "AILO_KEYS": str(tmp_path / "k/l/root.json")}
     before = os.umask(0)
     try:
-        told(ailo(tmp_path, "init", settings=places))
+        told(run_ailo(tmp_path, "init", settings=places))
     finally:
         os.umask(before)
     folders = ("a", "a/b", "a/b/data", "k", "k/l")
@@ -203,10 +203,10 @@ async def test_what_others_may_change_is_refused(tmp_path: Path, place: str, mod
     await begin_cheap(tmp_path)
     (tmp_path / place).chmod(mode)
     for command in ("serve", "check", "backup x"):
-        line = refused(ailo(tmp_path, *command.split()))
+        line = refused(run_ailo(tmp_path, *command.split()))
         assert "can be changed by other users: run `chmod" in line
     await asyncio.to_thread(os.system, line.split("`")[1])
-    assert told(ailo(tmp_path, "check")) == "All is well."
+    assert told(run_ailo(tmp_path, "check")) == "All is well."
 
 
 async def test_a_check_by_the_server_sees_a_folder_that_was_opened_since(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ async def test_a_check_by_the_server_sees_a_folder_that_was_opened_since(tmp_pat
     service.start()
     try:
         (tmp_path / "keys").chmod(0o777)
-        assert "chmod 700" in refused(ailo(tmp_path, "check"))
+        assert "chmod 700" in refused(run_ailo(tmp_path, "check"))
     finally:
         service.close()
 
@@ -223,7 +223,7 @@ async def test_a_check_by_the_server_sees_a_folder_that_was_opened_since(tmp_pat
 def test_keys_are_made_in_no_folder_that_others_may_change(tmp_path: Path) -> None:
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys").chmod(0o777)
-    assert "chmod 700" in refused(ailo(tmp_path, "init"))
+    assert "chmod 700" in refused(run_ailo(tmp_path, "init"))
     assert left(tmp_path) == ["keys"]
 
 
@@ -238,9 +238,9 @@ async def test_a_link_in_the_data_to_the_keys_is_refused(tmp_path: Path) -> None
     await begin_cheap(tmp_path)
     (tmp_path / "data" / "root.json").symlink_to(tmp_path / "keys" / "root.json")
     for command in ("check", "serve"):
-        line = refused(ailo(tmp_path, command, settings=keys_at(tmp_path, "data/root.json")))
+        line = refused(run_ailo(tmp_path, command, settings=keys_at(tmp_path, "data/root.json")))
         assert "AILO_KEYS must be outside AILO_DATA" in line
-    assert "leads to the keys" in refused(ailo(tmp_path, "check"))
+    assert "leads to the keys" in refused(run_ailo(tmp_path, "check"))
 
 
 @pytest.mark.parametrize("link", ["keys folder", "keys file", "dangling", "data folder"])
@@ -256,17 +256,17 @@ def test_links_into_the_data_are_refused(tmp_path: Path, link: str) -> None:
         case "data folder":
             (tmp_path / "other").symlink_to(tmp_path / "data")
             settings = {"AILO_DATA": str(tmp_path / "other"), "AILO_KEYS": str(tmp_path / "data" / "inner" / "root.json")}
-    assert "AILO_KEYS must be outside AILO_DATA" in refused(ailo(tmp_path, "init", settings=settings))
+    assert "AILO_KEYS must be outside AILO_DATA" in refused(run_ailo(tmp_path, "init", settings=settings))
     assert not list((tmp_path / "data" / "inner").iterdir())
 
 
 async def test_a_second_name_of_the_keyring_in_the_data_is_refused(tmp_path: Path) -> None:
     await begin_cheap(tmp_path)
     (tmp_path / "data" / "copy").hardlink_to(tmp_path / "keys" / "root.json")
-    assert "leads to the keys" in refused(ailo(tmp_path, "check"))
+    assert "leads to the keys" in refused(run_ailo(tmp_path, "check"))
     (tmp_path / "data" / "copy").unlink()
     (tmp_path / "data" / "copy").symlink_to(tmp_path / "keys")
-    assert "leads to the keys" in refused(ailo(tmp_path, "check"))
+    assert "leads to the keys" in refused(run_ailo(tmp_path, "check"))
 
 
 # Secrets in files
@@ -279,7 +279,7 @@ async def test_a_secret_that_others_can_read_is_refused(tmp_path: Path, mode: in
     secret.write_text("not an address of a relay: s3cret")
     secret.chmod(mode)
     settings = {"AILO_SMTP_FILE": str(secret), "AILO_MAIL_FROM": "a@ailo.test"}
-    done = ailo(tmp_path, "serve", settings=settings)
+    done = run_ailo(tmp_path, "serve", settings=settings)
     assert done.returncode == 1
     assert "s3cret" not in done.stderr
     assert ("chmod 600" not in done.stderr) == is_taken

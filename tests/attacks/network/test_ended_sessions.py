@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.auth import door as door_module
 from chat.auth.door import Door, application
 from chat.auth.json_http import body_of, json_answer
@@ -139,26 +139,26 @@ class Clock:
 
 @dataclass
 class House:
-    """Open rooms on a clock of their own."""
+    """An open Ailo on a clock of their own."""
 
-    rooms: Rooms
+    ailo: Ailo
     clock: Clock
     cast: Cast
 
     async def sign_in(self, name: str = "lea") -> tuple[str, SignedIn]:
-        granted = await self.rooms.sign_ins.sign_in(Attempt(address(name), CHEAP, "", "192.0.2.1"))
-        signed_in = await self.rooms.sign_ins.find(granted.cookie)
+        granted = await self.ailo.sign_ins.sign_in(Attempt(address(name), CHEAP, "", "192.0.2.1"))
+        signed_in = await self.ailo.sign_ins.find(granted.cookie)
         assert signed_in
         return granted.cookie, signed_in
 
     def listens(self, signed_in: SignedIn) -> "Listener":
         listener = Listener(signed_in.session_id)
-        self.rooms.hub.join(signed_in.who.account.id, listener, set())
+        self.ailo.hub.join(signed_in.unlocked.account.id, listener, set())
         return listener
 
     async def look(self) -> None:
-        await Endings(self.rooms.hub, self.rooms.sign_ins).look()
-        await self.rooms.sign_ins.seen.settled()
+        await Endings(self.ailo.hub, self.ailo.sign_ins).look()
+        await self.ailo.sign_ins.seen.settled()
 
 
 class Listener(Outlet):
@@ -179,10 +179,10 @@ class Listener(Outlet):
 
 
 @pytest.fixture
-async def house(rooms: Rooms, cast: Cast) -> House:
-    clock = Clock(rooms.store.clock())
-    rooms.store.clock = clock
-    return House(rooms, clock, cast)
+async def house(ailo: Ailo, cast: Cast) -> House:
+    clock = Clock(ailo.store.clock())
+    ailo.store.clock = clock
+    return House(ailo, clock, cast)
 
 
 async def test_a_socket_does_not_outlive_the_thirty_days(house: House) -> None:
@@ -205,7 +205,7 @@ async def test_a_socket_does_not_outlive_what_lets_it_in(house: House, how: str)
     listener = house.listens(signed_in)
     await house.look()
     assert not listener.is_signed_out
-    await house.rooms.store.database.write(lambda tx: tx.run(how))
+    await house.ailo.store.database.write(lambda tx: tx.run(how))
     await house.look()
     assert listener.is_signed_out
 
@@ -217,8 +217,8 @@ async def test_a_session_that_nobody_uses_ends(house: House) -> None:
     await house.look()
     assert not listener.is_signed_out
     house.clock.later = MOST_UNSEEN_MS + DAY_MS
-    assert await house.rooms.sign_ins.find(cookie) is None
-    assert not await house.rooms.sign_ins.is_signed_in(signed_in)
+    assert await house.ailo.sign_ins.find(cookie) is None
+    assert not await house.ailo.sign_ins.is_signed_in(signed_in)
     await house.look()
     assert listener.is_signed_out
 
@@ -230,7 +230,7 @@ async def test_a_session_that_is_used_goes_on(house: House) -> None:
     listener = house.listens(listening)
     for days in (10, 20, 29):
         house.clock.later, listener.was_used = days * DAY_MS, True
-        assert await house.rooms.sign_ins.find(asked)
+        assert await house.ailo.sign_ins.find(asked)
         await house.look()
     assert not listener.is_signed_out
 
@@ -240,22 +240,22 @@ async def test_a_day_that_was_forged_keeps_no_session_alive(house: House, forged
     """Without a true day it counts as last seen when it began."""
     cookie, _ = await house.sign_in()
     house.clock.later = MOST_UNSEEN_MS + DAY_MS
-    await house.rooms.store.database.write(lambda tx: tx.run(f"update sessions set about = {forged}"))
-    assert await house.rooms.sign_ins.find(cookie) is None
+    await house.ailo.store.database.write(lambda tx: tx.run(f"update sessions set about = {forged}"))
+    assert await house.ailo.sign_ins.find(cookie) is None
 
 
 async def test_the_day_of_another_session_keeps_none_alive(house: House) -> None:
     old, old_session = await house.sign_in()
     house.clock.later = MOST_UNSEEN_MS + DAY_MS
     _, young = await house.sign_in()
-    await house.rooms.store.database.write(
+    await house.ailo.store.database.write(
         lambda tx: tx.run(
             "update sessions set about = (select about from sessions where id = :young) where id = :old",
             young=young.session_id,
             old=old_session.session_id,
         )
     )
-    assert await house.rooms.sign_ins.find(old) is None
+    assert await house.ailo.sign_ins.find(old) is None
 
 
 async def test_an_account_has_so_many_sessions_and_the_oldest_ends_for_its_pages_too(house: House) -> None:
@@ -265,20 +265,20 @@ async def test_an_account_has_so_many_sessions_and_the_oldest_ends_for_its_pages
     second, _ = await house.sign_in()
     for _ in range(MOST_SESSIONS - 1):
         await house.sign_in()
-    found = await house.rooms.store.database.read(
-        lambda reader: reader.rows("select id from sessions where account = :id", id=signed_in.who.account.id.bytes)
+    found = await house.ailo.store.database.read(
+        lambda reader: reader.rows("select id from sessions where account = :id", id=signed_in.unlocked.account.id.bytes)
     )
     assert (len(found), listener.is_signed_out) == (MOST_SESSIONS, True)
-    assert await house.rooms.sign_ins.find(first) is None
-    assert await house.rooms.sign_ins.find(second)
-    assert await house.rooms.sign_ins.find(karims)
+    assert await house.ailo.sign_ins.find(first) is None
+    assert await house.ailo.sign_ins.find(second)
+    assert await house.ailo.sign_ins.find(karims)
 
 
 async def test_an_unused_session_is_not_in_the_list_of_ones_own(house: House) -> None:
     _, signed_in = await house.sign_in()
-    account, guard = signed_in.who.account, house.rooms.store.guard
+    account, guard = signed_in.unlocked.account, house.ailo.store.guard
     later = house.clock() + MOST_UNSEEN_MS + DAY_MS
-    found = await house.rooms.store.database.read(lambda reader: sessions.of_account(reader, guard, account.id, 1, later))
+    found = await house.ailo.store.database.read(lambda reader: sessions.of_account(reader, guard, account.id, 1, later))
     assert found == []
 
 
@@ -286,9 +286,9 @@ async def test_an_unused_session_is_not_in_the_list_of_ones_own(house: House) ->
 
 
 @asynccontextmanager
-async def slow_route(rooms: Rooms) -> AsyncIterator[tuple[str, asyncio.Event, asyncio.Event]]:
+async def slow_route(ailo: Ailo) -> AsyncIterator[tuple[str, asyncio.Event, asyncio.Event]]:
     """`/api/search`-like: it says that it has begun, and answers when it may."""
-    door = Door(ChatSettings("127.0.0.1", 0, "http://127.0.0.1:8080", 0), rooms.sign_ins)
+    door = Door(ChatSettings("127.0.0.1", 0, "http://127.0.0.1:8080", 0), ailo.sign_ins)
     app, begun, may_end = application(door), asyncio.Event(), asyncio.Event()
 
     async def find(request: web.Request) -> web.Response:
@@ -314,11 +314,11 @@ async def test_an_answer_that_took_long_goes_to_a_session_that_stands(
     monkeypatch.setattr(door_module, "AT_ONCE_S", 0.0)
     cookie, signed_in = await house.sign_in()
     headers = {"Cookie": f"ailo={cookie}", "Origin": "http://127.0.0.1:8080"}
-    async with slow_route(house.rooms) as (url, begun, may_end), aiohttp.ClientSession(headers=headers) as http:
+    async with slow_route(house.ailo) as (url, begun, may_end), aiohttp.ClientSession(headers=headers) as http:
         asking = asyncio.create_task(http.post(url, json={"a": "b"}))
         await begun.wait()
         if ends:
-            await house.rooms.sign_ins.sign_out(signed_in)
+            await house.ailo.sign_ins.sign_out(signed_in)
         may_end.set()
         answer = await asking
         assert (answer.status, "found" in await answer.json()) == ((401, False) if ends else (200, True))

@@ -18,7 +18,7 @@ ADD = ["account", "add", "--first-name", "Léa", "--last-name", "Rossi", "--pass
 LEA = [*ADD, "--role", "member", "--email", "lea@ailo.test"]
 
 
-def ailo(
+def run_ailo(
     folder: Path,
     *arguments: str,
     before: tuple[str, ...] = (),
@@ -55,7 +55,7 @@ def sheet_of(done: Done) -> dict[str, str]:
 
 def begin(folder: Path) -> dict[str, str]:
     """Make an installation; gives its sheet."""
-    return sheet_of(ailo(folder, "init", "--json"))
+    return sheet_of(run_ailo(folder, "init", "--json"))
 
 
 async def begin_cheap(folder: Path) -> installation.Officer:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.operations import control
 from chat.operations.commands import AccountAdd, Backup, Check, Done, KeysRotate
 from chat.operations.officer_sheet import sheet
@@ -24,7 +24,7 @@ from storage.errors import KeyringRefused
 from storage.installation import Officer
 from storage.maintenance import backup
 from storage.rekeying.rotation import Rotation
-from tests.attacks.operator.commands import LEA, ailo, begin_cheap, fill, left, refused, small_disk, take_off, told
+from tests.attacks.operator.commands import LEA, begin_cheap, fill, left, refused, run_ailo, small_disk, take_off, told
 from tests.chat.talk import opened_rooms
 from tests.flows.service import ROOT, Service, Visit, running
 from tests.people import House
@@ -33,10 +33,10 @@ SAID = "canari-secret"
 
 
 @pytest.fixture
-async def rooms(tmp_path: Path) -> AsyncIterator[Rooms]:
+async def ailo(tmp_path: Path) -> AsyncIterator[Ailo]:
     await begin_cheap(tmp_path)
-    async with opened_rooms(tmp_path) as rooms:
-        yield rooms
+    async with opened_rooms(tmp_path) as ailo:
+        yield ailo
 
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -60,15 +60,15 @@ async def test_a_rotation_that_cannot_be_written_is_answered(tmp_path: Path, blo
         await (await visit.wire("lea")).send(thread, "un")
         kept = (tmp_path / blocked).read_bytes()
         in_the_way(tmp_path / blocked)
-        line = refused(ailo(tmp_path, "keys", "rotate"))
+        line = refused(run_ailo(tmp_path, "keys", "rotate"))
         assert blocked in line or "cannot be" in line
         assert "Traceback" not in service.log
         shutil.rmtree(tmp_path / blocked)
         (tmp_path / blocked).write_bytes(kept)
         (tmp_path / blocked).chmod(0o600)
-        assert len(json.loads(told(ailo(tmp_path, "keys", "status", "--json")))["keys"]) == 1
-        assert json.loads(told(ailo(tmp_path, "keys", "rotate", "--json")))["added"]
-        assert told(ailo(tmp_path, "check")) == "All is well."
+        assert len(json.loads(told(run_ailo(tmp_path, "keys", "status", "--json")))["keys"]) == 1
+        assert json.loads(told(run_ailo(tmp_path, "keys", "rotate", "--json")))["added"]
+        assert told(run_ailo(tmp_path, "check")) == "All is well."
         await visit.close()
 
 
@@ -82,12 +82,12 @@ async def test_a_rotation_on_a_full_disk_is_answered_and_repeated(tmp_path: Path
         (tmp_path / "keys" / "root.json").chmod(0o600)
         service.start()
         fill(tmp_path / "keys" / "ballast")
-        line = refused(ailo(tmp_path, "keys", "rotate"))
+        line = refused(run_ailo(tmp_path, "keys", "rotate"))
         assert "No space left" in line
         assert (tmp_path / "keys" / "root.json").read_bytes() == kept
         assert left(tmp_path / "keys") == ["ballast", "root.json"]
         (tmp_path / "keys" / "ballast").unlink()
-        assert json.loads(told(ailo(tmp_path, "keys", "rotate", "--json")))["added"]
+        assert json.loads(told(run_ailo(tmp_path, "keys", "rotate", "--json")))["added"]
         assert await service.stop() == 0
         assert "No space" not in service.log
     finally:
@@ -109,16 +109,16 @@ async def test_a_key_whose_drop_was_not_written_can_be_dropped_again(house: Hous
 
 
 async def test_what_nobody_foresaw_is_answered_by_its_kind_alone(
-    rooms: Rooms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ailo: Ailo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fail(*_: object) -> None:
         raise LookupError(SAID)
 
     add = AccountAdd("member", "zoe@ailo.test", "Zoé", "", "fr", "quatre mots sans suite")
-    async with control.listening(tmp_path, rooms):
-        monkeypatch.setattr(rooms.store.database, "write", fail)
-        monkeypatch.setattr(rooms.rotation, "turn", fail)
-        monkeypatch.setattr(rooms.store.database, "copy_to", fail)
+    async with control.listening(tmp_path, ailo):
+        monkeypatch.setattr(ailo.store.database, "write", fail)
+        monkeypatch.setattr(ailo.rotation, "turn", fail)
+        monkeypatch.setattr(ailo.store.database, "copy_to", fail)
         for command in (add, KeysRotate(), Backup(str(tmp_path / "backup"))):
             async with asyncio.timeout(20):
                 done = await control.ask(tmp_path, command)
@@ -130,15 +130,15 @@ async def test_what_nobody_foresaw_is_answered_by_its_kind_alone(
     assert left(tmp_path / "backup") == []
 
 
-async def test_a_command_under_way_ends_with_the_server(rooms: Rooms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_command_under_way_ends_with_the_server(ailo: Ailo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = asyncio.Event()
 
     async def hang(*_: object) -> None:
         begun.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(rooms.rotation, "turn", hang)
-    async with control.listening(tmp_path, rooms):
+    monkeypatch.setattr(ailo.rotation, "turn", hang)
+    async with control.listening(tmp_path, ailo):
         asking = asyncio.create_task(control.ask(tmp_path, KeysRotate()))
         await begun.wait()
     assert (await asking or Done(9)).line == control.CUT_OFF
@@ -196,13 +196,13 @@ async def test_a_server_that_goes_away_is_told(tmp_path: Path, answer: Handler) 
 async def test_a_reset_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     async with false_server(tmp_path / "data", reset):
-        assert "stopped before it answered" in refused(await asyncio.to_thread(ailo, tmp_path, "backup", "backup"))
+        assert "stopped before it answered" in refused(await asyncio.to_thread(run_ailo, tmp_path, "backup", "backup"))
 
 
-async def test_whoever_asks_and_goes_leaves_nothing_behind(rooms: Rooms, tmp_path: Path) -> None:
+async def test_whoever_asks_and_goes_leaves_nothing_behind(ailo: Ailo, tmp_path: Path) -> None:
     """A copy whose reader is gone is given up, and its place is free again."""
     path = tmp_path / "data"
-    async with control.listening(path, rooms):
+    async with control.listening(path, ailo):
         with socket.socket(socket.AF_UNIX) as asking:
             await asyncio.to_thread(asking.connect, str(path / control.NAME))
             asking.sendall(b'{"type":"copy"}\n')
@@ -213,14 +213,14 @@ async def test_whoever_asks_and_goes_leaves_nothing_behind(rooms: Rooms, tmp_pat
     assert left(tmp_path / "backup") == ["ailo.sqlite", "root.sealed"]
 
 
-async def test_a_copy_larger_than_what_a_socket_holds_is_whole(rooms: Rooms, tmp_path: Path) -> None:
+async def test_a_copy_larger_than_what_a_socket_holds_is_whole(ailo: Ailo, tmp_path: Path) -> None:
     ballast = "insert into house (name, body) values ('ballast', randomblob(20000000))"
-    await rooms.store.database.write(lambda tx: tx.run(ballast))
-    async with control.listening(tmp_path, rooms):
+    await ailo.store.database.write(lambda tx: tx.run(ballast))
+    async with control.listening(tmp_path, ailo):
         assert (await control.ask(tmp_path, Backup(str(tmp_path / "backup"))) or Done(9)).code == 0
     made = tmp_path / "backup" / "ailo.sqlite"
     assert made.stat().st_size > 20_000_000
-    async with backup.copied(rooms.store) as again:
+    async with backup.copied(ailo.store) as again:
         assert made.read_bytes() == again.database.read()
 
 
@@ -245,18 +245,18 @@ async def test_under_the_manuals_unit_files_are_where_they_were_asked_for(tmp_pa
     service = Service(tmp_path)
     service.start(*under_the_units_rules(tmp_path))
     try:
-        told(ailo(tmp_path, *LEA))
-        told(ailo(tmp_path, "backup", str(tmp_path / "backups" / "a" / "b")))
+        told(run_ailo(tmp_path, *LEA))
+        told(run_ailo(tmp_path, "backup", str(tmp_path / "backups" / "a" / "b")))
         assert left(tmp_path / "backups" / "a" / "b") == ["ailo.sqlite", "root.sealed"]
         request = ["recover", "request", "request", "--account", "lea@ailo.test", "--password-stdin"]
-        printed = told(ailo(tmp_path, *request, cwd=tmp_path / "tmp"))
+        printed = told(run_ailo(tmp_path, *request, cwd=tmp_path / "tmp"))
         assert printed.splitlines()[0] == str(tmp_path / "tmp" / "request")
         assert stat.S_IMODE((tmp_path / "tmp" / "request").stat().st_mode) == 0o600
         key = read_from_sheet(officer)
-        answered = ailo(tmp_path, "recover", "answer", "request", "answer", stdin=key, cwd=tmp_path / "tmp")
+        answered = run_ailo(tmp_path, "recover", "answer", "request", "answer", stdin=key, cwd=tmp_path / "tmp")
         assert answered.returncode == 0, answered.stderr
-        assert "given back" in told(ailo(tmp_path, "recover", "apply", "answer", cwd=tmp_path / "tmp"))
-        assert told(ailo(tmp_path, "check")) == "All is well."
+        assert "given back" in told(run_ailo(tmp_path, "recover", "apply", "answer", cwd=tmp_path / "tmp"))
+        assert told(run_ailo(tmp_path, "check")) == "All is well."
     finally:
         service.close()
 
@@ -268,8 +268,8 @@ def read_from_sheet(officer: Officer) -> str:
 
 async def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     await begin_cheap(tmp_path)
-    assert "No such file" in refused(ailo(tmp_path, "recover", "apply", "nothing"))
-    assert "cannot be written" in refused(ailo(tmp_path, "recover", "request", "no/folder/request", "--new-officer"))
+    assert "No such file" in refused(run_ailo(tmp_path, "recover", "apply", "nothing"))
+    assert "cannot be written" in refused(run_ailo(tmp_path, "recover", "request", "no/folder/request", "--new-officer"))
 
 
 @pytest.mark.parametrize(
@@ -280,9 +280,9 @@ async def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
         b'{"type":"recover apply","file":"/tmp/x"}\n',
     ],
 )
-async def test_a_path_over_the_socket_is_refused(rooms: Rooms, tmp_path: Path, said: bytes) -> None:
+async def test_a_path_over_the_socket_is_refused(ailo: Ailo, tmp_path: Path, said: bytes) -> None:
     """As an earlier version sent it: to say that it was done would be worse than to refuse."""
-    async with control.listening(tmp_path, rooms):
+    async with control.listening(tmp_path, ailo):
         reader, writer = await asyncio.open_unix_connection(tmp_path / control.NAME)
         writer.write(said)
         assert json.loads(await reader.readline())["code"] == 2

@@ -13,7 +13,7 @@ import pytest
 from storage import installation
 from storage.errors import StorageError
 from storage.settings import StorageSettings
-from tests.attacks.operator.commands import LEA, ailo, begin, begin_cheap, fill, left, refused, small_disk, take_off, told
+from tests.attacks.operator.commands import LEA, begin, begin_cheap, fill, left, refused, run_ailo, small_disk, take_off, told
 from tests.flows.service import ROOT, Service
 
 
@@ -42,21 +42,21 @@ def test_an_installation_whose_key_was_not_shown_is_undone(tmp_path: Path, redir
     if redirection == "| true":
         reader, writer = os.pipe()
         os.close(reader)
-        done = ailo(tmp_path, "init", *options, stdout=writer)
+        done = run_ailo(tmp_path, "init", *options, stdout=writer)
         os.close(writer)
     else:
-        done = ailo(tmp_path, "init", *options, before=through(redirection))
+        done = run_ailo(tmp_path, "init", *options, before=through(redirection))
     assert "standard output" in refused(done)
     assert left(tmp_path) == []
-    told(ailo(tmp_path, "init", *options))
-    assert told(ailo(tmp_path, "check")) == "All is well."
+    told(run_ailo(tmp_path, "init", *options))
+    assert told(run_ailo(tmp_path, "check")) == "All is well."
 
 
 def test_a_full_disk_under_standard_output_undoes_it(tmp_path: Path, full: Path) -> None:
     place = tmp_path / "here"
     place.mkdir()
     with (full / "sheet").open("w") as out:
-        assert "standard output" in refused(ailo(place, "init", stdout=out))
+        assert "standard output" in refused(run_ailo(place, "init", stdout=out))
     assert left(place) == []
     begin(place)
 
@@ -64,50 +64,52 @@ def test_a_full_disk_under_standard_output_undoes_it(tmp_path: Path, full: Path)
 @pytest.mark.parametrize("sheet", ["missing/folder/sheet.html", "file/sheet.html", "/proc/sheet.html"])
 def test_a_sheet_that_cannot_be_written_undoes_it(tmp_path: Path, sheet: str) -> None:
     (tmp_path / "file").touch()
-    assert "cannot be written" in refused(ailo(tmp_path, "init", "--sheet", sheet))
+    assert "cannot be written" in refused(run_ailo(tmp_path, "init", "--sheet", sheet))
     assert left(tmp_path) == ["file"]
-    told(ailo(tmp_path, "init", "--sheet", "sheet.html"))
+    told(run_ailo(tmp_path, "init", "--sheet", "sheet.html"))
     assert "recovery key" in (tmp_path / "sheet.html").read_text()
 
 
 def test_a_sheet_on_a_full_disk_undoes_it(tmp_path: Path, full: Path) -> None:
     place = tmp_path / "here"
     place.mkdir()
-    assert "cannot be written" in refused(ailo(place, "init", "--sheet", str(full / "sheet.html")))
+    assert "cannot be written" in refused(run_ailo(place, "init", "--sheet", str(full / "sheet.html")))
     assert (left(place), left(full)) == ([], ["ballast"])
     begin(place)
 
 
 def test_a_sheet_goes_with_its_installation(tmp_path: Path) -> None:
     """One that opens nothing would be kept in the safe."""
-    refused(ailo(tmp_path, "init", "--sheet", "sheet.html", before=through(">/dev/full")))
+    refused(run_ailo(tmp_path, "init", "--sheet", "sheet.html", before=through(">/dev/full")))
     assert left(tmp_path) == []
 
 
 def test_a_sheet_is_kept_out_of_the_data(tmp_path: Path) -> None:
-    assert "AILO_DATA" in refused(ailo(tmp_path, "init", "--sheet", "data/sheet.html"), 2)
+    assert "AILO_DATA" in refused(run_ailo(tmp_path, "init", "--sheet", "data/sheet.html"), 2)
     assert left(tmp_path) == []
 
 
 def test_a_sheet_in_an_encoding_that_lacks_its_letters_is_printed(tmp_path: Path) -> None:
-    done = ailo(tmp_path, "init", settings={"PYTHONIOENCODING": "ascii"})
+    done = run_ailo(tmp_path, "init", settings={"PYTHONIOENCODING": "ascii"})
     assert "fingerprint" in told(done)
 
 
 def test_the_key_that_was_shown_is_the_one_that_opens(tmp_path: Path) -> None:
     sheet = begin(tmp_path)
     out = tmp_path / "out.json"
-    told(ailo(tmp_path, "recover", "keyring", str(tmp_path / "data" / "root.sealed"), str(out), stdin=sheet["key"]))
+    told(run_ailo(tmp_path, "recover", "keyring", str(tmp_path / "data" / "root.sealed"), str(out), stdin=sheet["key"]))
     assert out.read_bytes() == (tmp_path / "keys" / "root.json").read_bytes()
 
 
 def test_a_new_officers_key_is_shown_before_its_answer_exists(tmp_path: Path) -> None:
     sheet = begin(tmp_path)
-    told(ailo(tmp_path, "recover", "request", "request", "--new-officer"))
-    refused_answer = ailo(tmp_path, "recover", "answer", "request", "answer", stdin=sheet["key"], before=through(">/dev/full"))
+    told(run_ailo(tmp_path, "recover", "request", "request", "--new-officer"))
+    refused_answer = run_ailo(
+        tmp_path, "recover", "answer", "request", "answer", stdin=sheet["key"], before=through(">/dev/full")
+    )
     assert "standard output" in refused_answer.stderr
     assert (refused_answer.returncode, (tmp_path / "answer").exists()) == (1, False)
-    told(ailo(tmp_path, "recover", "answer", "request", "answer", stdin=sheet["key"]))
+    told(run_ailo(tmp_path, "recover", "answer", "request", "answer", stdin=sheet["key"]))
 
 
 async def test_a_keyring_that_was_found_outlives_an_installation_undone(tmp_path: Path) -> None:
@@ -136,31 +138,31 @@ async def test_what_cannot_be_printed_is_one_line(tmp_path: Path, *, has_server:
         service.start()
     try:
         for command in (LEA, ["keys", "rotate"], ["recover", "request", "y", "--new-officer"]):
-            assert "standard output" in refused(ailo(tmp_path, *command, before=through(">/dev/full")))
+            assert "standard output" in refused(run_ailo(tmp_path, *command, before=through(">/dev/full")))
     finally:
         service.close()
 
 
 @pytest.mark.parametrize("arguments", [["--version"]])
 def test_help_that_cannot_be_printed_is_one_line(tmp_path: Path, arguments: list[str]) -> None:
-    assert "standard output" in refused(ailo(tmp_path, *arguments, before=through(">/dev/full")))
+    assert "standard output" in refused(run_ailo(tmp_path, *arguments, before=through(">/dev/full")))
 
 
 def test_an_error_that_cannot_be_printed_is_still_an_error(tmp_path: Path) -> None:
-    assert ailo(tmp_path, "check", before=through("2>/dev/full")).returncode == 1
-    assert ailo(tmp_path, "check", before=through("2>&-")).returncode == 1
+    assert run_ailo(tmp_path, "check", before=through("2>/dev/full")).returncode == 1
+    assert run_ailo(tmp_path, "check", before=through("2>&-")).returncode == 1
 
 
 def test_a_command_without_standard_streams_writes_into_no_file(tmp_path: Path) -> None:
     """What is opened first would take their numbers, and be written into by what is printed."""
     begin(tmp_path)
-    ailo(tmp_path, "check", before=through("<&- >&- 2>&-"))
-    assert told(ailo(tmp_path, "check")) == "All is well."
+    run_ailo(tmp_path, "check", before=through("<&- >&- 2>&-"))
+    assert told(run_ailo(tmp_path, "check")) == "All is well."
 
 
 def test_a_password_from_a_closed_standard_input_is_a_misuse(tmp_path: Path) -> None:
     begin(tmp_path)
-    refused(ailo(tmp_path, *LEA, before=through("<&-")), 2)
+    refused(run_ailo(tmp_path, *LEA, before=through("<&-")), 2)
 
 
 def test_a_service_that_nobody_listens_to_serves(tmp_path: Path) -> None:
@@ -170,7 +172,7 @@ def test_a_service_that_nobody_listens_to_serves(tmp_path: Path) -> None:
     process = subprocess.Popen(command, cwd=ROOT, env=service.environment, stderr=subprocess.PIPE, text=True)
     assert process.stderr
     assert "nobody was told where this is" in process.stderr.readline()
-    assert json.loads(told(ailo(tmp_path, "keys", "status", "--json")))["keys"]
+    assert json.loads(told(run_ailo(tmp_path, "keys", "status", "--json")))["keys"]
     process.terminate()
     assert process.wait(20) == 0
     process.stderr.close()

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import structs
 
-from chat.ailo import open_rooms
+from chat.ailo import open_ailo
 from storage.accounts import accounts
 from storage.accounts.accounts import Account, NewAccount, Role
 from storage.conversations import participants, threads
@@ -44,8 +44,8 @@ def waiting_of(size: int) -> int:
 
 async def gather(settings: StorageSettings, size: int) -> Crowd:
     """Fill a house that is built but not served yet."""
-    async with open_rooms(settings) as rooms:
-        store = rooms.store
+    async with open_ailo(settings) as ailo:
+        store = ailo.store
         claire = [(Role.PROFESSIONAL, "Claire", "claire@example.test")]
         ((coach, key),) = await store.database.write(lambda tx: _accounts(tx, store, claire))
         pairs: list[Pair] = []

@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from playwright.async_api import Browser, BrowserContext, CDPSession, Page, WebSocketRoute, async_playwright, expect
 
-from chat.ailo import open_rooms
+from chat.ailo import open_ailo
 from storage import installation
 from storage.settings import Environment, StorageSettings
 from tests.browser.conftest import PASSWORD, Service
@@ -133,8 +133,8 @@ async def scrolling(browser: Browser) -> Figures:
     found: Figures = {}
     with tempfile.TemporaryDirectory() as folder:
         async with furnished(Path(folder), 1) as (settings, pairs):
-            async with open_rooms(settings) as rooms:
-                await Filler(rooms.store).fill(pairs, 100_000)
+            async with open_ailo(settings) as ailo:
+                await Filler(ailo.store).fill(pairs, 100_000)
             with serving(settings, None) as (port, _):
                 url = f"http://127.0.0.1:{port}"
                 found["a page at rest, for comparison"] = await _rest(await (await _context(browser, url)).new_page())

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from chat.accounts.keys import NewPassword
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.auth.limits import SlowDown
 from chat.auth.sign_in import Attempt, Granted, SignedIn, WrongCredentials
 from chat.protocol.refusals import Misuse, NotFound
@@ -32,28 +32,28 @@ async def thread(cast: Cast) -> UUID:
     return thread
 
 
-async def sign_in(rooms: Rooms, password: str = PASSWORD) -> tuple[SignedIn, str]:
-    granted = await rooms.sign_ins.sign_in(replace(LEA, password=password))
-    return await behind(rooms, granted), granted.cookie
+async def sign_in(ailo: Ailo, password: str = PASSWORD) -> tuple[SignedIn, str]:
+    granted = await ailo.sign_ins.sign_in(replace(LEA, password=password))
+    return await behind(ailo, granted), granted.cookie
 
 
-async def behind(rooms: Rooms, granted: Granted) -> SignedIn:
-    found = await rooms.sign_ins.find(granted.cookie)
+async def behind(ailo: Ailo, granted: Granted) -> SignedIn:
+    found = await ailo.sign_ins.find(granted.cookie)
     assert found
     return found
 
 
-async def change(rooms: Rooms, old: str, new: str, *, may_be_known: bool = False) -> tuple[SignedIn, str]:
+async def change(ailo: Ailo, old: str, new: str, *, may_be_known: bool = False) -> tuple[SignedIn, str]:
     """Sign in and change the password; gives the session, and its cookie."""
-    me, cookie = await sign_in(rooms, old)
-    await rooms.own_keys.change_password(me, NewPassword(old, new, may_be_known), cookie)
+    me, cookie = await sign_in(ailo, old)
+    await ailo.own_keys.change_password(me, NewPassword(old, new, may_be_known), cookie)
     return me, cookie
 
 
 @pytest.fixture
-async def owned(rooms: Rooms, thread: UUID) -> UUID:
+async def owned(ailo: Ailo, thread: UUID) -> UUID:
     """Léa has set a password of her own."""
-    await change(rooms, PASSWORD, OWN)
+    await change(ailo, PASSWORD, OWN)
     return thread
 
 
@@ -61,119 +61,119 @@ async def public_key(cast: Cast) -> bytes:
     return (await cast.account("lea")).public_key
 
 
-async def texts(rooms: Rooms, who: Unlocked, thread: UUID) -> list[str]:
-    return [message.text for message in await rooms.conversation.before(who, thread, None, 50)]
+async def texts(ailo: Ailo, who: Unlocked, thread: UUID) -> list[str]:
+    return [message.text for message in await ailo.conversation.before(who, thread, None, 50)]
 
 
 # The password
 
 
-async def test_the_first_change_of_an_operators_password_renews_the_key(rooms: Rooms, cast: Cast, thread: UUID) -> None:
+async def test_the_first_change_of_an_operators_password_renews_the_key(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     before = await public_key(cast)
-    await change(rooms, PASSWORD, OWN)
+    await change(ailo, PASSWORD, OWN)
     assert await public_key(cast) != before
-    me, _ = await sign_in(rooms, OWN)
-    assert await texts(rooms, me.who, thread) == ["un"]
+    me, _ = await sign_in(ailo, OWN)
+    assert await texts(ailo, me.unlocked, thread) == ["un"]
 
 
-async def test_an_ordinary_change_keeps_the_key(rooms: Rooms, cast: Cast, owned: UUID) -> None:
+async def test_an_ordinary_change_keeps_the_key(ailo: Ailo, cast: Cast, owned: UUID) -> None:
     before = await public_key(cast)
-    await change(rooms, OWN, NEXT)
+    await change(ailo, OWN, NEXT)
     assert await public_key(cast) == before
-    me, _ = await sign_in(rooms, NEXT)
-    assert await texts(rooms, me.who, owned) == ["un"]
+    me, _ = await sign_in(ailo, NEXT)
+    assert await texts(ailo, me.unlocked, owned) == ["un"]
 
 
-async def test_a_password_that_may_be_known_renews_the_key(rooms: Rooms, cast: Cast, owned: UUID) -> None:
+async def test_a_password_that_may_be_known_renews_the_key(ailo: Ailo, cast: Cast, owned: UUID) -> None:
     before = await public_key(cast)
-    await change(rooms, OWN, NEXT, may_be_known=True)
+    await change(ailo, OWN, NEXT, may_be_known=True)
     assert await public_key(cast) != before
 
 
 @pytest.mark.parametrize("may_be_known", [False, True])
-async def test_the_old_password_signs_in_no_more(rooms: Rooms, owned: UUID, may_be_known: bool) -> None:
-    await change(rooms, OWN, NEXT, may_be_known=may_be_known)
+async def test_the_old_password_signs_in_no_more(ailo: Ailo, owned: UUID, may_be_known: bool) -> None:
+    await change(ailo, OWN, NEXT, may_be_known=may_be_known)
     with pytest.raises(WrongCredentials):
-        await sign_in(rooms, OWN)
+        await sign_in(ailo, OWN)
 
 
 @pytest.mark.parametrize("may_be_known", [False, True])
-async def test_other_sessions_end_and_ones_own_goes_on(rooms: Rooms, owned: UUID, may_be_known: bool) -> None:
-    _, other = await sign_in(rooms, OWN)
-    _, own = await change(rooms, OWN, NEXT, may_be_known=may_be_known)
-    assert await rooms.sign_ins.find(other) is None
-    me = await rooms.sign_ins.find(own)
+async def test_other_sessions_end_and_ones_own_goes_on(ailo: Ailo, owned: UUID, may_be_known: bool) -> None:
+    _, other = await sign_in(ailo, OWN)
+    _, own = await change(ailo, OWN, NEXT, may_be_known=may_be_known)
+    assert await ailo.sign_ins.find(other) is None
+    me = await ailo.sign_ins.find(own)
     assert me
-    assert await texts(rooms, me.who, owned) == ["un"]
+    assert await texts(ailo, me.unlocked, owned) == ["un"]
 
 
-async def test_a_wrong_old_password_changes_nothing(rooms: Rooms, cast: Cast, owned: UUID) -> None:
-    me, cookie = await sign_in(rooms, OWN)
+async def test_a_wrong_old_password_changes_nothing(ailo: Ailo, cast: Cast, owned: UUID) -> None:
+    me, cookie = await sign_in(ailo, OWN)
     before = await public_key(cast)
     with pytest.raises(WrongCredentials):
-        await rooms.own_keys.change_password(me, NewPassword("un faux", NEXT, may_be_known=True), cookie)
+        await ailo.own_keys.change_password(me, NewPassword("un faux", NEXT, may_be_known=True), cookie)
     assert await public_key(cast) == before
-    assert await sign_in(rooms, OWN)
+    assert await sign_in(ailo, OWN)
 
 
 @pytest.mark.parametrize("password", ["court", "x" * 1_001])
-async def test_a_new_password_is_neither_short_nor_endless(rooms: Rooms, thread: UUID, password: str) -> None:
-    me, cookie = await sign_in(rooms)
+async def test_a_new_password_is_neither_short_nor_endless(ailo: Ailo, thread: UUID, password: str) -> None:
+    me, cookie = await sign_in(ailo)
     with pytest.raises(Misuse):
-        await rooms.own_keys.change_password(me, NewPassword(PASSWORD, password, may_be_known=False), cookie)
+        await ailo.own_keys.change_password(me, NewPassword(PASSWORD, password, may_be_known=False), cookie)
     with pytest.raises(Misuse):
-        await rooms.own_keys.recover(replace(LEA, password=password), "code")
+        await ailo.own_keys.recover(replace(LEA, password=password), "code")
 
 
-async def test_of_two_renewals_at_once_one_wins_and_the_other_is_told(rooms: Rooms, cast: Cast, owned: UUID) -> None:
-    (one, first), (other, second) = await sign_in(rooms, OWN), await sign_in(rooms, OWN)
+async def test_of_two_renewals_at_once_one_wins_and_the_other_is_told(ailo: Ailo, cast: Cast, owned: UUID) -> None:
+    (one, first), (other, second) = await sign_in(ailo, OWN), await sign_in(ailo, OWN)
     ends = await asyncio.gather(
-        rooms.own_keys.change_password(one, NewPassword(OWN, "le premier mot", may_be_known=True), first),
-        rooms.own_keys.change_password(other, NewPassword(OWN, "le second mot", may_be_known=True), second),
+        ailo.own_keys.change_password(one, NewPassword(OWN, "le premier mot", may_be_known=True), first),
+        ailo.own_keys.change_password(other, NewPassword(OWN, "le second mot", may_be_known=True), second),
         return_exceptions=True,
     )
     assert sorted(type(end).__name__ for end in ends) == ["NoneType", "Superseded"]
     winner = "le premier mot" if ends[0] is None else "le second mot"
-    me, _ = await sign_in(rooms, winner)
-    assert await texts(rooms, me.who, owned) == ["un"]
+    me, _ = await sign_in(ailo, winner)
+    assert await texts(ailo, me.unlocked, owned) == ["un"]
 
 
-async def test_a_session_of_before_a_renewal_proves_nothing(rooms: Rooms, owned: UUID) -> None:
-    me, _ = await sign_in(rooms, OWN)
-    await change(rooms, OWN, NEXT, may_be_known=True)
+async def test_a_session_of_before_a_renewal_proves_nothing(ailo: Ailo, owned: UUID) -> None:
+    me, _ = await sign_in(ailo, OWN)
+    await change(ailo, OWN, NEXT, may_be_known=True)
     for password in (OWN, NEXT):
         with pytest.raises(Superseded):
-            await rooms.own_keys.make_code(me, password)
+            await ailo.own_keys.make_code(me, password)
 
 
-async def test_guesses_of_the_old_password_are_limited(rooms: Rooms, owned: UUID) -> None:
-    me, cookie = await sign_in(rooms, OWN)
+async def test_guesses_of_the_old_password_are_limited(ailo: Ailo, owned: UUID) -> None:
+    me, cookie = await sign_in(ailo, OWN)
     ends = []
     for _ in range(20):
         with pytest.raises((WrongCredentials, SlowDown)) as caught:
-            await rooms.own_keys.change_password(me, NewPassword("un faux", NEXT, may_be_known=False), cookie)
+            await ailo.own_keys.change_password(me, NewPassword("un faux", NEXT, may_be_known=False), cookie)
         ends.append(caught.type)
     assert (ends[:5], ends[-1]) == ([WrongCredentials] * 5, SlowDown)
     with pytest.raises(SlowDown):
-        await rooms.own_keys.make_code(me, OWN)
+        await ailo.own_keys.make_code(me, OWN)
 
 
-async def test_many_guesses_at_once_are_no_way_around(rooms: Rooms, owned: UUID) -> None:
-    me, _ = await sign_in(rooms, OWN)
-    ends = await asyncio.gather(*(rooms.own_keys.make_code(me, "un faux") for _ in range(50)), return_exceptions=True)
+async def test_many_guesses_at_once_are_no_way_around(ailo: Ailo, owned: UUID) -> None:
+    me, _ = await sign_in(ailo, OWN)
+    ends = await asyncio.gather(*(ailo.own_keys.make_code(me, "un faux") for _ in range(50)), return_exceptions=True)
     assert sum(isinstance(end, WrongCredentials) for end in ends) <= 20
 
 
-async def test_a_renewal_closes_other_connections_and_calls_ones_own_back(rooms: Rooms, owned: UUID) -> None:
-    (me, cookie), (other, _) = await sign_in(rooms, OWN), await sign_in(rooms, OWN)
+async def test_a_renewal_closes_other_connections_and_calls_ones_own_back(ailo: Ailo, owned: UUID) -> None:
+    (me, cookie), (other, _) = await sign_in(ailo, OWN), await sign_in(ailo, OWN)
     told: list[str] = []
     for signed_in, name in ((me, "own"), (other, "other")):
-        talk = Talk(rooms.conversation, signed_in.who)
+        talk = Talk(ailo.conversation, signed_in.unlocked)
         talk.session.session_id = signed_in.session_id
         talk.session.when_signed_out(lambda name=name: told.append(f"{name} signed out"))  # type: ignore[misc]
         talk.session.when_restarted(lambda name=name: told.append(f"{name} restarted"))  # type: ignore[misc]
-        await talk.join(rooms.hub)
-    await rooms.own_keys.change_password(me, NewPassword(OWN, NEXT, may_be_known=True), cookie)
+        await talk.join(ailo.hub)
+    await ailo.own_keys.change_password(me, NewPassword(OWN, NEXT, may_be_known=True), cookie)
     assert told[0] == "other signed out"  # and whatever follows finds that connection ending
     assert [one for one in told if one.startswith("own")] == ["own restarted"]
 
@@ -181,68 +181,68 @@ async def test_a_renewal_closes_other_connections_and_calls_ones_own_back(rooms:
 # A renewal that an operator asked for, after an intrusion
 
 
-async def ask_renewal(rooms: Rooms, cast: Cast) -> None:
-    lea, store = (await cast.account("lea")).id, rooms.store
+async def ask_renewal(ailo: Ailo, cast: Cast) -> None:
+    lea, store = (await cast.account("lea")).id, ailo.store
     await store.database.write(lambda tx: accounts.ask_renewal(tx, lea, store.clock()))
 
 
-async def test_a_renewal_that_was_asked_for_comes_with_the_next_sign_in(rooms: Rooms, cast: Cast, owned: UUID) -> None:
+async def test_a_renewal_that_was_asked_for_comes_with_the_next_sign_in(ailo: Ailo, cast: Cast, owned: UUID) -> None:
     before = await public_key(cast)
-    await ask_renewal(rooms, cast)
-    me, _ = await sign_in(rooms, OWN)
+    await ask_renewal(ailo, cast)
+    me, _ = await sign_in(ailo, OWN)
     assert await public_key(cast) != before
-    assert await texts(rooms, me.who, owned) == ["un"]
+    assert await texts(ailo, me.unlocked, owned) == ["un"]
     again = await public_key(cast)
-    await sign_in(rooms, OWN)
+    await sign_in(ailo, OWN)
     assert await public_key(cast) == again
 
 
-async def test_it_ends_every_session_and_connection_of_before(rooms: Rooms, cast: Cast, owned: UUID) -> None:
-    other, cookie = await sign_in(rooms, OWN)
-    talk, told = Talk(rooms.conversation, other.who), []
+async def test_it_ends_every_session_and_connection_of_before(ailo: Ailo, cast: Cast, owned: UUID) -> None:
+    other, cookie = await sign_in(ailo, OWN)
+    talk, told = Talk(ailo.conversation, other.unlocked), []
     talk.session.when_signed_out(lambda: told.append("signed out"))
-    await talk.join(rooms.hub)
-    await ask_renewal(rooms, cast)
-    await sign_in(rooms, OWN)
-    assert await rooms.sign_ins.find(cookie) is None
+    await talk.join(ailo.hub)
+    await ask_renewal(ailo, cast)
+    await sign_in(ailo, OWN)
+    assert await ailo.sign_ins.find(cookie) is None
     assert told == ["signed out"]
 
 
-async def test_two_who_sign_in_at_once_when_it_is_due_both_come_in(rooms: Rooms, cast: Cast, owned: UUID) -> None:
-    await ask_renewal(rooms, cast)
-    granted = await asyncio.gather(*(rooms.sign_ins.sign_in(replace(LEA, password=OWN)) for _ in range(3)))
-    last = [signed_in for one in granted if (signed_in := await rooms.sign_ins.find(one.cookie))]
+async def test_two_who_sign_in_at_once_when_it_is_due_both_come_in(ailo: Ailo, cast: Cast, owned: UUID) -> None:
+    await ask_renewal(ailo, cast)
+    granted = await asyncio.gather(*(ailo.sign_ins.sign_in(replace(LEA, password=OWN)) for _ in range(3)))
+    last = [signed_in for one in granted if (signed_in := await ailo.sign_ins.find(one.cookie))]
     assert last
-    assert await texts(rooms, last[-1].who, owned) == ["un"]
+    assert await texts(ailo, last[-1].unlocked, owned) == ["un"]
 
 
 # The recovery code
 
 
 @pytest.fixture
-async def code(rooms: Rooms, owned: UUID) -> str:
-    me, _ = await sign_in(rooms, OWN)
-    return await rooms.own_keys.make_code(me, OWN)
+async def code(ailo: Ailo, owned: UUID) -> str:
+    me, _ = await sign_in(ailo, OWN)
+    return await ailo.own_keys.make_code(me, OWN)
 
 
-async def recover(rooms: Rooms, code: str, password: str = NEXT, email: str = LEA.email) -> SignedIn:
-    return await behind(rooms, await rooms.own_keys.recover(replace(LEA, email=email, password=password), code))
+async def recover(ailo: Ailo, code: str, password: str = NEXT, email: str = LEA.email) -> SignedIn:
+    return await behind(ailo, await ailo.own_keys.recover(replace(LEA, email=email, password=password), code))
 
 
-async def test_a_code_lets_in_and_nothing_is_lost(rooms: Rooms, cast: Cast, owned: UUID, code: str) -> None:
+async def test_a_code_lets_in_and_nothing_is_lost(ailo: Ailo, cast: Cast, owned: UUID, code: str) -> None:
     before = await public_key(cast)
-    me = await recover(rooms, code)
-    assert await texts(rooms, me.who, owned) == ["un"]
+    me = await recover(ailo, code)
+    assert await texts(ailo, me.unlocked, owned) == ["un"]
     assert await public_key(cast) != before
-    await cast.say(me.who, owned, "deux")
-    assert await texts(rooms, await cast.unlock("claire"), owned) == ["un", "deux"]
+    await cast.say(me.unlocked, owned, "deux")
+    assert await texts(ailo, await cast.unlock("claire"), owned) == ["un", "deux"]
 
 
-async def test_after_a_code_only_the_new_password_signs_in(rooms: Rooms, owned: UUID, code: str) -> None:
-    await recover(rooms, code)
-    assert await sign_in(rooms, NEXT)
+async def test_after_a_code_only_the_new_password_signs_in(ailo: Ailo, owned: UUID, code: str) -> None:
+    await recover(ailo, code)
+    assert await sign_in(ailo, NEXT)
     with pytest.raises(WrongCredentials):
-        await sign_in(rooms, OWN)
+        await sign_in(ailo, OWN)
 
 
 WAYS_TO_TYPE: dict[str, Callable[[str], str]] = {
@@ -257,14 +257,14 @@ WAYS_TO_TYPE: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("way", WAYS_TO_TYPE)
 async def test_a_code_may_be_typed_in_many_ways(
-    rooms: Rooms, cast: Cast, owned: UUID, way: str, monkeypatch: pytest.MonkeyPatch
+    ailo: Ailo, cast: Cast, owned: UUID, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keyholes, "random_bytes", _with_every_letter)
-    me, _ = await sign_in(rooms, OWN)
-    code = await rooms.own_keys.make_code(me, OWN)
+    me, _ = await sign_in(ailo, OWN)
+    code = await ailo.own_keys.make_code(me, OWN)
     monkeypatch.undo()
     assert {"O", "I", "B"} <= set(code)
-    assert await recover(rooms, WAYS_TO_TYPE[way](code))
+    assert await recover(ailo, WAYS_TO_TYPE[way](code))
 
 
 def _with_every_letter(size: int) -> bytes:
@@ -274,54 +274,54 @@ def _with_every_letter(size: int) -> bytes:
     return raw
 
 
-async def test_a_code_works_once(rooms: Rooms, owned: UUID, code: str) -> None:
-    await recover(rooms, code)
+async def test_a_code_works_once(ailo: Ailo, owned: UUID, code: str) -> None:
+    await recover(ailo, code)
     with pytest.raises(WrongCredentials):
-        await recover(rooms, code)
+        await recover(ailo, code)
 
 
-async def test_a_code_used_twice_at_once_works_once(rooms: Rooms, owned: UUID, code: str) -> None:
-    ends = await asyncio.gather(recover(rooms, code), recover(rooms, code, "un autre mot"), return_exceptions=True)
+async def test_a_code_used_twice_at_once_works_once(ailo: Ailo, owned: UUID, code: str) -> None:
+    ends = await asyncio.gather(recover(ailo, code), recover(ailo, code, "un autre mot"), return_exceptions=True)
     assert sorted(type(end).__name__ for end in ends) == ["SignedIn", "WrongCredentials"]
 
 
-async def test_a_new_code_takes_the_place_of_the_one_before(rooms: Rooms, owned: UUID, code: str) -> None:
-    me, _ = await sign_in(rooms, OWN)
-    newer = await rooms.own_keys.make_code(me, OWN)
+async def test_a_new_code_takes_the_place_of_the_one_before(ailo: Ailo, owned: UUID, code: str) -> None:
+    me, _ = await sign_in(ailo, OWN)
+    newer = await ailo.own_keys.make_code(me, OWN)
     with pytest.raises(WrongCredentials):
-        await recover(rooms, code)
-    assert await recover(rooms, newer)
+        await recover(ailo, code)
+    assert await recover(ailo, newer)
 
 
-async def test_an_ordinary_change_of_password_leaves_the_code(rooms: Rooms, owned: UUID, code: str) -> None:
-    await change(rooms, OWN, NEXT)
-    assert await recover(rooms, code, "un troisième")
+async def test_an_ordinary_change_of_password_leaves_the_code(ailo: Ailo, owned: UUID, code: str) -> None:
+    await change(ailo, OWN, NEXT)
+    assert await recover(ailo, code, "un troisième")
 
 
-async def test_a_renewal_spends_the_code(rooms: Rooms, owned: UUID, code: str) -> None:
-    await change(rooms, OWN, NEXT, may_be_known=True)
+async def test_a_renewal_spends_the_code(ailo: Ailo, owned: UUID, code: str) -> None:
+    await change(ailo, OWN, NEXT, may_be_known=True)
     with pytest.raises(WrongCredentials):
-        await recover(rooms, code)
+        await recover(ailo, code)
 
 
 WRONG_CODES = ["", "x", "é", "AAAA-AAAA", "A" * 26, "A" * 100, "=" * 26, "1" * 26, "\0" * 26]
 
 
 @pytest.mark.parametrize("wrong", WRONG_CODES)
-async def test_a_wrong_code_opens_nothing(rooms: Rooms, owned: UUID, code: str, wrong: str) -> None:
+async def test_a_wrong_code_opens_nothing(ailo: Ailo, owned: UUID, code: str, wrong: str) -> None:
     with pytest.raises(WrongCredentials):
-        await recover(rooms, wrong)
-    assert await sign_in(rooms, OWN)
+        await recover(ailo, wrong)
+    assert await sign_in(ailo, OWN)
 
 
-async def test_a_code_is_for_its_own_account(rooms: Rooms, owned: UUID, code: str) -> None:
+async def test_a_code_is_for_its_own_account(ailo: Ailo, owned: UUID, code: str) -> None:
     for email in (address("karim"), "nobody@ailo.test"):
         with pytest.raises(WrongCredentials):
-            await recover(rooms, code, email=email)
+            await recover(ailo, code, email=email)
 
 
 async def test_an_unknown_address_costs_what_a_known_one_does(
-    rooms: Rooms, owned: UUID, code: str, monkeypatch: pytest.MonkeyPatch
+    ailo: Ailo, owned: UUID, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One computation of Argon2id each, whether the address, the code, or neither is right."""
     stretched: list[int] = []
@@ -334,85 +334,85 @@ async def test_an_unknown_address_costs_what_a_known_one_does(
     monkeypatch.setattr(keyholes, "stretch", noted)
     for email, typed in (("nobody@ailo.test", code), (address("karim"), code), (LEA.email, "AAAA"), (LEA.email, code)):
         stretched.clear()
-        await asyncio.gather(recover(rooms, typed, email=email), return_exceptions=True)
+        await asyncio.gather(recover(ailo, typed, email=email), return_exceptions=True)
         assert stretched == [0], email
 
 
-async def test_guesses_of_a_code_are_limited(rooms: Rooms, owned: UUID, code: str) -> None:
+async def test_guesses_of_a_code_are_limited(ailo: Ailo, owned: UUID, code: str) -> None:
     ends = []
     for _ in range(20):
         with pytest.raises((WrongCredentials, SlowDown)) as caught:
-            await recover(rooms, "AAAA-AAAA")
+            await recover(ailo, "AAAA-AAAA")
         ends.append(caught.type)
     assert (ends[:5], ends[-1]) == ([WrongCredentials] * 5, SlowDown)
 
 
-async def test_guesses_of_a_code_shut_neither_the_password_nor_the_code(rooms: Rooms, owned: UUID, code: str) -> None:
+async def test_guesses_of_a_code_shut_neither_the_password_nor_the_code(ailo: Ailo, owned: UUID, code: str) -> None:
     for _ in range(20):
         with pytest.raises((WrongCredentials, SlowDown)):
-            await recover(rooms, "AAAA-AAAA")
-    assert await sign_in(rooms, OWN)
-    assert await recover(rooms, code)
+            await recover(ailo, "AAAA-AAAA")
+    assert await sign_in(ailo, OWN)
+    assert await recover(ailo, code)
 
 
-async def test_a_code_is_made_only_with_the_password(rooms: Rooms, owned: UUID) -> None:
-    me, _ = await sign_in(rooms, OWN)
+async def test_a_code_is_made_only_with_the_password(ailo: Ailo, owned: UUID) -> None:
+    me, _ = await sign_in(ailo, OWN)
     with pytest.raises(WrongCredentials):
-        await rooms.own_keys.make_code(me, "un faux")
+        await ailo.own_keys.make_code(me, "un faux")
 
 
 @pytest.mark.parametrize("forgery", ["body = zeroblob(120)", "body = 'x'", "generation = 9", "profile = 7"])
-async def test_a_forged_code_keyhole_opens_nothing(rooms: Rooms, owned: UUID, code: str, forgery: str) -> None:
-    await rooms.store.database.write(lambda tx: tx.run(f"update keyholes set {forgery} where kind = 'recovery'"))
+async def test_a_forged_code_keyhole_opens_nothing(ailo: Ailo, owned: UUID, code: str, forgery: str) -> None:
+    await ailo.store.database.write(lambda tx: tx.run(f"update keyholes set {forgery} where kind = 'recovery'"))
     if forgery.startswith("body"):
         with pytest.raises(WrongCredentials):
-            await recover(rooms, code)
+            await recover(ailo, code)
     else:
-        assert await recover(rooms, code)  # these columns are not read: the account's own generation binds it
+        assert await recover(ailo, code)  # these columns are not read: the account's own generation binds it
 
 
-async def test_one_is_told_which_ways_there_are(rooms: Rooms, cast: Cast, thread: UUID) -> None:
-    found = await rooms.own_keys.ways(await cast.account("lea"))
+async def test_one_is_told_which_ways_there_are(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+    found = await ailo.own_keys.ways(await cast.account("lea"))
     assert (found.has_recovery_code, found.password_by_owner) == (False, False)
-    await change(rooms, PASSWORD, OWN)
-    me, _ = await sign_in(rooms, OWN)
-    await rooms.own_keys.make_code(me, OWN)
-    found = await rooms.own_keys.ways(await cast.account("lea"))
+    await change(ailo, PASSWORD, OWN)
+    me, _ = await sign_in(ailo, OWN)
+    await ailo.own_keys.make_code(me, OWN)
+    found = await ailo.own_keys.ways(await cast.account("lea"))
     assert (found.has_recovery_code, found.password_by_owner) == (True, True)
 
 
-async def test_nothing_typed_is_in_a_repr(rooms: Rooms, owned: UUID) -> None:
+async def test_nothing_typed_is_in_a_repr(ailo: Ailo, owned: UUID) -> None:
     assert OWN not in repr(NewPassword(OWN, OWN, may_be_known=False))
 
 
-async def test_the_draft_key_changes_with_the_key(rooms: Rooms, owned: UUID) -> None:
-    me, _ = await sign_in(rooms, OWN)
-    _, cookie = await change(rooms, OWN, NEXT, may_be_known=True)
-    now = await rooms.sign_ins.find(cookie)
+async def test_the_draft_key_changes_with_the_key(ailo: Ailo, owned: UUID) -> None:
+    me, _ = await sign_in(ailo, OWN)
+    _, cookie = await change(ailo, OWN, NEXT, may_be_known=True)
+    now = await ailo.sign_ins.find(cookie)
     assert now
-    assert me.who.key.draft_key() != now.who.key.draft_key()
+    assert me.unlocked.key.draft_key() != now.unlocked.key.draft_key()
 
 
-async def test_the_old_key_is_of_no_use_on_a_connection_that_is_still_there(rooms: Rooms, cast: Cast, owned: UUID) -> None:
-    me, _ = await sign_in(rooms, OWN)
-    await change(rooms, OWN, NEXT, may_be_known=True)
+async def test_the_old_key_is_of_no_use_on_a_connection_that_is_still_there(ailo: Ailo, cast: Cast, owned: UUID) -> None:
+    me, _ = await sign_in(ailo, OWN)
+    await change(ailo, OWN, NEXT, may_be_known=True)
     with pytest.raises(NotFound):
-        await cast.say(me.who, owned, "deux")
+        await cast.say(me.unlocked, owned, "deux")
 
 
 async def test_a_sign_in_that_a_change_overtakes_gets_no_session(
-    rooms: Rooms, owned: UUID, monkeypatch: pytest.MonkeyPatch
+    ailo: Ailo, owned: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The old password is being computed while its owner changes it: it opens nothing any more."""
-    me, cookie = await sign_in(rooms, OWN)
-    stretch = rooms.sign_ins._stretch
+    me, cookie = await sign_in(ailo, OWN)
+    stretch = ailo.sign_ins._stretch
 
     async def overtaken(*given: Any) -> keyholes.Stretched:
         stretched = await stretch(*given)
-        monkeypatch.setattr(rooms.sign_ins, "_stretch", stretch)
-        await rooms.own_keys.change_password(me, NewPassword(OWN, NEXT, may_be_known=False), cookie)
+        monkeypatch.setattr(ailo.sign_ins, "_stretch", stretch)
+        await ailo.own_keys.change_password(me, NewPassword(OWN, NEXT, may_be_known=False), cookie)
         return stretched
 
-    monkeypatch.setattr(rooms.sign_ins, "_stretch", overtaken)
+    monkeypatch.setattr(ailo.sign_ins, "_stretch", overtaken)
     with pytest.raises(WrongCredentials):
-        await rooms.sign_ins.sign_in(replace(LEA, password=OWN))
+        await ailo.sign_ins.sign_in(replace(LEA, password=OWN))

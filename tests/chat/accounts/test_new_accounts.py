@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.accounts.new_accounts import Person, add_account, checked_address, checked_name
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.protocol.refusals import CannotDo, Misuse
 from storage.accounts import accounts
 from storage.accounts.accounts import Role
@@ -18,22 +18,22 @@ from tests.chat.talk import PASSWORD
 ZOE = Person(Role.MEMBER, "zoe@ailo.test", "Léa", "Rossi", "fr", PASSWORD)
 
 
-async def add(rooms: Rooms, person: Person) -> UUID:
-    return await add_account(rooms.store, rooms.sign_ins.pool, person)
+async def add(ailo: Ailo, person: Person) -> UUID:
+    return await add_account(ailo.store, ailo.sign_ins.pool, person)
 
 
-async def test_an_account_is_found_by_its_address_however_written(rooms: Rooms) -> None:
-    id_ = await add(rooms, replace(ZOE, email=" Zoe@Ailo.Test "))
-    guard = rooms.store.guard
-    found = await rooms.store.database.read(lambda reader: accounts.by_address(reader, guard, "ZOE@ailo.test\n"))
+async def test_an_account_is_found_by_its_address_however_written(ailo: Ailo) -> None:
+    id_ = await add(ailo, replace(ZOE, email=" Zoe@Ailo.Test "))
+    guard = ailo.store.guard
+    found = await ailo.store.database.read(lambda reader: accounts.by_address(reader, guard, "ZOE@ailo.test\n"))
     assert found
     assert (found.id, found.first_name, found.role) == (id_, "Léa", Role.MEMBER)
 
 
-async def test_an_address_is_taken_once(rooms: Rooms) -> None:
-    await add(rooms, ZOE)
+async def test_an_address_is_taken_once(ailo: Ailo) -> None:
+    await add(ailo, ZOE)
     with pytest.raises(CannotDo):
-        await add(rooms, replace(ZOE, email="ZOE@AILO.TEST"))
+        await add(ailo, replace(ZOE, email="ZOE@AILO.TEST"))
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ async def test_an_address_is_taken_once(rooms: Rooms) -> None:
         replace(ZOE, email="zoe"),
     ],
 )
-async def test_what_makes_no_sense_is_refused(rooms: Rooms, wrong: Person) -> None:
+async def test_what_makes_no_sense_is_refused(ailo: Ailo, wrong: Person) -> None:
     with pytest.raises(Misuse):
-        await add(rooms, wrong)
+        await add(ailo, wrong)
 
 
 @pytest.mark.parametrize("address", ["a@ailo.test", "a.b+c@example.example", "é@ailo.example", "a@bücher.example"])
@@ -67,19 +67,19 @@ def test_an_address_is_kept_as_it_was_given(given_: str, kept: str) -> None:
     assert checked_address(given_) == kept
 
 
-async def test_two_domains_that_fold_alike_are_two_addresses(rooms: Rooms) -> None:
-    ids = [await add(rooms, replace(ZOE, email=email)) for email in ("max@faß.example", "max@fass.example")]
-    guard = rooms.store.guard
+async def test_two_domains_that_fold_alike_are_two_addresses(ailo: Ailo) -> None:
+    ids = [await add(ailo, replace(ZOE, email=email)) for email in ("max@faß.example", "max@fass.example")]
+    guard = ailo.store.guard
     for typed, id_ in zip(("MAX@xn--fa-hia.example", "max@fass.example"), ids, strict=True):
-        found = await rooms.store.database.read(lambda reader, typed=typed: accounts.by_address(reader, guard, typed))  # type: ignore[misc]
+        found = await ailo.store.database.read(lambda reader, typed=typed: accounts.by_address(reader, guard, typed))  # type: ignore[misc]
         assert found
         assert found.id == id_
 
 
-async def test_one_domain_spelled_twice_is_one_address(rooms: Rooms) -> None:
-    await add(rooms, replace(ZOE, email="zoe@bücher.example"))
+async def test_one_domain_spelled_twice_is_one_address(ailo: Ailo) -> None:
+    await add(ailo, replace(ZOE, email="zoe@bücher.example"))
     with pytest.raises(CannotDo):
-        await add(rooms, replace(ZOE, email="zoe@xn--bcher-kva.example"))
+        await add(ailo, replace(ZOE, email="zoe@xn--bcher-kva.example"))
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ def test_any_text_is_an_address_or_a_misuse(text: str) -> None:
 
 @pytest.mark.parametrize("name", ["Léa", "D’Arcy-O'Neil", "محمد", "李", "J. R. R."])
 def test_a_name_is_what_people_write(name: str) -> None:
-    assert checked_name(f" {name} ", least=1) == name
+    assert checked_name(f" {name} ", minimum=1) == name
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\x00b", "a\u2028b", "\ud800", "x" * 101])
 def test_a_name_is_one_line(name: str) -> None:
     with pytest.raises(Misuse):
-        checked_name(name, least=0)
+        checked_name(name, minimum=0)

@@ -13,7 +13,7 @@ from chat.accounts.preference_routes import SettingsApi
 from chat.accounts.preferences import SettingsOfOne, zones
 from chat.accounts.routes import AccountApi
 from chat.accounts.sessions import SessionsOfOne
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.auth.door import Door, application
 from chat.auth.last_seen import Seen
 from chat.settings import ChatSettings
@@ -38,11 +38,11 @@ NIGHT = {"letters": {"quiet_from": "21:00", "quiet_to": "07:00"}}
 
 
 @pytest.fixture
-async def server(rooms: Rooms) -> AsyncIterator[TestServer]:
-    door = Door(ChatSettings("127.0.0.1", 8080, ORIGIN, 0), rooms.sign_ins)
+async def server(ailo: Ailo) -> AsyncIterator[TestServer]:
+    door = Door(ChatSettings("127.0.0.1", 8080, ORIGIN, 0), ailo.sign_ins)
     app = application(door)
-    AccountApi(door, rooms.own_keys, rooms.hub).add_to(app)
-    SettingsApi(door, SettingsOfOne(rooms.store), SessionsOfOne(rooms.store, rooms.hub)).add_to(app)
+    AccountApi(door, ailo.own_keys, ailo.hub).add_to(app)
+    SettingsApi(door, SettingsOfOne(ailo.store), SessionsOfOne(ailo.store, ailo.hub)).add_to(app)
     server = TestServer(app)
     async with server:
         yield server
@@ -201,19 +201,19 @@ def test_zones_are_those_in_which_people_live() -> None:
 
 
 async def test_what_was_tampered_with_is_as_usual_and_can_be_chosen_again(
-    lea: Browser, rooms: Rooms, caplog: pytest.LogCaptureFixture
+    lea: Browser, ailo: Ailo, caplog: pytest.LogCaptureFixture
 ) -> None:
     await change(lea, NIGHT)
-    await rooms.store.database.write(lambda tx: tx.run("update preferences set body = zeroblob(90)"))
+    await ailo.store.database.write(lambda tx: tx.run("update preferences set body = zeroblob(90)"))
     assert (await get(lea, SETTINGS))["settings"] == USUAL
     assert "alert: what" in caplog.text
     assert (await change(lea, NIGHT))["letters"]["quiet_to"] == "07:00"
 
 
 async def test_since_when_letters_are_refused_is_told_to_their_reader_alone(
-    lea: Browser, browsers: Browsers, rooms: Rooms, cast: Cast
+    lea: Browser, browsers: Browsers, ailo: Ailo, cast: Cast
 ) -> None:
-    store, account = rooms.store, await cast.account("lea")
+    store, account = ailo.store, await cast.account("lea")
     letter, at = Letter(uuid4(), account.id, "reply", {}, "one@ailo.test", 1_795_424_400_000), 1_795_424_400_000
     await store.database.write(lambda tx: letters.write(tx, store.guard, letter, at))
     await store.database.write(lambda tx: letters.finish(tx, letter.id, State.REFUSED, at, "smtp 550"))
@@ -242,14 +242,14 @@ async def test_one_is_told_where_one_is_signed_in_newest_first(lea: Browser, bro
     assert len({UUID(one["id"]) for one in found}) == 2
 
 
-async def test_what_a_browser_says_of_itself_is_not_kept(browsers: Browsers, rooms: Rooms) -> None:
+async def test_what_a_browser_says_of_itself_is_not_kept(browsers: Browsers, ailo: Ailo) -> None:
     agent = "Mozilla/5.0 (Linux; Android 14; Canary-Phone-X) Chrome/126.0.6478.71 Mobile Safari/537.36"
     phone = await browsers.of("lea", agent)
     unknown = await browsers.of("lea", "curl/8.5.0 canary")
     assert [one["device"] for one in await sessions(phone)] == [None, "Chrome, Android"]
     assert [one["device"] for one in await sessions(unknown)] == [None, "Chrome, Android"]
-    await rooms.sign_ins.seen.settled()
-    raw = b"".join(path.read_bytes() for path in rooms.store.settings.data.rglob("*") if path.is_file())
+    await ailo.sign_ins.seen.settled()
+    raw = b"".join(path.read_bytes() for path in ailo.store.settings.data.rglob("*") if path.is_file())
     assert not any(word in raw for word in (b"Canary-Phone", b"canary", b"Android", b"127.0.0.1"))
 
 
@@ -276,10 +276,10 @@ async def test_all_others_are_ended_at_once(lea: Browser, browsers: Browsers) ->
     assert (await lea.ask("DELETE", SESSIONS)).status == 204
 
 
-async def test_what_is_anothers_or_unknown_or_no_id_is_one_and_the_same(lea: Browser, browsers: Browsers, rooms: Rooms) -> None:
+async def test_what_is_anothers_or_unknown_or_no_id_is_one_and_the_same(lea: Browser, browsers: Browsers, ailo: Ailo) -> None:
     karim = await browsers.of("karim")
     theirs = (await sessions(karim))[0]["id"]
-    (row,) = await rooms.store.database.read(
+    (row,) = await ailo.store.database.read(
         lambda reader: reader.rows("select id from sessions where account = (select account from sessions limit 1) limit 1")
     )
     answers = []
@@ -312,49 +312,49 @@ async def test_a_handle_is_no_cookie(lea: Browser, browsers: Browsers) -> None:
 
 
 async def test_a_day_on_which_a_session_is_seen_costs_one_write(
-    rooms: Rooms, cast: Cast, lea: Browser, monkeypatch: pytest.MonkeyPatch
+    ailo: Ailo, cast: Cast, lea: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began = (await sessions(lea))[0]["seen_at"]
     writes: list[int] = []
-    write = rooms.store.database.write
+    write = ailo.store.database.write
 
     async def counted(work: Any) -> Any:
         writes.append(1)
         return await write(work)
 
-    monkeypatch.setattr(rooms.store.database, "write", counted)
+    monkeypatch.setattr(ailo.store.database, "write", counted)
     await asyncio.gather(*(lea.ask("GET", "/api/account") for _ in range(20)))
     assert writes == []
-    clock = rooms.store.clock
-    monkeypatch.setattr(rooms.store, "clock", lambda: clock() + DAY_MS)
+    clock = ailo.store.clock
+    monkeypatch.setattr(ailo.store, "clock", lambda: clock() + DAY_MS)
     await asyncio.gather(*(lea.ask("GET", "/api/account") for _ in range(20)))
-    await rooms.sign_ins.seen.settled()
+    await ailo.sign_ins.seen.settled()
     assert writes == [1]
     assert (await sessions(lea))[0]["seen_at"] > began
 
 
-async def test_a_session_of_before_this_was_kept_goes_on(rooms: Rooms, lea: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    await rooms.store.database.write(lambda tx: tx.run("update sessions set about = null"))
-    monkeypatch.setattr(rooms.sign_ins, "seen", Seen(rooms.store))
+async def test_a_session_of_before_this_was_kept_goes_on(ailo: Ailo, lea: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    await ailo.store.database.write(lambda tx: tx.run("update sessions set about = null"))
+    monkeypatch.setattr(ailo.sign_ins, "seen", Seen(ailo.store))
     (found,) = await sessions(lea)
     assert (found["device"], found["current"]) == (None, True)
-    await rooms.sign_ins.seen.settled()
-    row = await rooms.store.database.read(lambda reader: reader.row("select about from sessions"))
+    await ailo.sign_ins.seen.settled()
+    row = await ailo.store.database.read(lambda reader: reader.row("select about from sessions"))
     assert row
     assert row["about"] is not None
 
 
 async def test_a_store_that_takes_nothing_turns_nobody_away(
-    rooms: Rooms, cast: Cast, lea: Browser, monkeypatch: pytest.MonkeyPatch
+    ailo: Ailo, cast: Cast, lea: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def stalled(_: object) -> None:
         raise Stalled("full")
 
-    monkeypatch.setattr(rooms.store.database, "write", stalled)
-    clock = rooms.store.clock
-    monkeypatch.setattr(rooms.store, "clock", lambda: clock() + DAY_MS)
+    monkeypatch.setattr(ailo.store.database, "write", stalled)
+    clock = ailo.store.clock
+    monkeypatch.setattr(ailo.store, "clock", lambda: clock() + DAY_MS)
     assert (await lea.ask("GET", "/api/account")).status == 200
-    await rooms.sign_ins.seen.settled()
+    await ailo.sign_ins.seen.settled()
 
 
 # Who may ask at all

@@ -8,7 +8,7 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from chat.accounts.routes import AccountApi
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.auth.door import Door, application
 from chat.settings import ChatSettings
 from tests.chat.talk import PASSWORD, Cast, address
@@ -37,10 +37,10 @@ class Browser:
 
 
 @pytest.fixture
-async def server(rooms: Rooms) -> AsyncIterator[TestServer]:
-    door = Door(ChatSettings("127.0.0.1", 8080, ORIGIN, 0), rooms.sign_ins)
+async def server(ailo: Ailo) -> AsyncIterator[TestServer]:
+    door = Door(ChatSettings("127.0.0.1", 8080, ORIGIN, 0), ailo.sign_ins)
     app = application(door)
-    AccountApi(door, rooms.own_keys, rooms.hub).add_to(app)
+    AccountApi(door, ailo.own_keys, ailo.hub).add_to(app)
     server = TestServer(app)
     async with server:
         yield server

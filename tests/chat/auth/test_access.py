@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from msgspec import structs
 
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.protocol.refusals import NotFound
 from storage.conversations import rosters, threads
 from storage.conversations.group_commit import Post
@@ -32,50 +32,50 @@ async def lea(cast: Cast, thread: UUID) -> Unlocked:
     return lea
 
 
-async def test_the_first_to_come_begins_an_epoch_of_their_own(rooms: Rooms, cast: Cast, lea: Unlocked, thread: UUID) -> None:
-    epoch = await rooms.conversation._access.latest(lea, thread)
+async def test_the_first_to_come_begins_an_epoch_of_their_own(ailo: Ailo, cast: Cast, lea: Unlocked, thread: UUID) -> None:
+    epoch = await ailo.conversation._access.latest(lea, thread)
     assert (epoch.roster.number, epoch.roster.giver) == (2, lea.account.id)
 
 
-async def test_who_comes_next_begins_none(rooms: Rooms, cast: Cast, lea: Unlocked, thread: UUID) -> None:
-    epoch = await rooms.conversation._access.latest(await cast.unlock("claire"), thread)
+async def test_who_comes_next_begins_none(ailo: Ailo, cast: Cast, lea: Unlocked, thread: UUID) -> None:
+    epoch = await ailo.conversation._access.latest(await cast.unlock("claire"), thread)
     assert epoch.roster.number == 2
 
 
 @pytest.mark.parametrize("name", ["karim", "thomas", "ada"])
-async def test_an_outsider_finds_nothing(rooms: Rooms, cast: Cast, lea: Unlocked, thread: UUID, name: str) -> None:
+async def test_an_outsider_finds_nothing(ailo: Ailo, cast: Cast, lea: Unlocked, thread: UUID, name: str) -> None:
     with pytest.raises(NotFound):
-        await rooms.conversation._access.latest(await cast.unlock(name), thread)
+        await ailo.conversation._access.latest(await cast.unlock(name), thread)
 
 
-async def test_a_former_participant_finds_nothing(rooms: Rooms, cast: Cast, lea: Unlocked, thread: UUID) -> None:
+async def test_a_former_participant_finds_nothing(ailo: Ailo, cast: Cast, lea: Unlocked, thread: UUID) -> None:
     sam = await cast.unlock("sam")
-    await rooms.conversation._access.latest(sam, thread)
+    await ailo.conversation._access.latest(sam, thread)
     await cast.leave(thread, "sam")
     with pytest.raises(NotFound):
-        await rooms.conversation._access.latest(sam, thread)
+        await ailo.conversation._access.latest(sam, thread)
 
 
-async def test_no_thread_is_found_as_one_of_others(rooms: Rooms, lea: Unlocked) -> None:
+async def test_no_thread_is_found_as_one_of_others(ailo: Ailo, lea: Unlocked) -> None:
     with pytest.raises(NotFound):
-        await rooms.conversation._access.latest(lea, new_id())
+        await ailo.conversation._access.latest(lea, new_id())
 
 
-async def test_a_newcomer_reads_from_their_first_message_on(rooms: Rooms, cast: Cast, lea: Unlocked, thread: UUID) -> None:
+async def test_a_newcomer_reads_from_their_first_message_on(ailo: Ailo, cast: Cast, lea: Unlocked, thread: UUID) -> None:
     claire, thomas = await cast.unlock("claire"), await cast.unlock("thomas")
-    await rooms.taking_part.bring_in(claire, thread, thomas.account.id, whole=False)
+    await ailo.participants.bring_in(claire, thread, thomas.account.id, whole=False)
     await cast.say(lea, thread, "deux", "trois")
-    assert [message.text for message in await rooms.conversation.before(thomas, thread, None, 50)] == ["deux", "trois"]
-    found, last = await rooms.conversation.after(thomas, thread, 0, 50)
+    assert [message.text for message in await ailo.conversation.before(thomas, thread, None, 50)] == ["deux", "trois"]
+    found, last = await ailo.conversation.after(thomas, thread, 0, 50)
     assert ([message.seq for message in found], last) == ([2, 3], 3)
 
 
 # Tampered with, by somebody who has the root key
 
 
-async def plant(rooms: Rooms, thread: UUID, *, seat: Seat | None, by_service: bool = False) -> EpochSecret:
+async def plant(ailo: Ailo, thread: UUID, *, seat: Seat | None, by_service: bool = False) -> EpochSecret:
     """An epoch on top whose grants come from a strange key, in Claire's name or the service's."""
-    store, secret, key = rooms.store, EpochSecret.fresh(), ephemeral()
+    store, secret, key = ailo.store, EpochSecret.fresh(), ephemeral()
 
     async def write(tx: Transaction) -> None:
         stands = await threads.find(tx, store.guard, thread)
@@ -100,65 +100,63 @@ async def strangers_seat(cast: Cast) -> Seat:
 
 @pytest.mark.parametrize("lets_in", [True, False])
 async def test_a_planted_epoch_hides_the_thread_and_raises_the_alarm(
-    rooms: Rooms, cast: Cast, thread: UUID, lea: Unlocked, lets_in: bool, caplog: pytest.LogCaptureFixture
+    ailo: Ailo, cast: Cast, thread: UUID, lea: Unlocked, lets_in: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await plant(rooms, thread, seat=await strangers_seat(cast) if lets_in else None)
+    await plant(ailo, thread, seat=await strangers_seat(cast) if lets_in else None)
     with caplog.at_level(logging.ERROR):
         for name in ("lea", "claire", "sam"):
             who = await cast.unlock(name)
-            assert await rooms.conversation.entries(who, Order.NEWEST, None) == []
+            assert await ailo.conversation.entries(who, Order.NEWEST, None) == []
             with pytest.raises(NotFound):
-                await rooms.conversation.before(who, thread, None, 50)
+                await ailo.conversation.before(who, thread, None, 50)
             with pytest.raises(NotFound):
                 await cast.say(who, thread, "deux")
     assert f"alert: thread {thread} cannot be opened by {lea.account.id}" in caplog.text
 
 
 async def test_who_was_there_before_it_was_planted_writes_nothing_either(
-    rooms: Rooms, cast: Cast, thread: UUID, lea: Unlocked
+    ailo: Ailo, cast: Cast, thread: UUID, lea: Unlocked
 ) -> None:
     """A connection that remembers the epoch before: the commit sees that there is another."""
-    await plant(rooms, thread, seat=await strangers_seat(cast))
+    await plant(ailo, thread, seat=await strangers_seat(cast))
     with pytest.raises(NotFound):
         await cast.say(lea, thread, "deux")
 
 
-async def test_the_stranger_reads_nothing_of_a_planted_epoch(rooms: Rooms, cast: Cast, thread: UUID, lea: Unlocked) -> None:
-    await plant(rooms, thread, seat=await strangers_seat(cast))
+async def test_the_stranger_reads_nothing_of_a_planted_epoch(ailo: Ailo, cast: Cast, thread: UUID, lea: Unlocked) -> None:
+    await plant(ailo, thread, seat=await strangers_seat(cast))
     with pytest.raises(NotFound):
         await cast.say(lea, thread, "deux")
-    rows = await rooms.store.database.read(lambda reader: reader.rows("select epoch from messages"))
+    rows = await ailo.store.database.read(lambda reader: reader.rows("select epoch from messages"))
     assert [row["epoch"] for row in rows] == [2]
 
 
 async def test_other_threads_are_shown_beside_one_that_was_tampered_with(
-    rooms: Rooms, cast: Cast, thread: UUID, lea: Unlocked
+    ailo: Ailo, cast: Cast, thread: UUID, lea: Unlocked
 ) -> None:
     other = await cast.open_thread("lea", "thomas")
-    await plant(rooms, thread, seat=None)
+    await plant(ailo, thread, seat=None)
     await cast.say(lea, other, "ailleurs")
-    assert [entry.id for entry in await rooms.conversation.entries(lea, Order.NEWEST, None)] == [other]
+    assert [entry.id for entry in await ailo.conversation.entries(lea, Order.NEWEST, None)] == [other]
 
 
 async def test_a_text_planted_in_an_epoch_of_the_service_is_broken(
-    rooms: Rooms, cast: Cast, thread: UUID, lea: Unlocked, caplog: pytest.LogCaptureFixture
+    ailo: Ailo, cast: Cast, thread: UUID, lea: Unlocked, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whoever has the root key can begin such an epoch, whose secret they know, and write in Claire's name."""
-    secret = await plant(rooms, thread, seat=None, by_service=True)
+    secret = await plant(ailo, thread, seat=None, by_service=True)
     claire = await cast.account("claire")
     place = Place(thread, 3, new_id(), claire.id, "text")
     body = seal(secret.message_key(), "Je vous attends à 18 h.", place)
-    await rooms.commits.commit(Post(thread, 3, place.id, claire.id, "text", body, (), waits=False))
+    await ailo.commits.commit(Post(thread, 3, place.id, claire.id, "text", body, (), waits=False))
     with caplog.at_level(logging.ERROR):
-        found = await rooms.conversation.before(lea, thread, None, 50)
+        found = await ailo.conversation.before(lea, thread, None, 50)
     assert [(message.kind, message.text) for message in found] == [("text", "un"), ("broken", "")]
     assert f"alert: message 2 of thread {thread}" in caplog.text
 
 
-async def test_after_an_epoch_of_the_service_one_writes_in_ones_own(
-    rooms: Rooms, cast: Cast, thread: UUID, lea: Unlocked
-) -> None:
-    await plant(rooms, thread, seat=None, by_service=True)
+async def test_after_an_epoch_of_the_service_one_writes_in_ones_own(ailo: Ailo, cast: Cast, thread: UUID, lea: Unlocked) -> None:
+    await plant(ailo, thread, seat=None, by_service=True)
     await cast.say(lea, thread, "deux")
-    found = await rooms.conversation.before(await cast.unlock("claire"), thread, None, 50)
+    found = await ailo.conversation.before(await cast.unlock("claire"), thread, None, 50)
     assert [message.text for message in found] == ["un", "deux"]

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from chat.ailo import Rooms
-from chat.auth.door import Door, Refused, application
+from chat.ailo import Ailo
+from chat.auth.door import Door, HttpRefusal, application
 from chat.auth.limits import SlowDown
 from chat.auth.sign_in import WrongCredentials
 from chat.logs import OneLine
@@ -56,7 +56,7 @@ def failing(error: Exception) -> Callable[[web.Request], Awaitable[web.Response]
 @pytest.mark.parametrize(
     ("error", "status", "code"),
     [
-        (Refused(403, Code.FOREIGN_ORIGIN), 403, "foreign_origin"),
+        (HttpRefusal(403, Code.FOREIGN_ORIGIN), 403, "foreign_origin"),
         (NotFound(), 404, "not_found"),
         (NotAllowed(), 400, "bad_request"),
         (TooLong(), 400, "bad_request"),
@@ -71,9 +71,9 @@ def failing(error: Exception) -> Callable[[web.Request], Awaitable[web.Response]
     ],
 )
 async def test_whatever_is_raised_has_its_answer(
-    rooms: Rooms, caplog: pytest.LogCaptureFixture, error: Exception, status: int, code: str
+    ailo: Ailo, caplog: pytest.LogCaptureFixture, error: Exception, status: int, code: str
 ) -> None:
-    app = application(Door(SETTINGS, rooms.sign_ins))
+    app = application(Door(SETTINGS, ailo.sign_ins))
     app.router.add_get("/health/x", failing(error))
     with caplog.at_level(logging.INFO):
         async with served(app) as origin:
@@ -84,25 +84,25 @@ async def test_whatever_is_raised_has_its_answer(
     assert CANARY not in caplog.text + json.dumps(found[2])
 
 
-async def test_who_must_wait_is_told_how_long(rooms: Rooms) -> None:
-    app = application(Door(SETTINGS, rooms.sign_ins))
+async def test_who_must_wait_is_told_how_long(ailo: Ailo) -> None:
+    app = application(Door(SETTINGS, ailo.sign_ins))
     app.router.add_get("/health/x", failing(SlowDown(12.3)))
     async with served(app) as origin:
         assert (await get(f"{origin}/health/x"))[1]["retry-after"] == "13"
 
 
-async def test_who_has_gone_is_no_fault(rooms: Rooms, caplog: pytest.LogCaptureFixture) -> None:
+async def test_who_has_gone_is_no_fault(ailo: Ailo, caplog: pytest.LogCaptureFixture) -> None:
     """The library says so where it would have written: on a busy machine that is no rare thing."""
     gone = failing(aiohttp.ClientConnectionResetError("Cannot write to closing transport"))
-    app = application(Door(SETTINGS, rooms.sign_ins))
+    app = application(Door(SETTINGS, ailo.sign_ins))
     app.router.add_get("/ws", gone)
     async with served(app) as address, aiohttp.ClientSession() as http, http.get(f"{address}/ws") as response:
         assert response.status == 499
     assert caplog.text == ""
 
 
-async def test_a_fault_is_logged_with_the_requests_id(rooms: Rooms, caplog: pytest.LogCaptureFixture) -> None:
-    app = application(Door(SETTINGS, rooms.sign_ins))
+async def test_a_fault_is_logged_with_the_requests_id(ailo: Ailo, caplog: pytest.LogCaptureFixture) -> None:
+    app = application(Door(SETTINGS, ailo.sign_ins))
     app.router.add_get("/health/x", failing(ValueError(CANARY)))
     caplog.handler.setFormatter(OneLine())
     async with served(app) as origin:
@@ -111,14 +111,14 @@ async def test_a_fault_is_logged_with_the_requests_id(rooms: Rooms, caplog: pyte
     assert "ValueError at " in caplog.text
 
 
-async def test_a_cookie_is_named_for_its_safety(rooms: Rooms) -> None:
+async def test_a_cookie_is_named_for_its_safety(ailo: Ailo) -> None:
     secure = ChatSettings("127.0.0.1", 0, "https://ailo.example", 5.0)
-    assert Door(SETTINGS, rooms.sign_ins).cookie == "ailo"
-    assert Door(secure, rooms.sign_ins).cookie == "__Host-ailo"
+    assert Door(SETTINGS, ailo.sign_ins).cookie == "ailo"
+    assert Door(secure, ailo.sign_ins).cookie == "__Host-ailo"
 
 
-async def test_who_is_signed_out_is_told_first(rooms: Rooms) -> None:
-    door = Door(SETTINGS, rooms.sign_ins)
+async def test_who_is_signed_out_is_told_first(ailo: Ailo) -> None:
+    door = Door(SETTINGS, ailo.sign_ins)
     app = application(door)
     async with served(app) as origin:
         status, _, body = await get(f"{origin}/api/account")
@@ -128,20 +128,20 @@ async def test_who_is_signed_out_is_told_first(rooms: Rooms) -> None:
 # Health
 
 
-async def test_a_sound_service_is_live_and_ready(rooms: Rooms) -> None:
-    app = application(Door(SETTINGS, rooms.sign_ins))
-    add_health(app, rooms.store)
+async def test_a_sound_service_is_live_and_ready(ailo: Ailo) -> None:
+    app = application(Door(SETTINGS, ailo.sign_ins))
+    add_health(app, ailo.store)
     async with served(app) as origin:
         assert [(await get(f"{origin}/health/{one}"))[0] for one in ("live", "ready")] == [200, 200]
 
 
-async def test_a_store_that_fails_is_live_but_not_ready(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_store_that_fails_is_live_but_not_ready(ailo: Ailo, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(*_: object) -> None:
         raise Stalled(CANARY)
 
-    app = application(Door(SETTINGS, rooms.sign_ins))
-    add_health(app, rooms.store)
-    monkeypatch.setattr(rooms.store.database, "write", fail)
+    app = application(Door(SETTINGS, ailo.sign_ins))
+    add_health(app, ailo.store)
+    monkeypatch.setattr(ailo.store.database, "write", fail)
     async with served(app) as origin:
         status, _, body = await get(f"{origin}/health/ready")
         assert (await get(f"{origin}/health/live"))[0] == 200
@@ -152,8 +152,8 @@ async def test_a_store_that_fails_is_live_but_not_ready(rooms: Rooms, monkeypatc
     ("proxies", "heard", "believed"),
     [(0, "203.0.113.9", "127.0.0.1"), (1, "198.51.100.1, 203.0.113.9", "203.0.113.9"), (2, "203.0.113.9", "127.0.0.1")],
 )
-async def test_a_forwarded_address_is_believed_from_own_proxies(rooms: Rooms, proxies: int, heard: str, believed: str) -> None:
-    door = Door(ChatSettings("127.0.0.1", 0, "http://127.0.0.1:8080", 5.0, proxies), rooms.sign_ins)
+async def test_a_forwarded_address_is_believed_from_own_proxies(ailo: Ailo, proxies: int, heard: str, believed: str) -> None:
+    door = Door(ChatSettings("127.0.0.1", 0, "http://127.0.0.1:8080", 5.0, proxies), ailo.sign_ins)
 
     async def remote(request: web.Request) -> web.Response:
         return web.json_response({"remote": door.remote_of(request)})
@@ -168,35 +168,35 @@ async def test_a_forwarded_address_is_believed_from_own_proxies(rooms: Rooms, pr
         assert (await response.json())["remote"] == believed
 
 
-async def test_answers_do_not_tell_the_versions_of_libraries(rooms: Rooms) -> None:
-    app = application(Door(SETTINGS, rooms.sign_ins))
-    add_health(app, rooms.store)
+async def test_answers_do_not_tell_the_versions_of_libraries(ailo: Ailo) -> None:
+    app = application(Door(SETTINGS, ailo.sign_ins))
+    add_health(app, ailo.store)
     async with served(app) as address:
         _, headers, _ = await get(f"{address}/health/live")
     assert headers["server"] == "Ailo"
 
 
-async def test_many_who_ask_cost_the_disk_one_question(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_who_ask_cost_the_disk_one_question(ailo: Ailo, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = 0
-    real = rooms.store.database.probe
+    real = ailo.store.database.probe
 
     async def probe() -> None:
         nonlocal asked
         asked += 1
         await real()
 
-    monkeypatch.setattr(rooms.store.database, "probe", probe)
-    disk = Disk(rooms.store)
+    monkeypatch.setattr(ailo.store.database, "probe", probe)
+    disk = Disk(ailo.store)
     assert await asyncio.gather(*(disk.is_sound() for _ in range(50))) == [True] * 50
     assert asked == 1
 
 
-async def test_a_disk_that_failed_is_asked_again_at_once(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_disk_that_failed_is_asked_again_at_once(ailo: Ailo, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail() -> None:
         raise Stalled("full")
 
-    disk = Disk(rooms.store)
+    disk = Disk(ailo.store)
     with monkeypatch.context() as patch:
-        patch.setattr(rooms.store.database, "probe", fail)
+        patch.setattr(ailo.store.database, "probe", fail)
         assert not await disk.is_sound()
     assert await disk.is_sound()

@@ -8,7 +8,7 @@ from itertools import islice
 
 import pytest
 
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.auth.limits import WINDOW_S, Failures, SlowDown
 from chat.auth.passwords.guesses import Guesses
 from chat.auth.passwords.stretching import MOST_WAITING
@@ -31,16 +31,16 @@ class Clock:
 
 
 @pytest.fixture
-def clock(rooms: Rooms) -> Clock:
+def clock(ailo: Ailo) -> Clock:
     clock = Clock()
-    rooms.sign_ins.guesses = Guesses(Failures(clock))
+    ailo.sign_ins.guesses = Guesses(Failures(clock))
     return clock
 
 
 @pytest.fixture
-async def sign_ins(rooms: Rooms, cast: Cast, clock: Clock) -> SignIns:
-    assert cast.rooms is rooms
-    return rooms.sign_ins
+async def sign_ins(ailo: Ailo, cast: Cast, clock: Clock) -> SignIns:
+    assert cast.ailo is ailo
+    return ailo.sign_ins
 
 
 async def fail(sign_ins: SignIns, attempt: Attempt, times: int) -> list[type[Exception]]:
@@ -57,7 +57,7 @@ async def test_a_password_begins_a_session(sign_ins: SignIns) -> None:
     granted = await sign_ins.sign_in(LEA)
     signed_in = await sign_ins.find(granted.cookie)
     assert signed_in
-    assert signed_in.who.account == granted.account
+    assert signed_in.unlocked.account == granted.account
 
 
 async def test_each_sign_in_is_a_session_of_its_own(sign_ins: SignIns) -> None:
@@ -76,15 +76,15 @@ async def test_a_dead_cookie_is_nobody(sign_ins: SignIns, cookie: str) -> None:
     assert await sign_ins.find(cookie) is None
 
 
-async def test_a_session_ends_with_its_time(rooms: Rooms, sign_ins: SignIns) -> None:
+async def test_a_session_ends_with_its_time(ailo: Ailo, sign_ins: SignIns) -> None:
     granted = await sign_ins.sign_in(LEA)
-    later = rooms.store.clock() + SESSION_MS
-    sign_ins._store = replace(rooms.store, clock=lambda: later)
+    later = ailo.store.clock() + SESSION_MS
+    sign_ins._store = replace(ailo.store, clock=lambda: later)
     assert await sign_ins.find(granted.cookie) is None
 
 
-async def test_addresses_and_passwords_may_be_typed_otherwise(rooms: Rooms, cast: Cast) -> None:
-    assert await rooms.sign_ins.sign_in(replace(LEA, email=" LEA@AILO.test ", password=PASSWORD))
+async def test_addresses_and_passwords_may_be_typed_otherwise(ailo: Ailo, cast: Cast) -> None:
+    assert await ailo.sign_ins.sign_in(replace(LEA, email=" LEA@AILO.test ", password=PASSWORD))
 
 
 async def test_five_failures_cost_nothing(sign_ins: SignIns) -> None:
@@ -159,14 +159,14 @@ async def test_an_unknown_address_is_the_same_work_and_answer(sign_ins: SignIns,
     assert profiles == work
 
 
-async def test_a_keyhole_that_was_tampered_with_opens_nothing(rooms: Rooms, sign_ins: SignIns) -> None:
-    await rooms.store.database.write(lambda tx: tx.run("update keyholes set profile = 1"))
+async def test_a_keyhole_that_was_tampered_with_opens_nothing(ailo: Ailo, sign_ins: SignIns) -> None:
+    await ailo.store.database.write(lambda tx: tx.run("update keyholes set profile = 1"))
     assert await fail(sign_ins, LEA, 1) == [WrongCredentials]
 
 
-async def test_a_role_that_was_tampered_with_gives_no_access(rooms: Rooms, sign_ins: SignIns) -> None:
+async def test_a_role_that_was_tampered_with_gives_no_access(ailo: Ailo, sign_ins: SignIns) -> None:
     cookie = (await sign_ins.sign_in(LEA)).cookie
-    await rooms.store.database.write(lambda tx: tx.run("update accounts set role = 'professional' where role = 'member'"))
+    await ailo.store.database.write(lambda tx: tx.run("update accounts set role = 'professional' where role = 'member'"))
     assert await sign_ins.find(cookie) is None
     assert await fail(sign_ins, LEA, 1) == [WrongCredentials]
 

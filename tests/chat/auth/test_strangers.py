@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.auth import json_http
 from chat.auth.door import Door, application
 from chat.auth.json_http import body_of
@@ -27,8 +27,8 @@ Wire = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class House:
     """An application with a doorkeeper of its own; a request to /known is one of somebody signed in."""
 
-    def __init__(self, rooms: Rooms, keeper: Doorkeeper, proxies: int) -> None:
-        door = Door(ChatSettings("127.0.0.1", 0, "http://127.0.0.1:8080", 0, proxies), rooms.sign_ins)
+    def __init__(self, ailo: Ailo, keeper: Doorkeeper, proxies: int) -> None:
+        door = Door(ChatSettings("127.0.0.1", 0, "http://127.0.0.1:8080", 0, proxies), ailo.sign_ins)
         door.keeper = self.keeper = keeper
         self.app = application(door)
         self.app.router.add_get("/x", self.answer)
@@ -57,8 +57,8 @@ class House:
 
 
 @asynccontextmanager
-async def at_the_door(rooms: Rooms, keeper: Doorkeeper, proxies: int = 0) -> AsyncIterator[House]:
-    house = House(rooms, keeper, proxies)
+async def at_the_door(ailo: Ailo, keeper: Doorkeeper, proxies: int = 0) -> AsyncIterator[House]:
+    house = House(ailo, keeper, proxies)
     runner = web.AppRunner(house.app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     assert runner.server
@@ -90,15 +90,15 @@ async def answered(wire: Wire) -> bytes:
 
 
 @pytest.mark.parametrize("said", SLOW)
-async def test_who_never_ends_a_request_is_shut_out(rooms: Rooms, said: bytes) -> None:
-    async with at_the_door(rooms, Doorkeeper(head_s=0.05)) as house:
+async def test_who_never_ends_a_request_is_shut_out(ailo: Ailo, said: bytes) -> None:
+    async with at_the_door(ailo, Doorkeeper(head_s=0.05)) as house:
         assert await is_shut(await house.come(said))
         assert house.keeper.strangers == 0
 
 
-async def test_who_has_asked_has_time(rooms: Rooms) -> None:
+async def test_who_has_asked_has_time(ailo: Ailo) -> None:
     """Between requests the longer time holds."""
-    async with at_the_door(rooms, Doorkeeper(head_s=0.05)) as house:
+    async with at_the_door(ailo, Doorkeeper(head_s=0.05)) as house:
         wire, other = await house.come(ASK), await house.come()
         assert await answered(wire) == b"HTTP/1.1 200"
         assert await is_shut(other)  # by then the time of the first is over, too
@@ -106,8 +106,8 @@ async def test_who_has_asked_has_time(rooms: Rooms) -> None:
         assert await answered(wire) == b"HTTP/1.1 200"
 
 
-async def test_an_address_has_so_many_strangers(rooms: Rooms) -> None:
-    async with at_the_door(rooms, Doorkeeper(most=2)) as house:
+async def test_an_address_has_so_many_strangers(ailo: Ailo) -> None:
+    async with at_the_door(ailo, Doorkeeper(maximum=2)) as house:
         first, second = await house.come(ASK), await house.come(ASK)
         assert [await answered(first), await answered(second)] == [b"HTTP/1.1 200"] * 2
         assert await is_shut(await house.come(ASK))
@@ -116,29 +116,29 @@ async def test_an_address_has_so_many_strangers(rooms: Rooms) -> None:
         assert await answered(first) == b"HTTP/1.1 200"
 
 
-async def test_a_slot_is_free_again_when_its_connection_ends(rooms: Rooms) -> None:
-    async with at_the_door(rooms, Doorkeeper(most=1)) as house:
+async def test_a_slot_is_free_again_when_its_connection_ends(ailo: Ailo) -> None:
+    async with at_the_door(ailo, Doorkeeper(maximum=1)) as house:
         first = await house.come(ASK.replace(b"Host", b"Connection: close\r\nHost"))
         assert (await first[0].read()).endswith(b"yes")
         assert await answered(await house.come(ASK)) == b"HTTP/1.1 200"
 
 
-async def test_who_is_signed_in_is_no_stranger(rooms: Rooms) -> None:
-    async with at_the_door(rooms, Doorkeeper(most=1)) as house:
+async def test_who_is_signed_in_is_no_stranger(ailo: Ailo) -> None:
+    async with at_the_door(ailo, Doorkeeper(maximum=1)) as house:
         for _ in range(4):
             assert await answered(await house.come(ASK.replace(b"/x", b"/known"))) == b"HTTP/1.1 200"
         assert house.keeper.strangers == 0
 
 
-async def test_a_body_that_does_not_end_is_a_bad_request(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_that_does_not_end_is_a_bad_request(ailo: Ailo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_http, "BODY_S", 0.05)
-    async with at_the_door(rooms, Doorkeeper()) as house:
+    async with at_the_door(ailo, Doorkeeper()) as house:
         wire = await house.come(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
         async with asyncio.timeout(5):
             assert (await wire[0].readline()).split()[1] == b"400"
 
 
-async def test_of_many_who_come_at_once_some_are_heard_in_each_turn(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_of_many_who_come_at_once_some_are_heard_in_each_turn(ailo: Ailo, monkeypatch: pytest.MonkeyPatch) -> None:
     """In between others have theirs."""
     keeper, turn, heard = Doorkeeper(), 0, Counter[int]()
 
@@ -153,7 +153,7 @@ async def test_of_many_who_come_at_once_some_are_heard_in_each_turn(rooms: Rooms
         return Doorkeeper.heard(keeper, handler, address)
 
     monkeypatch.setattr(keeper, "heard", noted)
-    async with at_the_door(rooms, keeper) as house:
+    async with at_the_door(ailo, keeper) as house:
         sockets = [socket.create_connection(("127.0.0.1", house.port)) for _ in range(80)]
         for one in sockets:
             one.sendall(ASK)
@@ -174,37 +174,37 @@ def asked(heard: str, path: bytes = b"/x") -> bytes:
     return ASK.replace(b"/x", path).replace(b"Host", b"X-Forwarded-For: " + heard.encode() + b"\r\nHost")
 
 
-async def test_behind_a_proxy_it_is_the_address_that_the_proxy_saw_which_has_so_many(rooms: Rooms) -> None:
-    async with at_the_door(rooms, Doorkeeper(most=2, by_proxy=10), proxies=1) as house:
+async def test_behind_a_proxy_it_is_the_address_that_the_proxy_saw_which_has_so_many(ailo: Ailo) -> None:
+    async with at_the_door(ailo, Doorkeeper(maximum=2, by_proxy=10), proxies=1) as house:
         ours = [await house.come(asked("192.0.2.1")) for _ in range(2)]
         assert [await answered(wire) for wire in ours] == [YES, YES]
         assert await answered(await house.come(asked("192.0.2.1"))) == NO
         assert await answered(await house.come(asked("192.0.2.2"))) == YES
 
 
-async def test_a_forged_header_makes_nobody_another(rooms: Rooms) -> None:
+async def test_a_forged_header_makes_nobody_another(ailo: Ailo) -> None:
     """What a stranger writes stands before what the proxy adds."""
-    async with at_the_door(rooms, Doorkeeper(most=1, by_proxy=10), proxies=1) as house:
+    async with at_the_door(ailo, Doorkeeper(maximum=1, by_proxy=10), proxies=1) as house:
         assert await answered(await house.come(asked("198.51.100.1, 192.0.2.1"))) == YES
         assert await answered(await house.come(asked("198.51.100.2, 192.0.2.1"))) == NO
 
 
-async def test_without_proxies_the_header_says_nothing(rooms: Rooms) -> None:
-    async with at_the_door(rooms, Doorkeeper(most=2)) as house:
+async def test_without_proxies_the_header_says_nothing(ailo: Ailo) -> None:
+    async with at_the_door(ailo, Doorkeeper(maximum=2)) as house:
         for number in range(2):
             assert await answered(await house.come(asked(f"192.0.2.{number}"))) == YES
         assert await is_shut(await house.come(asked("192.0.2.9")))
 
 
-async def test_a_request_that_the_proxy_says_nothing_of_is_the_proxys(rooms: Rooms) -> None:
-    async with at_the_door(rooms, Doorkeeper(most=1, by_proxy=10), proxies=2) as house:
+async def test_a_request_that_the_proxy_says_nothing_of_is_the_proxys(ailo: Ailo) -> None:
+    async with at_the_door(ailo, Doorkeeper(maximum=1, by_proxy=10), proxies=2) as house:
         assert await answered(await house.come(ASK)) == YES
         assert await answered(await house.come(asked("192.0.2.1"))) == NO
 
 
-async def test_a_refused_proxy_keeps_its_connection(rooms: Rooms) -> None:
+async def test_a_refused_proxy_keeps_its_connection(ailo: Ailo) -> None:
     """And what it carries next is another's."""
-    async with at_the_door(rooms, Doorkeeper(most=1, by_proxy=10), proxies=1) as house:
+    async with at_the_door(ailo, Doorkeeper(maximum=1, by_proxy=10), proxies=1) as house:
         assert await answered(await house.come(asked("192.0.2.1"))) == YES
         wire = await house.come(asked("192.0.2.1"))
         assert await answered(wire) == NO
@@ -212,9 +212,9 @@ async def test_a_refused_proxy_keeps_its_connection(rooms: Rooms) -> None:
         assert await answered(wire) == YES
 
 
-async def test_on_a_proxys_connection_each_request_is_somebody_elses(rooms: Rooms) -> None:
+async def test_on_a_proxys_connection_each_request_is_somebody_elses(ailo: Ailo) -> None:
     """One who is signed in does not answer for the stranger who comes next on it."""
-    async with at_the_door(rooms, Doorkeeper(most=1, by_proxy=10), proxies=1) as house:
+    async with at_the_door(ailo, Doorkeeper(maximum=1, by_proxy=10), proxies=1) as house:
         wire, other = await house.come(asked("192.0.2.1", b"/known")), await house.come(asked("192.0.2.1", b"/known"))
         assert [await answered(wire), await answered(other)] == [YES, YES]
         assert house.keeper.strangers == 0
@@ -224,8 +224,8 @@ async def test_on_a_proxys_connection_each_request_is_somebody_elses(rooms: Room
         assert house.keeper.strangers == 2
 
 
-async def test_a_proxy_itself_has_so_many(rooms: Rooms) -> None:
-    async with at_the_door(rooms, Doorkeeper(most=1, by_proxy=2), proxies=1) as house:
+async def test_a_proxy_itself_has_so_many(ailo: Ailo) -> None:
+    async with at_the_door(ailo, Doorkeeper(maximum=1, by_proxy=2), proxies=1) as house:
         for number in range(2):
             assert await answered(await house.come(asked(f"192.0.2.{number}"))) == YES
         assert await is_shut(await house.come(asked("192.0.2.9")))

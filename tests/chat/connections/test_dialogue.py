@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.auth.limits import AccountLimits
 from chat.connections.dialogue import MOST_NOT_UNDERSTOOD, Garbled
 from chat.protocol.frames import LONGEST_TEXT
@@ -21,8 +21,8 @@ async def thread(cast: Cast) -> UUID:
 
 
 @pytest.fixture
-async def lea(rooms: Rooms, cast: Cast) -> Talk:
-    return Talk(rooms.conversation, await cast.unlock("lea"))
+async def lea(ailo: Ailo, cast: Cast) -> Talk:
+    return Talk(ailo.conversation, await cast.unlock("lea"))
 
 
 async def test_a_send_is_answered_with_its_id_and_number(lea: Talk, thread: UUID) -> None:
@@ -50,14 +50,14 @@ async def test_the_longest_text_is_counted_in_code_points(lea: Talk, thread: UUI
     assert (await lea.send(thread, "\N{SLIGHTLY SMILING FACE}" * LONGEST_TEXT))["type"] == "sent"
 
 
-async def test_a_thread_that_is_not_ones_own_does_not_exist(rooms: Rooms, cast: Cast, thread: UUID) -> None:
-    karim, id_ = Talk(rooms.conversation, await cast.unlock("karim")), new_id()
+async def test_a_thread_that_is_not_ones_own_does_not_exist(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+    karim, id_ = Talk(ailo.conversation, await cast.unlock("karim")), new_id()
     assert await karim.send(thread, "…", id_) == await karim.send(new_id(), "…", id_)
 
 
 @pytest.mark.parametrize("frame", [{"type": "read", "seq": 0}, {"type": "read", "seq": 9}, {"type": "typing"}])
-async def test_marks_and_typing_elsewhere_find_nothing(rooms: Rooms, cast: Cast, thread: UUID, frame: dict[str, object]) -> None:
-    karim = Talk(rooms.conversation, await cast.unlock("karim"))
+async def test_marks_and_typing_elsewhere_find_nothing(ailo: Ailo, cast: Cast, thread: UUID, frame: dict[str, object]) -> None:
+    karim = Talk(ailo.conversation, await cast.unlock("karim"))
     await karim.put({**frame, "thread": str(thread)}, {**frame, "thread": str(new_id())})
     one, other = karim.outlet.frames
     assert one == other
@@ -69,7 +69,7 @@ async def test_a_mark_beyond_the_end_is_refused(lea: Talk, thread: UUID) -> None
     assert lea.outlet.of("error")[0]["code"] == "bad_frame"
 
 
-async def test_a_resume_gives_what_followed_then_where_it_ended(rooms: Rooms, cast: Cast, lea: Talk, thread: UUID) -> None:
+async def test_a_resume_gives_what_followed_then_where_it_ended(ailo: Ailo, cast: Cast, lea: Talk, thread: UUID) -> None:
     await cast.say(await cast.unlock("claire"), thread, "un", "deux", "trois")
     await lea.put({"type": "resume", "threads": {str(thread): 1, str(new_id()): 0}})
     ended = await lea.outlet.until("resumed")
@@ -83,23 +83,23 @@ async def test_a_resume_of_nothing_is_answered(lea: Talk) -> None:
 
 
 async def test_a_resume_that_the_store_fails_ends_the_connection(
-    rooms: Rooms, lea: Talk, thread: UUID, monkeypatch: pytest.MonkeyPatch
+    ailo: Ailo, lea: Talk, thread: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(*_: object) -> None:
         raise Stalled("the disk is gone")
 
-    monkeypatch.setattr(rooms.conversation, "after", fail)
+    monkeypatch.setattr(ailo.conversation, "after", fail)
     await lea.put({"type": "resume", "threads": {str(thread): 0}})
     await lea.session._after_resume()
     assert (lea.outlet.gave_up, lea.outlet.frames) == (True, [])
 
 
 async def test_a_resume_that_the_store_fails_tells_nothing_of_what_follows(
-    rooms: Rooms, cast: Cast, lea: Talk, thread: UUID, monkeypatch: pytest.MonkeyPatch
+    ailo: Ailo, cast: Cast, lea: Talk, thread: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither the answer to one's own message, which waited for those before it, nor what comes live: there would be a gap."""
     reads, go_on = asyncio.Event(), asyncio.Event()
-    await lea.join(rooms.hub)
+    await lea.join(ailo.hub)
     claire = await cast.unlock("claire")
     await cast.say(claire, thread, "un", "deux")
 
@@ -108,7 +108,7 @@ async def test_a_resume_that_the_store_fails_tells_nothing_of_what_follows(
         await go_on.wait()
         raise Stalled("the disk is gone")
 
-    monkeypatch.setattr(rooms.conversation, "after", fail)
+    monkeypatch.setattr(ailo.conversation, "after", fail)
     lea.outlet.raw.clear()
     await lea.put({"type": "resume", "threads": {str(thread): 0}})
     await asyncio.wait_for(reads.wait(), 10)
@@ -142,36 +142,36 @@ async def test_a_good_frame_forgives_nine(lea: Talk, thread: UUID) -> None:
     assert len(lea.outlet.of("error")) == 3 * (MOST_NOT_UNDERSTOOD - 1)
 
 
-async def test_too_many_messages_are_slowed_each_by_its_id(rooms: Rooms, cast: Cast, thread: UUID) -> None:
-    lea = Talk(rooms.conversation, await cast.unlock("lea"), AccountLimits(1, clock=lambda: 0.0))
+async def test_too_many_messages_are_slowed_each_by_its_id(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+    lea = Talk(ailo.conversation, await cast.unlock("lea"), AccountLimits(1, clock=lambda: 0.0))
     ids = [new_id() for _ in range(5)]
     answers = [await lea.send(thread, "…", id_) for id_ in ids]
     assert [answer.get("code") for answer in answers] == [None] * 4 + ["slow_down"]
     assert answers[-1]["id"] == str(ids[-1])
 
 
-async def test_too_many_frames_are_slowed_each_by_its_id(rooms: Rooms, cast: Cast, thread: UUID) -> None:
+async def test_too_many_frames_are_slowed_each_by_its_id(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     limits = AccountLimits(1, clock=lambda: 0.0)
-    lea, id_ = Talk(rooms.conversation, await cast.unlock("lea"), limits), new_id()
+    lea, id_ = Talk(ailo.conversation, await cast.unlock("lea"), limits), new_id()
     while limits.frames.take():
         pass
     answer = await lea.send(thread, "…", id_)
     assert (answer["code"], answer["id"]) == ("slow_down", str(id_))
 
 
-async def test_a_stalled_store_is_busy(rooms: Rooms, lea: Talk, thread: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stalled_store_is_busy(ailo: Ailo, lea: Talk, thread: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(*_: object) -> None:
         raise Stalled("…")
 
-    monkeypatch.setattr(rooms.store.database, "write", fail)
+    monkeypatch.setattr(ailo.store.database, "write", fail)
     assert (await lea.send(thread, "…"))["code"] == "busy"
 
 
-async def test_a_full_queue_is_busy(rooms: Rooms, lea: Talk, thread: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_queue_is_busy(ailo: Ailo, lea: Talk, thread: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise Stalled("…")
 
-    monkeypatch.setattr(rooms.commits, "put", fail)
+    monkeypatch.setattr(ailo.commits, "put", fail)
     assert (await lea.send(thread, "…"))["code"] == "busy"
     await asyncio.wait_for(lea.session.finish(), 5)
 
@@ -182,10 +182,10 @@ async def test_the_end_waits_for_what_was_taken(lea: Talk, thread: UUID) -> None
     assert [frame["seq"] for frame in lea.outlet.of("sent")] == list(range(1, 21))
 
 
-async def test_at_the_end_an_answer_comes_behind_what_was_held(rooms: Rooms, cast: Cast, lea: Talk, thread: UUID) -> None:
+async def test_at_the_end_an_answer_comes_behind_what_was_held(ailo: Ailo, cast: Cast, lea: Talk, thread: UUID) -> None:
     """Somebody who has not asked yet for what they missed: their own message is not told before the one that it follows."""
-    claire = Talk(rooms.conversation, await cast.unlock("claire"))
-    rooms.hub.join(claire.session.who.account.id, claire.session, set())
+    claire = Talk(ailo.conversation, await cast.unlock("claire"))
+    ailo.hub.join(claire.session.who.account.id, claire.session, set())
     await lea.send(thread, "Bonjour")
     await claire.put({"type": "send", "id": str(new_id()), "thread": str(thread), "text": "…"})
     await claire.session.finish(5.0)
@@ -193,10 +193,10 @@ async def test_at_the_end_an_answer_comes_behind_what_was_held(rooms: Rooms, cas
 
 
 async def test_without_patience_an_answer_behind_what_was_held_is_not_given(
-    rooms: Rooms, cast: Cast, lea: Talk, thread: UUID
+    ailo: Ailo, cast: Cast, lea: Talk, thread: UUID
 ) -> None:
-    claire = Talk(rooms.conversation, await cast.unlock("claire"))
-    rooms.hub.join(claire.session.who.account.id, claire.session, set())
+    claire = Talk(ailo.conversation, await cast.unlock("claire"))
+    ailo.hub.join(claire.session.who.account.id, claire.session, set())
     await lea.send(thread, "Bonjour")
     claire.outlet.short.clear()
     await claire.put({"type": "send", "id": str(new_id()), "thread": str(thread), "text": "…"})
@@ -204,9 +204,9 @@ async def test_without_patience_an_answer_behind_what_was_held_is_not_given(
     assert claire.outlet.frames == []
 
 
-async def test_words_are_in_the_readers_language(rooms: Rooms, cast: Cast) -> None:
+async def test_words_are_in_the_readers_language(ailo: Ailo, cast: Cast) -> None:
     await cast.add("zoe", "en")
-    zoe = Talk(rooms.conversation, await cast.unlock("zoe"))
+    zoe = Talk(ailo.conversation, await cast.unlock("zoe"))
     await zoe.put({"type": "typing", "thread": str(new_id())})
     assert "exist" in zoe.outlet.frames[0]["message"]
 
@@ -220,9 +220,9 @@ async def test_a_session_that_ends_says_so_once_asked_to(lea: Talk) -> None:
 
 
 async def test_a_release_cancelled_before_it_starts_leaves_nothing_behind(
-    rooms: Rooms, cast: Cast, thread: UUID, recwarn: pytest.WarningsRecorder
+    ailo: Ailo, cast: Cast, thread: UUID, recwarn: pytest.WarningsRecorder
 ) -> None:
-    talk = Talk(rooms.conversation, await cast.unlock("lea"))
+    talk = Talk(ailo.conversation, await cast.unlock("lea"))
     await talk.session.release()
     await talk.session.finish()
     gc.collect()

@@ -9,9 +9,9 @@ import json
 
 import pytest
 
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.auth.limits import AccountLimits
-from chat.connections.dialogue import MOST_PENDING, Session
+from chat.connections.dialogue import MOST_PENDING, Dialogue
 from storage.ids import new_id
 from tests.chat.talk import Cast
 
@@ -54,15 +54,15 @@ class Noted:
 
 
 @pytest.mark.parametrize("connections", [1, 4])
-async def test_a_flood_stands_before_a_neighbour_only_so_far(rooms: Rooms, cast: Cast, connections: int) -> None:
+async def test_a_flood_stands_before_a_neighbour_only_so_far(ailo: Ailo, cast: Cast, connections: int) -> None:
     """What is being committed, and what each of the flood's connections may have waiting: with limits lifted, too."""
     thread, other = await cast.open_thread("lea", "claire"), await cast.open_thread("karim", "thomas")
     ledger, lea, karim = Ledger(), await cast.unlock("lea"), await cast.unlock("karim")
     limits = AccountLimits(0)
-    flooding = [Session(b"", lea, rooms.conversation, limits, ledger.outlet("flood")) for _ in range(connections)]
-    quiet = Session(b"", karim, rooms.conversation, AccountLimits(0), ledger.outlet("quiet"))
+    flooding = [Dialogue(b"", lea, ailo.conversation, limits, ledger.outlet("flood")) for _ in range(connections)]
+    quiet = Dialogue(b"", karim, ailo.conversation, AccountLimits(0), ledger.outlet("quiet"))
 
-    async def flood(session: Session) -> None:
+    async def flood(session: Dialogue) -> None:
         for _ in range(FLOOD // connections):
             await session.take(sending(thread))
 

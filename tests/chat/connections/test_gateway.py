@@ -17,11 +17,11 @@ from uuid import UUID
 import pytest
 from aiohttp import web
 
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.auth.door import Door, application
 from chat.auth.sign_in import Attempt
 from chat.connections import gateway as module
-from chat.connections.dialogue import Session
+from chat.connections.dialogue import Dialogue
 from chat.connections.gateway import ANSWER_S, FRAME_S, HEARTBEAT_S, Gateway, unheard_s
 from chat.settings import ChatSettings
 from storage.accounts import sessions
@@ -68,14 +68,14 @@ class Served:
 
 
 @pytest.fixture
-async def served(rooms: Rooms, cast: Cast) -> AsyncIterator[Served]:
+async def served(ailo: Ailo, cast: Cast) -> AsyncIterator[Served]:
     thread = await cast.open_thread("lea", "claire")
-    granted = await rooms.sign_ins.sign_in(Attempt(address("lea"), PASSWORD, "", "192.0.2.1"))
-    signed_in = await rooms.sign_ins.find(granted.cookie)
+    granted = await ailo.sign_ins.sign_in(Attempt(address("lea"), PASSWORD, "", "192.0.2.1"))
+    signed_in = await ailo.sign_ins.find(granted.cookie)
     assert signed_in
-    door = Door(ChatSettings("127.0.0.1", 0, "http://127.0.0.1:8080", 0), rooms.sign_ins)
+    door = Door(ChatSettings("127.0.0.1", 0, "http://127.0.0.1:8080", 0), ailo.sign_ins)
     gateway = Gateway(
-        rooms.conversation, rooms.taking_part, rooms.hub, door.signed_in, rooms.sign_ins.is_signed_in, door.limits_of, set()
+        ailo.conversation, ailo.participants, ailo.hub, door.signed_in, ailo.sign_ins.is_signed_in, door.limits_of, set()
     )
     app = application(door)
     app.router.add_get("/ws", gateway.serve)
@@ -97,7 +97,7 @@ def no_collector() -> Iterator[None]:
 
 def ours() -> Counter[str]:
     """How many objects there are of each kind that a connection is made of."""
-    kinds = {"Connection", "Session", "Outgoing", "Line", "Socket", "WebSocketReader"}
+    kinds = {"Connection", "Dialogue", "Outgoing", "Sequencer", "Socket", "WebSocketReader"}
     kinds |= {"Request", "RequestHandler", "HttpRequestParser"}
     return Counter(name for one in gc.get_objects() if (name := type(one).__qualname__) in kinds)
 
@@ -166,7 +166,7 @@ async def test_who_waits_for_the_disk_is_not_slow(served: Served, monkeypatch: p
         await asyncio.Event().wait()
 
     wire = await served.visit()
-    monkeypatch.setattr(Session, "take", stall)
+    monkeypatch.setattr(Dialogue, "take", stall)
     wire.send(b"{}")
     await asyncio.wait_for(waits.wait(), 10)
     served.gateway.beat(time.monotonic() + 10 * FRAME_S)
@@ -243,7 +243,7 @@ async def test_nothing_is_written_behind_a_close_frame(served: Served, monkeypat
     """RFC 6455 section 5.5.1: the library has answered a browser's close; what is told in that moment goes nowhere."""
     finish = module.Connection._finish
 
-    async def tell_and_finish(self: module.Connection, session: Session) -> None:
+    async def tell_and_finish(self: module.Connection, session: Dialogue) -> None:
         self.queue.offer(b"{}")
         await finish(self, session)
 
@@ -323,26 +323,26 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-async def test_hello_comes_when_nothing_can_be_missed(served: Served, rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hello_comes_when_nothing_can_be_missed(served: Served, ailo: Ailo, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long it takes to read who corresponds: what is told once `hello` has come, comes."""
-    halt = Halt(rooms.taking_part.correspondents)
-    monkeypatch.setattr(rooms.taking_part, "correspondents", halt.before)
+    halt = Halt(ailo.participants.correspondents)
+    monkeypatch.setattr(ailo.participants, "correspondents", halt.before)
     coming = Arriving(served)
     await halt.reached.wait()
     await turns()
     was_greeted = not coming.frames.empty()
-    rooms.hub.tell([served.lea], b'{"type":"about","thread":null}')
+    ailo.hub.tell([served.lea], b'{"type":"about","thread":null}')
     halt.go.set()
     assert (await coming.next())["type"] == "hello"
-    rooms.hub.tell([served.lea], b'{"type":"about","thread":null}')
+    ailo.hub.tell([served.lea], b'{"type":"about","thread":null}')
     await coming.until("about")
     assert not was_greeted
     (await coming.wire).transport.close()
     await served.emptied()
 
 
-async def test_hello_is_followed_by_presence(served: Served, rooms: Rooms) -> None:
-    rooms.hub.join(served.claire.account.id, Ear(), {served.lea})
+async def test_hello_is_followed_by_presence(served: Served, ailo: Ailo) -> None:
+    ailo.hub.join(served.claire.account.id, Ear(), {served.lea})
     coming = Arriving(served)
     assert [(await coming.next())["type"] for _ in range(2)] == ["hello", "presence"]
     (await coming.wire).transport.close()
@@ -350,13 +350,13 @@ async def test_hello_is_followed_by_presence(served: Served, rooms: Rooms) -> No
 
 
 async def test_who_came_to_correspond_meanwhile_is_known(
-    served: Served, rooms: Rooms, cast: Cast, monkeypatch: pytest.MonkeyPatch
+    served: Served, ailo: Ailo, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was read before a change of participants is read again: else their presence would never be told."""
     with monkeypatch.context() as patched:
-        halt = Halt(rooms.taking_part._store.database.read)
-        patched.setattr(type(rooms.store.database), "read", lambda _, act: halt.after(act), raising=True)
-        reading = asyncio.create_task(rooms.taking_part.correspondents(served.lea))
+        halt = Halt(ailo.participants._store.database.read)
+        patched.setattr(type(ailo.store.database), "read", lambda _, act: halt.after(act), raising=True)
+        reading = asyncio.create_task(ailo.participants.correspondents(served.lea))
         await halt.reached.wait()
     await cast.open_thread("lea", "thomas")
     halt.go.set()
@@ -366,12 +366,12 @@ async def test_who_came_to_correspond_meanwhile_is_known(
 @pytest.mark.parametrize(("ends", "code"), [("sign_out", 4401), ("restart", 1012)])
 @pytest.mark.parametrize("when", ["looked up", "corresponds", "looked at again"])
 async def test_what_ends_a_connection_that_begins_is_not_missed(
-    served: Served, rooms: Rooms, monkeypatch: pytest.MonkeyPatch, when: str, ends: str, code: int
+    served: Served, ailo: Ailo, monkeypatch: pytest.MonkeyPatch, when: str, ends: str, code: int
 ) -> None:
     """Whatever it waits for when its session ends or its account has another key."""
     where, name = {
         "looked up": (served.gateway, "signed_in"),
-        "corresponds": (rooms.taking_part, "correspondents"),
+        "corresponds": (ailo.participants, "correspondents"),
         "looked at again": (served.gateway, "is_signed_in"),
     }[when]
     halt = Halt(getattr(where, name))
@@ -379,24 +379,24 @@ async def test_what_ends_a_connection_that_begins_is_not_missed(
     coming = Arriving(served)
     await halt.reached.wait()
     if ends == "restart":
-        rooms.hub.restart(served.lea)
+        ailo.hub.restart(served.lea)
     else:
-        await rooms.store.database.write(lambda tx: sessions.end(tx, served.session))
-        rooms.hub.sign_out(served.lea, served.session)
+        await ailo.store.database.write(lambda tx: sessions.end(tx, served.session))
+        ailo.hub.sign_out(served.lea, served.session)
     halt.go.set()
     assert await closed(await coming.wire) == code
     await served.emptied()
     monkeypatch.undo()
 
 
-async def test_what_is_live_is_held_until_the_first_frame(served: Served, rooms: Rooms) -> None:
+async def test_what_is_live_is_held_until_the_first_frame(served: Served, ailo: Ailo) -> None:
     """And let through by any: who sends something asks for nothing old any more."""
     coming = Arriving(served)
     await coming.until("hello")
     wire = await coming.wire
     for text in ("un", "deux"):
-        await rooms.conversation.post_and_wait(served.claire, served.thread, new_id(), text)
-    rooms.hub.tell([served.lea], b'{"type":"about","thread":null}')
+        await ailo.conversation.post_and_wait(served.claire, served.thread, new_id(), text)
+    ailo.hub.tell([served.lea], b'{"type":"about","thread":null}')
     await coming.until("about")
     wire.send(json.dumps({"type": "typing", "thread": str(served.thread)}).encode())
     assert [(await coming.until("message"))["text"] for _ in range(2)] == ["un", "deux"]
@@ -404,11 +404,11 @@ async def test_what_is_live_is_held_until_the_first_frame(served: Served, rooms:
     await served.emptied()
 
 
-async def test_what_is_held_comes_to_who_says_nothing(served: Served, rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_held_comes_to_who_says_nothing(served: Served, ailo: Ailo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HELD_S", 0.0)
     coming = Arriving(served)
     await coming.until("hello")
-    await rooms.conversation.post_and_wait(served.claire, served.thread, new_id(), "un")
+    await ailo.conversation.post_and_wait(served.claire, served.thread, new_id(), "un")
     assert (await coming.until("message"))["text"] == "un"
     (await coming.wire).transport.close()
     await served.emptied()
@@ -437,7 +437,7 @@ async def test_who_goes_before_a_pong_is_no_failure(
     async def wait(_: object) -> None:
         await gone.wait()
 
-    monkeypatch.setattr(Session, "take_control", wait)
+    monkeypatch.setattr(Dialogue, "take_control", wait)
     wire = await served.visit()
     (connection,) = served.gateway.connections
     wire.transport.write(PING * 20)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.connections import sequencer
-from chat.connections.sequencer import PAGE, Line
+from chat.connections.sequencer import PAGE, Sequencer
 from chat.protocol.frames import Message, Sent, encode
 from storage.errors import Stalled
 from storage.ids import new_id
@@ -27,7 +27,7 @@ class Threads:
     def __init__(self, **counts: int) -> None:
         self.held: dict[UUID, list[Message]] = {A: [], B: []}
         self.outlet = Outlet()
-        self.line = Line(self.outlet, self.page)
+        self.line = Sequencer(self.outlet, self.page)
         self.untold: list[Message] = []
         self.meanwhile: Iterator[None] = iter(())
         for thread, count in {A: counts.get("a", 0), B: counts.get("b", 0)}.items():
@@ -219,7 +219,7 @@ async def test_a_failing_store_ends_the_resume() -> None:
     async def page(_: UUID, __: int, ___: int) -> None:
         raise Stalled("…")
 
-    failing = Line(Outlet(), page)
+    failing = Sequencer(Outlet(), page)
     with pytest.raises(Stalled):
         await failing.resume({A: 0})
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.auth.limits import AccountLimits
 from chat.connections.dialogue import THREADS_A_FRAME
 from chat.protocol.frames import MOST_RESUMED, CannedReplies, CannedReply
@@ -46,9 +46,9 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> Compared:
     return count
 
 
-async def test_a_resume_of_threads_that_collide_costs_what_any_costs(rooms: Rooms, cast: Cast, compared: Compared) -> None:
+async def test_a_resume_of_threads_that_collide_costs_what_any_costs(ailo: Ailo, cast: Cast, compared: Compared) -> None:
     thread = await cast.open_thread("lea", "claire")
-    lea = Talk(rooms.conversation, await cast.unlock("lea"))
+    lea = Talk(ailo.conversation, await cast.unlock("lea"))
     asked = {str(id_): 0 for id_ in [*colliding(MOST_RESUMED - 1), thread]}
     compared.times = 0
     await lea.put({"type": "resume", "threads": asked})
@@ -56,25 +56,25 @@ async def test_a_resume_of_threads_that_collide_costs_what_any_costs(rooms: Room
     assert compared.times < FEW * MOST_RESUMED
 
 
-async def test_messages_whose_ids_collide_are_kept_at_the_usual_cost(rooms: Rooms, cast: Cast, compared: Compared) -> None:
+async def test_messages_whose_ids_collide_are_kept_at_the_usual_cost(ailo: Ailo, cast: Cast, compared: Compared) -> None:
     thread, lea = await cast.open_thread("lea", "claire"), await cast.unlock("lea")
     ids = colliding(300)
     compared.times = 0
-    await asyncio.gather(*(rooms.conversation.post_and_wait(lea, thread, id_, "Bonjour") for id_ in ids))
+    await asyncio.gather(*(ailo.conversation.post_and_wait(lea, thread, id_, "Bonjour") for id_ in ids))
     assert compared.times < FEW * len(ids)
 
 
-async def test_replies_whose_ids_collide_are_kept_at_the_usual_cost(rooms: Rooms, cast: Cast, compared: Compared) -> None:
+async def test_replies_whose_ids_collide_are_kept_at_the_usual_cost(ailo: Ailo, cast: Cast, compared: Compared) -> None:
     claire = await cast.unlock("claire")
     replies = [CannedReply(id_, "Titre", "Texte") for id_ in colliding(100)]
     compared.times = 0
-    await RepliesAtHand(rooms.store).write(claire, CannedReplies(replies, 0))
+    await RepliesAtHand(ailo.store).write(claire, CannedReplies(replies, 0))
     assert compared.times < FEW * len(replies)
 
 
-async def test_a_resume_counts_by_its_threads(rooms: Rooms, cast: Cast) -> None:
+async def test_a_resume_counts_by_its_threads(ailo: Ailo, cast: Cast) -> None:
     limits = AccountLimits(1, clock=lambda: 0.0)
-    lea = Talk(rooms.conversation, await cast.unlock("lea"), limits)
+    lea = Talk(ailo.conversation, await cast.unlock("lea"), limits)
     frame = {"type": "resume", "threads": {str(new_id()): 0 for _ in range(MOST_RESUMED)}}
     allowed = int(limits.frames.burst / (1 + MOST_RESUMED / THREADS_A_FRAME))
     await lea.put(*[frame] * (allowed + 1))
@@ -82,21 +82,21 @@ async def test_a_resume_counts_by_its_threads(rooms: Rooms, cast: Cast) -> None:
     assert len(await lea.outlet.until("resumed", allowed)) == allowed
 
 
-async def test_a_resume_of_too_many_threads_is_not_understood(rooms: Rooms, cast: Cast) -> None:
-    lea = Talk(rooms.conversation, await cast.unlock("lea"))
+async def test_a_resume_of_too_many_threads_is_not_understood(ailo: Ailo, cast: Cast) -> None:
+    lea = Talk(ailo.conversation, await cast.unlock("lea"))
     await lea.session.take(json.dumps({"type": "resume", "threads": {str(new_id()): 0 for _ in range(MOST_RESUMED + 1)}}))
     assert [answer["code"] for answer in lea.outlet.of("error")] == ["bad_frame"]
 
 
-async def test_unknown_threads_are_looked_up_together(rooms: Rooms, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    lea = Talk(rooms.conversation, await cast.unlock("lea"))
-    reads, read = [], rooms.store.database.read
+async def test_unknown_threads_are_looked_up_together(ailo: Ailo, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    lea = Talk(ailo.conversation, await cast.unlock("lea"))
+    reads, read = [], ailo.store.database.read
 
     async def counted(work: object) -> object:
         reads.append(work)
         return await read(work)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(rooms.store.database, "read", counted)
+    monkeypatch.setattr(ailo.store.database, "read", counted)
     await lea.put({"type": "resume", "threads": {str(new_id()): 0 for _ in range(MOST_RESUMED)}})
     await lea.outlet.until("resumed")
     assert len(reads) == 1

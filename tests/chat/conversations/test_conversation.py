@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.protocol.refusals import NotAllowed, NotFound, TooLong
 from storage.conversations.threads import Order
 from storage.errors import Stalled
@@ -18,77 +18,77 @@ async def thread(cast: Cast) -> UUID:
     return await cast.open_thread("lea", "claire", "sam")
 
 
-async def listening(rooms: Rooms, cast: Cast, name: str) -> Talk:
+async def listening(ailo: Ailo, cast: Cast, name: str) -> Talk:
     """Somebody's connection, which hears all that is live."""
-    talk = Talk(rooms.conversation, await cast.unlock(name))
-    return await talk.join(rooms.hub, await rooms.taking_part.correspondents(talk.who.account.id))
+    talk = Talk(ailo.conversation, await cast.unlock(name))
+    return await talk.join(ailo.hub, await ailo.participants.correspondents(talk.who.account.id))
 
 
-async def test_a_message_is_kept_as_it_was_sent(rooms: Rooms, cast: Cast, thread: UUID) -> None:
+async def test_a_message_is_kept_as_it_was_sent(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     lea, text = await cast.unlock("lea"), "  e\u0301\r\n\N{FAMILY}\0 "
     await cast.say(lea, thread, text)
-    found = await rooms.conversation.before(await cast.unlock("claire"), thread, None, 50)
+    found = await ailo.conversation.before(await cast.unlock("claire"), thread, None, 50)
     assert [(message.text, message.author, message.kind) for message in found] == [(text, lea.account.id, "text")]
 
 
-async def test_a_message_reaches_the_others_live(rooms: Rooms, cast: Cast, thread: UUID) -> None:
-    claire, lea = await listening(rooms, cast, "claire"), await listening(rooms, cast, "lea")
+async def test_a_message_reaches_the_others_live(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+    claire, lea = await listening(ailo, cast, "claire"), await listening(ailo, cast, "lea")
     await lea.send(thread, "Bonjour")
     assert [frame["text"] for frame in await claire.outlet.until("message")] == ["Bonjour"]
     assert lea.outlet.of("message") == []
 
 
-async def test_live_and_looked_up_messages_are_the_same(rooms: Rooms, cast: Cast, thread: UUID) -> None:
-    claire = await listening(rooms, cast, "claire")
+async def test_live_and_looked_up_messages_are_the_same(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+    claire = await listening(ailo, cast, "claire")
     await cast.say(await cast.unlock("lea"), thread, "Bonjour")
     (live,) = await claire.outlet.until("message")
     await claire.put({"type": "resume", "threads": {str(thread): 0}})
     assert (await claire.outlet.until("message", 2))[1] == live
 
 
-async def test_ones_other_connection_sees_what_one_posts(rooms: Rooms, cast: Cast, thread: UUID) -> None:
-    phone, laptop = await listening(rooms, cast, "lea"), await listening(rooms, cast, "lea")
+async def test_ones_other_connection_sees_what_one_posts(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+    phone, laptop = await listening(ailo, cast, "lea"), await listening(ailo, cast, "lea")
     await phone.send(thread, "Bonjour")
     assert len(await laptop.outlet.until("message")) == 1
 
 
-async def test_a_repeated_message_is_told_to_nobody_again(rooms: Rooms, cast: Cast, thread: UUID) -> None:
-    claire, lea, id_ = await listening(rooms, cast, "claire"), await cast.unlock("lea"), new_id()
-    first = await rooms.conversation.post_and_wait(lea, thread, id_, "un")
-    again = await rooms.conversation.post_and_wait(lea, thread, id_, "deux")
+async def test_a_repeated_message_is_told_to_nobody_again(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+    claire, lea, id_ = await listening(ailo, cast, "claire"), await cast.unlock("lea"), new_id()
+    first = await ailo.conversation.post_and_wait(lea, thread, id_, "un")
+    again = await ailo.conversation.post_and_wait(lea, thread, id_, "deux")
     assert (first.is_new, again.is_new, again.message) == (True, False, first.message)
     assert len(await claire.outlet.until("message")) == 1
 
 
-async def test_the_same_id_at_once_is_one_message(rooms: Rooms, cast: Cast, thread: UUID) -> None:
+async def test_the_same_id_at_once_is_one_message(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     lea, id_ = await cast.unlock("lea"), new_id()
-    answers = await asyncio.gather(*(rooms.conversation.post_and_wait(lea, thread, id_, "…") for _ in range(10)))
+    answers = await asyncio.gather(*(ailo.conversation.post_and_wait(lea, thread, id_, "…") for _ in range(10)))
     assert len({(answer.message.seq, answer.message.at) for answer in answers}) == 1
     assert [answer.is_new for answer in answers].count(True) == 1
 
 
-async def test_an_id_that_is_somebody_elses_is_refused(rooms: Rooms, cast: Cast, thread: UUID) -> None:
+async def test_an_id_that_is_somebody_elses_is_refused(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     id_ = new_id()
-    await rooms.conversation.post_and_wait(await cast.unlock("lea"), thread, id_, "…")
+    await ailo.conversation.post_and_wait(await cast.unlock("lea"), thread, id_, "…")
     with pytest.raises(NotAllowed):
-        await rooms.conversation.post_and_wait(await cast.unlock("claire"), thread, id_, "…")
+        await ailo.conversation.post_and_wait(await cast.unlock("claire"), thread, id_, "…")
 
 
-async def test_the_same_id_in_two_threads_is_two_messages(rooms: Rooms, cast: Cast, thread: UUID) -> None:
+async def test_the_same_id_in_two_threads_is_two_messages(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     lea, id_, other = await cast.unlock("lea"), new_id(), await cast.open_thread("lea", "thomas")
     for each in (thread, other):
-        assert (await rooms.conversation.post_and_wait(lea, each, id_, "…")).is_new
+        assert (await ailo.conversation.post_and_wait(lea, each, id_, "…")).is_new
 
 
 @pytest.mark.parametrize(("text", "refusal"), [("", NotAllowed), ("x" * 8_001, TooLong)])
-async def test_a_text_has_its_bounds(rooms: Rooms, cast: Cast, thread: UUID, text: str, refusal: type[Exception]) -> None:
+async def test_a_text_has_its_bounds(ailo: Ailo, cast: Cast, thread: UUID, text: str, refusal: type[Exception]) -> None:
     with pytest.raises(refusal):
-        await rooms.conversation.post_and_wait(await cast.unlock("lea"), thread, new_id(), text)
+        await ailo.conversation.post_and_wait(await cast.unlock("lea"), thread, new_id(), text)
 
 
 @pytest.mark.parametrize("name", ["karim", "thomas", "ada"])
-async def test_an_outsider_finds_nothing_anywhere(rooms: Rooms, cast: Cast, thread: UUID, name: str) -> None:
-    who, talk = await cast.unlock(name), rooms.conversation
+async def test_an_outsider_finds_nothing_anywhere(ailo: Ailo, cast: Cast, thread: UUID, name: str) -> None:
+    who, talk = await cast.unlock(name), ailo.conversation
     await cast.say(await cast.unlock("lea"), thread, "…")
     for ask in (
         talk.post_and_wait(who, thread, new_id(), "…"),
@@ -104,8 +104,8 @@ async def test_an_outsider_finds_nothing_anywhere(rooms: Rooms, cast: Cast, thre
     assert await talk.entries(who, Order.NEWEST, None) == []
 
 
-async def test_an_outsider_hears_nothing(rooms: Rooms, cast: Cast, thread: UUID) -> None:
-    karim, lea = await listening(rooms, cast, "karim"), await listening(rooms, cast, "lea")
+async def test_an_outsider_hears_nothing(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+    karim, lea = await listening(ailo, cast, "karim"), await listening(ailo, cast, "lea")
     await lea.send(thread, "…")
     await lea.put({"type": "typing", "thread": str(thread)})
     assert karim.outlet.raw == []
@@ -114,8 +114,8 @@ async def test_an_outsider_hears_nothing(rooms: Rooms, cast: Cast, thread: UUID)
 # Read marks
 
 
-async def test_a_read_mark_is_told_to_the_others(rooms: Rooms, cast: Cast, thread: UUID) -> None:
-    lea, claire = await listening(rooms, cast, "lea"), await listening(rooms, cast, "claire")
+async def test_a_read_mark_is_told_to_the_others(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+    lea, claire = await listening(ailo, cast, "lea"), await listening(ailo, cast, "claire")
     await cast.say(lea.who, thread, "un", "deux")
     await claire.put({"type": "read", "thread": str(thread), "seq": 2})
     (mark,) = await lea.outlet.until("read")
@@ -123,32 +123,32 @@ async def test_a_read_mark_is_told_to_the_others(rooms: Rooms, cast: Cast, threa
     assert claire.outlet.of("read") == []
 
 
-async def test_a_read_mark_never_moves_back(rooms: Rooms, cast: Cast, thread: UUID) -> None:
-    lea, claire = await listening(rooms, cast, "lea"), await cast.unlock("claire")
+async def test_a_read_mark_never_moves_back(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+    lea, claire = await listening(ailo, cast, "lea"), await cast.unlock("claire")
     await cast.say(lea.who, thread, "un", "deux")
     for seq in (2, 1, 2, 0):
-        await rooms.conversation.mark_read(claire, thread, seq)
+        await ailo.conversation.mark_read(claire, thread, seq)
     assert len(lea.outlet.of("read")) == 1
-    (entry,) = await rooms.conversation.entries(claire, Order.NEWEST, None)
+    (entry,) = await ailo.conversation.entries(claire, Order.NEWEST, None)
     assert (entry.read_seq, entry.unread) == (2, 0)
 
 
-async def test_a_mark_beyond_the_end_is_refused(rooms: Rooms, cast: Cast, thread: UUID) -> None:
+async def test_a_mark_beyond_the_end_is_refused(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     with pytest.raises(NotAllowed):
-        await rooms.conversation.mark_read(await cast.unlock("lea"), thread, 1)
+        await ailo.conversation.mark_read(await cast.unlock("lea"), thread, 1)
 
 
-async def test_posting_moves_ones_own_mark_without_a_frame(rooms: Rooms, cast: Cast, thread: UUID) -> None:
-    lea, claire = await listening(rooms, cast, "lea"), await cast.unlock("claire")
+async def test_posting_moves_ones_own_mark_without_a_frame(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+    lea, claire = await listening(ailo, cast, "lea"), await cast.unlock("claire")
     await cast.say(lea.who, thread, "un", "deux")
     await cast.say(claire, thread, "trois")
     assert lea.outlet.of("read") == []
-    (entry,) = await rooms.conversation.entries(claire, Order.NEWEST, None)
+    (entry,) = await ailo.conversation.entries(claire, Order.NEWEST, None)
     assert (entry.read_seq, entry.unread) == (3, 0)
 
 
-async def test_typing_is_told_to_the_others_alone(rooms: Rooms, cast: Cast, thread: UUID) -> None:
-    lea, laptop, claire = [await listening(rooms, cast, name) for name in ("lea", "lea", "claire")]
+async def test_typing_is_told_to_the_others_alone(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+    lea, laptop, claire = [await listening(ailo, cast, name) for name in ("lea", "lea", "claire")]
     await lea.put({"type": "typing", "thread": str(thread)})
     expected = {"type": "typing", "thread": str(thread), "account": str(lea.who.account.id)}
     assert (claire.outlet.of("typing"), laptop.outlet.of("typing")) == ([expected], [])
@@ -157,8 +157,8 @@ async def test_typing_is_told_to_the_others_alone(rooms: Rooms, cast: Cast, thre
 # Looking back
 
 
-async def test_history_is_paged_backwards_and_forwards(rooms: Rooms, cast: Cast, thread: UUID) -> None:
-    lea, talk = await cast.unlock("lea"), rooms.conversation
+async def test_history_is_paged_backwards_and_forwards(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+    lea, talk = await cast.unlock("lea"), ailo.conversation
     await cast.say(lea, thread, *map(str, range(1, 8)))
 
     assert [message.seq for message in await talk.before(lea, thread, None, 3)] == [5, 6, 7]
@@ -169,12 +169,12 @@ async def test_history_is_paged_backwards_and_forwards(rooms: Rooms, cast: Cast,
 
 
 async def test_a_message_that_was_tampered_with_is_shown_without_a_word(
-    rooms: Rooms, cast: Cast, thread: UUID, caplog: pytest.LogCaptureFixture
+    ailo: Ailo, cast: Cast, thread: UUID, caplog: pytest.LogCaptureFixture
 ) -> None:
     lea = await cast.unlock("lea")
     await cast.say(lea, thread, "un", "deux", "trois")
-    await rooms.store.database.write(lambda tx: tx.run("update messages set at = at + 1 where seq = 2"))
-    kinds = [(message.kind, message.text) for message in await rooms.conversation.before(lea, thread, None, 50)]
+    await ailo.store.database.write(lambda tx: tx.run("update messages set at = at + 1 where seq = 2"))
+    kinds = [(message.kind, message.text) for message in await ailo.conversation.before(lea, thread, None, 50)]
     assert kinds[1] == ("broken", "")
     assert "alert" in caplog.text
 
@@ -182,34 +182,34 @@ async def test_a_message_that_was_tampered_with_is_shown_without_a_word(
 # The list
 
 
-async def test_an_entry_tells_where_a_thread_stands(rooms: Rooms, cast: Cast, thread: UUID) -> None:
+async def test_an_entry_tells_where_a_thread_stands(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     lea, claire = await cast.unlock("lea"), await cast.unlock("claire")
     await cast.say(lea, thread, "un", "deux")
-    (entry,) = await rooms.conversation.entries(claire, Order.NEWEST, None)
+    (entry,) = await ailo.conversation.entries(claire, Order.NEWEST, None)
     assert (entry.last_seq, entry.read_seq, entry.unread) == (2, 0, 2)
     assert entry.last
     assert entry.last.text == "deux"
     assert entry.waiting_since is not None
 
 
-async def test_initials_are_for_staff_alone(rooms: Rooms, cast: Cast, thread: UUID) -> None:
+async def test_initials_are_for_staff_alone(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     for name, expected in {"lea": {None}, "claire": {"R"}}.items():
-        (entry,) = await rooms.conversation.entries(await cast.unlock(name), Order.NEWEST, None)
+        (entry,) = await ailo.conversation.entries(await cast.unlock(name), Order.NEWEST, None)
         assert {person.initial for person in entry.participants} == expected
 
 
-async def test_a_member_waits_until_somebody_of_the_staff_answers(rooms: Rooms, cast: Cast, thread: UUID) -> None:
+async def test_a_member_waits_until_somebody_of_the_staff_answers(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     lea, claire = await cast.unlock("lea"), await cast.unlock("claire")
     await cast.say(lea, thread, "un")
-    (first,) = await rooms.conversation.entries(claire, Order.NEWEST, None)
+    (first,) = await ailo.conversation.entries(claire, Order.NEWEST, None)
     await cast.say(lea, thread, "deux")
-    (second,) = await rooms.conversation.entries(claire, Order.NEWEST, None)
+    (second,) = await ailo.conversation.entries(claire, Order.NEWEST, None)
     assert first.waiting_since == second.waiting_since
     await cast.say(claire, thread, "trois")
-    assert (await rooms.conversation.entries(claire, Order.NEWEST, None))[0].waiting_since is None
+    assert (await ailo.conversation.entries(claire, Order.NEWEST, None))[0].waiting_since is None
 
 
-async def test_lists_begin_with_the_newest_or_who_waits_longest(rooms: Rooms, cast: Cast) -> None:
+async def test_lists_begin_with_the_newest_or_who_waits_longest(ailo: Ailo, cast: Cast) -> None:
     lea, karim, claire = [await cast.unlock(name) for name in ("lea", "karim", "claire")]
     first, second, third = [
         await cast.open_thread(*names) for names in (("lea", "claire"), ("karim", "claire"), ("lea", "karim", "claire"))
@@ -217,8 +217,8 @@ async def test_lists_begin_with_the_newest_or_who_waits_longest(rooms: Rooms, ca
     await cast.say(lea, first, "…")
     await cast.say(karim, second, "…")
     await cast.say(claire, third, "…")
-    newest = [entry.id for entry in await rooms.conversation.entries(claire, Order.NEWEST, None)]
-    waiting = [entry.id for entry in await rooms.conversation.entries(claire, Order.WAITING, None)]
+    newest = [entry.id for entry in await ailo.conversation.entries(claire, Order.NEWEST, None)]
+    waiting = [entry.id for entry in await ailo.conversation.entries(claire, Order.WAITING, None)]
     assert {newest[0], waiting[-1]} <= {third, second}
     assert waiting[:2] == [first, second]
 
@@ -231,22 +231,22 @@ async def test_the_same_people_have_one_thread(cast: Cast, thread: UUID) -> None
     assert await cast.open_thread("lea", "claire") != thread
 
 
-async def test_who_leaves_is_told_who_stays_and_nothing_more(rooms: Rooms, cast: Cast, thread: UUID) -> None:
-    claire, lea = await listening(rooms, cast, "claire"), await listening(rooms, cast, "lea")
+async def test_who_leaves_is_told_who_stays_and_nothing_more(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+    claire, lea = await listening(ailo, cast, "claire"), await listening(ailo, cast, "lea")
     await cast.leave(thread, "claire")
     (told,) = claire.outlet.of("participants")
     before = list(claire.outlet.raw)
     await lea.send(thread, "un secret")
     await lea.put({"type": "typing", "thread": str(thread)}, {"type": "read", "thread": str(thread), "seq": 1})
-    rooms.hub.leave(lea.who.account.id, lea.session)
-    rooms.hub._leaving[lea.who.account.id].cancel()
-    rooms.hub._gone(lea.who.account.id)
+    ailo.hub.leave(lea.who.account.id, lea.session)
+    ailo.hub._leaving[lea.who.account.id].cancel()
+    ailo.hub._gone(lea.who.account.id)
     assert claire.outlet.raw == before
     assert str(claire.who.account.id) not in [person["id"] for person in told["participants"]]
 
 
-async def test_who_left_finds_nothing_though_it_remembers_the_epoch(rooms: Rooms, cast: Cast, thread: UUID) -> None:
-    claire = await listening(rooms, cast, "claire")
+async def test_who_left_finds_nothing_though_it_remembers_the_epoch(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+    claire = await listening(ailo, cast, "claire")
     await claire.send(thread, "…")
     await cast.leave(thread, "claire")
     id_ = new_id()
@@ -255,21 +255,21 @@ async def test_who_left_finds_nothing_though_it_remembers_the_epoch(rooms: Rooms
     assert await claire.outlet.until("resumed") == [{"type": "resumed", "threads": {}}]
 
 
-async def test_who_stays_goes_on_under_the_new_epoch(rooms: Rooms, cast: Cast, thread: UUID) -> None:
-    lea, sam = await listening(rooms, cast, "lea"), await listening(rooms, cast, "sam")
+async def test_who_stays_goes_on_under_the_new_epoch(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+    lea, sam = await listening(ailo, cast, "lea"), await listening(ailo, cast, "sam")
     await lea.send(thread, "un")
     await cast.leave(thread, "claire")
     assert (await lea.send(thread, "deux"))["seq"] == 2
     assert [frame["text"] for frame in await sam.outlet.until("message", 2)] == ["un", "deux"]
-    texts = [message.text for message in await rooms.conversation.before(await cast.unlock("sam"), thread, None, 9)]
+    texts = [message.text for message in await ailo.conversation.before(await cast.unlock("sam"), thread, None, 9)]
     assert texts == ["un", "deux"]
 
 
-async def test_a_message_taken_before_somebody_left_is_sealed_anew(rooms: Rooms, cast: Cast, thread: UUID) -> None:
-    lea, claire = await listening(rooms, cast, "lea"), await listening(rooms, cast, "claire")
+async def test_a_message_taken_before_somebody_left_is_sealed_anew(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+    lea, claire = await listening(ailo, cast, "lea"), await listening(ailo, cast, "claire")
     await lea.send(thread, "un")
     await cast.leave(thread, "claire")
-    rooms.conversation._access._begun.clear()  # as if the message had been sealed just before
+    ailo.conversation._access._begun.clear()  # as if the message had been sealed just before
     assert (await lea.send(thread, "deux"))["seq"] == 2
     assert [frame["text"] for frame in claire.outlet.of("message")] == ["un"]
 
@@ -279,12 +279,12 @@ async def test_who_takes_no_part_cannot_leave(cast: Cast, thread: UUID) -> None:
         await cast.leave(thread, "karim")
 
 
-async def test_nothing_is_told_before_the_commit(rooms: Rooms, cast: Cast, thread: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
-    claire, lea = await listening(rooms, cast, "claire"), await listening(rooms, cast, "lea")
+async def test_nothing_is_told_before_the_commit(ailo: Ailo, cast: Cast, thread: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    claire, lea = await listening(ailo, cast, "claire"), await listening(ailo, cast, "lea")
 
     async def fail(*_: object) -> None:
         raise Stalled("the disk is full")
 
-    monkeypatch.setattr(rooms.store.database, "write", fail)
+    monkeypatch.setattr(ailo.store.database, "write", fail)
     assert (await lea.send(thread, "…"))["code"] == "busy"
     assert claire.outlet.of("message") == []

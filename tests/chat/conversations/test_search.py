@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.conversations import search
 from chat.conversations.search import LONGEST_UNFOLDING, Crowded, Search, folded
 from chat.protocol.refusals import NotAllowed, NotFound
@@ -17,8 +17,8 @@ from tests.chat.talk import Cast
 
 
 @pytest.fixture
-def finder(rooms: Rooms) -> Search:
-    return Search(rooms.conversation)
+def finder(ailo: Ailo) -> Search:
+    return Search(ailo.conversation)
 
 
 async def texts(finder: Search, cast: Cast, name: str, query: str, within: UUID | None = None) -> list[str]:
@@ -62,19 +62,19 @@ async def test_an_outsider_finds_nothing(finder: Search, cast: Cast) -> None:
             await finder.find(await cast.unlock("karim"), "secret", within, cursor)
 
 
-async def test_who_has_left_finds_nothing(finder: Search, rooms: Rooms, cast: Cast) -> None:
+async def test_who_has_left_finds_nothing(finder: Search, ailo: Ailo, cast: Cast) -> None:
     thread = await cast.open_thread("lea", "claire", "sam")
     await cast.say(await cast.unlock("lea"), thread, "Un secret")
     sam = await cast.unlock("sam")
-    await rooms.taking_part.leave(thread, sam.account.id)
+    await ailo.participants.leave(thread, sam.account.id)
     assert (await finder.find(sam, "secret", None, None)).found == []
 
 
-async def test_a_newcomer_finds_nothing_of_before(finder: Search, rooms: Rooms, cast: Cast) -> None:
+async def test_a_newcomer_finds_nothing_of_before(finder: Search, ailo: Ailo, cast: Cast) -> None:
     thread = await cast.open_thread("lea", "claire")
     await cast.say(await cast.unlock("lea"), thread, "Un secret")
     thomas = await cast.unlock("thomas")
-    await rooms.taking_part.bring_in(await cast.unlock("claire"), thread, thomas.account.id, whole=False)
+    await ailo.participants.bring_in(await cast.unlock("claire"), thread, thomas.account.id, whole=False)
     assert await texts(finder, cast, "thomas", "secret") == []
 
 

@@ -7,7 +7,7 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
 from chat.accounts.routes import AccountApi
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.auth.door import Door, application
 from chat.conversations.search import Search
 from chat.conversations.search_routes import AT_ONCE, SearchApi
@@ -18,11 +18,11 @@ ORIGIN = "http://127.0.0.1:8080"
 
 
 @pytest.fixture
-async def server(rooms: Rooms) -> TestServer:
-    door = Door(ChatSettings("127.0.0.1", 8080, ORIGIN, 5), rooms.sign_ins)
+async def server(ailo: Ailo) -> TestServer:
+    door = Door(ChatSettings("127.0.0.1", 8080, ORIGIN, 5), ailo.sign_ins)
     app = application(door)
-    AccountApi(door, rooms.own_keys, rooms.hub).add_to(app)
-    SearchApi(door, Search(rooms.conversation)).add_to(app)
+    AccountApi(door, ailo.own_keys, ailo.hub).add_to(app)
+    SearchApi(door, Search(ailo.conversation)).add_to(app)
     return TestServer(app)
 
 

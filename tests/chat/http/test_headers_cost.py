@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 
 from chat.accounts.routes import AccountApi
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.auth.door import Door, application
 from chat.http.cookies import cookie_of
 from chat.pages.assets import Asset
@@ -21,10 +21,10 @@ ORIGIN = "http://127.0.0.1:8080"
 
 
 @pytest.fixture
-async def server(rooms: Rooms) -> TestServer:
-    door = Door(ChatSettings("127.0.0.1", 8080, ORIGIN, 5), rooms.sign_ins)
+async def server(ailo: Ailo) -> TestServer:
+    door = Door(ChatSettings("127.0.0.1", 8080, ORIGIN, 5), ailo.sign_ins)
     app = application(door)
-    AccountApi(door, rooms.own_keys, rooms.hub).add_to(app)
+    AccountApi(door, ailo.own_keys, ailo.hub).add_to(app)
     return TestServer(app)
 
 
@@ -63,10 +63,10 @@ async def test_the_tags_that_a_browser_has_are_not_read_one_by_one(monkeypatch: 
     ],
 )
 def test_of_the_proxies_told_only_ones_own_are_looked_at(
-    rooms: Rooms, monkeypatch: pytest.MonkeyPatch, proxies: int, heard: str, remote: str
+    ailo: Ailo, monkeypatch: pytest.MonkeyPatch, proxies: int, heard: str, remote: str
 ) -> None:
     monkeypatch.setattr(web.BaseRequest, "remote", "198.51.100.9")
-    door = Door(ChatSettings("127.0.0.1", 8080, ORIGIN, 5, proxies=proxies), rooms.sign_ins)
+    door = Door(ChatSettings("127.0.0.1", 8080, ORIGIN, 5, proxies=proxies), ailo.sign_ins)
     assert door.remote_of(make_mocked_request("GET", "/", headers={"X-Forwarded-For": heard})) == remote
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 from aiohttp import web
 
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.auth.strangers import Doorkeeper
 from chat.http.visitor import PIECE, PIECES_AT_A_TURN, Tap
 from tests.chat.auth.test_strangers import ASK, YES, answered, at_the_door
@@ -59,7 +59,7 @@ def test_what_outlives_its_request_is_not_closed_with_it() -> None:
     assert line.is_shut
 
 
-async def test_of_much_at_once_a_piece_is_taken_in_a_turn(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_of_much_at_once_a_piece_is_taken_in_a_turn(ailo: Ailo, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of all who send much, not of each; and what is sent in pieces is understood as a whole."""
     taken, turn, take = Counter[int](), 0, web.RequestHandler.data_received
 
@@ -75,7 +75,7 @@ async def test_of_much_at_once_a_piece_is_taken_in_a_turn(rooms: Rooms, monkeypa
 
     monkeypatch.setattr(web.RequestHandler, "data_received", noted)
     body = b"POST /body HTTP/1.1\r\nHost: x\r\nOrigin: http://127.0.0.1:8080\r\nContent-Length: 60000\r\n\r\n" + b" " * 60_000
-    async with at_the_door(rooms, Doorkeeper()) as house:
+    async with at_the_door(ailo, Doorkeeper()) as house:
         counting = asyncio.create_task(count_turns())
         wires = [await house.come(body + ASK) for _ in range(6)]
         for wire in wires:
@@ -90,9 +90,9 @@ async def test_of_much_at_once_a_piece_is_taken_in_a_turn(rooms: Rooms, monkeypa
     assert taken.total() == 6 * (len(body) + len(ASK))
 
 
-async def test_who_is_cut_before_they_are_in_is_gone(rooms: Rooms) -> None:
+async def test_who_is_cut_before_they_are_in_is_gone(ailo: Ailo) -> None:
     """Room for one: whoever is idle longest makes it."""
-    async with at_the_door(rooms, Doorkeeper(total=2)) as house:
+    async with at_the_door(ailo, Doorkeeper(total=2)) as house:
         wires = [await house.come() for _ in range(5)]
         assert await answered(await house.come(ASK)) == YES
         assert house.keeper.connections <= 2

@@ -1,11 +1,11 @@
-"""What the operator's commands do, over open rooms."""
+"""What the operator's commands do, over open ailo."""
 
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.operations.commands import AccountAdd, Backup, Check, Command, Done, ThreadLeave, ThreadOpen, carry_out
 from storage.ids import new_id
 from tests.chat.talk import PASSWORD, Cast, address
@@ -15,32 +15,32 @@ ADD = AccountAdd("member", "zoe@ailo.test", "Zoé", "Canary", "fr", PASSWORD)
 OPEN = ThreadOpen(address("lea"), [address("claire")], [])
 
 
-async def line(rooms: Rooms, command: Command) -> str:
-    done = await carry_out(rooms, command)
+async def line(ailo: Ailo, command: Command) -> str:
+    done = await carry_out(ailo, command)
     assert done.code == 0
     return done.line
 
 
-async def test_an_added_account_is_told_by_its_id_alone(rooms: Rooms) -> None:
-    assert UUID(await line(rooms, ADD)).version == 7
+async def test_an_added_account_is_told_by_its_id_alone(ailo: Ailo) -> None:
+    assert UUID(await line(ailo, ADD)).version == 7
 
 
-async def test_a_thread_is_told_by_its_id_and_opened_once(rooms: Rooms, cast: Cast) -> None:
-    id_ = await line(rooms, OPEN)
+async def test_a_thread_is_told_by_its_id_and_opened_once(ailo: Ailo, cast: Cast) -> None:
+    id_ = await line(ailo, OPEN)
     assert UUID(id_)
-    assert await line(rooms, OPEN) == id_
+    assert await line(ailo, OPEN) == id_
 
 
-async def test_somebody_leaves_a_thread_once(rooms: Rooms, cast: Cast) -> None:
-    leave = ThreadLeave(await line(rooms, OPEN), address("claire"))
-    assert await carry_out(rooms, leave) == Done(0)
-    assert (await carry_out(rooms, leave)).code == 1
+async def test_somebody_leaves_a_thread_once(ailo: Ailo, cast: Cast) -> None:
+    leave = ThreadLeave(await line(ailo, OPEN), address("claire"))
+    assert await carry_out(ailo, leave) == Done(0)
+    assert (await carry_out(ailo, leave)).code == 1
 
 
-async def test_after_somebody_left_the_same_people_get_a_new_thread(rooms: Rooms, cast: Cast) -> None:
-    id_ = await line(rooms, OPEN)
-    await carry_out(rooms, ThreadLeave(id_, address("claire")))
-    assert await line(rooms, OPEN) != id_
+async def test_after_somebody_left_the_same_people_get_a_new_thread(ailo: Ailo, cast: Cast) -> None:
+    id_ = await line(ailo, OPEN)
+    await carry_out(ailo, ThreadLeave(id_, address("claire")))
+    assert await line(ailo, OPEN) != id_
 
 
 @pytest.mark.parametrize(
@@ -59,33 +59,33 @@ async def test_after_somebody_left_the_same_people_get_a_new_thread(rooms: Rooms
         (ThreadLeave(str(new_id()), NOBODY), 1),
     ],
 )
-async def test_a_refusal_is_one_line_that_repeats_nothing(rooms: Rooms, cast: Cast, command: Command, code: int) -> None:
-    done = await carry_out(rooms, command)
+async def test_a_refusal_is_one_line_that_repeats_nothing(ailo: Ailo, cast: Cast, command: Command, code: int) -> None:
+    done = await carry_out(ailo, command)
     assert done.code == code
     assert done.line
     for word in ("zoe", "Zoé", "Canary", "lea@", "nobody", "\n"):
         assert word not in done.line
 
 
-async def test_a_backup_names_its_file(rooms: Rooms, cast: Cast, tmp_path: Path) -> None:
-    assert Path(await line(rooms, Backup(str(tmp_path / "backup")))).is_relative_to(tmp_path / "backup")
+async def test_a_backup_names_its_file(ailo: Ailo, cast: Cast, tmp_path: Path) -> None:
+    assert Path(await line(ailo, Backup(str(tmp_path / "backup")))).is_relative_to(tmp_path / "backup")
 
 
-async def test_a_backup_that_cannot_be_written_says_why(rooms: Rooms, tmp_path: Path) -> None:
+async def test_a_backup_that_cannot_be_written_says_why(ailo: Ailo, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    done = await carry_out(rooms, Backup(str(tmp_path / "file" / "backup")))
+    done = await carry_out(ailo, Backup(str(tmp_path / "file" / "backup")))
     assert (done.code, done.line.startswith("The backup was not written")) == (1, True)
 
 
-async def test_a_sound_house_checks_well(rooms: Rooms, cast: Cast) -> None:
+async def test_a_sound_house_checks_well(ailo: Ailo, cast: Cast) -> None:
     thread = await cast.open_thread("lea", "claire")
     await cast.say(await cast.unlock("lea"), thread, "un", "deux")
-    assert await carry_out(rooms, Check()) == Done(0, "All is well.")
+    assert await carry_out(ailo, Check()) == Done(0, "All is well.")
 
 
-async def test_a_check_finds_what_is_missing(rooms: Rooms, cast: Cast) -> None:
+async def test_a_check_finds_what_is_missing(ailo: Ailo, cast: Cast) -> None:
     thread = await cast.open_thread("lea", "claire")
     await cast.say(await cast.unlock("lea"), thread, "un", "deux", "trois")
-    await rooms.store.database.write(lambda tx: tx.run("delete from messages where seq = 2"))
-    done = await carry_out(rooms, Check())
+    await ailo.store.database.write(lambda tx: tx.run("delete from messages where seq = 2"))
+    done = await carry_out(ailo, Check())
     assert (done.code, str(thread) in done.line) == (1, True)

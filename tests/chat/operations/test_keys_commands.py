@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chat import cli
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.operations.commands import Done, KeysDrop, KeysRotate, KeysStatus, carry_out
 from storage.crypto import keyring
 from tests.chat.talk import Cast
@@ -18,54 +18,54 @@ def told(done: Done) -> str:
     return done.line
 
 
-async def test_one_key_keeps_everything(rooms: Rooms, cast: Cast) -> None:
-    said = told(await carry_out(rooms, KeysStatus()))
+async def test_one_key_keeps_everything(ailo: Ailo, cast: Cast) -> None:
+    said = told(await carry_out(ailo, KeysStatus()))
     assert "newest: it keeps all that is new" in said
     assert "  accounts.email" in said
     assert said.endswith("All is under the newest key.")
 
 
-async def test_a_rotation_without_a_server_ends_before_it_answers(rooms: Rooms, cast: Cast) -> None:
-    done = await carry_out(rooms, KeysRotate())
+async def test_a_rotation_without_a_server_ends_before_it_answers(ailo: Ailo, cast: Cast) -> None:
+    done = await carry_out(ailo, KeysRotate())
     assert done.facts
     assert (done.facts["added"], done.facts["rotating"]) == (True, False)
     assert [key["may_be_dropped"] for key in done.facts["keys"]] == [True, False]
     assert "Nothing needs key" in done.line
 
 
-async def test_a_rotation_with_a_server_answers_at_once(rooms: Rooms, cast: Cast) -> None:
-    async with rooms.rotation.in_background():
-        done = await carry_out(rooms, KeysRotate())
-        again = await carry_out(rooms, KeysRotate())
+async def test_a_rotation_with_a_server_answers_at_once(ailo: Ailo, cast: Cast) -> None:
+    async with ailo.rotation.in_background():
+        done = await carry_out(ailo, KeysRotate())
+        again = await carry_out(ailo, KeysRotate())
     assert "A rotation is under way" in done.line
     assert again.facts
     assert not again.facts["added"]
     assert "no key was added" in again.line
 
 
-async def test_an_unused_key_is_dropped_once(rooms: Rooms, cast: Cast) -> None:
-    old = rooms.store.guard.keyring.newest.id.hex()
-    await carry_out(rooms, KeysRotate())
-    assert told(await carry_out(rooms, KeysDrop(old))) == "The key is no longer in the keyring."
-    assert (await carry_out(rooms, KeysDrop(old))).code == 1
-    assert old not in rooms.store.settings.keys.read_text()
+async def test_an_unused_key_is_dropped_once(ailo: Ailo, cast: Cast) -> None:
+    old = ailo.store.guard.keyring.newest.id.hex()
+    await carry_out(ailo, KeysRotate())
+    assert told(await carry_out(ailo, KeysDrop(old))) == "The key is no longer in the keyring."
+    assert (await carry_out(ailo, KeysDrop(old))).code == 1
+    assert old not in ailo.store.settings.keys.read_text()
 
 
 @pytest.mark.parametrize(("id_", "code"), [("zz", 2), ("", 1), ("00" * 8, 1)])
-async def test_what_is_no_key_of_ours_is_not_dropped(rooms: Rooms, id_: str, code: int) -> None:
-    assert (await carry_out(rooms, KeysDrop(id_))).code == code
+async def test_what_is_no_key_of_ours_is_not_dropped(ailo: Ailo, id_: str, code: int) -> None:
+    assert (await carry_out(ailo, KeysDrop(id_))).code == code
 
 
-async def test_a_keyring_that_was_exchanged_stops_the_rotation(rooms: Rooms) -> None:
-    rooms.store.settings.keys.unlink()
-    keyring.create(rooms.store.settings.keys)
-    done = await carry_out(rooms, KeysRotate())
+async def test_a_keyring_that_was_exchanged_stops_the_rotation(ailo: Ailo) -> None:
+    ailo.store.settings.keys.unlink()
+    keyring.create(ailo.store.settings.keys)
+    done = await carry_out(ailo, KeysRotate())
     assert (done.code, "not the one in use" in done.line) == (1, True)
 
 
-async def test_what_was_tampered_with_is_told(rooms: Rooms, cast: Cast) -> None:
-    await rooms.store.database.write(lambda tx: tx.run("update accounts set email = substr(email, 1, 40)"))
-    done = await carry_out(rooms, KeysRotate())
+async def test_what_was_tampered_with_is_told(ailo: Ailo, cast: Cast) -> None:
+    await ailo.store.database.write(lambda tx: tx.run("update accounts set email = substr(email, 1, 40)"))
+    done = await carry_out(ailo, KeysRotate())
     assert "are not as the service wrote them, and were left" in done.line
 
 

@@ -110,7 +110,7 @@ def test_a_frame_goes_to_every_connection_but_one(hub: Hub) -> None:
     hub.join(LEA, one, set())
     hub.join(LEA, other, set())
     hub.join(CLAIRE, claire, set())
-    hub.tell([LEA, CLAIRE], b"frame", but=one)
+    hub.tell([LEA, CLAIRE], b"frame", except_for=one)
     assert (one.frames, other.frames, claire.frames) == ([], [b"frame"], [b"frame"])
 
 

@@ -25,40 +25,40 @@ HIDDEN = {
 }
 
 
-@pytest.mark.parametrize("least", [0, 1])
+@pytest.mark.parametrize("minimum", [0, 1])
 @pytest.mark.parametrize("hidden", HIDDEN.values(), ids=HIDDEN)
-def test_what_is_not_seen_is_no_name(hidden: str, least: int) -> None:
-    if least == 0 and not hidden.strip():
+def test_what_is_not_seen_is_no_name(hidden: str, minimum: int) -> None:
+    if minimum == 0 and not hidden.strip():
         return  # no last name
     with pytest.raises(Misuse):
-        checked_name(hidden, least=least)
+        checked_name(hidden, minimum=minimum)
 
 
 @pytest.mark.parametrize("sign", TURNS)
 def test_a_name_turns_nothing_around_it(sign: str) -> None:
-    assert checked_name(f"{sign}Lé{sign}a{sign}", least=1) == "Léa"
+    assert checked_name(f"{sign}Lé{sign}a{sign}", minimum=1) == "Léa"
 
 
 @pytest.mark.parametrize("unseen", ["\u0301", "\u3164", "\u200d", "\u2800"])
 def test_a_name_begins_with_something_to_be_seen(unseen: str) -> None:
     with pytest.raises(Misuse):
-        checked_name(f"{unseen}Léa", least=1)
+        checked_name(f"{unseen}Léa", minimum=1)
 
 
 @pytest.mark.parametrize(
     "name", ["Léa", "محمد", "李", "נועה", "कृष्ण", "می\u200cنا", "Jean-Luc 2", "O’Neil", "’t Hooft", "Ⅳ", "🌱", "Léa 🌻"]
 )
 def test_names_of_all_writings_stay(name: str) -> None:
-    assert checked_name(name, least=1) == name
+    assert checked_name(name, minimum=1) == name
 
 
 def test_a_name_is_in_nfc() -> None:
-    assert checked_name("Le\u0301a", least=1) == "Léa"
+    assert checked_name("Le\u0301a", minimum=1) == "Léa"
 
 
 async def test_words_of_absence_turn_nothing_around_them(cast: Cast) -> None:
     claire = await cast.unlock("claire")
-    practices = cast.rooms.practices
+    practices = cast.ailo.practices
     await practices.write(claire, OwnPractice(None, None, "\u202eEn congé.\u2066"))
     assert (await practices.read(claire)).away_words == "En congé."
     await practices.write(claire, OwnPractice(None, None, "\u200f\u200b"))
@@ -66,7 +66,7 @@ async def test_words_of_absence_turn_nothing_around_them(cast: Cast) -> None:
 
 
 async def test_a_title_of_a_reply_can_be_seen(cast: Cast) -> None:
-    claire, replies = await cast.unlock("claire"), RepliesAtHand(cast.rooms.store)
+    claire, replies = await cast.unlock("claire"), RepliesAtHand(cast.ailo.store)
     with pytest.raises(NotAllowed):
         await replies.write(claire, CannedReplies([CannedReply(new_id(), "\u202e\u200b", "Merci")], 0))
     kept = await replies.write(claire, CannedReplies([CannedReply(new_id(), "Mer\u202eci", "\u202eMerci")], 0))
@@ -77,4 +77,4 @@ async def test_messages_stay_as_they_were_sent(cast: Cast) -> None:
     thread = await cast.open_thread("lea", "claire")
     lea, text = await cast.unlock("lea"), "\u202e\u200f\u2066"
     await cast.say(lea, thread, text)
-    assert (await cast.rooms.conversation.before(lea, thread, None, 1))[0].text == text
+    assert (await cast.ailo.conversation.before(lea, thread, None, 1))[0].text == text

@@ -2,9 +2,9 @@
 
 import pytest
 
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.protocol.frames import CannedReplies, CannedReply
-from chat.protocol.refusals import NotAllowed, NotFound, Overtaken
+from chat.protocol.refusals import NotAllowed, NotFound, Outdated
 from chat.staff.canned_replies import LARGEST, RepliesAtHand
 from storage.conversations.unlocked import Unlocked
 from storage.crypto.keyholes import AccountKey
@@ -17,8 +17,8 @@ ONE = CannedReplies([THANKS], 0)
 
 
 @pytest.fixture
-def at_hand(rooms: Rooms) -> RepliesAtHand:
-    return RepliesAtHand(rooms.store)
+def at_hand(ailo: Ailo) -> RepliesAtHand:
+    return RepliesAtHand(ailo.store)
 
 
 @pytest.mark.parametrize("name", ["claire", "sam"])
@@ -57,7 +57,7 @@ async def test_who_is_not_staff_has_none(at_hand: RepliesAtHand, cast: Cast, nam
 async def test_the_slower_of_two_tabs_replaces_nothing(at_hand: RepliesAtHand, cast: Cast) -> None:
     claire = await cast.unlock("claire")
     await at_hand.write(claire, ONE)
-    with pytest.raises(Overtaken):
+    with pytest.raises(Outdated):
         await at_hand.write(claire, CannedReplies([], 0))
     assert await at_hand.read(claire) == CannedReplies([THANKS], 1)
 
@@ -95,11 +95,11 @@ async def test_nothing_is_sealed_to_a_key_that_was_renewed(at_hand: RepliesAtHan
 
 
 async def test_what_was_tampered_with_raises_the_alarm(
-    at_hand: RepliesAtHand, rooms: Rooms, cast: Cast, caplog: pytest.LogCaptureFixture
+    at_hand: RepliesAtHand, ailo: Ailo, cast: Cast, caplog: pytest.LogCaptureFixture
 ) -> None:
     claire = await cast.unlock("claire")
     await at_hand.write(claire, ONE)
-    await rooms.store.database.write(lambda tx: tx.run("update canned_replies set body = zeroblob(300)"))
+    await ailo.store.database.write(lambda tx: tx.run("update canned_replies set body = zeroblob(300)"))
     with pytest.raises(CannotOpen):
         await at_hand.read(claire)
     assert "alert: the replies of" in caplog.text

@@ -55,11 +55,11 @@ def test_the_longest_wait_is_never_below_the_median(waits: list[int]) -> None:
 
 
 @given(COUNTS)
-def test_the_lines_hold_the_highest_bar(most: int) -> None:
-    scale = count_scale(most)
+def test_the_lines_hold_the_highest_bar(maximum: int) -> None:
+    scale = count_scale(maximum)
     assert 1 <= scale.steps <= MOST_LINES
-    assert most <= scale.top
-    assert scale.top - scale.step < max(most, 1)
+    assert maximum <= scale.top
+    assert scale.top - scale.step < max(maximum, 1)
 
 
 @given(WAITS)

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.protocol.refusals import NotFound
 from storage.conversations.unlocked import Unlocked
 from storage.crypto.keyholes import AccountKey
@@ -18,49 +18,49 @@ async def thread(cast: Cast) -> UUID:
     return await cast.open_thread("lea", "claire", "sam")
 
 
-async def test_a_note_is_its_authors_alone(rooms: Rooms, cast: Cast, thread: UUID) -> None:
+async def test_a_note_is_its_authors_alone(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     claire, sam = await cast.unlock("claire"), await cast.unlock("sam")
-    await rooms.notes.write(claire, thread, "à revoir")
-    assert [await rooms.notes.read(who, thread) for who in (claire, sam)] == ["à revoir", ""]
+    await ailo.notes.write(claire, thread, "à revoir")
+    assert [await ailo.notes.read(who, thread) for who in (claire, sam)] == ["à revoir", ""]
 
 
-async def test_a_note_is_there_at_the_next_sign_in(rooms: Rooms, cast: Cast, thread: UUID) -> None:
-    await rooms.notes.write(await cast.unlock("claire"), thread, "à revoir")
-    assert await rooms.notes.read(await cast.unlock("claire"), thread) == "à revoir"
+async def test_a_note_is_there_at_the_next_sign_in(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+    await ailo.notes.write(await cast.unlock("claire"), thread, "à revoir")
+    assert await ailo.notes.read(await cast.unlock("claire"), thread) == "à revoir"
 
 
 @pytest.mark.parametrize("name", ["lea", "karim", "thomas", "ada"])
-async def test_who_is_not_staff_of_the_thread_has_none(rooms: Rooms, cast: Cast, thread: UUID, name: str) -> None:
+async def test_who_is_not_staff_of_the_thread_has_none(ailo: Ailo, cast: Cast, thread: UUID, name: str) -> None:
     who = await cast.unlock(name)
     with pytest.raises(NotFound):
-        await rooms.notes.read(who, thread)
+        await ailo.notes.read(who, thread)
     with pytest.raises(NotFound):
-        await rooms.notes.write(who, thread, "…")
+        await ailo.notes.write(who, thread, "…")
 
 
-async def test_a_former_participant_has_none(rooms: Rooms, cast: Cast, thread: UUID) -> None:
+async def test_a_former_participant_has_none(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     claire = await cast.unlock("claire")
-    await rooms.notes.write(claire, thread, "à revoir")
+    await ailo.notes.write(claire, thread, "à revoir")
     await cast.leave(thread, "claire")
     with pytest.raises(NotFound):
-        await rooms.notes.read(claire, thread)
+        await ailo.notes.read(claire, thread)
 
 
-async def test_who_comes_back_finds_their_note(rooms: Rooms, cast: Cast, thread: UUID) -> None:
+async def test_who_comes_back_finds_their_note(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     claire, sam = await cast.unlock("claire"), await cast.unlock("sam")
-    await rooms.notes.write(claire, thread, "à revoir")
+    await ailo.notes.write(claire, thread, "à revoir")
     await cast.leave(thread, "claire")
-    await rooms.taking_part.bring_in(sam, thread, claire.account.id, whole=False)
-    assert await rooms.notes.read(claire, thread) == "à revoir"
+    await ailo.participants.bring_in(sam, thread, claire.account.id, whole=False)
+    assert await ailo.notes.read(claire, thread) == "à revoir"
 
 
-async def test_there_is_none_about_no_thread(rooms: Rooms, cast: Cast) -> None:
+async def test_there_is_none_about_no_thread(ailo: Ailo, cast: Cast) -> None:
     with pytest.raises(NotFound):
-        await rooms.notes.read(await cast.unlock("claire"), new_id())
+        await ailo.notes.read(await cast.unlock("claire"), new_id())
 
 
 async def test_nothing_is_sealed_to_a_key_that_was_renewed(
-    rooms: Rooms, cast: Cast, thread: UUID, monkeypatch: pytest.MonkeyPatch
+    ailo: Ailo, cast: Cast, thread: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection still has the old key, and the renewal came between the look and the write."""
     claire = await cast.unlock("claire")
@@ -68,7 +68,7 @@ async def test_nothing_is_sealed_to_a_key_that_was_renewed(
     async def pass_by(*_: object) -> None:
         return None
 
-    monkeypatch.setattr(rooms.notes, "_must_be_staff", pass_by)
+    monkeypatch.setattr(ailo.notes, "_must_be_staff", pass_by)
     old = Unlocked(claire.account, AccountKey.fresh(claire.account.id))
     with pytest.raises(Superseded):
-        await rooms.notes.write(old, thread, "à revoir")
+        await ailo.notes.write(old, thread, "à revoir")

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.protocol.frames import OwnPractice
 from chat.protocol.refusals import NotAllowed, NotFound
 from chat.staff import practices
@@ -16,9 +16,9 @@ SOON = datetime.now(UTC).replace(microsecond=0) + timedelta(days=3)
 AWAY = OwnPractice(48, SOON, "En congé jusqu’à lundi.")
 
 
-def listen(rooms: Rooms, account: UUID) -> Browser:
+def listen(ailo: Ailo, account: UUID) -> Browser:
     browser = Browser()
-    rooms.hub.join(account, browser, set())
+    ailo.hub.join(account, browser, set())
     return browser
 
 
@@ -26,41 +26,41 @@ def abouts(browser: Browser) -> list[object]:
     return [frame["thread"] for frame in browser.frames if isinstance(frame, dict) and frame["type"] == "about"]
 
 
-async def test_what_was_said_is_read_again(rooms: Rooms, cast: Cast) -> None:
-    await rooms.practices.write(await cast.unlock("claire"), AWAY)
-    assert await rooms.practices.read(await cast.unlock("claire")) == AWAY
-    assert await rooms.practices.read(await cast.unlock("sam")) == OwnPractice()
+async def test_what_was_said_is_read_again(ailo: Ailo, cast: Cast) -> None:
+    await ailo.practices.write(await cast.unlock("claire"), AWAY)
+    assert await ailo.practices.read(await cast.unlock("claire")) == AWAY
+    assert await ailo.practices.read(await cast.unlock("sam")) == OwnPractice()
 
 
-async def test_who_is_back_is_not_away_and_keeps_the_words(rooms: Rooms, cast: Cast) -> None:
+async def test_who_is_back_is_not_away_and_keeps_the_words(ailo: Ailo, cast: Cast) -> None:
     claire = await cast.unlock("claire")
-    await rooms.practices.write(claire, OwnPractice(48, datetime(2020, 1, 1, tzinfo=UTC), "En congé."))
-    assert await rooms.practices.read(claire) == OwnPractice(48, None, "En congé.")
+    await ailo.practices.write(claire, OwnPractice(48, datetime(2020, 1, 1, tzinfo=UTC), "En congé."))
+    assert await ailo.practices.read(claire) == OwnPractice(48, None, "En congé.")
 
 
-async def test_a_time_that_no_calendar_shows_is_refused(rooms: Rooms, cast: Cast) -> None:
+async def test_a_time_that_no_calendar_shows_is_refused(ailo: Ailo, cast: Cast) -> None:
     claire = await cast.unlock("claire")
-    await rooms.practices.write(claire, OwnPractice(None, datetime(9999, 12, 31, 23, 59, tzinfo=UTC)))
+    await ailo.practices.write(claire, OwnPractice(None, datetime(9999, 12, 31, 23, 59, tzinfo=UTC)))
     beyond = datetime.fromisoformat("9999-12-31T23:59:59-02:00")
     with pytest.raises(NotAllowed):
-        await rooms.practices.write(claire, OwnPractice(None, beyond))
+        await ailo.practices.write(claire, OwnPractice(None, beyond))
 
 
 @pytest.mark.parametrize("name", ["lea", "ada"])
-async def test_who_answers_nobody_has_no_practice(rooms: Rooms, cast: Cast, name: str) -> None:
+async def test_who_answers_nobody_has_no_practice(ailo: Ailo, cast: Cast, name: str) -> None:
     who = await cast.unlock(name)
     with pytest.raises(NotFound):
-        await rooms.practices.read(who)
+        await ailo.practices.read(who)
     with pytest.raises(NotFound):
-        await rooms.practices.write(who, AWAY)
+        await ailo.practices.write(who, AWAY)
 
 
-async def test_all_who_write_with_somebody_hear_of_it(rooms: Rooms, cast: Cast) -> None:
+async def test_all_who_write_with_somebody_hear_of_it(ailo: Ailo, cast: Cast) -> None:
     one, other = await cast.open_thread("lea", "claire"), await cast.open_thread("karim", "claire", "sam")
     elsewhere = await cast.open_thread("lea", "thomas")
     claire = await cast.unlock("claire")
-    browsers = {name: listen(rooms, (await cast.account(name)).id) for name in ("lea", "karim", "sam", "claire", "thomas")}
-    await rooms.practices.write(claire, AWAY)
+    browsers = {name: listen(ailo, (await cast.account(name)).id) for name in ("lea", "karim", "sam", "claire", "thomas")}
+    await ailo.practices.write(claire, AWAY)
     heard = {name: set(map(str, abouts(browser))) for name, browser in browsers.items()}
     assert heard == {
         "lea": {str(one)}, "karim": {str(other)}, "sam": {str(other)}, "claire": {str(one), str(other)}, "thomas": set(),
@@ -68,20 +68,20 @@ async def test_all_who_write_with_somebody_hear_of_it(rooms: Rooms, cast: Cast) 
     assert str(elsewhere) not in heard["lea"]
 
 
-async def test_who_has_left_hears_nothing(rooms: Rooms, cast: Cast) -> None:
+async def test_who_has_left_hears_nothing(ailo: Ailo, cast: Cast) -> None:
     thread = await cast.open_thread("lea", "claire", "sam")
     await cast.leave(thread, "sam")
-    browser = listen(rooms, (await cast.account("sam")).id)
-    await rooms.practices.write(await cast.unlock("claire"), AWAY)
+    browser = listen(ailo, (await cast.account("sam")).id)
+    await ailo.practices.write(await cast.unlock("claire"), AWAY)
     assert abouts(browser) == []
 
 
-async def test_of_many_threads_one_frame_tells(rooms: Rooms, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_of_many_threads_one_frame_tells(ailo: Ailo, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     """A frame for each of a thousand threads would cut off whoever reads slowly."""
     monkeypatch.setattr(practices, "MOST_TOLD", 1)
     for name in ("lea", "karim"):
         await cast.open_thread(name, "claire")
     claire = await cast.unlock("claire")
-    lea, own = listen(rooms, (await cast.account("lea")).id), listen(rooms, claire.account.id)
-    await rooms.practices.write(claire, AWAY)
+    lea, own = listen(ailo, (await cast.account("lea")).id), listen(ailo, claire.account.id)
+    await ailo.practices.write(claire, AWAY)
     assert (len(abouts(lea)), abouts(own)) == (1, [None])

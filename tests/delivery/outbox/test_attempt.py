@@ -10,7 +10,7 @@ import pytest
 from delivery.jobs.unread import notice_one
 from delivery.outbox.outbox import Outbox, send_one_letter
 from delivery.settings import DeliverySettings, Relay
-from delivery.transports.smtp import SmtpPost
+from delivery.transports.smtp import SmtpTransport
 from storage.mail import letters
 from storage.store import Store
 from tests.delivery.cast import GRACE, HOUR, SECOND, Cast, Clock
@@ -29,7 +29,7 @@ async def free_port() -> int:
 async def outbox(store: Store, settings: DeliverySettings, free_port: int) -> AsyncIterator[Outbox]:
     """Sends to a relay that is not there yet."""
     by_smtp = replace(settings, relay=Relay("127.0.0.1", free_port))
-    post = SmtpPost(Relay("127.0.0.1", free_port), settings.mail_from.addr_spec, seconds=5)
+    post = SmtpTransport(Relay("127.0.0.1", free_port), settings.mail_from.addr_spec, seconds=5)
     yield Outbox(store, post, by_smtp, chance=lambda: 0.0)
     await post.close()
 

@@ -9,13 +9,13 @@ from delivery.jobs.unread import notice_one
 from delivery.outbox.backoff import TRIES
 from delivery.outbox.outbox import IDLE, LEASE, Outbox, send_one_letter
 from delivery.settings import DeliverySettings
-from delivery.transports.transport import Later, Refused, Sent, Unanswered
+from delivery.transports.transport import Later, Rejected, Sent, Unanswered
 from storage.engine.database import Row
 from storage.errors import Stalled
 from storage.mail import letters
 from storage.store import Store
 from tests.delivery.cast import DAY, GRACE, SECOND, Cast, Clock, letter_rows
-from tests.delivery.transports.recording import RecordingPost
+from tests.delivery.transports.recording import RecordingTransport
 
 WAIT = 450 * SECOND
 
@@ -44,34 +44,34 @@ async def tries_until_it_ends(outbox: Outbox, clock: Clock) -> list[int]:
     return waits
 
 
-async def test_a_letter_is_sent_once(outbox: Outbox, post: RecordingPost, seq: int) -> None:
+async def test_a_letter_is_sent_once(outbox: Outbox, post: RecordingTransport, seq: int) -> None:
     assert await send_one_letter(outbox)
     assert not await send_one_letter(outbox)
     assert post.recipients == ["lea@ailo.test"]
     assert (await row_of(outbox.store))["state"] == "sent"
 
 
-async def test_who_has_read_since_is_not_written_to(outbox: Outbox, post: RecordingPost, cast: Cast, seq: int) -> None:
+async def test_who_has_read_since_is_not_written_to(outbox: Outbox, post: RecordingTransport, cast: Cast, seq: int) -> None:
     await cast.read(cast.lea, seq)
     assert await send_one_letter(outbox)
     assert post.seen == []
     assert (await row_of(outbox.store))["state"] == "dropped"
 
 
-async def test_who_was_disabled_since_is_not_written_to(outbox: Outbox, post: RecordingPost, cast: Cast, seq: int) -> None:
+async def test_who_was_disabled_since_is_not_written_to(outbox: Outbox, post: RecordingTransport, cast: Cast, seq: int) -> None:
     await cast.disable(cast.lea)
     assert await send_one_letter(outbox)
     assert post.seen == []
 
 
-async def test_who_has_left_since_is_not_written_to(outbox: Outbox, post: RecordingPost, cast: Cast, seq: int) -> None:
+async def test_who_has_left_since_is_not_written_to(outbox: Outbox, post: RecordingTransport, cast: Cast, seq: int) -> None:
     await cast.leave(cast.lea)
     assert await send_one_letter(outbox)
     assert post.seen == []
 
 
 async def test_a_letter_put_off_is_tried_after_doubling_waits(
-    outbox: Outbox, post: RecordingPost, clock: Clock, seq: int
+    outbox: Outbox, post: RecordingTransport, clock: Clock, seq: int
 ) -> None:
     post.outcomes = [Later("smtp 451")] * 20
     assert await tries_until_it_ends(outbox, clock) == [0, *(450 * 2**n for n in range(TRIES - 1))]
@@ -79,14 +79,14 @@ async def test_a_letter_put_off_is_tried_after_doubling_waits(
     assert (await row_of(outbox.store))["state"] == "dropped"
 
 
-async def test_jitter_only_lengthens_the_wait(outbox: Outbox, post: RecordingPost, clock: Clock, seq: int) -> None:
+async def test_jitter_only_lengthens_the_wait(outbox: Outbox, post: RecordingTransport, clock: Clock, seq: int) -> None:
     post.outcomes = [Later("smtp 451")]
     outbox.chance = lambda: 1.0
     await send_one_letter(outbox)
     assert (await row_of(outbox.store))["due_at"] == clock() + WAIT * 1.2
 
 
-async def test_a_repeat_has_the_same_bytes(outbox: Outbox, post: RecordingPost, clock: Clock, seq: int) -> None:
+async def test_a_repeat_has_the_same_bytes(outbox: Outbox, post: RecordingTransport, clock: Clock, seq: int) -> None:
     post.outcomes = [Later("smtp 451")]
     await send_one_letter(outbox)
     clock.advance(WAIT)
@@ -95,8 +95,8 @@ async def test_a_repeat_has_the_same_bytes(outbox: Outbox, post: RecordingPost, 
     assert first == second
 
 
-async def test_a_refused_letter_is_not_tried_again(outbox: Outbox, post: RecordingPost, clock: Clock, seq: int) -> None:
-    post.outcomes = [Refused("smtp 550")]
+async def test_a_refused_letter_is_not_tried_again(outbox: Outbox, post: RecordingTransport, clock: Clock, seq: int) -> None:
+    post.outcomes = [Rejected("smtp 550")]
     assert await send_one_letter(outbox)
     clock.advance(DAY)
     assert not await send_one_letter(outbox)
@@ -104,14 +104,14 @@ async def test_a_refused_letter_is_not_tried_again(outbox: Outbox, post: Recordi
     assert (row["state"], row["reason"]) == ("refused", "smtp 550")
 
 
-async def test_a_stale_letter_is_dropped(outbox: Outbox, post: RecordingPost, clock: Clock, seq: int) -> None:
+async def test_a_stale_letter_is_dropped(outbox: Outbox, post: RecordingTransport, clock: Clock, seq: int) -> None:
     clock.advance(3 * DAY + 1)
     assert await send_one_letter(outbox)
     assert post.seen == []
     assert (await row_of(outbox.store))["reason"] == "too late"
 
 
-async def test_two_workers_send_it_once(outbox: Outbox, post: RecordingPost, seq: int, settings: DeliverySettings) -> None:
+async def test_two_workers_send_it_once(outbox: Outbox, post: RecordingTransport, seq: int, settings: DeliverySettings) -> None:
     other = Outbox(outbox.store, post, settings)
     found = await asyncio.gather(send_one_letter(outbox), send_one_letter(other))
     assert sorted(found) == [False, True]
@@ -119,7 +119,7 @@ async def test_two_workers_send_it_once(outbox: Outbox, post: RecordingPost, seq
 
 
 async def test_a_crash_before_the_record_repeats_the_same_message_id(
-    outbox: Outbox, post: RecordingPost, clock: Clock, seq: int, settings: DeliverySettings
+    outbox: Outbox, post: RecordingTransport, clock: Clock, seq: int, settings: DeliverySettings
 ) -> None:
     post.outcomes = [asyncio.CancelledError()]
     with pytest.raises(asyncio.CancelledError):
@@ -132,7 +132,7 @@ async def test_a_crash_before_the_record_repeats_the_same_message_id(
     assert len(post.seen) == 2
 
 
-async def test_a_start_takes_up_what_a_crash_left(outbox: Outbox, post: RecordingPost, seq: int) -> None:
+async def test_a_start_takes_up_what_a_crash_left(outbox: Outbox, post: RecordingTransport, seq: int) -> None:
     post.outcomes = [asyncio.CancelledError()]
     with pytest.raises(asyncio.CancelledError):
         await send_one_letter(outbox)
@@ -141,7 +141,7 @@ async def test_a_start_takes_up_what_a_crash_left(outbox: Outbox, post: Recordin
     assert (await row_of(outbox.store))["state"] == "sent"
 
 
-async def test_a_letter_that_ends_the_process_is_not_tried_for_ever(outbox: Outbox, post: RecordingPost, seq: int) -> None:
+async def test_a_letter_that_ends_the_process_is_not_tried_for_ever(outbox: Outbox, post: RecordingTransport, seq: int) -> None:
     for _ in range(TRIES):
         post.outcomes = [asyncio.CancelledError()]
         with pytest.raises(asyncio.CancelledError):
@@ -152,15 +152,15 @@ async def test_a_letter_that_ends_the_process_is_not_tried_for_ever(outbox: Outb
     assert (await row_of(outbox.store))["reason"] == "tried too often"
 
 
-async def test_a_letter_that_fails_unforeseen_waits(outbox: Outbox, post: RecordingPost, clock: Clock, seq: int) -> None:
+async def test_a_letter_that_fails_unforeseen_waits(outbox: Outbox, post: RecordingTransport, clock: Clock, seq: int) -> None:
     post.outcomes = [KeyError("canary@ailo.test")]
     assert await send_one_letter(outbox)
     row = await row_of(outbox.store)
     assert (row["state"], row["due_at"], row["reason"]) == ("waiting", clock() + WAIT, "failed: KeyError")
 
 
-async def test_a_hanging_post_is_not_waited_for(outbox: Outbox, post: RecordingPost, seq: int) -> None:
-    class Hanging(RecordingPost):
+async def test_a_hanging_post_is_not_waited_for(outbox: Outbox, post: RecordingTransport, seq: int) -> None:
+    class Hanging(RecordingTransport):
         async def send(self, *_: object) -> Sent:
             await asyncio.Event().wait()
             return Sent()
@@ -171,7 +171,7 @@ async def test_a_hanging_post_is_not_waited_for(outbox: Outbox, post: RecordingP
 
 
 async def test_a_letter_that_is_with_the_relay_is_not_sent_again(
-    outbox: Outbox, post: RecordingPost, clock: Clock, seq: int
+    outbox: Outbox, post: RecordingTransport, clock: Clock, seq: int
 ) -> None:
     """And a relay that answers nothing is not given one after the other: all rest."""
     post.outcomes = [Unanswered("no answer")]
@@ -184,7 +184,7 @@ async def test_a_letter_that_is_with_the_relay_is_not_sent_again(
 
 
 async def test_a_damaged_letter_does_not_hold_up_the_others(
-    outbox: Outbox, post: RecordingPost, cast: Cast, clock: Clock, seq: int
+    outbox: Outbox, post: RecordingTransport, cast: Cast, clock: Clock, seq: int
 ) -> None:
     await cast.spoil("update letters set facts = :facts", facts=b"nonsense")
     await cast.post(cast.lea)
@@ -196,7 +196,7 @@ async def test_a_damaged_letter_does_not_hold_up_the_others(
     assert [row["state"] for row in await letter_rows(outbox.store)] == ["refused", "sent"]
 
 
-async def test_a_letter_of_unknown_kind_is_refused(outbox: Outbox, post: RecordingPost, cast: Cast, seq: int) -> None:
+async def test_a_letter_of_unknown_kind_is_refused(outbox: Outbox, post: RecordingTransport, cast: Cast, seq: int) -> None:
     await cast.spoil("update letters set kind = 'lesson'")
     await send_one_letter(outbox)
     assert (await row_of(outbox.store))["reason"] == "unknown kind"
@@ -204,7 +204,7 @@ async def test_a_letter_of_unknown_kind_is_refused(outbox: Outbox, post: Recordi
 
 @pytest.mark.parametrize("address", ["léa@ailo.test", "lea\r\nBcc: x@y.test@ailo.test", "lea", "lea@localhost"])
 async def test_an_address_that_cannot_be_mailed_is_refused(
-    outbox: Outbox, post: RecordingPost, cast: Cast, seq: int, address: str
+    outbox: Outbox, post: RecordingTransport, cast: Cast, seq: int, address: str
 ) -> None:
     guarded = outbox.store.guard.guard(address.encode(), "accounts", "email", cast.lea)
     await cast.spoil("update accounts set email = :email where id = :id", email=guarded, id=cast.lea.bytes)
@@ -214,7 +214,7 @@ async def test_an_address_that_cannot_be_mailed_is_refused(
 
 
 async def test_what_could_not_be_recorded_is_recorded_before_anything_else(
-    outbox: Outbox, post: RecordingPost, seq: int, monkeypatch: pytest.MonkeyPatch
+    outbox: Outbox, post: RecordingTransport, seq: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def full(*_: object) -> bool:
         raise Stalled("no room")
@@ -229,7 +229,7 @@ async def test_what_could_not_be_recorded_is_recorded_before_anything_else(
     assert (await row_of(outbox.store))["state"] == "sent"
 
 
-async def test_a_connection_is_let_go_when_idle(outbox: Outbox, post: RecordingPost, clock: Clock, seq: int) -> None:
+async def test_a_connection_is_let_go_when_idle(outbox: Outbox, post: RecordingTransport, clock: Clock, seq: int) -> None:
     await send_one_letter(outbox)
     clock.advance(IDLE - 1)
     await send_one_letter(outbox)
@@ -240,9 +240,9 @@ async def test_a_connection_is_let_go_when_idle(outbox: Outbox, post: RecordingP
 
 
 async def test_the_log_holds_no_address_and_no_name(
-    outbox: Outbox, post: RecordingPost, clock: Clock, seq: int, caplog: pytest.LogCaptureFixture
+    outbox: Outbox, post: RecordingTransport, clock: Clock, seq: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    post.outcomes = [Later("smtp 451"), Later("connecting", for_all=True), RuntimeError("lea@ailo.test"), Refused("smtp 550")]
+    post.outcomes = [Later("smtp 451"), Later("connecting", for_all=True), RuntimeError("lea@ailo.test"), Rejected("smtp 550")]
     with caplog.at_level(logging.DEBUG):
         await tries_until_it_ends(outbox, clock)
     told = " ".join(record.getMessage() for record in caplog.records if record.name.startswith("ailo"))
@@ -251,7 +251,7 @@ async def test_the_log_holds_no_address_and_no_name(
         assert canary not in told
 
 
-async def test_a_sent_letter_names_no_professional(outbox: Outbox, post: RecordingPost, seq: int) -> None:
+async def test_a_sent_letter_names_no_professional(outbox: Outbox, post: RecordingTransport, seq: int) -> None:
     await send_one_letter(outbox)
     ((_, message),) = post.seen
     for part in (message, *message.iter_parts()):
@@ -276,7 +276,7 @@ class TestARelayThatIsAway:
         return addresses
 
     async def test_everyone_gets_one_in_fair_order_when_it_is_back(
-        self, outbox: Outbox, post: RecordingPost, clock: Clock, people: list[str], cast: Cast
+        self, outbox: Outbox, post: RecordingTransport, clock: Clock, people: list[str], cast: Cast
     ) -> None:
         post.outcomes = [Later("connecting", for_all=True)] * 10
         came_back_at = clock() + 4 * 3600 * SECOND
@@ -290,7 +290,7 @@ class TestARelayThatIsAway:
         assert len(post.seen) < len(people) + 10
         assert await outbox.store.database.read(letters.count_by_state) == {"sent": len(people)}
 
-    async def test_letters_rest_together(self, outbox: Outbox, post: RecordingPost, clock: Clock, people: list[str]) -> None:
+    async def test_letters_rest_together(self, outbox: Outbox, post: RecordingTransport, clock: Clock, people: list[str]) -> None:
         post.outcomes = [Later("connecting", for_all=True)] * 2
         assert await send_one_letter(outbox)
         assert not await send_one_letter(outbox)
@@ -300,7 +300,7 @@ class TestARelayThatIsAway:
         assert not await send_one_letter(outbox)
 
     async def test_one_letter_put_off_does_not_hold_up_the_others(
-        self, outbox: Outbox, post: RecordingPost, people: list[str]
+        self, outbox: Outbox, post: RecordingTransport, people: list[str]
     ) -> None:
         post.outcomes = [Later("smtp 451")]
         while await send_one_letter(outbox):
@@ -308,7 +308,7 @@ class TestARelayThatIsAway:
         assert post.recipients == people
 
     async def test_stale_letters_are_dropped_when_it_is_back(
-        self, outbox: Outbox, post: RecordingPost, clock: Clock, people: list[str]
+        self, outbox: Outbox, post: RecordingTransport, clock: Clock, people: list[str]
     ) -> None:
         post.outcomes = [Later("connecting", for_all=True)]
         await send_one_letter(outbox)

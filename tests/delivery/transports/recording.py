@@ -6,7 +6,7 @@ from email.message import EmailMessage
 from delivery.transports.transport import Outcome, Sent
 
 
-class RecordingPost:
+class RecordingTransport:
     """``outcomes`` are given one by one; after that every letter is sent. An exception among them is raised."""
 
     def __init__(self, *outcomes: Outcome | BaseException) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from delivery.letters.compose import compose
 from delivery.transports.mailbox import letters_in
-from delivery.transports.maildir import MaildirPost
+from delivery.transports.maildir import MaildirTransport
 from tests.delivery.letters.test_compose import ENVELOPE
 
 
@@ -16,7 +16,7 @@ from tests.delivery.letters.test_compose import ENVELOPE
 async def maildir(tmp_path: Path) -> Path:
     later = replace(ENVELOPE, message_id="ffff@ailo.example", at=ENVELOPE.at + 60_000, locale="en", recipient="sam@ailo.test")
     for envelope in (ENVELOPE, later):
-        await MaildirPost(tmp_path / "mail").send(compose(envelope), envelope.recipient)
+        await MaildirTransport(tmp_path / "mail").send(compose(envelope), envelope.recipient)
     return tmp_path / "mail"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from delivery.letters.compose import compose
-from delivery.transports.maildir import MaildirPost
+from delivery.transports.maildir import MaildirTransport
 from delivery.transports.transport import Later, Sent
 from tests.delivery.letters.test_compose import ENVELOPE
 
@@ -26,12 +26,12 @@ def files(folder: Path) -> list[str]:
 
 
 async def test_a_letter_becomes_one_file(folder: Path) -> None:
-    assert await MaildirPost(folder).send(compose(ENVELOPE), ENVELOPE.recipient) == Sent()
+    assert await MaildirTransport(folder).send(compose(ENVELOPE), ENVELOPE.recipient) == Sent()
     assert files(folder) == [f"new/1795424400.{ID}.ailo"]
 
 
 async def test_the_file_is_the_letter(folder: Path) -> None:
-    await MaildirPost(folder).send(compose(ENVELOPE), ENVELOPE.recipient)
+    await MaildirTransport(folder).send(compose(ENVELOPE), ENVELOPE.recipient)
     raw = (folder / files(folder)[0]).read_bytes()
     read = message_from_bytes(raw, EmailMessage, policy=policy.default)
     assert b"\r" not in raw
@@ -39,38 +39,38 @@ async def test_the_file_is_the_letter(folder: Path) -> None:
 
 
 async def test_a_letter_is_on_the_disk_before_it_counts_as_sent(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    await MaildirPost(folder).send(compose(replace(ENVELOPE, message_id="first@ailo.example")), ENVELOPE.recipient)
+    await MaildirTransport(folder).send(compose(replace(ENVELOPE, message_id="first@ailo.example")), ENVELOPE.recipient)
     synced: list[list[str]] = []
     monkeypatch.setattr(os, "fsync", lambda _: synced.append([name[:4] for name in files(folder)]))
-    await MaildirPost(folder).send(compose(ENVELOPE), ENVELOPE.recipient)
+    await MaildirTransport(folder).send(compose(ENVELOPE), ENVELOPE.recipient)
     assert synced == [["new/", "tmp/"], ["new/", "new/"]]
 
 
 async def test_a_repeat_makes_no_second_file(folder: Path) -> None:
     for _ in range(2):
-        await MaildirPost(folder).send(compose(ENVELOPE), ENVELOPE.recipient)
+        await MaildirTransport(folder).send(compose(ENVELOPE), ENVELOPE.recipient)
     assert len(files(folder)) == 1
 
 
 async def test_a_repeat_of_what_was_seen_makes_no_second_file(folder: Path) -> None:
-    await MaildirPost(folder).send(compose(ENVELOPE), ENVELOPE.recipient)
+    await MaildirTransport(folder).send(compose(ENVELOPE), ENVELOPE.recipient)
     (name,) = files(folder)
     (folder / name).rename(folder / "cur" / f"{Path(name).name}:2,S")
-    assert await MaildirPost(folder).send(compose(ENVELOPE), ENVELOPE.recipient) == Sent()
+    assert await MaildirTransport(folder).send(compose(ENVELOPE), ENVELOPE.recipient) == Sent()
     assert files(folder) == [f"cur/{Path(name).name}:2,S"]
 
 
 async def test_what_a_crash_left_half_written_is_written_anew(folder: Path) -> None:
     (folder / "tmp").mkdir(parents=True)
     (folder / "tmp" / f"1795424400.{ID}.ailo").write_text("half")
-    await MaildirPost(folder).send(compose(ENVELOPE), ENVELOPE.recipient)
+    await MaildirTransport(folder).send(compose(ENVELOPE), ENVELOPE.recipient)
     assert files(folder) == [f"new/1795424400.{ID}.ailo"]
 
 
 async def test_only_the_owner_may_look(folder: Path) -> None:
     before = os.umask(0)
     try:
-        await MaildirPost(folder).send(compose(ENVELOPE), ENVELOPE.recipient)
+        await MaildirTransport(folder).send(compose(ENVELOPE), ENVELOPE.recipient)
     finally:
         os.umask(before)
     folders = [folder, *(folder / name for name in ("tmp", "new", "cur"))]
@@ -84,10 +84,10 @@ def in_the_way(folder: Path) -> None:
 
 
 async def test_a_folder_that_cannot_be_written_is_no_fault_of_the_letter(folder: Path, in_the_way: None) -> None:
-    outcome = await MaildirPost(folder).send(compose(ENVELOPE), ENVELOPE.recipient)
+    outcome = await MaildirTransport(folder).send(compose(ENVELOPE), ENVELOPE.recipient)
     assert outcome == Later("maildir ENOTDIR", for_all=True)
 
 
 async def test_no_message_id_leads_out_of_the_folder(folder: Path) -> None:
-    await MaildirPost(folder).send(compose(replace(ENVELOPE, message_id="../../x@ailo.example")), ENVELOPE.recipient)
+    await MaildirTransport(folder).send(compose(replace(ENVELOPE, message_id="../../x@ailo.example")), ENVELOPE.recipient)
     assert files(folder) == ["new/1795424400.x.ailo"]

@@ -17,8 +17,8 @@ from delivery.outbox.attempt import SEND_SECONDS
 from delivery.outbox.outbox import LEASE
 from delivery.settings import Relay
 from delivery.transports import smtp
-from delivery.transports.smtp import SmtpPost
-from delivery.transports.transport import Later, Outcome, Refused, Sent, Unanswered
+from delivery.transports.smtp import SmtpTransport
+from delivery.transports.transport import Later, Outcome, Rejected, Sent, Unanswered
 from tests.delivery.letters.test_compose import ENVELOPE
 from tests.delivery.transports.relay import DROP, HANG, SLOW, FakeRelay, running
 
@@ -46,15 +46,15 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @asynccontextmanager
 async def posting(
     relay: Relay, *, seconds: float = 5, connect_seconds: float = 5, answer_seconds: float = 5
-) -> AsyncIterator[SmtpPost]:
-    post = SmtpPost(relay, SENDER, connect_seconds=connect_seconds, seconds=seconds, answer_seconds=answer_seconds)
+) -> AsyncIterator[SmtpTransport]:
+    post = SmtpTransport(relay, SENDER, connect_seconds=connect_seconds, seconds=seconds, answer_seconds=answer_seconds)
     try:
         yield post
     finally:
         await post.close()
 
 
-async def send(post: SmtpPost, recipient: str = "lea@ailo.test") -> Outcome:
+async def send(post: SmtpTransport, recipient: str = "lea@ailo.test") -> Outcome:
     return await post.send(compose(replace(ENVELOPE, recipient=recipient)), recipient)
 
 
@@ -108,8 +108,8 @@ async def test_after_closing_the_next_letter_connects_again() -> None:
 @pytest.mark.parametrize(("answer", "outcome"), [
     ("451 4.3.0 canary", Later("smtp 451")),
     ("452 4.2.2 canary", Later("smtp 452")),
-    ("550 5.1.1 canary", Refused("smtp 550")),
-    ("554 5.7.1 canary", Refused("smtp 554")),
+    ("550 5.1.1 canary", Rejected("smtp 550")),
+    ("554 5.7.1 canary", Rejected("smtp 554")),
     ("530 5.7.0 canary", Later("smtp 530", for_all=True)),
 ])  # fmt: skip
 async def test_what_the_relay_answers_decides(stage: str, answer: str, outcome: Outcome) -> None:
@@ -301,7 +301,7 @@ async def test_a_far_relay_that_shows_it_is_trusted(far: Callable[[], None], aut
 @pytest.mark.parametrize("recipient", ["lea@ailo.test> NOTIFY=NEVER", "lea@ailo.test\r\nRCPT TO:<x@y.test>", "<a b>"])
 async def test_no_address_becomes_a_command(recipient: str) -> None:
     async with running() as relay, posting(at(relay)) as post:
-        assert await post.send(compose(ENVELOPE), recipient) == Refused("address")
+        assert await post.send(compose(ENVELOPE), recipient) == Rejected("address")
         assert await send(post) == Sent()
     assert relay.recipients == ["lea@ailo.test"]
 

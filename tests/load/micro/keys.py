@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from uuid import UUID
 
 from chat.accounts.keys import NewPassword
-from chat.ailo import Rooms
+from chat.ailo import Ailo
 from chat.auth.sign_in import Attempt, SignedIn
 from storage.conversations import roster_chain, threads
 from storage.conversations.threads import Order
@@ -23,16 +23,16 @@ CLAIRE = Attempt(address("claire"), PASSWORD, "", "192.0.2.1")
 
 async def main() -> None:
     with TemporaryDirectory() as folder:
-        async with opened_rooms(Path(folder)) as rooms:
-            claire = await furnish(rooms)
-            ids = await rooms.store.database.read(lambda reader: threads.ids_of(reader, claire.account.id))
-            await tell("verify the chains of 50 threads", lambda: verify(rooms, claire, ids[:50]))
-            await tell("verify and unlock all 400", lambda: unlock(rooms, claire, ids))
-            await tell("sign in and list the first 50 of 400", lambda: arrive(rooms))
+        async with opened_rooms(Path(folder)) as ailo:
+            claire = await furnish(ailo)
+            ids = await ailo.store.database.read(lambda reader: threads.ids_of(reader, claire.account.id))
+            await tell("verify the chains of 50 threads", lambda: verify(ailo, claire, ids[:50]))
+            await tell("verify and unlock all 400", lambda: unlock(ailo, claire, ids))
+            await tell("sign in and list the first 50 of 400", lambda: arrive(ailo))
             await tell("of which Argon2id (the example's)", stretch)
-            me, cookie = await signed_in(rooms)
+            me, cookie = await signed_in(ailo)
             change = NewPassword(PASSWORD, "un tout autre mot", may_be_known=True)
-            await tell("renew a key with 400 threads", lambda: rooms.own_keys.change_password(me, change, cookie), times=1)
+            await tell("renew a key with 400 threads", lambda: ailo.own_keys.change_password(me, change, cookie), times=1)
 
 
 async def tell(what: str, work: Callable[[], Awaitable[None]], times: int = 5) -> None:
@@ -44,9 +44,9 @@ async def tell(what: str, work: Callable[[], Awaitable[None]], times: int = 5) -
     print(f"{what}: {min(taken) * 1000:.1f} ms")
 
 
-async def furnish(rooms: Rooms) -> Unlocked:
+async def furnish(ailo: Ailo) -> Unlocked:
     """Claire has 400 threads of three messages; a companion came to every fourth, with its history."""
-    cast = Cast(rooms)
+    cast = Cast(ailo)
     await cast.arrive()
     claire, sam = await cast.unlock("claire"), await cast.account("sam")
     for number in range(THREADS):
@@ -56,40 +56,40 @@ async def furnish(rooms: Rooms) -> Unlocked:
         await cast.say(member, thread, "Bonjour", "Encore")
         await cast.say(claire, thread, "Bonjour")
         if number % 4 == 0:
-            await rooms.taking_part.bring_in(claire, thread, sam.id, whole=True)
+            await ailo.participants.bring_in(claire, thread, sam.id, whole=True)
     return claire
 
 
-async def verify(rooms: Rooms, who: Unlocked, ids: Sequence[UUID]) -> None:
+async def verify(ailo: Ailo, who: Unlocked, ids: Sequence[UUID]) -> None:
     async def read(reader: Reader) -> None:
         for id_ in ids:
-            if thread := await threads.find(reader, rooms.store.guard, id_):
-                await roster_chain.verified(reader, rooms.store.guard, who.key, thread)
+            if thread := await threads.find(reader, ailo.store.guard, id_):
+                await roster_chain.verified(reader, ailo.store.guard, who.key, thread)
 
-    await rooms.store.database.read(read)
+    await ailo.store.database.read(read)
 
 
-async def unlock(rooms: Rooms, who: Unlocked, ids: Sequence[UUID]) -> None:
+async def unlock(ailo: Ailo, who: Unlocked, ids: Sequence[UUID]) -> None:
     fresh = Unlocked(who.account, who.key)
 
     async def read(reader: Reader) -> None:
         for id_ in ids:
-            if thread := await threads.find(reader, rooms.store.guard, id_):
-                await fresh.latest_epoch(reader, rooms.store.guard, thread)
+            if thread := await threads.find(reader, ailo.store.guard, id_):
+                await fresh.latest_epoch(reader, ailo.store.guard, thread)
 
-    await rooms.store.database.read(read)
+    await ailo.store.database.read(read)
 
 
-async def signed_in(rooms: Rooms) -> tuple[SignedIn, str]:
-    granted = await rooms.sign_ins.sign_in(CLAIRE)
-    found = await rooms.sign_ins.find(granted.cookie)
+async def signed_in(ailo: Ailo) -> tuple[SignedIn, str]:
+    granted = await ailo.sign_ins.sign_in(CLAIRE)
+    found = await ailo.sign_ins.find(granted.cookie)
     assert found
     return found, granted.cookie
 
 
-async def arrive(rooms: Rooms) -> None:
-    me, _ = await signed_in(rooms)
-    assert len(await rooms.conversation.entries(me.who, Order.NEWEST, None)) == threads.PAGE
+async def arrive(ailo: Ailo) -> None:
+    me, _ = await signed_in(ailo)
+    assert len(await ailo.conversation.entries(me.unlocked, Order.NEWEST, None)) == threads.PAGE
 
 
 async def stretch() -> None:

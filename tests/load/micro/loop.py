@@ -13,7 +13,7 @@ from pathlib import Path
 
 import aiohttp
 
-from chat.ailo import open_rooms
+from chat.ailo import open_ailo
 from chat.client.remote import sign_in
 from chat.operations import control
 from chat.operations.commands import Backup, Check, KeysRotate
@@ -100,13 +100,13 @@ async def measure(folder: Path, core: int | None) -> Results:
     """Two servers, one after the other, over the same house."""
     results: Results = {}
     async with furnished(folder, PAIRS + 1) as (settings, pairs):
-        async with open_rooms(settings) as rooms:
+        async with open_ailo(settings) as ailo:
             # These people have sessions from the start, and in the place of passwords nothing that opens: it would be told.
-            await rooms.store.database.write(lambda tx: tx.run("delete from keyholes"))
-            filler = Filler(rooms.store)
+            await ailo.store.database.write(lambda tx: tx.run("delete from keyholes"))
+            filler = Filler(ailo.store)
             await filler.fill(pairs[1:], 2 * MISSED * PAIRS)
             await filler.fill(pairs[:1], LONG)
-            await professional(rooms.store, THREADS)
+            await professional(ailo.store, THREADS)
         for mode, column in (("late", "late_ms"), ("turns", "turn_ms")):
             notes = folder / mode
             notes.touch()

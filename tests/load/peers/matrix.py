@@ -68,13 +68,13 @@ class Matrix:
         while True:
             room, id_ = await self._queue.get()
             body = {"msgtype": "m.text", "body": TEXT}
-            await self.call("PUT", f"/rooms/{quote(room)}/send/m.room.message/{id_}", json={**body, "bench": id_})
+            await self.call("PUT", f"/ailo/{quote(room)}/send/m.room.message/{id_}", json={**body, "bench": id_})
 
     async def listening(self, since: str) -> None:
         while True:
             answer = await self.call("GET", "/sync", params={"since": since, "timeout": "30000"})
             since = answer["next_batch"]
-            for room in answer.get("rooms", {}).get("join", {}).values():
+            for room in answer.get("ailo", {}).get("join", {}).values():
                 for event in room["timeline"]["events"]:
                     if event["type"] == "m.room.message" and event["sender"] != self.name:
                         self.side.took(event["content"]["bench"])
@@ -113,7 +113,7 @@ async def synapse(python: Path, folder: Path, port: int, core: int | None, pairs
 async def _pair(http: aiohttp.ClientSession, port: int, number: int, tasks: list[asyncio.Task[None]]) -> Two:
     one, two = [await _registered(http, port, f"{side}{number}") for side in "ab"]
     room = (await one.call("POST", "/createRoom", json={"preset": "private_chat", "invite": [two.name]}))["room_id"]
-    await two.call("POST", f"/rooms/{quote(room)}/join", json={})
+    await two.call("POST", f"/ailo/{quote(room)}/join", json={})
     for person in (one, two):
         since = (await person.call("GET", "/sync", params={"timeout": "0"}))["next_batch"]
         person.side.transmit = lambda id_, person=person: person.send(room, id_)  # type: ignore[misc]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from storage.conversations import group_commit, threads
-from storage.conversations.group_commit import GroupCommit, Item, Marked, MarkRead, Outcome, Post, Posted, Refusal
+from storage.conversations.group_commit import GroupCommit, Item, Marked, MarkRead, NotCommitted, Outcome, Post, Posted
 from storage.errors import Stalled
 from storage.ids import new_id
 from storage.maintenance import check
@@ -72,7 +72,7 @@ async def test_a_repeated_message_keeps_its_first_time(house: House, thread: UUI
 async def test_an_id_of_somebody_else_is_taken(house: House, thread: UUID) -> None:
     id_ = new_id()
     await house.post(house.lea, thread, "Bonjour", id_)
-    assert await house.commits.commit(await house.sealed(house.claire, thread, "Bonsoir", id_)) is Refusal.TAKEN
+    assert await house.commits.commit(await house.sealed(house.claire, thread, "Bonsoir", id_)) is NotCommitted.TAKEN
 
 
 async def test_one_id_may_stand_in_two_threads(house: House, thread: UUID) -> None:
@@ -98,22 +98,22 @@ async def test_a_message_of_an_older_epoch_is_moved(house: House) -> None:
     post = await house.sealed(house.lea, thread, "Bonjour")
     await house.leave(thread, house.sam)
     outcomes = await together(house, [post, MarkRead(thread, 1, house.lea.id, 0)])
-    assert outcomes == [Refusal.MOVED, Refusal.MOVED]
+    assert outcomes == [NotCommitted.EPOCH_ENDED, NotCommitted.EPOCH_ENDED]
     assert await house.rows(thread) == []
 
 
 async def test_an_unknown_thread_is_absent(house: House, thread: UUID) -> None:
     post = structs.replace(await house.sealed(house.lea, thread, "Bonjour"), thread=uuid4())
-    assert await house.commits.commit(post) is Refusal.ABSENT
+    assert await house.commits.commit(post) is NotCommitted.ABSENT
 
 
 async def test_who_has_left_marks_nothing(house: House, thread: UUID) -> None:
-    assert await house.mark(house.karim, thread, 0) is Refusal.ABSENT
+    assert await house.mark(house.karim, thread, 0) is NotCommitted.ABSENT
 
 
 async def test_nobody_has_read_what_is_not_there(house: House, thread: UUID) -> None:
     await house.post(house.claire, thread)
-    assert await house.mark(house.lea, thread, 2) is Refusal.BEYOND_END
+    assert await house.mark(house.lea, thread, 2) is NotCommitted.BEYOND_END
     assert await house.mark(house.lea, thread, 1) == Marked(1, has_moved=True)
 
 
@@ -155,7 +155,7 @@ async def test_a_thread_that_was_tampered_with_takes_nothing(house: House, threa
     bad, good = await house.sealed(house.lea, thread, "Bonjour"), await house.sealed(house.karim, other, "Bonjour")
     await house.spoil("update threads set last_seq = 7 where id = :id", id=thread.bytes)
     outcomes = await together(house, [bad, good])
-    assert outcomes[0] is Refusal.BROKEN
+    assert outcomes[0] is NotCommitted.BROKEN
     assert isinstance(outcomes[1], Posted)
 
 
@@ -165,7 +165,7 @@ async def test_a_foreign_proof_stops_no_other_thread(house: House, thread: UUID,
     bad, good = await house.sealed(house.lea, thread, "Bonjour"), await house.sealed(house.karim, other, "Bonjour")
     await house.spoil(f"update threads set head = {head} where id = :id", id=thread.bytes)
     outcomes = await together(house, [bad, good])
-    assert outcomes[0] is Refusal.BROKEN
+    assert outcomes[0] is NotCommitted.BROKEN
     assert isinstance(outcomes[1], Posted)
 
 
@@ -179,7 +179,7 @@ async def test_a_thread_put_back_to_before_takes_nothing(house: House, thread: U
     other = await house.open_thread(house.karim, house.claire)
     items = [await house.sealed(house.lea, thread, "Bonjour"), await house.sealed(house.karim, other, "Bonjour")]
     outcomes = await together(house, list(items))
-    assert outcomes[0] is Refusal.BROKEN
+    assert outcomes[0] is NotCommitted.BROKEN
     assert isinstance(outcomes[1], Posted)
 
 
@@ -321,24 +321,24 @@ class ModelThread:
     waiting_since: int | None = None
     closed_at: int | None = None
 
-    def take(self, item: Item, now: int) -> tuple[int, bool] | Refusal:
+    def take(self, item: Item, now: int) -> tuple[int, bool] | NotCommitted:
         if item.epoch != self.epoch:
-            return Refusal.MOVED
+            return NotCommitted.EPOCH_ENDED
         return self._take_post(item, now) if isinstance(item, Post) else self._take_mark(item)
 
-    def _take_post(self, post: Post, now: int) -> tuple[int, bool] | Refusal:
+    def _take_post(self, post: Post, now: int) -> tuple[int, bool] | NotCommitted:
         for seq, (id_, author) in enumerate(self.messages, 1):
             if id_ == post.id:
-                return (seq, False) if author == post.author else Refusal.TAKEN
+                return (seq, False) if author == post.author else NotCommitted.TAKEN
         self.messages.append((post.id, post.author))
         self.read[post.author] = len(self.messages)
         self.waiting_since = (self.waiting_since or now) if post.waits else None
         self.closed_at = None
         return len(self.messages), True
 
-    def _take_mark(self, mark: MarkRead) -> tuple[int, bool] | Refusal:
+    def _take_mark(self, mark: MarkRead) -> tuple[int, bool] | NotCommitted:
         if mark.seq > len(self.messages):
-            return Refusal.BEYOND_END
+            return NotCommitted.BEYOND_END
         moved = mark.seq > self.read[mark.account]
         self.read[mark.account] = max(mark.seq, self.read[mark.account])
         return self.read[mark.account], moved
@@ -352,10 +352,10 @@ steps = st.tuples(st.integers(0, 1), st.integers(0, 2), st.integers(0, 9), st.in
 groups = st.lists(st.lists(steps, min_size=1, max_size=12), min_size=1, max_size=6)
 
 
-def plain(outcome: Outcome) -> tuple[int, bool] | Refusal:
+def plain(outcome: Outcome) -> tuple[int, bool] | NotCommitted:
     if isinstance(outcome, Posted):
         return outcome.seq, outcome.is_new
-    assert isinstance(outcome, Marked | Refusal)
+    assert isinstance(outcome, Marked | NotCommitted)
     return (outcome.seq, outcome.has_moved) if isinstance(outcome, Marked) else outcome
 
 

@@ -95,8 +95,8 @@ async def test_a_page_that_starts_at_a_removed_message_says_so(house: House, thr
 
 async def test_a_page_from_the_first_epoch_on_says_so(house: House, thread: UUID) -> None:
     await remove(house, thread, 9)
-    assert broken(await house.before(thread, 12, 40, least=10)) == [10]
-    assert broken(await house.after(thread, 0, 40, least=10)) == [10]
+    assert broken(await house.before(thread, 12, 40, minimum=10)) == [10]
+    assert broken(await house.after(thread, 0, 40, minimum=10)) == [10]
 
 
 async def test_a_removed_beginning_is_seen(house: House, thread: UUID) -> None:

@@ -302,7 +302,7 @@ async def test_many_values_are_found_at_once_beside_other_names(database: SQLite
 
     async def read(reader: Reader) -> list[list[str]]:
         all_ = await reader.rows_in("select body from notes where body in :values", wanted)
-        some = await reader.rows_in("select body from notes where body in :values and id > :least", wanted, least=2)
+        some = await reader.rows_in("select body from notes where body in :values and id > :minimum", wanted, minimum=2)
         return [sorted(row["body"] for row in rows) for rows in (all_, some)]
 
     there = ["note 1", "note 2"][:many]

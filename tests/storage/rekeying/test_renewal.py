@@ -127,7 +127,7 @@ async def test_every_session_but_the_own_one_ends(house: House) -> None:
     account, new, store = await house.account(house.lea), with_new_key(house.lea), house.store
     row = keyhole_of(house, new)
     await store.database.write(
-        lambda tx: renewal.renew(tx, store.guard, account, house.lea.key, new.key, row, store.clock(), but=mine)
+        lambda tx: renewal.renew(tx, store.guard, account, house.lea.key, new.key, row, store.clock(), except_for=mine)
     )
     left = {row["id"] for row in await house.select("select id from sessions")}
     assert left == {mine, karims}

@@ -57,13 +57,13 @@ def test_without_quotas_all_cores_that_it_may_use_count(tmp_path: Path) -> None:
     assert machine.cores(made(tmp_path, files)) == len(os.sched_getaffinity(0))
 
 
-@pytest.mark.parametrize(("limit", "most"), [(64, 1), (256, 1), (511, 1), (512, 2), (1_024, 4)])
+@pytest.mark.parametrize(("limit", "maximum"), [(64, 1), (256, 1), (511, 1), (512, 2), (1_024, 4)])
 def test_computations_take_half_of_the_memory_at_most(
-    tmp_path: Path, limit: int, most: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, limit: int, maximum: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
     root = made(tmp_path, {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": limit * MB})
-    assert machine.computations(root) == most
+    assert machine.computations(root) == maximum
 
 
 def test_a_machine_that_tells_nothing_computes_one(tmp_path: Path) -> None:
