@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from traceback import extract_tb
 
-from delivery.jobs.unread import notice_one
+from delivery.jobs.unread import announce_one
 from delivery.outbox.outbox import Outbox, send_one_letter
 from delivery.settings import DeliverySettings
 from delivery.transports.maildir import MaildirTransport
@@ -45,7 +45,7 @@ async def deliver(store: Store, settings: DeliverySettings, stop: asyncio.Event)
     """
     post = open_post(settings)
     loops = [
-        asyncio.create_task(_repeat(partial(notice_one, store, settings), stop)),
+        asyncio.create_task(_repeat(partial(announce_one, store, settings), stop)),
         asyncio.create_task(_free_and_send(store, Outbox(store, post, settings), stop)),
     ]
     try:

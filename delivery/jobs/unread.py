@@ -1,7 +1,8 @@
-"""From a notice that is due to a letter in the outbox, if it is still owed: worked out now, from the stored read marks.
+"""From an announcement that is due to a letter in the outbox, if it is still owed: worked out now, from the stored read marks.
 
 However many messages came, it is one letter; and none again for that thread until the person reads, or a day has passed.
-Who wants no letters owes none to themselves; in quiet hours the notice waits for their end, and goes when it is read meanwhile.
+Whoever wants no letters is owed none. In quiet hours the announcement waits for their end, and is
+dropped if the person reads meanwhile.
 """
 
 import logging
@@ -19,7 +20,7 @@ from storage.mail.letters import Letter
 from storage.mail.unread import Due
 from storage.store import Store
 
-__all__ = ["notice_one"]
+__all__ = ["announce_one"]
 
 log = logging.getLogger("ailo.delivery")
 
@@ -29,8 +30,8 @@ WORTH = timedelta(days=3) // MS
 POSTPONED = timedelta(hours=1) // MS
 
 
-async def notice_one(store: Store, settings: DeliverySettings) -> bool:
-    """Settle the notice that has been due for longest, in one transaction; whether there was one."""
+async def announce_one(store: Store, settings: DeliverySettings) -> bool:
+    """Settle the announcement that has been due for longest, in one transaction; whether there was one."""
     now = store.clock()
 
     async def look(reader: Reader) -> bool:
@@ -55,7 +56,7 @@ async def _settle(tx: Transaction, store: Store, settings: DeliverySettings, due
     except CannotOpen:
         # An account that is not as we wrote it gets no letter, and must not keep the others from theirs. Nor does one whose
         # choices are not: it may have wanted none.
-        log.error("a notice is put off: its account's row, or what was chosen, does not open")
+        log.error("an announcement is put off: its account's row, or what was chosen, does not open")
         await unread.postpone(tx, due, now + POSTPONED)
         return None
     if not due.is_owed or account is None or account.status is not Status.ACTIVE or not wanted.replies:

@@ -2,7 +2,7 @@
 
 While one commit is being written to the disk, what arrives waits together and goes into the next one, in one call on the
 writer. Each item is told its outcome after that commit, in commit order, by a plain callback: no task per message.
-A group is one transaction: the messages, where their threads stand, the marks, and every notice that they owe.
+A group is one transaction: the messages, where their threads stand, the marks, and every announcement that they owe.
 """
 
 import asyncio
@@ -328,7 +328,7 @@ class _Group:
         return Marked(mark.seq, has_moved=True)
 
     async def _settle(self) -> None:
-        """Move the marks. Who has read all is owed nothing; for who has read a part, a notice that was told begins anew."""
+        """Move the marks. Whoever has read everything is owed nothing; whoever has read part gets a fresh announcement."""
         moved = {place: (seq, self._threads[place[0]].last_seq) for place, seq in self._marks.items()}
         await threads.mark_all(self._tx, moved)
         read = [(id_, account) for (id_, account), seq in self._marks.items() if seq == self._threads[id_].last_seq]

@@ -326,7 +326,10 @@ class SQLite:
         self._idle.put_nowait(reader)
 
     async def expect_schema(self, statements: Sequence[str] | None, /) -> list[str]:
-        expected = None if statements is None else await asyncio.to_thread(schema_made_by, statements)
+        try:
+            expected = None if statements is None else await asyncio.to_thread(schema_made_by, statements)
+        except sqlite3.Error:
+            return ["its steps cannot have been applied in the order in which they are noted"]
         try:
             found = await self._writer.look(lambda one: differences(schema_of(one), expected) if expected is not None else [])
         except sqlite3.DatabaseError as error:

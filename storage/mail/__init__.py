@@ -1,1 +1,1 @@
-"""Rows of what delivery owes and sends: unread notices and letters."""
+"""Rows of what delivery owes and sends: announcements of unread messages, and letters."""

@@ -1,6 +1,6 @@
-"""Pending notices: that a participant may be owed a letter about a thread. At most one per participant and thread.
+"""Announcements owed: that a participant may be owed a letter about a thread. At most one per participant and thread.
 
-A notice is made with the message that owes it and due when the grace time ends. Once a letter has told of it, the row
+An announcement is made with the message that owes it and due when the grace time ends. Once a letter has told of it, the row
 stays for a day, so that no other letter follows until the person has read or the day has passed.
 """
 
@@ -12,14 +12,14 @@ from storage.engine import rows
 from storage.engine.database import Reader, Row, Transaction
 from storage.errors import Damaged
 
-# So many rows that are no notices are put aside in one transaction.
+# So many rows that are none are put aside in one transaction.
 MOST_DAMAGED = 100
 DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True)
 class Due:
-    """A notice whose time has come, with where its participant stands now; ``read_seq`` is None for who has left."""
+    """An announcement whose time has come, with where its participant stands now; ``read_seq`` is None for who has left."""
 
     account: UUID
     thread: UUID
@@ -37,7 +37,7 @@ class Due:
 async def owe(tx: Transaction, thread: UUID, accounts: Iterable[UUID], due_at: int) -> None:
     """A message has come: note what it owes to those who have not read it.
 
-    A notice that was told stays quiet, unless its reader has read what it told of since.
+    An announcement that was told stays quiet, unless its reader has read what it told of since.
     """
     await owe_all(tx, {thread: set(accounts)}, due_at)
 
@@ -45,21 +45,21 @@ async def owe(tx: Transaction, thread: UUID, accounts: Iterable[UUID], due_at: i
 async def owe_all(tx: Transaction, owed: Mapping[UUID, Iterable[UUID]], due_at: int) -> None:
     """As ``owe``, for the accounts of many threads at once."""
     await tx.run_rows(
-        "insert into pending_notices (account, thread, due_at) values :rows"  # noqa: S608 (a constant)
+        "insert into unread_owed (account, thread, due_at) values :rows"  # noqa: S608 (a constant)
         " on conflict (account, thread) do update set due_at = excluded.due_at, told_seq = null"
         # None waits a day longer than a new one would: it was put off by somebody else, or by an older setting.
-        f" where pending_notices.due_at > excluded.due_at + {DAY_MS} or pending_notices.told_seq is not null"
-        " and pending_notices.told_seq <= (select p.read_seq from participants p join threads t on t.id = p.thread"
+        f" where unread_owed.due_at > excluded.due_at + {DAY_MS} or unread_owed.told_seq is not null"
+        " and unread_owed.told_seq <= (select p.read_seq from participants p join threads t on t.id = p.thread"
         " where p.account = excluded.account and p.thread = excluded.thread and p.read_seq <= t.last_seq)",
         [(account.bytes, thread.bytes, due_at) for thread, accounts in owed.items() for account in accounts],
     )
 
 
 async def settle(tx: Transaction, account: UUID, thread: UUID, *, has_unread: bool, due_at: int) -> None:
-    """Somebody has read. With something still unread, a notice that was told begins anew."""
+    """Somebody has read. With something still unread, an announcement that was told begins anew."""
     if has_unread:
         await tx.run(
-            "update pending_notices set told_seq = null, due_at = :due_at"
+            "update unread_owed set told_seq = null, due_at = :due_at"
             " where account = :account and thread = :thread and told_seq is not null",
             account=account.bytes, thread=thread.bytes, due_at=due_at,
         )  # fmt: skip
@@ -70,7 +70,7 @@ async def settle(tx: Transaction, account: UUID, thread: UUID, *, has_unread: bo
 async def drop(tx: Transaction, account: UUID, thread: UUID) -> None:
     """Nothing is owed any more."""
     await tx.run(
-        "delete from pending_notices where account = :account and thread = :thread",
+        "delete from unread_owed where account = :account and thread = :thread",
         account=account.bytes,
         thread=thread.bytes,
     )
@@ -80,34 +80,34 @@ async def drop_all(tx: Transaction, read: Iterable[tuple[UUID, UUID]]) -> None:
     """As ``drop``, for many threads and accounts at once."""
     # Marked first: no database looks a list of pairs up by its index in a delete.
     marked = await tx.run_rows(
-        "update pending_notices set due_at = -1 from (values :rows) as v"
-        " where pending_notices.account = v.column1 and pending_notices.thread = v.column2",
+        "update unread_owed set due_at = -1 from (values :rows) as v"
+        " where unread_owed.account = v.column1 and unread_owed.thread = v.column2",
         [(account.bytes, thread.bytes) for thread, account in read],
     )
     if marked:
-        await tx.run("delete from pending_notices where due_at = -1")
+        await tx.run("delete from unread_owed where due_at = -1")
 
 
 async def first_due(reader: Reader, now: int) -> Due | None:
-    """The notice that has been due for longest at ``now`` (ms since 1970). Raises Damaged when its row is no notice."""
+    """The announcement that has been due for longest at ``now`` (ms since 1970). Raises Damaged when its row is none."""
     row = await reader.row(f"select n.account, n.thread, n.due_at, n.told_seq, p.read_seq, t.last_seq {_FIRST}", now=now)
     return _due(row) if row else None
 
 
 async def is_due(reader: Reader, now: int) -> bool:
-    """Whether any notice is due, asked without troubling the writer."""
+    """Whether any announcement is due, asked without troubling the writer."""
     return await reader.row(f"select 1 {_FIRST}", now=now) is not None
 
 
 async def take_first(tx: Transaction, now: int) -> Due | None:
-    """As ``first_due``. Rows that are no notices raise the alarm and are put aside; `ailo check` tells of them."""
+    """As ``first_due``. Rows that are none raise the alarm and are put aside; `ailo check` tells of them."""
     for _ in range(MOST_DAMAGED):
         try:
             return await first_due(tx, now)
         except Damaged as error:
-            rows.alert_once("a row of pending_notices", "the first that was due", str(error))
+            rows.alert_once("a row of unread_owed", "the first that was due", str(error))
             await tx.run(
-                "update pending_notices set due_at = :never"  # noqa: S608 (a constant)
+                "update unread_owed set due_at = :never"  # noqa: S608 (a constant)
                 f" where account is not distinct from (select n.account {_FIRST})"
                 f" and thread is not distinct from (select n.thread {_FIRST})",
                 never=rows.LAST_TIME, now=now,
@@ -116,7 +116,7 @@ async def take_first(tx: Transaction, now: int) -> Due | None:
 
 
 _FIRST = (
-    "from pending_notices n join threads t on t.id = n.thread"
+    "from unread_owed n join threads t on t.id = n.thread"
     " left join participants p on p.thread = n.thread and p.account = n.account"
     " where n.due_at <= :now order by n.due_at, n.account, n.thread limit 1"
 )
@@ -135,27 +135,27 @@ def _due(row: Row) -> Due:
 
 
 async def tell(tx: Transaction, due: Due, quiet_until: int) -> None:
-    """A letter tells of this notice: none other until ``quiet_until`` (ms since 1970), unless the person reads."""
+    """A letter tells of this announcement: none other until ``quiet_until`` (ms since 1970), unless the person reads."""
     await tx.run(
-        "update pending_notices set told_seq = :last_seq, due_at = :quiet_until where account = :account and thread = :thread",
+        "update unread_owed set told_seq = :last_seq, due_at = :quiet_until where account = :account and thread = :thread",
         last_seq=due.last_seq, quiet_until=quiet_until, account=due.account.bytes, thread=due.thread.bytes,
     )  # fmt: skip
 
 
 async def postpone(tx: Transaction, due: Due, due_at: int) -> None:
-    """Nothing can be told of this notice now; it comes up again at ``due_at``, and those behind it go on."""
+    """Nothing can be told of this announcement now; it comes up again at ``due_at``, and those behind it go on."""
     await tx.run(
-        "update pending_notices set due_at = :due_at where account = :account and thread = :thread",
+        "update unread_owed set due_at = :due_at where account = :account and thread = :thread",
         due_at=due_at, account=due.account.bytes, thread=due.thread.bytes,
     )  # fmt: skip
 
 
 async def still_tells(reader: Reader, account: UUID, thread: UUID, seq: int) -> bool:
-    """Whether a letter that tells of ``seq`` is still worth sending: unread since, and no newer notice in its place."""
+    """Whether a letter that tells of ``seq`` is still worth sending: unread since, and no newer announcement in its place."""
     row = await reader.row(
         "select p.thread, p.account, p.read_seq, n.due_at, n.told_seq, t.last_seq from participants p"
         " join threads t on t.id = p.thread"
-        " left join pending_notices n on n.account = p.account and n.thread = p.thread"
+        " left join unread_owed n on n.account = p.account and n.thread = p.thread"
         " where p.account = :account and p.thread = :thread",
         account=account.bytes, thread=thread.bytes,
     )  # fmt: skip

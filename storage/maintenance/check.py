@@ -30,9 +30,9 @@ ORPHANS = {
     " (select 1 from threads t join accounts a on a.id = p.account where t.id = p.thread)",
     "read marks beyond the last message": "select count(*) as count from participants p"
     " join threads t on t.id = p.thread where p.read_seq not between 0 and t.last_seq",
-    "pending notices of no thread or account": "select count(*) as count from pending_notices n where not exists"
+    "announcements owed of no thread or account": "select count(*) as count from unread_owed n where not exists"
     " (select 1 from threads t join accounts a on a.id = n.account where t.id = n.thread)",
-    "pending notices without an unread message": "select count(*) as count from pending_notices n"
+    "announcements owed without an unread message": "select count(*) as count from unread_owed n"
     " join threads t on t.id = n.thread left join participants p on p.thread = n.thread and p.account = n.account"
     " where coalesce(n.told_seq, 0) > t.last_seq or coalesce(p.read_seq, 0) >= t.last_seq",
     "sessions, keyholes or preferences of no account": "select count(*) as count from"
@@ -46,8 +46,8 @@ ORPHANS = {
     "open recoveries that lack what proves them, or are of no account": "select count(*) as count from recoveries r"
     " where r.proof is null or r.asker is null or (r.account is null) <> (r.keyhole is null) or (r.account is not null"
     " and not exists (select 1 from accounts a where a.id = r.account))",
-    "notices or letters put off out of reach": "select count(*) as count from"
-    " (select due_at from pending_notices where due_at > :now + 777600000"
+    "announcements or letters put off out of reach": "select count(*) as count from"
+    " (select due_at from unread_owed where due_at > :now + 777600000"
     " union all select due_at from letters where state = 'waiting' and due_at > written_at + 31536000000) s",
     "letters to no account": "select count(*) as count from letters l where not exists"
     " (select 1 from accounts a where a.id = l.account)",

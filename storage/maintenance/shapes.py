@@ -68,7 +68,7 @@ TABLES: Mapping[str, Table] = {
         ("thread", "seq"),
         {"thread": ID, "seq": NUMBER, "id": ID, "epoch": NUMBER, "author": ID, "kind": TEXT, "at": TIME},
     ),
-    "pending_notices": Table(("account", "thread"), {"account": ID, "thread": ID, "due_at": TIME, "told_seq": NUMBER.or_null()}),
+    "unread_owed": Table(("account", "thread"), {"account": ID, "thread": ID, "due_at": TIME, "told_seq": NUMBER.or_null()}),
     "letters": Table(
         ("id",),
         {

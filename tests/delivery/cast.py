@@ -77,7 +77,7 @@ class Cast:
         return thread.id
 
     async def post(self, author: UUID, thread: UUID | None = None) -> int:
-        """A message comes, with the notices that it owes to the others."""
+        """A message comes, with the announcements that it owes to the others."""
         thread_id = thread or self.thread
 
         async def work(tx: Transaction) -> int:
@@ -134,9 +134,9 @@ async def letter_rows(store: Store) -> list[Row]:
     return await store.database.read(read)
 
 
-async def notice_rows(store: Store) -> list[Row]:
+async def owed_rows(store: Store) -> list[Row]:
     async def read(reader: Reader) -> list[Row]:
-        return list(await reader.rows("select * from pending_notices order by due_at"))
+        return list(await reader.rows("select * from unread_owed order by due_at"))
 
     return await store.database.read(read)
 

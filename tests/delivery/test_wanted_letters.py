@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from delivery.jobs.unread import notice_one
+from delivery.jobs.unread import announce_one
 from delivery.outbox.outbox import Outbox, send_one_letter
 from delivery.quiet_hours import silence_until
 from delivery.settings import DeliverySettings, Relay
@@ -19,7 +19,7 @@ from storage.accounts import preferences
 from storage.accounts.preferences import Letters, Preferences
 from storage.mail import letters
 from storage.store import Store
-from tests.delivery.cast import DAY, GRACE, HOUR, Cast, Clock, letter_rows, notice_rows
+from tests.delivery.cast import DAY, GRACE, HOUR, Cast, Clock, letter_rows, owed_rows
 from tests.delivery.transports.recording import RecordingTransport
 from tests.delivery.transports.relay import running
 
@@ -40,7 +40,7 @@ def move_to(clock: Clock, text: str) -> None:
 
 async def work(outbox: Outbox) -> None:
     """Everything that is due now."""
-    while await notice_one(outbox.store, outbox.settings):
+    while await announce_one(outbox.store, outbox.settings):
         pass
     while await send_one_letter(outbox):
         pass
@@ -48,7 +48,7 @@ async def work(outbox: Outbox) -> None:
 
 async def letter_waits(store: Store, settings: DeliverySettings) -> None:
     """A letter is written."""
-    assert await notice_one(store, settings)
+    assert await announce_one(store, settings)
 
 
 # None of replies
@@ -61,7 +61,7 @@ async def test_who_wants_no_letters_gets_none_and_nothing_is_kept(
     await cast.post(cast.claire)
     clock.advance(GRACE)
     await work(outbox)
-    assert (post.seen, await notice_rows(outbox.store), await letter_rows(outbox.store)) == ([], [], [])
+    assert (post.seen, await owed_rows(outbox.store), await letter_rows(outbox.store)) == ([], [], [])
 
 
 async def test_who_wants_them_again_gets_those_of_what_comes_then(
@@ -106,7 +106,7 @@ async def test_what_one_chose_is_nothing_to_the_others(
 # Quiet hours
 
 
-async def test_in_quiet_hours_a_notice_waits_for_their_end_and_is_one_letter(
+async def test_in_quiet_hours_an_announcement_waits_for_their_end_and_is_one_letter(
     store: Store, settings: DeliverySettings, cast: Cast, clock: Clock
 ) -> None:
     """Into the real Maildir: nothing in the night, one letter in the morning for all that came."""
@@ -136,7 +136,7 @@ async def test_who_reads_in_the_night_gets_no_letter_in_the_morning(
     await cast.read(cast.lea, seq)
     move_to(clock, "2026-11-24T07:00")
     await work(outbox)
-    assert (post.seen, await notice_rows(outbox.store)) == ([], [])
+    assert (post.seen, await owed_rows(outbox.store)) == ([], [])
 
 
 @pytest.mark.parametrize("reads", [False, True])

@@ -8,7 +8,7 @@ from email.headerregistry import Address
 import pytest
 
 from delivery import worker
-from delivery.jobs.unread import notice_one
+from delivery.jobs.unread import announce_one
 from delivery.settings import DeliverySettings, Relay
 from delivery.transports.mailbox import letters_in
 from delivery.transports.maildir import MaildirTransport
@@ -82,7 +82,7 @@ async def test_a_letter_goes_out_through_a_real_relay(store: Store, settings: De
 async def test_a_letter_that_a_crash_left_leased_is_freed(
     store: Store, settings: DeliverySettings, signalling: Signalling, due: None, clock: Clock
 ) -> None:
-    assert await notice_one(store, settings)
+    assert await announce_one(store, settings)
     assert await store.database.write(lambda tx: letters.claim(tx, clock(), clock() + GRACE))
     await until(signalling.first, store, settings)
     assert await store.database.read(letters.count_by_state) == {"sent": 1}
@@ -101,9 +101,9 @@ async def test_a_stalled_store_is_told_once_and_outlived(
     async def stalling(store: Store, settings: DeliverySettings) -> bool:
         for trouble in troubles:
             raise trouble
-        return await notice_one(store, settings)
+        return await announce_one(store, settings)
 
-    monkeypatch.setattr(worker, "notice_one", stalling)
+    monkeypatch.setattr(worker, "announce_one", stalling)
     with caplog.at_level(logging.INFO, "ailo"):
         await until(signalling.first, store, settings)
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]

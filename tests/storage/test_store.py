@@ -76,7 +76,7 @@ async def test_a_second_one_on_the_directory_is_refused(settings: StorageSetting
 
 async def test_a_newer_database_is_refused(settings: StorageSettings) -> None:
     with sqlite3.connect(settings.database) as connection:
-        connection.execute("update schema_version set version = 999")
+        connection.execute("insert into schema_steps values ('2099-01-01T0000_later', 'x', 999)")
     connection.close()
     assert "install the version of Ailo" in str(await refusal(settings))
 

@@ -97,7 +97,7 @@ async def test_a_repeated_message_is_not_answered_with_a_planted_date(house: Hou
 
 
 async def test_one_that_cannot_be_committed_does_not_stop_its_group(house: House, thread: UUID) -> None:
-    """A participant of whom there is no account: the database refuses the notice, and with it the whole group."""
+    """A participant of whom there is no account: the database refuses the announcement, and with it the whole group."""
     other = await house.open_thread(house.karim, house.claire)
     good = [await house.sealed(house.karim, other, str(number)) for number in range(4)]
     bad = await house.sealed(house.lea, thread, "?")

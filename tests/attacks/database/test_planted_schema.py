@@ -50,11 +50,17 @@ A_GENERATED_COLUMN = ("alter table keyholes add column copy blob generated alway
 A_VIRTUAL_TABLE = ("create virtual table words using fts5(body)",)
 A_USER_VERSION = ("pragma user_version = 7",)
 AN_APPLICATION = ("pragma application_id = 7",)
-NO_VERSION = ("drop table schema_version",)
-A_VERSION_OF_WORDS = ("update schema_version set version = 'one'",)
-AN_OLD_VERSION = ("update schema_version set version = 3",)
-TWO_VERSIONS = ("insert into schema_version (version) values (3)",)
-A_VIEW_AS_VERSION = ("drop table schema_version", "create view schema_version as select 8 as version")
+NO_STEPS = ("drop table schema_steps",)
+STEPS_FORGOTTEN = ("delete from schema_steps",)
+A_STEP_OF_BYTES = ("insert into schema_steps values (x'00', x'00', 99)",)
+A_STEP_WITHOUT_HASH = ("update schema_steps set hash = x'00'",)
+STEPS_IN_ANOTHER_ORDER = ("update schema_steps set number = 99 where number = 1",)
+A_VIEW_AS_STEPS = ("drop table schema_steps", "create view schema_steps as select 'x' as name, 'x' as hash, 1 as number")
+BY_NUMBER_AGAIN = (
+    "drop table schema_steps",
+    "create table schema_version (version bigint not null)",
+    "insert into schema_version values (3)",
+)
 
 PLANTED = {name: value for name, value in globals().items() if isinstance(value, tuple) and name.isupper()}
 
@@ -124,7 +130,7 @@ async def test_it_is_refused_before_a_step_runs(tmp_path: Path) -> None:
     database = settings_in(tmp_path).database
     plant(
         database,
-        ("create table seen (a)", "create trigger sees after delete on schema_version begin insert into seen values (1); end"),
+        ("create table seen (a)", "create trigger sees after insert on schema_steps begin insert into seen values (1); end"),
     )
     with pytest.raises(SchemaRefused):
         async with open_store(settings_in(tmp_path)):

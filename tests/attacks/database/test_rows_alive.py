@@ -36,8 +36,8 @@ async def test_a_row_without_an_id_stops_no_list_and_no_letter(visit: Visit) -> 
             "insert into letters (id, account, kind, facts, message_id, state, due_at, attempts, written_at)"
             " values (x'00', x'00', 'reply', x'00', 'x', 'waiting', 0, 0, 0)"
         ),
-        "insert into pending_notices values (x'00', (select id from threads limit 1), 0, null)",
-        "insert into pending_notices values (1.5, (select id from threads limit 1), 0, 'x')",
+        "insert into unread_owed values (x'00', (select id from threads limit 1), 0, null)",
+        "insert into unread_owed values (1.5, (select id from threads limit 1), 0, 'x')",
         (
             "insert into accounts select x'00', x'00', email, first_name, last_name, role, status, locale, time_zone, generation,"
             " public_key, proof, created_at from accounts where role = 'professional' limit 1"
@@ -54,7 +54,7 @@ async def test_a_row_without_an_id_stops_no_list_and_no_letter(visit: Visit) -> 
     assert visit.log.count("alert: a row of letters") == 1
     done = await control.ask(visit.service.data, Check())
     assert done
-    for column in ("accounts.id", "letters.id", "participants.account", "pending_notices.account"):
+    for column in ("accounts.id", "letters.id", "participants.account", "unread_owed.account"):
         assert f"{column}: " in done.line
     assert " failed: " not in visit.log
 

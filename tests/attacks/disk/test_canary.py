@@ -18,7 +18,7 @@ from chat.accounts.new_accounts import Person as Applicant
 from chat.ailo import Ailo, open_ailo
 from chat.auth.sign_in import Attempt, WrongCredentials
 from chat.protocol.frames import OwnPractice
-from delivery.jobs.unread import notice_one
+from delivery.jobs.unread import announce_one
 from delivery.outbox.outbox import Outbox, send_one_letter
 from delivery.settings import DeliverySettings
 from delivery.transports.maildir import MaildirTransport
@@ -106,7 +106,7 @@ async def converse(ailo: Ailo) -> None:
 async def deliver(ailo: Ailo, clock: StoppedClock, life: Life) -> None:
     clock.advance(HOUR)
     settings = DeliverySettings("https://ailo.example", life.folder / "maildir")
-    while await notice_one(ailo.store, settings):
+    while await announce_one(ailo.store, settings):
         pass
     outbox = Outbox(ailo.store, MaildirTransport(settings.maildir), settings)
     while await send_one_letter(outbox):

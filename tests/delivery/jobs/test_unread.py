@@ -1,18 +1,18 @@
-"""From notices to letters: who is owed one, and who is not."""
+"""From announcements to letters: who is owed one, and who is not."""
 
 import logging
 
 import pytest
 
-from delivery.jobs.unread import notice_one
+from delivery.jobs.unread import announce_one
 from delivery.settings import DeliverySettings
 from storage.store import Store
-from tests.delivery.cast import DAY, GRACE, HOUR, Cast, Clock, letter_rows, notice_rows
+from tests.delivery.cast import DAY, GRACE, HOUR, Cast, Clock, letter_rows, owed_rows
 
 
 async def settle_all(store: Store, settings: DeliverySettings) -> int:
-    """Take every notice that is due; how many letters there are now."""
-    while await notice_one(store, settings):
+    """Take every announcement that is due; how many letters there are now."""
+    while await announce_one(store, settings):
         pass
     return len(await letter_rows(store))
 
@@ -22,9 +22,9 @@ async def test_an_unread_message_is_owed_a_letter_after_the_grace(
 ) -> None:
     await cast.post(cast.claire)
     clock.advance(GRACE - 1)
-    assert not await notice_one(store, settings)
+    assert not await announce_one(store, settings)
     clock.advance(1)
-    assert await notice_one(store, settings)
+    assert await announce_one(store, settings)
     assert [row["account"] for row in await letter_rows(store)] == [cast.lea.bytes]
 
 
@@ -39,7 +39,7 @@ async def test_many_messages_are_owed_one_letter(store: Store, settings: Deliver
 async def test_who_has_read_meanwhile_gets_none(store: Store, settings: DeliverySettings, cast: Cast, clock: Clock) -> None:
     await cast.read(cast.lea, await cast.post(cast.claire))
     clock.advance(GRACE)
-    assert not await notice_one(store, settings)
+    assert not await announce_one(store, settings)
 
 
 async def test_a_read_mark_is_enough_to_owe_nothing(store: Store, settings: DeliverySettings, cast: Cast, clock: Clock) -> None:
@@ -47,7 +47,7 @@ async def test_a_read_mark_is_enough_to_owe_nothing(store: Store, settings: Deli
     await cast.spoil("update participants set read_seq = :seq", seq=seq)
     clock.advance(GRACE)
     assert await settle_all(store, settings) == 0
-    assert await notice_rows(store) == []
+    assert await owed_rows(store) == []
 
 
 async def test_no_other_letter_follows_until_a_day_has_passed(
@@ -71,7 +71,7 @@ async def test_after_a_day_without_anything_new_none_follows(
     await settle_all(store, settings)
     clock.advance(DAY)
     assert await settle_all(store, settings) == 1
-    assert await notice_rows(store) == []
+    assert await owed_rows(store) == []
 
 
 async def test_who_reads_is_told_of_the_next_message(store: Store, settings: DeliverySettings, cast: Cast, clock: Clock) -> None:
@@ -89,7 +89,7 @@ async def test_a_disabled_account_gets_none(store: Store, settings: DeliverySett
     await cast.disable(cast.lea)
     clock.advance(GRACE)
     assert await settle_all(store, settings) == 0
-    assert await notice_rows(store) == []
+    assert await owed_rows(store) == []
 
 
 async def test_a_former_participant_gets_none(store: Store, settings: DeliverySettings, cast: Cast, clock: Clock) -> None:
@@ -97,7 +97,7 @@ async def test_a_former_participant_gets_none(store: Store, settings: DeliverySe
     await cast.leave(cast.lea)
     clock.advance(GRACE)
     assert await settle_all(store, settings) == 0
-    assert await notice_rows(store) == []
+    assert await owed_rows(store) == []
 
 
 async def test_an_account_that_was_tampered_with_does_not_hold_up_the_others(
@@ -110,7 +110,7 @@ async def test_an_account_that_was_tampered_with_does_not_hold_up_the_others(
     clock.advance(GRACE)
     with caplog.at_level(logging.ERROR, "ailo.delivery"):
         assert await settle_all(store, settings) == 1
-    (left,) = [row for row in await notice_rows(store) if row["account"] == cast.lea.bytes]
+    (left,) = [row for row in await owed_rows(store) if row["account"] == cast.lea.bytes]
     assert left["due_at"] == clock() + HOUR
     assert "does not open" in caplog.text
 

@@ -7,7 +7,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from delivery.jobs.unread import notice_one
+from delivery.jobs.unread import announce_one
 from delivery.outbox.outbox import Outbox, send_one_letter
 from delivery.settings import DeliverySettings, Relay
 from delivery.transports.smtp import SmtpTransport
@@ -40,7 +40,7 @@ async def thread_of_lea(store: Store, cast: Cast, clock: Clock, settings: Delive
     for _ in range(5):
         await cast.post(cast.claire)
     clock.advance(GRACE)
-    while await notice_one(store, settings):
+    while await announce_one(store, settings):
         pass
 
 
@@ -71,13 +71,13 @@ async def test_letters_do_not_tell_which_conversations_are_one(
             await cast.read(cast.lea, 5)
             await cast.post(cast.claire, thread)
             clock.advance(GRACE)
-            while await notice_one(outbox.store, outbox.settings):
+            while await announce_one(outbox.store, outbox.settings):
                 pass
         while await send_one_letter(outbox):
             pass
         await cast.post(cast.lea)
         clock.advance(GRACE)
-        while await notice_one(outbox.store, outbox.settings):
+        while await announce_one(outbox.store, outbox.settings):
             pass
         while await send_one_letter(outbox):
             pass
@@ -109,7 +109,7 @@ async def test_after_hours_without_a_relay_everyone_gets_one_in_order(
         await cast.post(cast.claire, await cast.open_thread(await cast.add(address, "Anaïs"), cast.claire))
         clock.advance(SECOND)
     clock.advance(GRACE)
-    while await notice_one(store, settings):
+    while await announce_one(store, settings):
         pass
     for _ in range(6):
         while await send_one_letter(outbox):

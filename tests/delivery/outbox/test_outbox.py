@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from delivery.jobs.unread import notice_one
+from delivery.jobs.unread import announce_one
 from delivery.outbox.backoff import TRIES
 from delivery.outbox.outbox import IDLE, LEASE, Outbox, send_one_letter
 from delivery.settings import DeliverySettings
@@ -25,7 +25,7 @@ async def seq(store: Store, cast: Cast, clock: Clock, settings: DeliverySettings
     """A letter waits for Léa; gives the number of the message that it tells of."""
     seq = await cast.post(cast.claire)
     clock.advance(GRACE)
-    assert await notice_one(store, settings)
+    assert await announce_one(store, settings)
     return seq
 
 
@@ -189,7 +189,7 @@ async def test_a_damaged_letter_does_not_hold_up_the_others(
     await cast.spoil("update letters set facts = :facts", facts=b"nonsense")
     await cast.post(cast.lea)
     clock.advance(GRACE)
-    await notice_one(outbox.store, outbox.settings)
+    await announce_one(outbox.store, outbox.settings)
     assert await send_one_letter(outbox)
     assert await send_one_letter(outbox)
     assert post.recipients == ["claire@ailo.test"]
@@ -271,7 +271,7 @@ class TestARelayThatIsAway:
             await cast.post(cast.claire, thread)
             clock.advance(SECOND)
         clock.advance(GRACE)
-        while await notice_one(store, settings):
+        while await announce_one(store, settings):
             pass
         return addresses
 

@@ -1,4 +1,4 @@
-"""Group commit: one order, no gap, one row per id, right marks and notices; and what becomes of a group that fails."""
+"""Group commit: one order, no gap, one row per id, right marks and announcements; and what becomes of a group that fails."""
 
 import asyncio
 import logging
@@ -142,8 +142,8 @@ async def test_the_member_waits_until_staff_answers(house: House, thread: UUID, 
 
 
 async def owed(house: House) -> set[tuple[UUID, UUID]]:
-    """The pending notices, as account and thread."""
-    rows = await house.select("select account, thread from pending_notices")
+    """The announcements owed, as account and thread."""
+    rows = await house.select("select account, thread from unread_owed")
     return {(UUID(bytes=row["account"]), UUID(bytes=row["thread"])) for row in rows}
 
 

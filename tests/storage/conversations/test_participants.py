@@ -135,10 +135,10 @@ async def test_a_successor_takes_the_place(house: House, thread: UUID) -> None:
     assert await house.texts(house.claire, thread) == [None, None]
 
 
-async def test_who_has_left_keeps_no_grant_no_mark_no_notice(house: House, thread: UUID) -> None:
-    assert await house.select("select 1 from pending_notices where account = :id", id=house.claire.id.bytes)
+async def test_who_has_left_keeps_no_grant_no_mark_no_announcement(house: House, thread: UUID) -> None:
+    assert await house.select("select 1 from unread_owed where account = :id", id=house.claire.id.bytes)
     await leave(house, house.claire, thread)
-    for table in ("grants", "participants", "pending_notices"):
+    for table in ("grants", "participants", "unread_owed"):
         assert not await house.select(f"select 1 from {table} where account = :id", id=house.claire.id.bytes)
 
 

@@ -92,7 +92,7 @@ def test_what_takes_something_away_is_known_by_its_text(sql: str) -> None:
         "insert into messages (a) values (1) on conflict do nothing",
         "update threads set last_seq = 3",
         "insert into threads (id) values (:id) on conflict (id) do update set last_seq = 3",
-        "delete from pending_notices where due_at = -1",
+        "delete from unread_owed where due_at = -1",
         "update participants set read_seq = v.column3 from (values :rows) as v",
         "update letters set leased_until = :until, attempts = attempts + 1 where id = :id",
         "create table x (a)",
@@ -106,14 +106,14 @@ def test_what_takes_nothing_away_costs_nothing(sql: str) -> None:
 def test_harmless_tables_hold_no_secret() -> None:
     """A column that is added to one of them makes this fail: may it be found after it was changed?"""
     with closing(sqlite3.connect(":memory:")) as plain:
-        plain.executescript("\n".join(steps()))
+        plain.executescript("\n".join(step.sql for step in steps()))
         columns = {name: [row[1] for row in plain.execute(f"pragma table_info({name})")] for name in HARMLESS_TABLES}
     assert {name: set(found) for name, found in columns.items() if found} == {
         "threads": {
             "id", "epoch", "last_seq", "last_at", "last_link", "head", "waiting_since", "opened_at", "closed_at",
         },
         "participants": {"thread", "account", "joined_at", "read_seq"},
-        "pending_notices": {"account", "thread", "due_at", "told_seq"},
+        "unread_owed": {"account", "thread", "due_at", "told_seq"},
         "relinking": {"thread", "seq", "old_link", "new_link", "proof"},
         "broken_chains": {"thread", "seq", "found_at"},
     }  # fmt: skip

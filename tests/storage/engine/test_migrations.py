@@ -1,41 +1,41 @@
-"""Migrations: step by step, each whole or not at all, whatever happens meanwhile."""
+"""The steps of the schema: a set, each applied once, whole or not at all, whatever happens meanwhile."""
 
 import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from hashlib import blake2b
 from pathlib import Path
 
 import pytest
 
 from storage.engine import migrations, sqlite
 from storage.engine.database import Reader
-from storage.engine.migrations import migrate, statements, steps
+from storage.engine.migrations import LEDGER, NUMBERED, Step, in_order, migrate, statements, steps
 from storage.engine.sqlite import SQLite, open_sqlite
-from storage.engine.sqlite_schema import words
 from storage.errors import DatabaseRefused, SchemaRefused
 
 STEPS = steps()
-# Of the steps that somebody's database may have run already, without comments and spaces.
-RELEASED = [
-    "173ab7d9e708d3f9",
-    "946802e58792f8c3",
-    "1f4078f4fd9598b3",
-    "416f46c393a8422b",
-    "75bad3053ab446cf",
-    "2071d483e8ac349d",
-    "a86e8dbafb5e5ded",
-    "1372d7c9d2b591f7",
-]
+# Of the steps that somebody's database may have had already, without comments and spaces.
+RELEASED = {
+    "2026-11-23T1756_first": "173ab7d9e708d3f9",
+    "2026-11-23T1835_rotation": "946802e58792f8c3",
+    "2026-11-23T1840_renewal": "1f4078f4fd9598b3",
+    "2026-11-23T1847_recovery": "416f46c393a8422b",
+    "2026-11-23T2050_preferences": "75bad3053ab446cf",
+    "2026-11-23T2052_practices": "2071d483e8ac349d",
+    "2026-11-23T2054_canned_replies": "a86e8dbafb5e5ded",
+    "2026-11-23T2059_messages_in_rows": "1372d7c9d2b591f7",
+}
+TOMORROW = Step("2027-01-01T0000_of_tomorrow", "create table of_tomorrow (id bigint)")
 
 
-async def version(database: SQLite) -> int:
-    async def read(reader: Reader) -> int:
-        row = await reader.row("select version from schema_version")
-        return row["version"] if row else 0
+async def noted(database: SQLite) -> list[str]:
+    """The steps that a database says it has had, in order."""
 
-    return await database.read(read)
+    async def read(reader: Reader) -> list[str]:
+        return [row["name"] for row in await reader.rows("select name from schema_steps order by number")]
+
+    return await database.read(read) if "schema_steps" in await database.tables() else []
 
 
 async def schema(database: SQLite) -> list[tuple[str, ...]]:
@@ -55,20 +55,33 @@ def folder(path: Path) -> None:
     path.parent.mkdir()
 
 
-async def migrated(path: Path, known: Sequence[str] = STEPS) -> tuple[int, list[tuple[str, ...]]]:
-    """Bring a database to these steps; its version and schema afterwards."""
+async def migrated(path: Path, known: Sequence[Step] = STEPS) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Bring a database to these steps; what it has had, and its schema, afterwards."""
     database = await open_sqlite(path)
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(migrations, "steps", lambda: list(known))
             await migrate(database)
-        return await version(database), await schema(database)
+        return await noted(database), await schema(database)
     finally:
         await database.close()
 
 
+def numbered(path: Path, number: int) -> None:
+    """A database as a version of before left it, which noted the number of its last step and no name."""
+    with closing(sqlite3.connect(path)) as plain:
+        plain.executescript("create table if not exists schema_version (version bigint not null);")
+        plain.executescript("".join(step.sql for step in STEPS[:number]))
+        plain.execute("insert into schema_version values (?)", (number,))
+        plain.commit()
+
+
+def names(known: Sequence[Step]) -> list[str]:
+    return [step.name for step in known]
+
+
 async def test_a_new_database_gets_every_step(path: Path) -> None:
-    assert (await migrated(path))[0] == len(STEPS) > 0
+    assert (await migrated(path))[0] == names(STEPS) != []
 
 
 async def test_a_second_start_changes_nothing(path: Path) -> None:
@@ -79,27 +92,104 @@ async def test_the_schema_is_that_of_the_steps(path: Path) -> None:
     """One plain connection that runs all the SQL there is has the same schema."""
     _, found = await migrated(path)
     plain = sqlite3.connect(":memory:")
-    plain.executescript("create table schema_version (version bigint not null);\n" + "\n".join(STEPS))
+    plain.executescript(f"{LEDGER};\n" + "\n".join(step.sql for step in STEPS))
     expected = plain.execute("select type, name, sql from sqlite_schema order by type, name").fetchall()
     plain.close()
     assert [one[:2] for one in found] == [one[:2] for one in expected]
 
 
 @pytest.mark.parametrize("number", range(len(STEPS)))
-async def test_each_older_version_comes_to_the_same(path: Path, number: int) -> None:
-    assert (await migrated(path, STEPS[:number]))[0] == number
+async def test_each_older_database_comes_to_the_same(path: Path, number: int) -> None:
+    assert (await migrated(path, STEPS[:number]))[0] == names(STEPS[:number])
     fresh = path.with_name("fresh.sqlite")
     assert await migrated(path) == await migrated(fresh)
 
 
-def test_no_step_changes_that_a_database_may_have_run() -> None:
+@pytest.mark.parametrize("number", range(1, len(NUMBERED) + 1))
+async def test_a_database_that_went_by_numbers_is_carried_over(path: Path, number: int) -> None:
+    numbered(path, number)
+    assert await migrated(path) == await migrated(path.with_name("fresh.sqlite"))
+
+
+def test_the_numbered_steps_are_the_first_of_the_dated_ones() -> None:
+    assert names(STEPS[: len(NUMBERED)]) == list(NUMBERED)
+
+
+async def test_a_numbered_database_that_is_newer_is_refused(path: Path) -> None:
+    numbered(path, len(NUMBERED))
+    with closing(sqlite3.connect(path)) as plain:
+        plain.execute("update schema_version set version = 11")
+        plain.commit()
+    with pytest.raises(DatabaseRefused, match="version 11: install the version of Ailo that wrote it"):
+        await migrated(path)
+
+
+async def test_a_step_that_is_merged_later_is_applied_though_newer_ones_were(path: Path) -> None:
+    """Two branches, of which the older comes last: as a set, none is left out, and the schema is held to the order it had."""
+    older = Step("2026-12-31T2359_of_a_branch", "create table of_a_branch (id bigint)")
+    await migrated(path, [*STEPS, TOMORROW])
+    found, _ = await migrated(path, [*STEPS, older, TOMORROW])
+    assert found == [*names(STEPS), TOMORROW.name, older.name]
+    assert (await migrated(path, [*STEPS, older, TOMORROW]))[0] == found
+
+
+# What is refused
+
+
+def test_of_two_steps_of_one_minute_none_vanishes() -> None:
+    with pytest.raises(DatabaseRefused, match="Two steps of the schema are named 2027-01-01T0000"):
+        in_order([TOMORROW, Step("2027-01-01T0000_of_another_branch", "")])
+
+
+def test_a_step_that_is_there_under_two_dates_is_refused() -> None:
+    with pytest.raises(DatabaseRefused, match="Two steps of the schema are named of_tomorrow"):
+        in_order([TOMORROW, Step("2027-01-02T0000_of_tomorrow", TOMORROW.sql)])
+
+
+@pytest.mark.parametrize("name", ["0011_appointments", "2026-12-04_appointments", "2026-12-04T1015", "2026-12-04T1015_Été"])
+def test_a_name_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(DatabaseRefused, match=r"misnamed: a name is like 2026-12-04T1015_appointments\.sql"):
+        in_order([Step(name, "")])
+
+
+async def test_a_missing_step_is_refused(path: Path) -> None:
+    """A database that is newer than the program, or a program that lacks a file."""
+    await migrated(path, [*STEPS, TOMORROW])
+    with pytest.raises(DatabaseRefused, match=r"has had step 2027-01-01T0000_of_tomorrow.*install the version of Ailo"):
+        await migrated(path)
+    await migrated(path.with_name("other.sqlite"))
+    with pytest.raises(DatabaseRefused, match=f"has had step {STEPS[3].name}, which this program lacks"):
+        await migrated(path.with_name("other.sqlite"), [*STEPS[:3], *STEPS[4:]])
+
+
+async def test_a_step_that_was_altered_is_refused(path: Path) -> None:
+    await migrated(path, [*STEPS, TOMORROW])
+    with pytest.raises(DatabaseRefused, match="Step 2027-01-01T0000_of_tomorrow is not what this database has had"):
+        await migrated(path, [*STEPS, TOMORROW._replace(sql="create table of_tomorrow (id bigint, at bigint)")])
+
+
+async def test_a_remark_in_a_step_may_change(path: Path) -> None:
+    before = await migrated(path)
+    assert await migrated(path, [step._replace(sql=f"-- Said better.\n{step.sql}") for step in STEPS]) == before
+
+
+async def test_a_noted_step_that_was_taken_out_is_refused(path: Path) -> None:
+    """By the schema: what the step made is there, and nobody is said to have made it."""
+    await migrated(path)
+    with closing(sqlite3.connect(path)) as plain:
+        plain.execute("delete from schema_steps where name = ?", (STEPS[1].name,))
+        plain.commit()
+    with pytest.raises(SchemaRefused):
+        await migrated(path)
+
+
+def test_no_step_changes_that_a_database_may_have_had() -> None:
     """The schema is compared with what the steps make: a database that the older step made would be refused. Add one instead."""
-    found = [blake2b(" ".join(words(step)).encode(), digest_size=8).hexdigest() for step in STEPS]
-    assert found[: len(RELEASED)] == RELEASED
+    assert {step.name: step.hash for step in STEPS if step.name in RELEASED} == RELEASED
 
 
 @pytest.mark.parametrize("number", range(1, len(STEPS)))
-async def test_an_older_version_with_something_planted_is_refused_unchanged(path: Path, number: int) -> None:
+async def test_an_older_database_with_something_planted_is_refused_unchanged(path: Path, number: int) -> None:
     await migrated(path, STEPS[:number])
     with closing(sqlite3.connect(path)) as plain:
         plain.execute("create trigger planted after insert on house begin delete from house; end")
@@ -107,37 +197,39 @@ async def test_an_older_version_with_something_planted_is_refused_unchanged(path
         await migrated(path)
     database = await open_sqlite(path)
     try:
-        assert await version(database) == number
+        assert await noted(database) == names(STEPS[:number])
     finally:
         await database.close()
 
 
-async def test_a_newer_database_is_refused(path: Path) -> None:
-    await migrated(path, [*STEPS, "create table of_tomorrow (id bigint)"])
-    with pytest.raises(DatabaseRefused, match="install the version of Ailo that wrote it"):
-        await migrated(path)
+# What fails, or is killed
 
 
-async def test_a_step_that_fails_leaves_the_old_version(path: Path) -> None:
+async def test_a_step_that_fails_leaves_the_database_as_it_was(path: Path) -> None:
     old = await migrated(path)
     with pytest.raises(RuntimeError):
-        await migrated(path, [*STEPS, "create table half (id bigint);\ncreate table house (id bigint);\n"])
+        await migrated(path, [*STEPS, TOMORROW._replace(sql="create table half (id bigint);\ncreate table house (id bigint);\n")])
     assert await migrated(path) == old
 
 
-async def test_killed_half_way_it_is_old_or_new(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The files as `kill -9` leaves them before each statement: one version or the next, and the next start finishes."""
+@pytest.mark.parametrize("begun", [0, len(NUMBERED)], ids=["new", "numbered"])
+async def test_killed_half_way_it_is_old_or_new(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: int) -> None:
+    """The files as `kill -9` leaves them before each statement: between two steps, and the next start finishes."""
+    if begun:
+        numbered(path, begun)
     copies = await killed_at_each_statement(path, tmp_path, monkeypatch)
     assert len(copies) > 10
-    expected = {number: await migrated(tmp_path / f"{number}.sqlite", STEPS[:number]) for number in range(len(STEPS) + 1)}
+    expected = {n: (await migrated(tmp_path / f"{n}.sqlite", STEPS[:n]))[1] for n in range(len(STEPS) + 1)}
     for copy in copies:
         database = await open_sqlite(copy)
         try:
-            names = [one[1] for one in await schema(database)]
-            assert not names or await schema(database) == expected[await version(database)][1]
+            if "schema_steps" in (tables := await database.tables()):
+                assert await schema(database) == expected[len(await noted(database))]
+            else:
+                assert tables == [] or begun
         finally:
             await database.close()
-        assert await migrated(copy) == expected[len(STEPS)]
+        assert await migrated(copy) == (names(STEPS), expected[len(STEPS)])
 
 
 async def killed_at_each_statement(path: Path, to: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Pending notices: one at most per participant and thread, and what a letter told of."""
+"""Announcements owed: one at most per participant and thread, and what a letter told of."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from storage.mail import unread
 from storage.mail.unread import Due
 from storage.store import Store
-from tests.delivery.cast import DAY, GRACE, Cast, Clock, notice_rows, opened_store
+from tests.delivery.cast import DAY, GRACE, Cast, Clock, opened_store, owed_rows
 
 
 @pytest.fixture
@@ -43,12 +43,12 @@ async def still_tells(store: Store, cast: Cast, seq: int) -> bool:
     return await store.database.read(lambda reader: unread.still_tells(reader, cast.lea, cast.thread, seq))
 
 
-async def test_many_messages_make_one_notice_due_after_the_first(store: Store, cast: Cast, clock: Clock) -> None:
+async def test_many_messages_make_one_announcement_due_after_the_first(store: Store, cast: Cast, clock: Clock) -> None:
     begun = clock()
     for _ in range(3):
         await cast.post(cast.claire)
         clock.advance(1000)
-    assert [(row["account"], row["due_at"]) for row in await notice_rows(store)] == [(cast.lea.bytes, begun + GRACE)]
+    assert [(row["account"], row["due_at"]) for row in await owed_rows(store)] == [(cast.lea.bytes, begun + GRACE)]
 
 
 async def test_what_is_due_says_where_its_reader_stands(store: Store, cast: Cast, clock: Clock) -> None:
@@ -80,31 +80,31 @@ async def test_what_was_told_is_not_owed_again(store: Store, cast: Cast, clock: 
     assert not due.is_owed
 
 
-async def test_reading_all_ends_the_notice(store: Store, cast: Cast) -> None:
+async def test_reading_all_ends_the_announcement(store: Store, cast: Cast) -> None:
     await cast.read(cast.lea, await cast.post(cast.claire))
-    assert await notice_rows(store) == []
+    assert await owed_rows(store) == []
 
 
-async def test_reading_a_part_begins_a_told_notice_anew(store: Store, cast: Cast, clock: Clock) -> None:
+async def test_reading_a_part_begins_a_told_announcement_anew(store: Store, cast: Cast, clock: Clock) -> None:
     await cast.post(cast.claire)
     last = await cast.post(cast.claire)
     clock.advance(GRACE)
     await tell(store)
     await cast.read(cast.lea, 1, last_seq=last)
-    (row,) = await notice_rows(store)
+    (row,) = await owed_rows(store)
     assert (row["told_seq"], row["due_at"]) == (None, clock() + GRACE)
 
 
-async def test_reading_a_part_leaves_the_grace_of_a_notice_not_yet_told(store: Store, cast: Cast, clock: Clock) -> None:
+async def test_reading_a_part_leaves_the_grace_of_an_announcement_not_yet_told(store: Store, cast: Cast, clock: Clock) -> None:
     begun = clock()
     await cast.post(cast.claire)
     last = await cast.post(cast.claire)
     clock.advance(1000)
     await cast.read(cast.lea, 1, last_seq=last)
-    assert [row["due_at"] for row in await notice_rows(store)] == [begun + GRACE]
+    assert [row["due_at"] for row in await owed_rows(store)] == [begun + GRACE]
 
 
-async def test_a_postponed_notice_lets_the_next_one_go_first(store: Store, cast: Cast, clock: Clock) -> None:
+async def test_a_postponed_announcement_lets_the_next_one_go_first(store: Store, cast: Cast, clock: Clock) -> None:
     await cast.post(cast.claire)
     clock.advance(1)
     await cast.post(cast.lea)
@@ -133,7 +133,7 @@ async def test_a_letter_tells_nothing_to_who_has_read(store: Store, cast: Cast, 
     assert not await still_tells(store, cast, seq)
 
 
-async def test_a_letter_gives_way_to_the_notice_that_began_anew(store: Store, cast: Cast, clock: Clock) -> None:
+async def test_a_letter_gives_way_to_the_announcement_that_began_anew(store: Store, cast: Cast, clock: Clock) -> None:
     await cast.post(cast.claire)
     seq = await cast.post(cast.claire)
     clock.advance(GRACE)
@@ -156,19 +156,19 @@ async def test_a_letter_tells_nothing_to_who_has_left(store: Store, cast: Cast) 
     assert not await still_tells(store, cast, seq)
 
 
-async def test_a_told_notice_stays_quiet_when_more_comes(store: Store, cast: Cast, clock: Clock) -> None:
+async def test_a_told_announcement_stays_quiet_when_more_comes(store: Store, cast: Cast, clock: Clock) -> None:
     await cast.post(cast.claire)
     clock.advance(GRACE)
     await tell(store)
     await cast.post(cast.claire)
-    assert [row["told_seq"] for row in await notice_rows(store)] == [1]
+    assert [row["told_seq"] for row in await owed_rows(store)] == [1]
 
 
-async def test_a_told_notice_begins_anew_for_who_has_read_by_answering(store: Store, cast: Cast, clock: Clock) -> None:
+async def test_a_told_announcement_begins_anew_for_who_has_read_by_answering(store: Store, cast: Cast, clock: Clock) -> None:
     await cast.post(cast.claire)
     clock.advance(GRACE)
     await tell(store)
     await cast.post(cast.lea)
     await cast.post(cast.claire)
-    (row,) = [row for row in await notice_rows(store) if row["account"] == cast.lea.bytes]
+    (row,) = [row for row in await owed_rows(store) if row["account"] == cast.lea.bytes]
     assert (row["told_seq"], row["due_at"]) == (None, clock() + GRACE)
