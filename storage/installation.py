@@ -15,8 +15,10 @@ from storage.crypto.primitives import Part
 from storage.engine.database import Database, Reader, Transaction
 from storage.engine.lock import NAME, DirectoryLock
 from storage.engine.migrations import migrate
+from storage.engine.rows import NUMBER, TEXT
 from storage.engine.sqlite import open_sqlite
 from storage.errors import Damaged, DatabaseRefused, KeyringRefused, WrongKey
+from storage.families import Family, Table
 from storage.files import make_folders, sync_directory
 from storage.settings import StorageSettings
 
@@ -192,4 +194,10 @@ def _place(name: str) -> tuple[Part, ...]:
     return ("house", "body", name)
 
 
-GUARDED = (Guarded("house", ("name",), "body", lambda row: _place(row["name"])),)
+FAMILY = Family(
+    tables=(
+        Table("house", ("name",), {"name": TEXT}),
+        Table("schema_steps", ("name",), {"name": TEXT, "hash": TEXT, "number": NUMBER}),
+    ),
+    guarded=(Guarded("house", ("name",), "body", lambda row: _place(row["name"])),),
+)

@@ -7,11 +7,13 @@ from typing import Final
 from uuid import UUID
 
 from storage.crypto.guarding import Guard, Guarded
-from storage.crypto.keyholes import AccountKey
+from storage.crypto.keyholes import AccountKey, password_parts
 from storage.crypto.primitives import Part
 from storage.engine import rows
 from storage.engine.database import Reader, Row, Transaction
+from storage.engine.rows import ID, KEY, NUMBER, TEXT, TIME
 from storage.errors import Damaged
+from storage.families import OF_ACCOUNT, Family, Table
 
 LANGUAGES: Final = ("fr", "en")
 DEFAULT_ZONE: Final = "Europe/Paris"
@@ -255,9 +257,40 @@ def _proven(row: Row) -> tuple[Part, ...]:
     return ("accounts", row["id"], row["role"], row["status"], row["generation"], row["public_key"])
 
 
-GUARDED = (
-    Guarded("accounts", ("id",), "email", lambda row: _place("email", rows.uuid(row, "id"))),
-    Guarded("accounts", ("id",), "first_name", lambda row: _place("first_name", rows.uuid(row, "id"))),
-    Guarded("accounts", ("id",), "last_name", lambda row: _place("last_name", rows.uuid(row, "id"))),
-    Guarded("accounts", ("id",), "proof", _proven, is_proof=True),
+FAMILY = Family(
+    tables=(
+        Table(
+            "accounts",
+            ("id",),
+            {
+                "id": ID,
+                "address_index": KEY,
+                "role": TEXT,
+                "status": TEXT,
+                "locale": TEXT,
+                "time_zone": TEXT,
+                "generation": NUMBER,
+                "public_key": KEY,
+                "created_at": TIME,
+            },
+        ),
+        Table(
+            "keyholes",
+            ("account", "kind"),
+            {"account": ID, "kind": TEXT, "profile": NUMBER, "generation": NUMBER, "made_at": TIME},
+            (OF_ACCOUNT,),
+        ),
+        Table("renewals_due", ("account",), {"account": ID, "since": TIME}, (OF_ACCOUNT,)),
+    ),
+    guarded=(
+        Guarded("accounts", ("id",), "email", lambda row: _place("email", rows.uuid(row, "id"))),
+        Guarded("accounts", ("id",), "first_name", lambda row: _place("first_name", rows.uuid(row, "id"))),
+        Guarded("accounts", ("id",), "last_name", lambda row: _place("last_name", rows.uuid(row, "id"))),
+        Guarded("accounts", ("id",), "proof", _proven, is_proof=True),
+        Guarded("keyholes", ("account", "kind"), "body", password_parts),
+    ),
+    faults={
+        "keyholes of a key that their account no longer has": "select count(*) as count from keyholes k"
+        " join accounts a on a.id = k.account where a.generation <> k.generation",
+    },
 )

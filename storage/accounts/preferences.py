@@ -11,7 +11,9 @@ from storage.crypto.guarding import Guard, Guarded
 from storage.crypto.primitives import Part
 from storage.engine import rows
 from storage.engine.database import Reader, Transaction
+from storage.engine.rows import ID
 from storage.errors import Damaged
+from storage.families import OF_ACCOUNT, Family, Table
 
 
 class Letters(msgspec.Struct, frozen=True):
@@ -59,4 +61,7 @@ def _place(account: UUID) -> tuple[Part, ...]:
     return ("preferences", "body", account)
 
 
-GUARDED = (Guarded("preferences", ("account",), "body", lambda row: _place(rows.uuid(row, "account"))),)
+FAMILY = Family(
+    tables=(Table("preferences", ("account",), {"account": ID}, (OF_ACCOUNT,)),),
+    guarded=(Guarded("preferences", ("account",), "body", lambda row: _place(rows.uuid(row, "account"))),),
+)

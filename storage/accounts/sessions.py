@@ -16,7 +16,9 @@ from storage.crypto.keyholes import session_parts
 from storage.crypto.primitives import Part, keyed_hash
 from storage.engine import rows
 from storage.engine.database import Reader, Row, Transaction
+from storage.engine.rows import BYTES, HASH, ID, NUMBER, TIME
 from storage.errors import CannotOpen
+from storage.families import OF_ACCOUNT, Family, Table
 
 DAY_MS = timedelta(days=1) // timedelta(milliseconds=1)
 # A session that was not seen on any of so many days has ended; one is seen by the day (UTC).
@@ -228,11 +230,21 @@ def _session(row: Row) -> Session:
     )
 
 
-GUARDED = (
-    Guarded(
-        "sessions",
-        ("id",),
-        "about",
-        lambda row: _about_place(row["id"], rows.uuid(row, "account"), row["began_at"]),
+FAMILY = Family(
+    tables=(
+        Table(
+            "sessions",
+            ("id",),
+            {"id": HASH, "account": ID, "generation": NUMBER, "pepper": BYTES, "began_at": TIME, "expires_at": TIME},
+            (OF_ACCOUNT,),
+        ),
     ),
+    guarded=(
+        Guarded("sessions", ("id",), "body", session_parts),
+        Guarded("sessions", ("id",), "about", lambda row: _about_place(row["id"], rows.uuid(row, "account"), row["began_at"])),
+    ),
+    faults={
+        "sessions of a key that their account no longer has": "select count(*) as count from sessions s"
+        " join accounts a on a.id = s.account where a.generation <> s.generation",
+    },
 )

@@ -11,7 +11,9 @@ from storage.crypto.guarding import Guard, Guarded
 from storage.crypto.sealing import first_link, is_linked
 from storage.engine import rows
 from storage.engine.database import Reader, Row, Transaction, Value
+from storage.engine.rows import ID, NUMBER, TEXT, TIME
 from storage.errors import Damaged
+from storage.families import OF_THREAD, Family, Table
 
 COLUMNS = ("thread", "seq", "id", "epoch", "author", "kind", "at", "body", "link")
 
@@ -195,4 +197,17 @@ GUARDED_BODY = Guarded(
     ("thread", "seq"),
     "body",
     lambda row: ("messages", "body", row["thread"], row["epoch"], row["id"], row["author"], row["kind"]),
+)
+
+
+FAMILY = Family(
+    tables=(
+        Table(
+            "messages",
+            ("thread", "seq"),
+            {"thread": ID, "seq": NUMBER, "id": ID, "epoch": NUMBER, "author": ID, "kind": TEXT, "at": TIME},
+            (OF_THREAD,),
+            covered=("body", "link"),
+        ),
+    ),
 )

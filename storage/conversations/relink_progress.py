@@ -12,7 +12,9 @@ from storage.crypto.guarding import Guard, Guarded
 from storage.crypto.primitives import Part
 from storage.engine import rows
 from storage.engine.database import Reader, Row, Transaction, Value
+from storage.engine.rows import ID
 from storage.errors import CannotOpen
+from storage.families import OF_THREAD, Family, Table
 
 
 @dataclass(frozen=True)
@@ -63,4 +65,7 @@ def _proven(row: Row) -> tuple[Part, ...]:
     return ("relinking", row["thread"], row["seq"], row["old_link"], row["new_link"])
 
 
-GUARDED = (Guarded("relinking", ("thread",), "proof", _proven, is_proof=True),)
+FAMILY = Family(
+    tables=(Table("relinking", ("thread",), {"thread": ID}, (OF_THREAD,), covered=("seq", "old_link", "new_link")),),
+    guarded=(Guarded("relinking", ("thread",), "proof", _proven, is_proof=True),),
+)

@@ -10,7 +10,9 @@ from storage.crypto.keyholes import AccountKey
 from storage.crypto.primitives import Part
 from storage.engine import rows
 from storage.engine.database import Reader, Row, Transaction, Value
+from storage.engine.rows import BYTES, ID, KEY, NUMBER
 from storage.errors import Damaged
+from storage.families import OF_THREAD, BelongsTo, Family, Table
 
 
 @dataclass(frozen=True, repr=False)
@@ -183,4 +185,19 @@ def _proven(row: Row) -> tuple[Part, ...]:
     return ("epochs", row["roster"])
 
 
-GUARDED = (Guarded("epochs", ("thread", "number"), "proof", _proven, is_proof=True),)
+FAMILY = Family(
+    tables=(
+        Table("epochs", ("thread", "number"), {"thread": ID, "number": NUMBER, "roster": BYTES}, (OF_THREAD,)),
+        Table(
+            "grants",
+            ("thread", "epoch", "account"),
+            {"thread": ID, "epoch": NUMBER, "account": ID, "giver_key": KEY, "body": BYTES},
+            (BelongsTo(("thread", "epoch"), "epochs", ("thread", "number")),),
+        ),
+    ),
+    guarded=(Guarded("epochs", ("thread", "number"), "proof", _proven, is_proof=True),),
+    faults={
+        "epochs beyond the latest of their thread": "select count(*) as count from epochs e"
+        " join threads t on t.id = e.thread where e.number not between 1 and t.epoch",
+    },
+)

@@ -11,7 +11,9 @@ from storage.crypto.guarding import Guard, Guarded
 from storage.crypto.primitives import Part
 from storage.engine import rows
 from storage.engine.database import Reader, Row, Transaction, Value
+from storage.engine.rows import BYTES, ID, NUMBER, TIME
 from storage.errors import CannotOpen, Damaged
+from storage.families import OF_ACCOUNT, OF_THREAD, Family, Table
 
 PAGE = 50
 
@@ -84,9 +86,6 @@ def _values(guard: Guard, thread: Thread) -> dict[str, Value]:
 
 def _proven(row: Row) -> tuple[Part, ...]:
     return ("threads", row["id"], row["epoch"], row["last_seq"], row["last_link"])
-
-
-GUARDED = (Guarded("threads", ("id",), "head", _proven, is_proof=True),)
 
 
 async def close(tx: Transaction, guard: Guard, id_: UUID, now: int) -> bool:
@@ -274,3 +273,34 @@ async def mark(tx: Transaction, thread: UUID, account: UUID, seq: int) -> bool:
             thread=thread.bytes, account=account.bytes, seq=seq,
         )
     )  # fmt: skip
+
+
+FAMILY = Family(
+    tables=(
+        Table(
+            "threads",
+            ("id",),
+            {
+                "id": ID,
+                "epoch": NUMBER,
+                "last_seq": NUMBER,
+                "last_at": TIME,
+                "last_link": BYTES,
+                "waiting_since": TIME.or_null(),
+                "opened_at": TIME,
+                "closed_at": TIME.or_null(),
+            },
+        ),
+        Table(
+            "participants",
+            ("thread", "account"),
+            {"thread": ID, "account": ID, "joined_at": TIME, "read_seq": NUMBER},
+            (OF_THREAD, OF_ACCOUNT),
+        ),
+    ),
+    guarded=(Guarded("threads", ("id",), "head", _proven, is_proof=True),),
+    faults={
+        "read marks beyond the last message": "select count(*) as count from participants p"
+        " join threads t on t.id = p.thread where p.read_seq not between 0 and t.last_seq",
+    },
+)

@@ -10,7 +10,7 @@ from base64 import b32decode, b32encode
 from dataclasses import dataclass
 from uuid import UUID
 
-from storage.crypto.guarding import Guard, Guarded
+from storage.crypto.guarding import Guard
 from storage.crypto.primitives import (
     KEY_BYTES,
     Part,
@@ -223,25 +223,14 @@ def _session_place(session: bytes, account: UUID, generation: int, expires_at: i
     return ("sessions", "body", session, account, generation, expires_at)
 
 
+def password_parts(row: Row) -> tuple[Part, ...]:
+    """The place of a keyhole of a password or a recovery code, by its row."""
+    return _keyhole_place(rows.uuid(row, "account"), row["kind"], row["profile"], row["generation"])
+
+
 def session_parts(row: Row) -> tuple[Part, ...]:
     """The place of a session's keyhole, by its row."""
     return _session_place(row["id"], rows.uuid(row, "account"), row["generation"], row["expires_at"])
-
-
-GUARDED = (
-    Guarded(
-        "keyholes",
-        ("account", "kind"),
-        "body",
-        lambda row: _keyhole_place(rows.uuid(row, "account"), row["kind"], row["profile"], row["generation"]),
-    ),
-    Guarded(
-        "sessions",
-        ("id",),
-        "body",
-        session_parts,
-    ),
-)
 
 
 def _wrap(wrapping: bytes, key: AccountKey, kind: str) -> bytes:

@@ -49,6 +49,7 @@ class Shape(NamedTuple):
 
 ID = Shape(bytes, 16, 16)
 KEY = Shape(bytes, KEY_BYTES, KEY_BYTES)
+HASH = Shape(bytes, 16, 64)
 BYTES = Shape(bytes, 0, 2**30)
 NUMBER = Shape(int, 0, LARGEST)
 TIME = Shape(int, 0, LAST_TIME - 1)

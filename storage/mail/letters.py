@@ -13,7 +13,9 @@ from storage.crypto.guarding import Guard, Guarded
 from storage.crypto.primitives import Part
 from storage.engine import rows
 from storage.engine.database import Reader, Row, Transaction
+from storage.engine.rows import ID, NUMBER, TEXT, TIME
 from storage.errors import Damaged
+from storage.families import OF_ACCOUNT, Family, Table
 
 
 class State(StrEnum):
@@ -193,4 +195,31 @@ def _place(letter: UUID) -> tuple[Part, ...]:
     return ("letters", "facts", letter)
 
 
-GUARDED = (Guarded("letters", ("id",), "facts", lambda row: _place(rows.uuid(row, "id"))),)
+FAMILY = Family(
+    tables=(
+        Table(
+            "letters",
+            ("id",),
+            {
+                "id": ID,
+                "account": ID,
+                "kind": TEXT,
+                "message_id": TEXT,
+                "state": TEXT,
+                "due_at": TIME,
+                "not_after": TIME.or_null(),
+                "attempts": NUMBER,
+                "leased_until": TIME.or_null(),
+                "reason": TEXT.or_null(),
+                "written_at": TIME,
+                "ended_at": TIME.or_null(),
+            },
+            (OF_ACCOUNT,),
+        ),
+    ),
+    guarded=(Guarded("letters", ("id",), "facts", lambda row: _place(rows.uuid(row, "id"))),),
+    faults={
+        "letters put off out of reach": "select count(*) as count from letters"
+        " where state = 'waiting' and due_at > written_at + 31536000000",
+    },
+)

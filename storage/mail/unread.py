@@ -10,7 +10,9 @@ from uuid import UUID
 
 from storage.engine import rows
 from storage.engine.database import Reader, Row, Transaction
+from storage.engine.rows import ID, NUMBER, TIME
 from storage.errors import Damaged
+from storage.families import OF_ACCOUNT, OF_THREAD, Family, Table
 
 # So many rows that are none are put aside in one transaction.
 MOST_DAMAGED = 100
@@ -162,3 +164,21 @@ async def still_tells(reader: Reader, account: UUID, thread: UUID, seq: int) -> 
     if row is None or rows.read_mark(row) >= seq:
         return False
     return row["due_at"] is None or row["told_seq"] == seq
+
+
+FAMILY = Family(
+    tables=(
+        Table(
+            "unread_owed",
+            ("account", "thread"),
+            {"account": ID, "thread": ID, "due_at": TIME, "told_seq": NUMBER.or_null()},
+            (OF_ACCOUNT, OF_THREAD),
+        ),
+    ),
+    faults={
+        "announcements owed without an unread message": "select count(*) as count from unread_owed n"
+        " join threads t on t.id = n.thread left join participants p on p.thread = n.thread and p.account = n.account"
+        " where coalesce(n.told_seq, 0) > t.last_seq or coalesce(p.read_seq, 0) >= t.last_seq",
+        "announcements put off out of reach": "select count(*) as count from unread_owed where due_at > :now + 777600000",
+    },
+)

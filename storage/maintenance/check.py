@@ -14,44 +14,12 @@ from storage.crypto.epochs import THE_OFFICER, THE_SERVICE, Roster
 from storage.engine.database import Reader
 from storage.engine.rows import NUMBER
 from storage.errors import CannotOpen, Stalled
+from storage.families import families, orphans, tables
 from storage.maintenance import shapes
 from storage.rekeying import reguarding
 from storage.store import Store
 
 PAGE = 1000
-ORPHANS = {
-    "messages of no thread": "select count(*) as count from messages m where not exists"
-    " (select 1 from threads t where t.id = m.thread)",
-    "grants of no epoch": "select count(*) as count from grants g where not exists"
-    " (select 1 from epochs e where e.thread = g.thread and e.number = g.epoch)",
-    "epochs of no thread, or beyond its latest": "select count(*) as count from epochs e where not exists"
-    " (select 1 from threads t where t.id = e.thread and e.number between 1 and t.epoch)",
-    "participants of no thread, or without an account": "select count(*) as count from participants p where not exists"
-    " (select 1 from threads t join accounts a on a.id = p.account where t.id = p.thread)",
-    "read marks beyond the last message": "select count(*) as count from participants p"
-    " join threads t on t.id = p.thread where p.read_seq not between 0 and t.last_seq",
-    "announcements owed of no thread or account": "select count(*) as count from unread_owed n where not exists"
-    " (select 1 from threads t join accounts a on a.id = n.account where t.id = n.thread)",
-    "announcements owed without an unread message": "select count(*) as count from unread_owed n"
-    " join threads t on t.id = n.thread left join participants p on p.thread = n.thread and p.account = n.account"
-    " where coalesce(n.told_seq, 0) > t.last_seq or coalesce(p.read_seq, 0) >= t.last_seq",
-    "sessions, keyholes or preferences of no account": "select count(*) as count from"
-    " (select account from sessions union all select account from keyholes union all select account from preferences) s"
-    " where not exists (select 1 from accounts a where a.id = s.account)",
-    "practices of no account": "select count(*) as count from practices p where not exists"
-    " (select 1 from accounts a where a.id = p.account)",
-    "sessions or keyholes of a key that their account has no more": "select count(*) as count from"
-    " (select account, generation from sessions union all select account, generation from keyholes) s"
-    " join accounts a on a.id = s.account where a.generation <> s.generation",
-    "open recoveries that lack what proves them, or are of no account": "select count(*) as count from recoveries r"
-    " where r.proof is null or r.asker is null or (r.account is null) <> (r.keyhole is null) or (r.account is not null"
-    " and not exists (select 1 from accounts a where a.id = r.account))",
-    "announcements or letters put off out of reach": "select count(*) as count from"
-    " (select due_at from unread_owed where due_at > :now + 777600000"
-    " union all select due_at from letters where state = 'waiting' and due_at > written_at + 31536000000) s",
-    "letters to no account": "select count(*) as count from letters l where not exists"
-    " (select 1 from accounts a where a.id = l.account)",
-}
 
 
 async def check_all(store: Store) -> list[str]:
@@ -62,7 +30,7 @@ async def check_all(store: Store) -> list[str]:
             found += await store.database.read(lambda reader, id_=id_: _check_thread(store, reader, id_))  # type: ignore[misc]
         found += await store.database.read(lambda reader: _check_rows(reader, store.clock()))
         found += await store.database.read(lambda reader: readdressing.misplaced(reader, store.guard))
-        for name in shapes.TABLES:
+        for name in tables():
             found += await shapes.faults(store.database, name)
         closed = await reguarding.closed(store)
         found += [f"{name}: {count} are not as the service wrote them" for name, count in sorted(closed.items()) if count]
@@ -153,9 +121,13 @@ async def _of_yesterday(reader: Reader, roster: Roster) -> int:
     return sum(keys.get(seat.account.bytes, seat.public_key) != seat.public_key for seat in roster.seats)
 
 
+def _faults_of_families() -> dict[str, str]:
+    return {what: sql for family in families() for what, sql in family.faults.items()}
+
+
 async def _check_rows(reader: Reader, now: int) -> list[str]:
     """Rows that stand for something that is not there."""
-    counts = [(what, await reader.row(sql, now=now)) for what, sql in ORPHANS.items()]
+    counts = [(what, await reader.row(sql, now=now)) for what, sql in {**orphans(), **_faults_of_families()}.items()]
     return [f"{row['count']} {what}" for what, row in counts if row and row["count"]]
 
 

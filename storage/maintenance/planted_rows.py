@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from storage import background
 from storage.conversations import threads
 from storage.errors import StorageError
+from storage.families import tables
 from storage.maintenance import check, shapes
 from storage.store import Store
 
@@ -30,7 +31,7 @@ async def look_over(store: Store) -> None:
 
 async def _faults(store: Store) -> AsyncIterator[str]:
     """What is wrong, a line each; the empty line where nothing is, after each piece of work."""
-    for name in shapes.TABLES.keys() - {"messages"}:
+    for name in tables().keys() - {"messages"}:
         for line in await shapes.faults(store.database, name):
             yield line
         yield ""

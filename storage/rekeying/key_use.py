@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from storage.conversations.messages import GUARDED_BODY
 from storage.crypto.guarding import Guarded
 from storage.engine.database import Reader
-from storage.rekeying.reguarding import COLUMNS
+from storage.families import guarded
 from storage.store import Store
 
 
@@ -28,7 +28,7 @@ class KeyUse:
 async def count(store: Store) -> KeyUse:
     """Count the use of all keys. A short read for each column and each thread: nobody waits for long."""
     use = KeyUse()
-    for column in COLUMNS:
+    for column in guarded():
         await store.database.read(lambda reader, column=column: _count(reader, use, column))  # type: ignore[misc]
     thread: bytes | None = b""
     while thread is not None:

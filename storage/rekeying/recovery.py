@@ -22,7 +22,9 @@ from storage.crypto.keyholes import AccountKey, password_place
 from storage.crypto.primitives import Part, equal, shared_key
 from storage.engine import rows
 from storage.engine.database import Reader, Row, Transaction
+from storage.engine.rows import HASH, ID, KEY, NUMBER, TIME
 from storage.errors import CannotOpen, Refused
+from storage.families import OF_ACCOUNT, Family, Table, families
 from storage.rekeying.officer import (
     Answer,
     Named,
@@ -34,7 +36,6 @@ from storage.rekeying.officer import (
     request_hash,
     seats,
 )
-from storage.staff import canned_replies
 from storage.store import Store
 
 log = logging.getLogger("ailo.storage")
@@ -177,13 +178,6 @@ def _proven(row: Row) -> tuple[Part, ...]:
     return ("recoveries", row["request"], *facts, row["asked_at"])
 
 
-GUARDED = (
-    Guarded("recoveries", ("request",), "keyhole", _keyhole_place),
-    Guarded("recoveries", ("request",), "asker", _asker_place),
-    Guarded("recoveries", ("request",), "proof", _proven, is_proof=True),
-)
-
-
 async def _asked(reader: Reader, store: Store, id_: UUID) -> ThreadAsked:
     thread = await threads.find(reader, store.guard, id_)
     try:
@@ -320,5 +314,34 @@ async def _turn(tx: Transaction, store: Store, account: Account, key: AccountKey
     await accounts.keep_keyhole(tx, account.id, "password", keyhole, store.clock())
     await accounts.drop_keyhole(tx, account.id, "recovery")
     await sessions.end_all(tx, account.id)
-    await tx.run("delete from notes where account = :account", account=account.id.bytes)
-    await canned_replies.forget(tx, account.id)
+    for family in families():
+        if family.own_sealed:
+            await family.own_sealed.forget(tx, account.id)
+
+
+FAMILY = Family(
+    tables=(
+        Table(
+            "recoveries",
+            ("request",),
+            {
+                "request": HASH,
+                "account": ID.or_null(),
+                "generation": NUMBER.or_null(),
+                "public_key": KEY.or_null(),
+                "profile": NUMBER.or_null(),
+                "asked_at": TIME,
+            },
+            (OF_ACCOUNT,),
+        ),
+    ),
+    guarded=(
+        Guarded("recoveries", ("request",), "keyhole", _keyhole_place),
+        Guarded("recoveries", ("request",), "asker", _asker_place),
+        Guarded("recoveries", ("request",), "proof", _proven, is_proof=True),
+    ),
+    faults={
+        "open recoveries that lack what proves them": "select count(*) as count from recoveries r"
+        " where r.proof is null or r.asker is null or (r.account is null) <> (r.keyhole is null)",
+    },
+)

@@ -9,35 +9,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from storage import installation
-from storage.accounts import accounts, preferences, sessions
-from storage.conversations import relink_progress, rosters, threads
-from storage.crypto import keyholes
 from storage.crypto.guarding import Guard, Guarded
 from storage.engine.database import Reader, Row, Transaction, Value
 from storage.engine.rows import to_go_on_from
 from storage.errors import CannotOpen
-from storage.mail import letters
-from storage.rekeying import recovery
-from storage.staff import practices
+from storage.families import guarded
 from storage.store import Store
 
 BATCH = 200
-
-# Bodies of messages are not among them: their links cover them, so they go along in ``relinking``.
-COLUMNS: tuple[Guarded, ...] = (
-    *accounts.GUARDED,
-    *keyholes.GUARDED,
-    *letters.GUARDED,
-    *preferences.GUARDED,
-    *practices.GUARDED,
-    *recovery.GUARDED,
-    *sessions.GUARDED,
-    *rosters.GUARDED,
-    *threads.GUARDED,
-    *relink_progress.GUARDED,
-    *installation.GUARDED,
-)
 
 log = logging.getLogger("ailo.storage")
 
@@ -69,7 +48,7 @@ class _Table:
 
 def _tables() -> list[_Table]:
     by_name: dict[str, list[Guarded]] = {}
-    for column in COLUMNS:
+    for column in guarded():
         by_name.setdefault(column.table, []).append(column)
     return [_Table(name, columns[0].key, tuple(columns)) for name, columns in by_name.items()]
 

@@ -23,7 +23,9 @@ from storage.crypto.guarding import Guard
 from storage.crypto.sealing import first_link, link
 from storage.engine import rows
 from storage.engine.database import Reader, Transaction
+from storage.engine.rows import ID, NUMBER, TIME
 from storage.errors import CannotOpen
+from storage.families import OF_THREAD, Family, Table
 from storage.store import Store
 
 CHUNK = 500
@@ -147,3 +149,6 @@ async def broken_threads(reader: Reader) -> int:
     """How many threads were left because they are not as they were written."""
     row = await reader.row("select count(*) as how_many from broken_chains")
     return int(row["how_many"]) if row else 0
+
+
+FAMILY = Family((Table("broken_chains", ("thread",), {"thread": ID, "seq": NUMBER, "found_at": TIME}, (OF_THREAD,)),))

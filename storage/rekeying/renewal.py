@@ -19,7 +19,7 @@ from storage.crypto.guarding import Guard
 from storage.crypto.keyholes import AccountKey
 from storage.engine.database import Transaction
 from storage.errors import CannotOpen, Superseded
-from storage.staff import canned_replies, notes
+from storage.families import families
 
 log = logging.getLogger("ailo.storage")
 
@@ -41,8 +41,9 @@ async def renew(
     """
     await check_current(tx, guard, old)
     changes = [await _renew_in(tx, guard, id_, old, new, now) for id_ in await threads.ids_of(tx, account.id)]
-    await notes.turn_to_key(tx, old, new)
-    await canned_replies.turn_to_key(tx, old, new)
+    for family in families():
+        if family.own_sealed:
+            await family.own_sealed.turn_to_key(tx, old, new)
     await accounts.turn_to_key(tx, guard, account, new)
     await accounts.keep_keyhole(tx, account.id, "password", password, now)
     await accounts.drop_keyhole(tx, account.id, "recovery")

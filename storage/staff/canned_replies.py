@@ -13,7 +13,9 @@ from storage.crypto.primitives import canonical, decrypt, encrypt, keyed_hash
 from storage.crypto.sealing import padded, unpadded
 from storage.engine import rows
 from storage.engine.database import Reader, Row, Transaction
+from storage.engine.rows import BYTES, ID, NUMBER, TIME
 from storage.errors import CannotOpen
+from storage.families import OF_ACCOUNT, Family, OwnSealed, Table
 
 log = logging.getLogger("ailo.storage")
 
@@ -86,3 +88,16 @@ def _key(key: AccountKey) -> bytes:
 
 def _place(account: UUID, generation: int, version: int) -> bytes:
     return canonical(b"ailo.replies.1", account, generation, version)
+
+
+FAMILY = Family(
+    tables=(
+        Table(
+            "canned_replies",
+            ("account",),
+            {"account": ID, "generation": NUMBER, "version": NUMBER, "body": BYTES, "written_at": TIME},
+            (OF_ACCOUNT,),
+        ),
+    ),
+    own_sealed=OwnSealed(turn_to_key, forget),
+)

@@ -11,7 +11,9 @@ from storage.crypto.primitives import canonical, decrypt, encrypt, keyed_hash
 from storage.crypto.sealing import padded, unpadded
 from storage.engine import rows
 from storage.engine.database import Reader, Row, Transaction
+from storage.engine.rows import BYTES, ID, NUMBER, TIME
 from storage.errors import CannotOpen
+from storage.families import OF_ACCOUNT, OF_THREAD, Family, OwnSealed, Table
 
 log = logging.getLogger("ailo.storage")
 
@@ -50,6 +52,11 @@ async def turn_to_key(tx: Transaction, old: AccountKey, new: AccountKey) -> None
         await write(tx, new, thread, text, written_at)
 
 
+async def forget(tx: Transaction, account: UUID) -> None:
+    """Forget every note of an account: nobody has the key any more."""
+    await tx.run("delete from notes where account = :account", account=account.bytes)
+
+
 def _sealed(key: AccountKey, thread: UUID, text: str) -> bytes:
     return encrypt(_key(key), padded(text.encode()), _place(key.account, thread, key.generation))
 
@@ -65,3 +72,16 @@ def _key(key: AccountKey) -> bytes:
 
 def _place(account: UUID, thread: UUID, generation: int) -> bytes:
     return canonical(b"ailo.note.1", account, thread, generation)
+
+
+FAMILY = Family(
+    tables=(
+        Table(
+            "notes",
+            ("thread", "account"),
+            {"thread": ID, "account": ID, "generation": NUMBER, "body": BYTES, "written_at": TIME},
+            (OF_THREAD, OF_ACCOUNT),
+        ),
+    ),
+    own_sealed=OwnSealed(turn_to_key, forget),
+)

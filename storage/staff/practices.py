@@ -14,7 +14,9 @@ from storage.crypto.guarding import Guard, Guarded
 from storage.crypto.primitives import Part
 from storage.engine import rows
 from storage.engine.database import Reader, Row, Transaction
+from storage.engine.rows import ID
 from storage.errors import CannotOpen, Damaged
+from storage.families import OF_ACCOUNT, Family, Table
 
 log = logging.getLogger("ailo.storage")
 
@@ -73,4 +75,7 @@ def _place(account: UUID) -> tuple[Part, ...]:
     return ("practices", "body", account)
 
 
-GUARDED = (Guarded("practices", ("account",), "body", lambda row: _place(rows.uuid(row, "account"))),)
+FAMILY = Family(
+    tables=(Table("practices", ("account",), {"account": ID}, (OF_ACCOUNT,)),),
+    guarded=(Guarded("practices", ("account",), "body", lambda row: _place(rows.uuid(row, "account"))),),
+)

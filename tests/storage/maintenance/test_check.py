@@ -115,15 +115,29 @@ ORPHANS = [
     ("update participants set read_seq = 5 where thread = :id", "1 announcements owed without an unread message"),
     ("update unread_owed set told_seq = 6 where thread = :id", "1 announcements owed without an unread message"),
     ("insert into unread_owed select id, :other, 0, null from accounts where role = 'administrator'",
-     "1 announcements owed of no thread or account"),
+     "1 unread_owed of no thread"),
     ("insert into epochs select thread, 3, roster, proof from epochs where thread = :id and number = 2",
-     "1 epochs of no thread, or beyond its latest"),
+     "1 epochs beyond the latest of their thread"),
     ("insert into sessions values (zeroblob(16), :other, 1, zeroblob(8), zeroblob(8), 0, 0, null)",
-     "1 sessions, keyholes or preferences of no account"),
-    ("insert into preferences values (:other, zeroblob(8))", "1 sessions, keyholes or preferences of no account"),
+     "1 sessions of no account"),
+    ("insert into keyholes values (:other, 'password', 0, 1, zeroblob(8), 0)", "1 keyholes of no account"),
+    ("insert into preferences values (:other, zeroblob(8))", "1 preferences of no account"),
     ("insert into practices values (:other, zeroblob(8))", "1 practices of no account"),
     ("insert into messages select :other, seq, id, epoch, author, kind, at, body, link from messages where seq = 1",
      "1 messages of no thread"),
+    ("insert into notes values (:id, :other, 1, zeroblob(8), 0)", "1 notes of no account"),
+    ("insert into notes select :other, id, 1, zeroblob(8), 0 from accounts where role = 'professional' limit 1",
+     "1 notes of no thread"),
+    ("insert into canned_replies values (:other, 1, 1, zeroblob(8), 0)", "1 canned_replies of no account"),
+    ("insert into renewals_due values (:other, 0)", "1 renewals_due of no account"),
+    (("insert into recoveries (request, account, generation, public_key, profile, keyhole, asked_at)"
+     " values (zeroblob(32), :other, 2, zeroblob(32), 0, null, 1)"), "1 recoveries of no account"),
+    ("insert into broken_chains values (:other, 1, 1)", "1 broken_chains of no thread"),
+    ("insert into relinking values (:other, 1, zeroblob(41), zeroblob(41), zeroblob(41))", "1 relinking of no thread"),
+    (("insert into letters (id, account, kind, facts, message_id, state, due_at, attempts, written_at)"
+     " values (zeroblob(16), :other, 'reply', zeroblob(8), 'x', 'waiting', 0, 0, 0)"), "1 letters of no account"),
+    ("insert into participants values (:other, :other, 0, 0)", "1 participants of no thread"),
+    ("insert into participants values (:id, :other, 0, 0)", "1 participants of no account"),
 ]  # fmt: skip
 
 

@@ -13,8 +13,8 @@ from storage.crypto import keyring, keyring_copy
 from storage.crypto.guarding import Guarded
 from storage.crypto.keyholes import Cookie, Opening, open_session, unguard_password
 from storage.errors import Damaged, KeyringRefused
+from storage.families import guarded
 from storage.rekeying import reguarding, relinking
-from storage.rekeying.reguarding import COLUMNS
 from storage.rekeying.rotation import Rotation
 from storage.store import open_store
 from tests.people import House, StoppedClock, open_house, settings_in
@@ -258,7 +258,7 @@ async def test_an_interrupted_rotation_goes_on_in_the_background(tmp_path: Path,
 
 def test_every_column_that_a_root_key_keeps_is_in_the_list() -> None:
     """By the remarks in the schema: what is guarded or authenticates must be brought along."""
-    known = {(column.table, column.column) for column in COLUMNS}
+    known = {(column.table, column.column) for column in guarded()}
     assert {
         found for step in sorted((files("storage.engine") / "schema").iterdir(), key=str) for found in kept_in(step.read_text())
     } <= known

@@ -20,12 +20,12 @@ from storage.crypto.guarding import Guarded
 from storage.crypto.keyholes import Cookie, guard_session
 from storage.crypto.sealing import link
 from storage.engine.database import Database, Reader, Transaction
+from storage.families import guarded
 from storage.files import write_private
 from storage.ids import new_id
 from storage.mail import letters
 from storage.mail.letters import Letter
 from storage.maintenance.check import check_all
-from storage.rekeying.reguarding import COLUMNS
 from storage.rekeying.rotation import Rotation
 from storage.staff import practices
 from storage.staff.practices import Practice
@@ -87,7 +87,7 @@ async def _move_end(tx: Transaction, house: House, thread: UUID, last: SealedMes
 
 async def assert_all_opens(store: Store) -> None:
     """Every value opens in its place, every proof is right, and `ailo check` finds nothing."""
-    for column in COLUMNS:
+    for column in guarded():
         await store.database.read(lambda reader, column=column: _assert_opens(reader, store, column))  # type: ignore[misc]
     assert await check_all(store) == []
 
