@@ -1,60 +1,63 @@
 """Everything that works on one open store, assembled once: what the server, the commands and the example share."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
-from chat.accounts.keys import OwnKeys
+from chat import features
+from chat.accounts.feature import Accounts
 from chat.auth.access import Access
 from chat.auth.sign_in import SignIns
-from chat.conversations.about import Abouts
-from chat.conversations.conversation import Conversation
-from chat.conversations.participants import Participants
+from chat.conversations.feature import Conversations
+from chat.core import Core, Feature
 from chat.protocol.hub import Hub
-from chat.staff.notes import Notes
-from chat.staff.practices import Practices
+from chat.staff.feature import Staff
 from storage.conversations.group_commit import GroupCommit
 from storage.rekeying.rotation import Rotation
 from storage.settings import StorageSettings
-from storage.store import Clock, Store, open_store, wall_clock
+from storage.store import Clock, open_store, wall_clock
+
+F = TypeVar("F", bound=Feature)
 
 
 @dataclass(frozen=True)
-class Ailo:
-    """What the commands and the routes work with."""
+class Ailo(Core):
+    """What the commands and the routes work with: the core, the features, and of these the ground ones by their names."""
 
-    store: Store
-    commits: GroupCommit
-    hub: Hub
-    access: Access
-    conversation: Conversation
-    participants: Participants
-    own_keys: OwnKeys
-    notes: Notes
-    sign_ins: SignIns
     rotation: Rotation
-    abouts: Abouts
-    practices: Practices
+    features: Mapping[type[Feature], Feature]
+
+    def of(self, card: type[F]) -> F:
+        """A feature, by its card."""
+        found = self.features[card]
+        assert isinstance(found, card)
+        return found
+
+    @property
+    def conversations(self) -> Conversations:
+        return self.of(Conversations)
+
+    @property
+    def accounts(self) -> Accounts:
+        return self.of(Accounts)
+
+    @property
+    def staff(self) -> Staff:
+        return self.of(Staff)
 
 
 @asynccontextmanager
 async def open_ailo(settings: StorageSettings, clock: Clock = wall_clock) -> AsyncIterator[Ailo]:
     """Open the store and all that works on it. Raises Refused, saying what to do, when it must not be used."""
     async with open_store(settings, clock) as store:
-        sign_ins = SignIns(store)
+        access, hub = Access(store), Hub()
+        sign_ins = SignIns(store, access, hub)
         try:
             async with GroupCommit(store) as commits:
-                hub = Hub()
-                access = Access(store)
-                participants = Participants(store, access, hub)
-                own_keys = OwnKeys(store, sign_ins, access, hub)
-                sign_ins.renewed, sign_ins.crowded_out = own_keys.renewed, hub.sign_out
-                notes = Notes(store, access)
-                conversation = Conversation(store, commits, hub, access, participants)
-                yield Ailo(
-                    store, commits, hub, access, conversation, participants, own_keys, notes, sign_ins, Rotation(store),
-                    Abouts(store, access, hub), Practices(store, hub),
-                )  # fmt: skip
+                core = Core(store, commits, hub, access, sign_ins)
+                made = {card: card(core) for card in features.cards()}
+                yield Ailo(store, commits, hub, access, sign_ins, Rotation(store), made)
         finally:
             await sign_ins.seen.settled()
             sign_ins.close()

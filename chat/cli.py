@@ -10,35 +10,34 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from chat import __version__, demo, logs, serve
+import msgspec
+
+from chat import __version__, demo, features, logs, serve
 from chat.ailo import open_ailo
 from chat.client import talk
 from chat.client.remote import is_private_way
-from chat.console import output
+from chat.console import output, typed
 from chat.console.output import OutputFailed, complain, say
 from chat.console.printable import printable_lines
+from chat.core import Command, Done
 from chat.operations import control, hardening, recovering
 from chat.operations.commands import (
-    AccountAdd,
     Backup,
     Check,
-    Command,
-    Done,
     KeysDrop,
     KeysRenew,
     KeysRotate,
     KeysStatus,
-    ThreadLeave,
-    ThreadOpen,
     carry_out,
 )
 from chat.operations.officer_sheet import Mistyped, fingerprint, is_spoken, page, read_key, sheet, spoken
 from chat.operations.recovering import RecoverApply, RecoverRequest
+from chat.protocol.refusals import Misuse
 from storage import installation
-from storage.accounts.accounts import LANGUAGES, Role
 from storage.crypto import keyring_copy
 from storage.crypto.primitives import public_key_of
 from storage.errors import StorageError, WrongKey
@@ -47,6 +46,7 @@ from storage.installation import Officer
 from storage.rekeying.officer import read_request, request_hash
 from storage.settings import Environment, StorageSettings
 
+GROUPS = {"account": "accounts", "thread": "conversations"}
 MISUSE = 2
 FAILURE = 1
 
@@ -72,6 +72,8 @@ def run(argv: Sequence[str]) -> int:
         arguments = _parser().parse_args(argv)
         action: Callable[[argparse.Namespace], int] = arguments.action
         return action(arguments)
+    except Misuse as error:
+        return _fail(str(error), MISUSE)
     except (StorageError, OutputFailed, CannotWrite) as error:
         return _fail(str(error))
     except OSError as error:
@@ -147,49 +149,13 @@ def _chat(arguments: argparse.Namespace) -> int:
     origin = arguments.origin.rstrip("/")
     if not (arguments.plain_http or is_private_way(origin)):
         return _fail("--origin is not https: the password would go over the network in the clear (see --plain-http).", MISUSE)
-    password = getpass.getpass("Password: ") if _is_terminal() else _first_line()
+    password = getpass.getpass("Password: ") if typed.is_terminal() else typed.first_line()
     return asyncio.run(talk.chat(origin, arguments.email, password, arguments.conversation))
 
 
-def _first_line() -> str:
-    """The first line of standard input, and not a byte more: the rest is what is to be said."""
-    line = bytearray()
-    while (one := os.read(0, 1)) not in {b"", b"\n"}:
-        line += one
-    return line.decode(errors="replace").removesuffix("\r")
-
-
-def _account_add(arguments: argparse.Namespace) -> int:
-    password = _password(from_stdin=arguments.password_stdin)
-    if password is None:
-        return _fail("give the password with --password-stdin, or run this on a terminal to be asked.", MISUSE)
-    return _carry_out(
-        AccountAdd(arguments.role, arguments.email, arguments.first_name, arguments.last_name, arguments.locale, password),
-        arguments,
-    )
-
-
-def _password(*, from_stdin: bool) -> str | None:
-    if from_stdin:
-        return _typed().removesuffix("\n").removesuffix("\r")
-    return getpass.getpass("Password: ") if _is_terminal() else None
-
-
-def _is_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()
-
-
-def _typed() -> str:
-    """All of standard input; of a closed one nothing."""
-    return sys.stdin.read() if sys.stdin is not None else ""
-
-
-def _thread_open(arguments: argparse.Namespace) -> int:
-    return _carry_out(ThreadOpen(arguments.member, arguments.professional, arguments.companion), arguments)
-
-
-def _thread_leave(arguments: argparse.Namespace) -> int:
-    return _carry_out(ThreadLeave(arguments.thread, arguments.email), arguments)
+def _of_feature(command: Command[Any], arguments: argparse.Namespace) -> int:
+    """A command that a feature brought."""
+    return _carry_out(command.read(arguments), arguments)
 
 
 def _backup(arguments: argparse.Namespace) -> int:
@@ -227,9 +193,7 @@ def _recover_keyring(arguments: argparse.Namespace) -> int:
 
 
 def _recover_request(arguments: argparse.Namespace) -> int:
-    password = _password(from_stdin=arguments.password_stdin) if arguments.account else ""
-    if password is None:
-        return _fail("give the first password with --password-stdin, or run this on a terminal to be asked.", MISUSE)
+    password = typed.password(from_stdin=arguments.password_stdin, what="the first password") if arguments.account else ""
     if os.path.lexists(arguments.file):
         return _fail(f"{arguments.file} exists already: give another name.")
     return _carry_out(RecoverRequest(arguments.account, password), arguments, out=arguments.file.absolute())
@@ -287,10 +251,10 @@ def _keys_renew(arguments: argparse.Namespace) -> int:
 
 def _officer_key() -> bytes:
     """From the sheet. On a terminal it is asked for, and not shown."""
-    return read_key(getpass.getpass("Recovery key and check: ") if _is_terminal() else _typed())
+    return read_key(getpass.getpass("Recovery key and check: ") if typed.is_terminal() else typed.everything())
 
 
-def _carry_out(command: Command, arguments: argparse.Namespace, out: Path | None = None) -> int:
+def _carry_out(command: msgspec.Struct, arguments: argparse.Namespace, out: Path | None = None) -> int:
     """``out`` is the file for what the command made; its name is printed."""
     done = asyncio.run(_done(_settings(), command))
     if done.code:
@@ -307,7 +271,7 @@ def _say_result(line: str, arguments: argparse.Namespace, facts: dict[str, Any] 
     say(json.dumps(facts or {"result": line}) if arguments.json else line)
 
 
-async def _done(settings: StorageSettings, command: Command) -> Done:
+async def _done(settings: StorageSettings, command: msgspec.Struct) -> Done:
     """By the running server; without one, here."""
     answer = await control.ask(settings.data, command)
     if answer is not None:
@@ -355,13 +319,7 @@ def _parser() -> argparse.ArgumentParser:
     init = _add(commands, "init", "make the keyring and an empty data directory; prints the recovery sheet once", _init)
     init.add_argument("--without-recovery", action="store_true", help="make no recovery officer's key")
     init.add_argument("--sheet", type=Path, metavar="FILE", help="write the sheet as a page to print, too")
-    account = _add(commands, "account", "accounts").add_subparsers(metavar="ACTION", required=True)
-    _fill_account_add(_add(account, "add", "add an account; prints its id", _account_add))
-    thread = _add(commands, "thread", "conversations").add_subparsers(metavar="ACTION", required=True)
-    _fill_thread_open(_add(thread, "open", "open a conversation; prints its id", _thread_open))
-    leave = _add(thread, "leave", "end somebody's part in a conversation", _thread_leave)
-    leave.add_argument("thread", metavar="THREAD")
-    leave.add_argument("email", metavar="EMAIL")
+    _add_those_of_features(commands)
     backup = _add(commands, "backup", "write a consistent copy of the data, without the keys", _backup)
     backup.add_argument("folder", metavar="DIR", type=Path)
     talk = _add(commands, "chat", "talk in the terminal; the password is asked for, or the first line of standard input", _chat)
@@ -390,19 +348,14 @@ def _add(
     return parser
 
 
-def _fill_account_add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--role", required=True, choices=[role.value for role in Role])
-    parser.add_argument("--email", required=True)
-    parser.add_argument("--first-name", required=True)
-    parser.add_argument("--last-name", default="")
-    parser.add_argument("--locale", default="fr", choices=LANGUAGES)
-    parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
-
-
-def _fill_thread_open(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--member", required=True, metavar="EMAIL")
-    parser.add_argument("--professional", required=True, action="append", metavar="EMAIL")
-    parser.add_argument("--companion", default=[], action="append", metavar="EMAIL")
+def _add_those_of_features(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Those of one word, and "thread open" as the action "open" of "thread"."""
+    groups: dict[str, argparse._SubParsersAction[Any]] = {}
+    for _, command in features.commands().values():
+        group, _, action = command.name.rpartition(" ")
+        if group and group not in groups:
+            groups[group] = _add(commands, group, GROUPS.get(group, group)).add_subparsers(metavar="ACTION", required=True)
+        command.fill(_add(groups.get(group, commands), action, command.help, partial(_of_feature, command)))
 
 
 def _fill_keys(actions: "argparse._SubParsersAction[Any]") -> None:

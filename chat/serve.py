@@ -7,40 +7,31 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
 
 import uvloop
 from aiohttp import web
 
-from chat import logs
-from chat.accounts.preference_routes import SettingsApi
-from chat.accounts.preferences import SettingsOfOne
-from chat.accounts.routes import AccountApi
-from chat.accounts.sessions import SessionsOfOne
+from chat import features, logs
 from chat.ailo import Ailo, open_ailo
 from chat.auth.door import Door, application
+from chat.auth.routing import Reach, Roles, Route, mount
 from chat.auth.session_endings import Endings
-from chat.auth.sign_in import SignIns
 from chat.auth.strangers import Doorkeeper, raise_descriptor_limit
 from chat.connections.gateway import Gateway
 from chat.console.output import OutputFailed, say
 from chat.console.printable import printable_lines
-from chat.conversations.about_routes import AboutApi
-from chat.conversations.routes import Api
-from chat.conversations.search import Search
-from chat.conversations.search_routes import SearchApi
+from chat.core import Web
 from chat.http.headers import Signature
 from chat.operations import control
 from chat.operations.health import add_health
 from chat.operations.metrics import Metrics, shown_at
 from chat.pages.assets import add_pages
 from chat.settings import ChatSettings, is_loopback
-from chat.staff.canned_replies import RepliesAtHand
-from chat.staff.overview import Overviews
-from chat.staff.overview_page import OverviewPage
-from chat.staff.routes import StaffApi
 from delivery.settings import DeliverySettings
 from delivery.worker import deliver
 from storage.background import in_background
@@ -66,6 +57,7 @@ class Settings:
     storage: StorageSettings
     chat: ChatSettings
     delivery: DeliverySettings
+    features: Mapping[str, Any]
     has_own_origin: bool
 
     @classmethod
@@ -73,7 +65,8 @@ class Settings:
         storage = StorageSettings.from_environment(environment)
         chat = ChatSettings.from_environment(environment)
         delivery = DeliverySettings.from_environment(environment, storage.data, chat.origin)
-        return cls(storage, chat, delivery, environment.text("AILO_ORIGIN") is not None)
+        own = features.read_settings(environment)
+        return cls(storage, chat, delivery, own, environment.text("AILO_ORIGIN") is not None)
 
     def listening_on(self, port: int) -> "Settings":
         """The same, once the port is known that was asked for as 0."""
@@ -271,28 +264,29 @@ async def _end_when_failing(ailo: Ailo, gateway: Gateway) -> None:
 def _application(ailo: Ailo, settings: Settings) -> tuple[web.Application, Gateway, Doorkeeper]:
     door = Door(settings.chat, ailo.sign_ins)
     app = application(door)
-    gateway = _gateway(ailo, door, ailo.sign_ins)
-
-    async def socket_route(request: web.Request) -> web.StreamResponse:
-        door.check_origin(request)
-        return await gateway.serve(request)
-
-    async def role_of(request: web.Request) -> str | None:
-        signed_in = await door.signed_in(request)
-        return signed_in.unlocked.account.role.value if signed_in else None
-
-    app.router.add_get("/ws", socket_route)
-    AccountApi(door, ailo.own_keys, ailo.hub).add_to(app)
-    SettingsApi(door, SettingsOfOne(ailo.store), SessionsOfOne(ailo.store, ailo.hub)).add_to(app)
-    Api(door, ailo.conversation, ailo.participants).add_to(app)
-    AboutApi(door, ailo.abouts).add_to(app)
-    SearchApi(door, Search(ailo.conversation)).add_to(app)
-    StaffApi(door, ailo.practices, ailo.notes, RepliesAtHand(ailo.store)).add_to(app)
+    gateway = _gateway(ailo, door)
     add_health(app, ailo.store)
-    shelf = add_pages(app, role_of)
-    OverviewPage(door, Overviews(ailo.store), shelf).add_to(app)
+    shelf = add_pages(app, features.pages(), door.role_of, features.static())
+    mount(app, door, ailo.access, [_socket_route(gateway, door), *routes_of(ailo, Web(door, shelf, settings.features))])
     return app, gateway, door.keeper
 
 
-def _gateway(ailo: Ailo, door: Door, sign_ins: SignIns) -> Gateway:
-    return Gateway(ailo.conversation, ailo.participants, ailo.hub, door.signed_in, sign_ins.is_signed_in, door.limits_of, set())
+def routes_of(ailo: Ailo, parts: Web) -> Iterable[Route]:
+    """The routes of all features."""
+    return chain.from_iterable(feature.routes(parts) for feature in ailo.features.values())
+
+
+def _socket_route(gateway: Gateway, door: Door) -> Route:
+    """The WebSocket. Whoever is signed out is told so on it, and turned away."""
+
+    async def socket(request: web.Request) -> web.StreamResponse:
+        door.check_origin(request)
+        return await gateway.serve(request)
+
+    return Route("GET", "/ws", socket, Roles.EVERYBODY, Reach.OWN)
+
+
+def _gateway(ailo: Ailo, door: Door) -> Gateway:
+    talk = ailo.conversations
+    is_signed_in = ailo.sign_ins.is_signed_in
+    return Gateway(talk.conversation, talk.participants, ailo.hub, door.signed_in, is_signed_in, door.limits_of, set())

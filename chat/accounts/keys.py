@@ -6,10 +6,8 @@ Where somebody else may know what opened the account, its key is renewed; else t
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
-from uuid import UUID
 
 from chat.accounts.new_accounts import check_password
-from chat.auth.access import Access
 from chat.auth.passwords.stretching import Side, known, stranger
 from chat.auth.sign_in import Attempt, Granted, SignedIn, SignIns, WrongCredentials
 from chat.protocol.hub import Hub
@@ -46,10 +44,9 @@ class Ways:
 class OwnKeys:
     """The keyholes of accounts, as their owners change them."""
 
-    def __init__(self, store: Store, sign_ins: SignIns, access: Access, hub: Hub) -> None:
+    def __init__(self, store: Store, sign_ins: SignIns, hub: Hub) -> None:
         self._store = store
         self._sign_ins = sign_ins
-        self._access = access
         self._hub = hub
 
     async def ways(self, account: Account) -> Ways:
@@ -99,7 +96,7 @@ class OwnKeys:
             await self._keep_session(tx, who, new, cookie)
             return changes
 
-        self.renewed(account.id, await store.database.write(write), except_for=who.session_id)
+        self._sign_ins.renewed(account.id, await store.database.write(write), except_for=who.session_id)
         self._hub.restart(account.id)
 
     async def _keep_session(self, tx: Transaction, who: SignedIn, new: AccountKey, cookie: str) -> None:
@@ -118,13 +115,6 @@ class OwnKeys:
         """What makes a password's keyhole; slow."""
         profile, guard = profile_of(self._store), self._store.guard
         return lambda: Keyhole(profile, key.generation, keyholes.guard_password(guard, key, password, profile))
-
-    def renewed(self, account: UUID, changes: list[Change], except_for: bytes = b"") -> None:
-        """An account has another key: what is remembered of its threads is out of date, and its other sessions end."""
-        record(SecurityEvent.KEY_RENEWED, account)
-        for change in changes:
-            self._access.note(change)
-        self._hub.end_others(account, except_for)
 
     # The recovery code
 
@@ -157,7 +147,7 @@ class OwnKeys:
         account, old = entry
         new = AccountKey.fresh(account.id, account.generation + 1)
         changes = await self._enter(attempt, code, old, new)
-        self.renewed(account.id, changes)
+        self._sign_ins.renewed(account.id, changes)
         return await self._sign_ins.begin(account, new, kind=attempt.kind)
 
     async def _refuse_code(self, attempt: Attempt) -> None:

@@ -1,6 +1,6 @@
 """The JSON routes of one's own settings and sessions. See docs/protocol.md."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable
 from typing import Any
 
 from aiohttp import web
@@ -10,6 +10,7 @@ from chat.accounts.sessions import SessionsOfOne
 from chat.accounts.shapes import OwnSettings
 from chat.auth.door import SIGNED_IN, Door, HttpRefusal
 from chat.auth.json_http import body_of, done, id_of, json_answer
+from chat.auth.routing import Reach, Roles, Route
 from chat.http.cookies import cookie_of
 from chat.pages.words import PREFERENCE, say
 from chat.protocol.frames import Code
@@ -18,7 +19,7 @@ from chat.security_events import SecurityEvent, record
 YEAR_S = 365 * 86_400
 
 
-class SettingsApi:
+class PreferenceRoutes:
     """The routes below `/api/account/settings` and `/api/account/sessions`."""
 
     def __init__(self, door: Door, settings: SettingsOfOne, sessions: SessionsOfOne) -> None:
@@ -26,16 +27,14 @@ class SettingsApi:
         self._settings = settings
         self._sessions = sessions
 
-    def add_to(self, app: web.Application) -> None:
-        """Add the routes."""
-        routes: list[tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]] = [
-            ("GET", "/api/account/settings", self.settings),
-            ("PATCH", "/api/account/settings", self.change),
-            ("GET", "/api/account/sessions", self.sessions),
-            ("DELETE", "/api/account/sessions", self.end_others),
-            ("DELETE", "/api/account/sessions/{session}", self.end),
-        ]
-        app.add_routes([web.route(method, path, handler) for method, path, handler in routes])
+    def routes(self) -> Iterable[Route]:
+        """All of them."""
+        everybody, own = Roles.SIGNED_IN, Reach.OWN
+        yield Route("GET", "/api/account/settings", self.settings, everybody, own)
+        yield Route("PATCH", "/api/account/settings", self.change, everybody, own)
+        yield Route("GET", "/api/account/sessions", self.sessions, everybody, own)
+        yield Route("DELETE", "/api/account/sessions", self.end_others, everybody, own)
+        yield Route("DELETE", "/api/account/sessions/{session}", self.end, everybody, own)
 
     # Settings
 

@@ -1,7 +1,7 @@
 """The JSON routes of one's own account: the session, the keys, the password, the recovery code. See docs/protocol.md."""
 
 from base64 import urlsafe_b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable
 
 from aiohttp import web
 
@@ -9,6 +9,7 @@ from chat.accounts.keys import NewPassword, OwnKeys
 from chat.auth.devices import device_of
 from chat.auth.door import SIGNED_IN, Door
 from chat.auth.json_http import body_of, done, json_answer
+from chat.auth.routing import Reach, Roles, Route
 from chat.auth.sign_in import DEVICE_MS, Attempt, Granted, SignedIn
 from chat.http.cookies import cookie_of
 from chat.pages.words import PREFERENCE
@@ -20,7 +21,7 @@ from storage.store import SESSION_MS
 YEAR_S = 365 * 86_400
 
 
-class AccountApi:
+class AccountRoutes:
     """The routes below `/api/session` and `/api/account`."""
 
     def __init__(self, door: Door, own_keys: OwnKeys, hub: Hub) -> None:
@@ -29,19 +30,17 @@ class AccountApi:
         self._hub = hub
         self._is_secure = door.settings.is_secure
 
-    def add_to(self, app: web.Application) -> None:
-        """Add the routes."""
-        routes: list[tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]] = [
-            ("POST", "/api/session", self.sign_in),
-            ("DELETE", "/api/session", self.sign_out),
-            ("POST", "/api/session/recovery", self.recover),
-            ("GET", "/api/account", self.account),
-            ("GET", "/api/account/draft-key", self.draft_key),
-            ("GET", "/api/account/ways", self.ways),
-            ("POST", "/api/account/password", self.change_password),
-            ("POST", "/api/account/recovery-code", self.make_code),
-        ]
-        app.add_routes([web.route(method, path, handler) for method, path, handler in routes])
+    def routes(self) -> Iterable[Route]:
+        """All of them."""
+        everybody, own = Roles.SIGNED_IN, Reach.OWN
+        yield Route("POST", "/api/session", self.sign_in, Roles.EVERYBODY, own)
+        yield Route("DELETE", "/api/session", self.sign_out, everybody, own)
+        yield Route("POST", "/api/session/recovery", self.recover, Roles.EVERYBODY, own)
+        yield Route("GET", "/api/account", self.account, everybody, own)
+        yield Route("GET", "/api/account/draft-key", self.draft_key, everybody, own)
+        yield Route("GET", "/api/account/ways", self.ways, everybody, own)
+        yield Route("POST", "/api/account/password", self.change_password, everybody, own)
+        yield Route("POST", "/api/account/recovery-code", self.make_code, everybody, own)
 
     # The session
 

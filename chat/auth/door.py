@@ -1,4 +1,6 @@
-"""The aiohttp application: who is asking, from where, and in what form errors are told. The routes are in `api` and `pages`.
+"""The aiohttp application: who is asking, from where, and in what form errors are told.
+
+The routes are declared by the features and mounted by ``routing``.
 
 The order of checks on `/api/` is the contract's: signed out before everything, then the Origin, then whether it exists. Ahead
 of them all stands what a browser itself says of a request that a foreign site made: that is refused unseen.
@@ -9,7 +11,6 @@ import json
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import msgspec
@@ -26,15 +27,13 @@ from chat.http.cookies import cookie_of
 from chat.http.headers import Signature
 from chat.pages import words
 from chat.protocol.frames import LARGEST_FRAME, Code
-from chat.protocol.refusals import SENTENCES, CannotDo, Misuse, NotAllowed, NotFound, Outdated, TooLong, Unseen
+from chat.protocol.refusals import SENTENCES, CannotDo, Misuse, Refusal
 from chat.security_events import SecurityEvent, record
 from chat.settings import ChatSettings
 from storage.errors import StorageError, Superseded
 
 SIGNED_IN = web.RequestKey("signed_in", SignedIn)
 
-# What somebody who is signed out may ask for.
-SIGNING_IN = {("POST", "/api/session"), ("POST", "/api/session/recovery")}
 # An answer that took longer goes only to a session that still stands.
 AT_ONCE_S = 1.0
 # How often it is told that an Origin was refused, in seconds, and how much of it, in characters.
@@ -45,11 +44,20 @@ log = logging.getLogger("ailo.web")
 
 
 class HttpRefusal(Exception):
-    """A request that is answered with an error; ``words`` in the reader's language where there is more to say than its code."""
+    """A request that is answered with an error.
 
-    def __init__(self, status: int, code: Code, wait: float | None = None, words: str | None = None) -> None:
-        super().__init__(code.value)
-        self.status, self.code, self.wait, self.words = status, code, wait, words
+    ``words``, in the reader's language, or ``sentence``, in French, where there is more or something else to say than its code.
+    """
+
+    def __init__(
+        self, status: int, code: str, wait: float | None = None, words: str | None = None, sentence: str | None = None
+    ) -> None:
+        super().__init__(code)
+        self.status, self.code, self.wait, self.words, self.sentence = status, str(code), wait, words, sentence
+
+    def said(self, language: str) -> str:
+        """What it says to a reader of this language."""
+        return self.words or words.say(language, self.sentence or WORDS[Code(self.code)])
 
 
 WORDS = {
@@ -75,6 +83,7 @@ class Door:
         self.cookie = "__Host-ailo" if settings.is_secure else "ailo"
         self.device_cookie = f"{self.cookie}-device"
         self._origins = settings.origins()
+        self.open_to_all: set[tuple[str, str]] = set()  # routes below `/api/` for whoever is signed out, filled by ``mount``
         self._quiet_until = 0.0
         self._limits: dict[bytes, AccountLimits] = {}
         self.keeper = Doorkeeper(
@@ -87,6 +96,11 @@ class Door:
         if found:
             self.keeper.knows(request.protocol, found.unlocked.account.id.bytes)
         return found
+
+    async def role_of(self, request: web.Request) -> str | None:
+        """The role of who is asking; None when they are signed out."""
+        found = await self.signed_in(request)
+        return found.unlocked.account.role.value if found else None
 
     def limits_of(self, signed_in: SignedIn) -> AccountLimits:
         """The limits of an account, the same for all its connections and requests."""
@@ -147,7 +161,7 @@ class Door:
         if not request.path.startswith("/api/"):
             return await handler(request)
         self.check_fetched_by_a_page_of_ours(request)
-        if (request.method, request.path) not in SIGNING_IN:
+        if (request.method, request.path) not in self.open_to_all:
             await self._admit_account(request)
         if request.method not in {"GET", "HEAD", "OPTIONS"}:
             self.check_origin(request)
@@ -211,11 +225,11 @@ class Door:
 
     def _refusal(self, request: web.Request, refused: HttpRefusal) -> web.Response:
         signed_in = request.get(SIGNED_IN)
-        if signed_in and refused.code is Code.SLOW_DOWN:
+        if signed_in and refused.code == Code.SLOW_DOWN:
             record(SecurityEvent.RATE_LIMITED, signed_in.unlocked.account.id, at=_route_of(request))
         language = signed_in.unlocked.account.locale if signed_in else None
         language = words.choose(request.headers.get("Accept-Language"), language)
-        body = {"error": {"code": refused.code.value, "message": refused.words or words.say(language, WORDS[refused.code])}}
+        body = {"error": {"code": refused.code, "message": refused.said(language)}}
         headers = {} if refused.wait is None else {"Retry-After": str(max(1, math.ceil(refused.wait)))}
         return web.Response(
             status=refused.status,
@@ -248,15 +262,13 @@ def _refused_for(error: Exception) -> HttpRefusal:
     match error:
         case HttpRefusal():
             return error
-        case NotFound():
-            return HttpRefusal(404, Code.NOT_FOUND)
-        case Unseen() | Outdated():
-            return HttpRefusal(409, Code.MOVED_ON if isinstance(error, Unseen) else Code.CONFLICT)
+        case Refusal():
+            return HttpRefusal(error.status, error.code, sentence=error.sentence)
         case WrongCredentials() | Superseded():
             return HttpRefusal(401, Code.SIGNED_OUT if isinstance(error, Superseded) else Code.WRONG_CREDENTIALS)
         case SlowDown():
             return HttpRefusal(429, Code.SLOW_DOWN, error.wait)
-        case NotAllowed() | TooLong() | Misuse() | CannotDo() | msgspec.DecodeError():
+        case Misuse() | CannotDo() | msgspec.DecodeError():
             return HttpRefusal(400, Code.BAD_REQUEST)
         case StorageError():
             log.error("the store refused a request: %s", type(error).__name__)
@@ -274,6 +286,3 @@ def application(door: Door) -> web.Application:
     app[DOOR] = door
     Signature(is_secure=door.settings.is_secure).add_to(app)
     return app
-
-
-RoleOf = Callable[[web.Request], Awaitable[str | None]]

@@ -14,10 +14,12 @@ from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
+from chat.auth.access import Access
 from chat.auth.last_seen import Seen
 from chat.auth.limits import SlowDown
 from chat.auth.passwords.guesses import Counted, Guesses
 from chat.auth.passwords.stretching import Asker, Stretching, known, signed_in, stranger
+from chat.protocol.hub import Hub
 from chat.security_events import SecurityEvent, record
 from storage.accounts import accounts, sessions
 from storage.accounts.accounts import Account, Keyhole, Status
@@ -85,13 +87,13 @@ class _Target:
 class SignIns:
     """Opens and ends sessions."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, access: Access, hub: Hub) -> None:
         self._store = store
+        self._access = access
+        self._hub = hub
         self.guesses = Guesses()
         self.seen = Seen(store)
         self.pool = Stretching()
-        self.renewed: Callable[[UUID, list[Change]], None] = lambda *_: None
-        self.crowded_out: Callable[[UUID, bytes], None] = lambda *_: None
 
     def close(self) -> None:
         """Let the pool's threads go."""
@@ -141,6 +143,13 @@ class SignIns:
 
         self.renewed(account.id, await store.database.write(write))
         return new
+
+    def renewed(self, account: UUID, changes: list[Change], except_for: bytes = b"") -> None:
+        """An account has another key: what is remembered of its threads is out of date, and its other sessions end."""
+        record(SecurityEvent.KEY_RENEWED, account)
+        for change in changes:
+            self._access.note(change)
+        self._hub.end_others(account, except_for)
 
     async def prove(self, account: Account, password: str) -> PasswordKeyhole:
         """Prove that somebody who is signed in has the password. Raises WrongCredentials, SlowDown or Superseded.
@@ -222,7 +231,7 @@ class SignIns:
             return await sessions.begin(tx, session)
 
         for ended in await store.database.write(write):
-            self.crowded_out(account.id, ended)
+            self._hub.sign_out(account.id, ended)
             record(SecurityEvent.SESSION_CROWDED_OUT, account.id)
         self.seen.know(session.id)
         record(SecurityEvent.SIGNED_IN, account.id)

@@ -4,10 +4,11 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from chat.auth.limits import AccountLimits, Overrun
+from chat.auth.routing import Reach, Roles
 from chat.connections.sequencer import Outlet, Sequencer
 from chat.connections.small_event import SmallEvent
 from chat.conversations.conversation import Accepted, Answer, Conversation
@@ -29,6 +30,7 @@ from chat.protocol.frames import (
 )
 from chat.protocol.refusals import SENTENCES, NotAllowed, NotFound, TooLong
 from chat.security_events import SecurityEvent, record
+from storage.accounts.accounts import Role
 from storage.conversations.unlocked import Unlocked
 from storage.errors import StorageError
 
@@ -176,7 +178,9 @@ class Dialogue:
             await self.release()
         self._taken[type(frame)] += 1
         try:
-            await _ACTIONS[type(frame)](self, frame)
+            if self.who.account.role not in _ALLOWED[type(frame)]:
+                raise NotFound
+            await FRAMES[type(frame)].do(self, frame)
         except NotAllowed:
             self._refuse(Code.BAD_FRAME, id_)
         except TooLong:
@@ -315,9 +319,18 @@ def _nothing() -> None:
     pass
 
 
-_ACTIONS: dict[type, Callable[..., Awaitable[None]]] = {
-    Send: Dialogue._send,  # noqa: SLF001 (its own table)
-    Read: Dialogue._read,  # noqa: SLF001
-    Typing: Dialogue._type,  # noqa: SLF001
-    Resume: Dialogue._resume,  # noqa: SLF001
+class Action(NamedTuple):
+    """What a frame does, who may send it, and whose things it reaches."""
+
+    do: Callable[..., Awaitable[None]]
+    roles: Roles
+    reach: Reach
+
+
+FRAMES: dict[type, Action] = {
+    Send: Action(Dialogue._send, Roles.CORRESPONDENTS, Reach.THREAD),  # noqa: SLF001 (its own table)
+    Read: Action(Dialogue._read, Roles.CORRESPONDENTS, Reach.THREAD),  # noqa: SLF001
+    Typing: Action(Dialogue._type, Roles.CORRESPONDENTS, Reach.THREAD),  # noqa: SLF001
+    Resume: Action(Dialogue._resume, Roles.SIGNED_IN, Reach.THREAD),  # noqa: SLF001
 }
+_ALLOWED = {kind: frozenset(role for role in Role if action.roles.has(role)) for kind, action in FRAMES.items()}

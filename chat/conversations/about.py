@@ -66,7 +66,7 @@ class Abouts:
     # Closing and opening again
 
     async def close(self, who: Unlocked, thread: UUID, seen: int | None = None) -> None:
-        """Close a thread, as somebody of its staff who has seen it up to number ``seen``. What is closed stays so.
+        """Close a thread, as somebody who takes part and has seen it up to number ``seen``. What is closed stays so.
 
         Raises NotFound, or Unseen when there are messages that they have not seen.
         """
@@ -88,20 +88,10 @@ class Abouts:
 
         await self._change(who, thread, reopen)
 
-    async def must_be_staff(self, who: Unlocked, thread: UUID) -> None:
-        """Raise NotFound unless somebody takes part in a thread as its staff."""
-        await self._staffed(who, thread)
-
-    async def _staffed(self, who: Unlocked, thread: UUID) -> Roster:
-        epoch = await self._access.latest(who, thread)
-        if not who.account.role.is_staff:
-            raise NotFound
-        return epoch.roster
-
     async def _change(self, who: Unlocked, thread: UUID, do: Callable[[Transaction, Thread], Awaitable[bool]]) -> None:
-        """Do it if somebody is of the thread's staff, still in the transaction, and tell those who take part if it changed."""
+        """Do it if somebody takes part in the thread, still in the transaction, and tell those who take part if it changed."""
         for _ in range(3):
-            roster = await self._staffed(who, thread)
+            roster = (await self._access.latest(who, thread)).roster
             changed = await self._store.database.write(lambda tx: self._unless_moved(tx, roster, do))  # noqa: B023
             if changed is not None:
                 break

@@ -30,7 +30,7 @@ from storage.store import Store
 KIND_TEXT = "text"
 KIND_BROKEN = "broken"
 
-log = logging.getLogger("ailo.conversation")
+log = logging.getLogger("ailo.conversations.conversation")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The JSON routes of threads, thin: they read what is asked, call the rules, and form the answer. See docs/protocol.md."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import takewhile
 from uuid import UUID
@@ -10,39 +10,37 @@ from aiohttp import web
 from chat.auth.door import SIGNED_IN, Door, HttpRefusal
 from chat.auth.json_http import body_of, done, id_of, json_answer, number_in, thread_in
 from chat.auth.limits import Bucket, ThreadChanges
+from chat.auth.routing import Reach, Roles, Route
 from chat.conversations.conversation import Conversation
 from chat.conversations.participants import Participants
 from chat.protocol.frames import Code, NewMessage, NewParticipant, plain
 from chat.protocol.refusals import NotAllowed
 from storage.conversations.threads import Order
-from storage.conversations.unlocked import Unlocked
 
 MOST_MESSAGES = 100
 USUAL_MESSAGES = 50
 
 
-class Api:
+class ThreadRoutes:
     """The routes below `/api/threads`."""
 
-    def __init__(self, door: Door, conversation: Conversation, taking_part: Participants) -> None:
+    def __init__(self, door: Door, conversation: Conversation, participants: Participants) -> None:
         self._door = door
         self._conversation = conversation
-        self._participants = taking_part
+        self._participants = participants
         self._changes = ThreadChanges(door.settings.rate)
 
-    def add_to(self, app: web.Application) -> None:
-        """Add the routes."""
-        routes: list[tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]] = [
-            ("GET", "/api/threads", self.threads),
-            ("GET", "/api/threads/{thread}/messages", self.messages),
-            ("POST", "/api/threads/{thread}/messages", self.post),
-            ("GET", "/api/colleagues", self.colleagues),
-            ("GET", "/api/threads/{thread}/access", self.access),
-            ("POST", "/api/threads/{thread}/participants", self.bring_in),
-            ("DELETE", "/api/threads/{thread}/participants/me", self.leave),
-            ("POST", "/api/threads/{thread}/hand-over", self.hand_over),
-        ]
-        app.add_routes([web.route(method, path, handler) for method, path, handler in routes])
+    def routes(self) -> Iterable[Route]:
+        """All of them."""
+        correspondents, staff = Roles.CORRESPONDENTS, Roles.STAFF
+        yield Route("GET", "/api/threads", self.threads, Roles.SIGNED_IN, Reach.OWN)
+        yield Route("GET", "/api/threads/{thread}/messages", self.messages, correspondents, Reach.THREAD)
+        yield Route("POST", "/api/threads/{thread}/messages", self.post, correspondents, Reach.THREAD)
+        yield Route("GET", "/api/threads/{thread}/access", self.access, correspondents, Reach.THREAD)
+        yield Route("GET", "/api/colleagues", self.colleagues, staff, Reach.COMMON)
+        yield Route("POST", "/api/threads/{thread}/participants", self.bring_in, staff, Reach.THREAD)
+        yield Route("POST", "/api/threads/{thread}/hand-over", self.hand_over, staff, Reach.THREAD)
+        yield Route("DELETE", "/api/threads/{thread}/participants/me", self.leave, correspondents, Reach.THREAD)
 
     async def threads(self, request: web.Request) -> web.Response:
         try:
@@ -64,7 +62,6 @@ class Api:
 
     async def post(self, request: web.Request) -> web.Response:
         who, thread = request[SIGNED_IN].unlocked, thread_in(request)
-        await self._conversation.must_take_part(who, thread)
         new = await body_of(request, NewMessage)
         self._door.take_turn(request)
         accepted = await self._conversation.post_and_wait(who, thread, new.id, new.text)
@@ -77,25 +74,19 @@ class Api:
         return json_answer(await self._participants.access_list(request[SIGNED_IN].unlocked, thread_in(request)))
 
     async def bring_in(self, request: web.Request) -> web.Response:
-        who, thread, new = await self._newcomer(request)
+        who, thread, new = request[SIGNED_IN].unlocked, thread_in(request), await body_of(request, NewParticipant)
         with self._one_change(request, thread):
             await self._participants.bring_in(who, thread, new.account, whole=new.history == "whole")
         return json_answer(await self._participants.access_list(who, thread), status=201)
 
     async def hand_over(self, request: web.Request) -> web.Response:
-        who, thread, new = await self._newcomer(request)
+        who, thread, new = request[SIGNED_IN].unlocked, thread_in(request), await body_of(request, NewParticipant)
         with self._one_change(request, thread):
             await self._participants.hand_over(who, thread, new.account, whole=new.history == "whole")
         return done()
 
-    async def _newcomer(self, request: web.Request) -> tuple[Unlocked, UUID, NewParticipant]:
-        who, thread = request[SIGNED_IN].unlocked, thread_in(request)
-        await self._conversation.must_take_part(who, thread)
-        return who, thread, await body_of(request, NewParticipant)
-
     async def leave(self, request: web.Request) -> web.Response:
         who, thread = request[SIGNED_IN].unlocked, thread_in(request)
-        await self._conversation.must_take_part(who, thread)
         with self._one_change(request, thread):
             await self._participants.leave_self(who, thread)
         return done()

@@ -75,9 +75,9 @@ async def _arrive(ailo: Ailo, figure: Figure) -> SignedIn:
 
 async def _open(ailo: Ailo, people: list[Unlocked]) -> list[_Seat]:
     """The service opens the thread; who unlocks it first begins an epoch of their own, in which all is said."""
-    thread = await ailo.participants.open_thread(new_id(), [who.account for who in people])
+    thread = await ailo.conversations.participants.open_thread(new_id(), [who.account for who in people])
     for who in people:
-        await ailo.conversation.must_take_part(who, thread)
+        await ailo.conversations.conversation.must_take_part(who, thread)
     return [_Seat(who, who.latest[thread]) for who in people]
 
 

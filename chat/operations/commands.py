@@ -1,58 +1,32 @@
-"""What the operator's commands do, over open ailo: the same whether a server runs (then it does them) or not."""
+"""What the operator's commands do, over one open store: the same whether a server runs (then it does them) or not."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 from uuid import UUID
 
 import msgspec
 
-from chat.accounts.new_accounts import Person, add_account
+from chat import features
 from chat.ailo import Ailo
 from chat.console.printable import printable
+from chat.core import Done
 from chat.operations import recovering
 from chat.operations.key_status import facts, told
 from chat.operations.officer_sheet import spoken
 from chat.operations.recovering import RecoverApply, RecoverRequest
-from chat.protocol.refusals import CannotDo, Misuse, NotFound
+from chat.protocol.refusals import CannotDo, Misuse
 from chat.security_events import SecurityEvent, record
 from storage import directories
 from storage.accounts import accounts, sessions
-from storage.accounts.accounts import Account, Role
+from storage.accounts.accounts import Account
 from storage.engine.database import Transaction
 from storage.errors import Refused
-from storage.ids import new_id, read_id
 from storage.maintenance import backup
 from storage.maintenance.check import check_all
 from storage.rekeying.officer import request_hash
 
 LONGEST_FINDING = 500
-
-
-class AccountAdd(msgspec.Struct, frozen=True, tag="account add"):
-    """`ailo account add`."""
-
-    role: str
-    email: str
-    first_name: str
-    last_name: str
-    locale: str
-    password: str
-
-
-class ThreadOpen(msgspec.Struct, frozen=True, tag="thread open"):
-    """`ailo thread open`. Each field holds e-mail addresses."""
-
-    member: str
-    professional: list[str]
-    companion: list[str]
-
-
-class ThreadLeave(msgspec.Struct, frozen=True, tag="thread leave"):
-    """`ailo thread leave`."""
-
-    thread: str
-    email: str
 
 
 class Backup(msgspec.Struct, frozen=True, tag="backup"):
@@ -85,76 +59,30 @@ class KeysRenew(msgspec.Struct, frozen=True, tag="keys renew"):
     email: str | None
 
 
-# What a running server carries out: none of it holds a path.
-Carried = (
-    AccountAdd | ThreadOpen | ThreadLeave | Check | KeysRotate | KeysStatus | KeysDrop | KeysRenew | RecoverRequest | RecoverApply
-)
-Command = Carried | Backup
+OwnCommand = Check | KeysRotate | KeysStatus | KeysDrop | KeysRenew | RecoverRequest | RecoverApply | Backup
+
+
+def carried() -> Any:
+    """The type of what a running server carries out, for decoding: none of it holds a path."""
+    own = (Check, KeysRotate, KeysStatus, KeysDrop, KeysRenew, RecoverRequest, RecoverApply)
+    return Union[(*own, *features.commands())]
 
 
 BACKUP_FAILED = "The backup was not written: "
 
 
-class Done(msgspec.Struct, frozen=True):
-    """How a command ended: its exit code, and a line for the terminal (an error unless the code is 0).
-
-    ``facts`` are what a script is told in its place; without them it gets the line. ``content`` is what the command writes
-    to the file that was named to it.
-    """
-
-    code: int
-    line: str = ""
-    facts: dict[str, Any] | None = None
-    content: bytes = b""
-
-
-async def carry_out(ailo: Ailo, command: Command) -> Done:
+async def carry_out(ailo: Ailo, command: msgspec.Struct) -> Done:
     """Carry out a command. Raises StorageError when the store fails."""
+    own = features.commands().get(type(command))
     try:
-        done = await _COMMANDS[type(command)](ailo, command)
+        done = await (own[1].do(ailo.of(own[0]), command) if own else _COMMANDS[type(command)](ailo, command))
     except Misuse as error:
         return Done(2, str(error))
     except CannotDo as error:
         return Done(1, str(error))
-    if not done.code and (event := _EVENTS.get(type(command))):
+    if not done.code and (event := own[1].event if own else _EVENTS.get(type(command))):
         record(event)
     return done
-
-
-async def _add_account(ailo: Ailo, command: AccountAdd) -> Done:
-    person = Person(Role(command.role), command.email, command.first_name, command.last_name, command.locale, command.password)
-    account = await add_account(ailo.store, ailo.sign_ins.pool, person)
-    record(SecurityEvent.ACCOUNT_ADDED, account, role=person.role.value)
-    return Done(0, str(account))
-
-
-async def _open_thread(ailo: Ailo, command: ThreadOpen) -> Done:
-    people = [await _person(ailo, command.member, Role.MEMBER)]
-    people += [await _person(ailo, email, Role.PROFESSIONAL) for email in command.professional]
-    people += [await _person(ailo, email, Role.COMPANION) for email in command.companion]
-    if len({person.id for person in people}) < len(people):
-        raise Misuse("Somebody was named twice.")
-    return Done(0, str(await ailo.participants.open_thread(new_id(), people)))
-
-
-async def _leave_thread(ailo: Ailo, command: ThreadLeave) -> Done:
-    thread, person = read_id(command.thread), await _find(ailo, command.email)
-    try:
-        if thread is None or person is None:
-            raise NotFound
-        await ailo.participants.leave(thread, person.id)
-    except NotFound:
-        raise CannotDo("There is no such thread in which that account takes part.") from None
-    return Done(0)
-
-
-async def _person(ailo: Ailo, email: str, role: Role) -> Account:
-    found = await _find(ailo, email)
-    if found is None:
-        raise CannotDo(f"There is no account with the address given for the {role}: add it first with `ailo account add`.")
-    if found.role is not role:
-        raise CannotDo(f"The account given for the {role} has another role.")
-    return found
 
 
 async def _find(ailo: Ailo, email: str) -> Account | None:
@@ -256,9 +184,6 @@ _EVENTS: dict[type, SecurityEvent] = {
 }
 
 _COMMANDS: dict[type, Callable[..., Awaitable[Done]]] = {
-    AccountAdd: _add_account,
-    ThreadOpen: _open_thread,
-    ThreadLeave: _leave_thread,
     Backup: _back_up,
     Check: _check,
     KeysRotate: _rotate,

@@ -19,7 +19,8 @@ import msgspec
 
 from chat import logs
 from chat.ailo import Ailo
-from chat.operations.commands import BACKUP_FAILED, Backup, Carried, Command, Done, carry_out, reason
+from chat.core import Done
+from chat.operations.commands import BACKUP_FAILED, Backup, carried, carry_out, reason
 from storage.errors import StorageError
 from storage.maintenance import backup
 
@@ -100,7 +101,7 @@ async def _take(ailo: Ailo, reader: asyncio.StreamReader, writer: asyncio.Stream
 
 async def _respond(ailo: Ailo, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
-        command = await asyncio.to_thread(msgspec.json.decode, await reader.readline(), type=Carried | CopyAsked)
+        command = await asyncio.to_thread(msgspec.json.decode, await reader.readline(), type=carried() | CopyAsked)
     except (msgspec.DecodeError, ValueError):
         await _put(writer, Done(2, "The running server does not know this command: it is of another version. Restart it."))
         return
@@ -110,7 +111,7 @@ async def _respond(ailo: Ailo, reader: asyncio.StreamReader, writer: asyncio.Str
         await _put(writer, await _done(ailo, command))
 
 
-async def _done(ailo: Ailo, command: Carried) -> Done:
+async def _done(ailo: Ailo, command: msgspec.Struct) -> Done:
     try:
         return await carry_out(ailo, command)
     except Exception as error:  # noqa: BLE001 (a command is answered whatever happens)
@@ -184,7 +185,7 @@ async def _while_asked(reader: asyncio.StreamReader) -> AsyncIterator[None]:
 # The command's side
 
 
-async def ask(folder: Path, command: Command) -> Done | None:
+async def ask(folder: Path, command: msgspec.Struct) -> Done | None:
     """Have the running server carry out a command; None when no server runs. Raises OSError when it cannot be asked."""
     try:
         with _short_path(folder) as short:
@@ -208,7 +209,7 @@ async def ask(folder: Path, command: Command) -> Done | None:
             await writer.wait_closed()
 
 
-async def _send(writer: asyncio.StreamWriter, command: Carried | CopyAsked) -> None:
+async def _send(writer: asyncio.StreamWriter, command: msgspec.Struct) -> None:
     writer.write(msgspec.json.encode(command) + b"\n")
     await writer.drain()
 

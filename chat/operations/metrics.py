@@ -7,7 +7,7 @@ import asyncio
 import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -18,10 +18,10 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from chat.auth.door import SIGNING_IN
 from chat.connections.gateway import Gateway
 from chat.http.headers import Signature
-from storage.conversations.group_commit import GroupCommit, Outcome, Posted
+from storage.conversations.feed import Group
+from storage.conversations.group_commit import GroupCommit, Item, Outcome, Posted
 from storage.errors import Stalled
 from storage.mail import letters
 from storage.store import Store
@@ -29,6 +29,7 @@ from storage.store import Store
 BEAT_S = 0.05
 WINDOW_S = 60.0
 PATIENCE_S = 2.0
+SIGNING_IN = {("POST", "/api/session"), ("POST", "/api/session/recovery")}
 OUTCOMES = {200: "granted", 401: "wrong_credentials", 429: "slow_down"}
 TIMES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -83,14 +84,14 @@ class Metrics(Collector):
         self.lag = Lag(Histogram("ailo_loop_lag_seconds", "How late the event loop is.", buckets=TIMES, registry=self.registry))
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
-        self.commits.told = self.note_group
+        self.commits.feed.subscribe(self.note_group)
 
-    def note_group(self, outcomes: Sequence[Outcome], seconds: float) -> None:
+    def note_group(self, group: Group[Item, Outcome]) -> None:
         """A group has been committed, or was not."""
-        self._sizes.observe(len(outcomes))
-        self._seconds.observe(seconds)
-        self.committed += sum(isinstance(outcome, Posted) and outcome.is_new for outcome in outcomes)
-        self.refused += sum(isinstance(outcome, Stalled) for outcome in outcomes)
+        self._sizes.observe(len(group.items))
+        self._seconds.observe(group.seconds)
+        self.committed += sum(isinstance(outcome, Posted) and outcome.is_new for outcome in group.outcomes)
+        self.refused += sum(isinstance(outcome, Stalled) for outcome in group.outcomes)
 
     @web.middleware
     async def count(self, request: web.Request, handler: Handler) -> web.StreamResponse:

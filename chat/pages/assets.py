@@ -14,9 +14,10 @@ import json
 import mimetypes
 import posixpath
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -31,13 +32,8 @@ from storage.accounts.accounts import LANGUAGES
 
 __all__ = ["HEADERS", "Shelf", "add_pages", "language_of"]
 
-PAGES: Final = {
-    "/sign-in": "sign-in.html",
-    "/member": "member.html",
-    "/dashboard": "dashboard.html",
-    "/accessibility": "accessibility.html",
-    "/offline": "offline.html",
-}
+# What belongs to no feature.
+PAGES: Final = {"/accessibility": "accessibility.html", "/offline": "offline.html"}
 ENTRY: Final = "-page.js"
 STYLES: Final = "/static/styles.css"
 LATE_STYLES: Final = "/static/styles/late/"
@@ -71,14 +67,15 @@ FOR_GOOD: Final = "public, max-age=31536000, immutable"
 RoleOf = Callable[[web.Request], Awaitable[str | None]]
 
 
-def add_pages(app: web.Application, role_of: RoleOf) -> "Shelf":
-    """Add the pages and their files to the application; `role_of` tells the role of who asks, None when signed out.
+def add_pages(app: web.Application, pages: Mapping[str, str], role_of: RoleOf, folders: Sequence[Path] = ()) -> "Shelf":
+    """Add the features' pages (their templates, by path) and all files to the application.
 
+    `role_of` tells the role of who asks, None when signed out; `folders` are like `static/`, and added to it.
     Gives the shelf, for a page that is made for one reader."""
-    shelf = Shelf(static_folder())
+    shelf = Shelf([static_folder(), *folders], {**PAGES, **pages})
     app.middlewares.append(shelf.answer_kindly)
     app.router.add_get("/", partial(_send_home, role_of))
-    for path in PAGES:
+    for path in shelf.paths:
         app.router.add_get(path, partial(_answer_page, shelf, path))
     for path, asset in shelf.assets.items():
         app.router.add_get(path, partial(_answer_asset, asset))
@@ -153,8 +150,9 @@ class Asset:
 class Shelf:
     """All that the browser may load, by path, and the pages by path and language."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folders: Sequence[Path], pages: Mapping[str, str]) -> None:
+        self._folders = folders
+        self.paths = pages.keys()
         files = self._read_files()
         self.assets = {**files, STYLES: self._join_styles(files)}
         self.assets |= self._read_words()
@@ -162,7 +160,7 @@ class Shelf:
         self._environments = {language: self._environment(language) for language in LANGUAGES}
         self.pages = {
             (path, language): self._render(template, language)
-            for path, template in {**PAGES, NOT_FOUND: NOT_FOUND}.items()
+            for path, template in {**pages, NOT_FOUND: NOT_FOUND}.items()
             for language in LANGUAGES
         }
         self.assets[WORKER] = self._make_worker()
@@ -185,12 +183,12 @@ class Shelf:
 
     def _read_files(self) -> dict[str, Asset]:
         found = {}
-        for name in FOLDERS:
-            for file in sorted((self._folder / name).rglob("*.*")):
-                path = f"/static/{file.relative_to(self._folder).as_posix()}"
+        for folder, name in product(self._folders, FOLDERS):
+            for file in sorted((folder / name).rglob("*.*")):
+                path = f"/static/{file.relative_to(folder).as_posix()}"
                 found[path] = Asset(_without_remarks(file), _kind_of(file))
         for name in ("favicon.ico", "manifest.webmanifest"):
-            file = self._folder / "images" / name
+            file = self._folders[0] / "images" / name
             found[f"/{name}"] = Asset(file.read_bytes(), _kind_of(file))
         return found
 
@@ -227,7 +225,7 @@ class Shelf:
             "offline": OFFLINE,
             "pages": [self.pages[OFFLINE, language].tag for language in LANGUAGES],
         }
-        source = (self._folder / "worker.js").read_bytes()
+        source = (self._folders[0] / "worker.js").read_bytes()
         return Asset(b"const SHELL = " + _to_json(shell) + b"\n" + source, "text/javascript; charset=utf-8")
 
     def _join_styles(self, files: Mapping[str, Asset]) -> Asset:
@@ -249,7 +247,7 @@ class Shelf:
     def _environment(self, language: str) -> Environment:
         words = Words.of(language)
         pages = Environment(
-            loader=FileSystemLoader(self._folder / "pages"),
+            loader=FileSystemLoader([folder / "pages" for folder in self._folders]),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,

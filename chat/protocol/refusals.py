@@ -1,12 +1,14 @@
 """What the rules of a conversation answer instead of doing something. Each becomes one code on the wire.
 
-ConversationError
+Refusal
 ├── NotFound      no such thread, or no part in it: nobody is told which
 ├── NotAllowed    it makes no sense: an empty text, a number beyond the end, an id that is somebody else's
 ├── Unseen       a message came that whoever asks has not seen
 ├── Outdated     somebody, or another tab, has changed meanwhile what was to be changed
 └── TooLong       a text with more code points than a message holds
 """
+
+from typing import ClassVar
 
 from chat.protocol.frames import Code
 
@@ -29,25 +31,39 @@ class CannotDo(Exception):
     """What was asked cannot be done as things stand; the text says what to do, and repeats no name or address."""
 
 
-class ConversationError(Exception):
-    """A refusal to somebody who is signed in; not a fault."""
+class Refusal(Exception):
+    """A refusal to whoever asked; not a fault.
+
+    A feature adds one by a subclass: its ``code`` on the wire, its HTTP ``status``, and what it says, in French, where the code
+    is not one of ``Code``.
+    """
+
+    code: ClassVar[str] = Code.BAD_REQUEST
+    status: ClassVar[int] = 400
+    sentence: ClassVar[str | None] = None
 
 
-class NotFound(ConversationError):
+class NotFound(Refusal):
     """There is no such thread, or it is none of theirs: nobody is told which."""
 
+    code, status = Code.NOT_FOUND, 404
 
-class NotAllowed(ConversationError):
+
+class NotAllowed(Refusal):
     """What was asked makes no sense."""
 
 
-class Unseen(ConversationError):
+class Unseen(Refusal):
     """A message has come that whoever asks has not seen yet."""
 
+    code, status = Code.MOVED_ON, 409
 
-class Outdated(ConversationError):
+
+class Outdated(Refusal):
     """What was to be changed is not what it was when it was read."""
 
+    code, status = Code.CONFLICT, 409
 
-class TooLong(ConversationError):
+
+class TooLong(Refusal):
     """A text has more code points than a message holds."""

@@ -1,58 +1,39 @@
 """The page of the overview: drawn by the server for who asks, kept by nobody, complete without a script."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from uuid import UUID
 
 from aiohttp import web
 from babel.dates import format_datetime
 
-from chat.auth.door import Door, HttpRefusal
-from chat.auth.limits import Bucket
-from chat.auth.sign_in import SignedIn
+from chat.auth.door import SIGNED_IN
+from chat.auth.routing import Limit, Reach, Roles, Route
 from chat.pages.assets import HEADERS, Shelf, language_of
-from chat.protocol.frames import Code
-from chat.protocol.refusals import NotFound
 from chat.staff import charts
 from chat.staff.overview import Overview, Overviews
 
 # Each reads all rows of a fortnight.
-A_SECOND = 1
-AT_ONCE = 10
+LIMIT = Limit(a_second=1, at_once=10)
 
 
 class OverviewPage:
-    """`GET /overview`: to the staff; to other people there is no such page, and who is signed out is sent to sign in."""
+    """`GET /overview`."""
 
-    def __init__(self, door: Door, overviews: Overviews, shelf: Shelf) -> None:
-        self._door = door
+    def __init__(self, overviews: Overviews, shelf: Shelf) -> None:
         self._overviews = overviews
         self._shelf = shelf
-        self._rate = A_SECOND if door.settings.rate else 0
-        self._buckets: dict[UUID, Bucket] = {}
 
-    def add_to(self, app: web.Application) -> None:
-        """Add the route."""
-        app.add_routes([web.get("/overview", self.show)])
+    def routes(self) -> Iterable[Route]:
+        """The one that there is."""
+        yield Route("GET", "/overview", self.show, Roles.STAFF, Reach.OWN, LIMIT)
 
     async def show(self, request: web.Request) -> web.Response:
-        signed_in = await self._door.signed_in(request)
-        headers = {**HEADERS, "Cache-Control": "no-store"}
-        if signed_in is None:
-            return web.Response(status=303, headers={**headers, "Location": "/sign-in"})
-        language, overview = language_of(request), await self._overview_of(signed_in)
+        language, overview = language_of(request), await self._overviews.of(request[SIGNED_IN].unlocked)
         page = self._shelf.template("overview.html", language).render(**said(overview, language))
-        headers["Content-Language"] = language
+        headers = {**HEADERS, "Cache-Control": "no-store", "Content-Language": language}
         response = web.Response(text=page, content_type="text/html", headers=headers)
         response.enable_compression()
         return response
-
-    async def _overview_of(self, signed_in: SignedIn) -> Overview:
-        if not self._buckets.setdefault(signed_in.unlocked.account.id, Bucket(self._rate, AT_ONCE)).take():
-            raise HttpRefusal(429, Code.SLOW_DOWN, wait=1)
-        try:
-            return await self._overviews.of(signed_in.unlocked)
-        except NotFound:
-            raise web.HTTPNotFound from None
 
 
 def said(overview: Overview, language: str) -> dict[str, object]:

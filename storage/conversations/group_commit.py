@@ -16,6 +16,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from storage.conversations import messages, threads
+from storage.conversations.feed import Feed, Group
 from storage.conversations.messages import SealedMessage
 from storage.conversations.threads import Thread
 from storage.crypto.guarding import Guard
@@ -111,7 +112,7 @@ class GroupCommit:
         self._arrived = asyncio.Event()
         self._closing = False
         self._times = Times(store.guard)
-        self.told: Callable[[list[Outcome], float], None] = lambda *_: None  # of each group and the seconds that it took
+        self.feed: Feed[Item, Outcome] = Feed()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "GroupCommit":
@@ -158,9 +159,10 @@ class GroupCommit:
 
     async def _commit(self, group: list[tuple[Item, Callable[[Outcome], None]]]) -> float:
         began = time.perf_counter()
-        outcomes = await self._outcomes([item for item, _ in group])
+        items = [item for item, _ in group]
+        outcomes = await self._outcomes(items)
         took = time.perf_counter() - began
-        self.told(outcomes, took)
+        self.feed.tell(Group(items, outcomes, took))
         for (_, done), outcome in zip(group, outcomes, strict=True):
             try:
                 done(outcome)

@@ -20,10 +20,12 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
+from msgspec import Struct
 from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 
+from chat.accounts.commands import AccountAdd
+from chat.conversations.commands import ThreadLeave, ThreadOpen
 from chat.operations import control
-from chat.operations.commands import AccountAdd, Command, ThreadLeave, ThreadOpen
 from storage import installation
 from storage.settings import Environment, StorageSettings
 
@@ -135,7 +137,7 @@ class Service:
         member, professional = await asyncio.gather(self.add("member", "Léa"), self.add("professional", "Claire"))
         return Pair(member, professional, await self.open(member, professional))
 
-    async def _ask(self, command: Command) -> str:
+    async def _ask(self, command: Struct) -> str:
         """Have the running server carry out a command, as the `ailo` command does."""
         done = await control.ask(Path(self._environment["AILO_DATA"]), command)
         assert done is not None

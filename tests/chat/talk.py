@@ -4,19 +4,25 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
+from aiohttp import web
 
 from chat.accounts.new_accounts import Person, add_account
 from chat.ailo import Ailo, open_ailo
+from chat.auth.door import Door, application
 from chat.auth.limits import AccountLimits
 from chat.auth.passwords.stretching import OPERATOR, Stretching
+from chat.auth.routing import mount
 from chat.auth.sign_in import Attempt
 from chat.connections.dialogue import Dialogue
 from chat.conversations.conversation import Conversation
+from chat.core import Feature, Web
+from chat.pages.assets import Shelf
 from storage import installation
 from storage.accounts import accounts
 from storage.accounts.accounts import Account, Role
@@ -52,6 +58,14 @@ async def opened_rooms(folder: Path, clock: Clock = wall_clock) -> AsyncIterator
         yield ailo
 
 
+def serving(ailo: Ailo, door: Door, *features: Feature) -> web.Application:
+    """An application with the routes of these features, none of which needs the pages."""
+    app = application(door)
+    parts = Web(door, cast("Shelf", None), {})
+    mount(app, door, ailo.access, chain.from_iterable(feature.routes(parts) for feature in features))
+    return app
+
+
 def address(name: str) -> str:
     return f"{name}@ailo.test"
 
@@ -85,14 +99,14 @@ class Cast:
 
     async def open_thread(self, *names: str) -> UUID:
         people = [await self.account(name) for name in names]
-        return await self.ailo.participants.open_thread(new_id(), people)
+        return await self.ailo.conversations.participants.open_thread(new_id(), people)
 
     async def leave(self, thread: UUID, name: str) -> None:
-        await self.ailo.participants.leave(thread, (await self.account(name)).id)
+        await self.ailo.conversations.participants.leave(thread, (await self.account(name)).id)
 
     async def say(self, who: Unlocked, thread: UUID, *texts: str) -> list[int]:
         """Post texts one after the other; gives their numbers."""
-        conversation = self.ailo.conversation
+        conversation = self.ailo.conversations.conversation
         return [(await conversation.post_and_wait(who, thread, new_id(), text)).message.seq for text in texts]
 
 

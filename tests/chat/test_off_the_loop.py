@@ -25,22 +25,22 @@ Deed = Callable[[Ailo, Unlocked, Any], Awaitable[object]]
 
 
 async def show_the_list(ailo: Ailo, who: Unlocked, _: object) -> None:
-    assert await ailo.conversation.entries(who, Order.NEWEST, None)
+    assert await ailo.conversations.conversation.entries(who, Order.NEWEST, None)
 
 
 async def show_a_page(ailo: Ailo, who: Unlocked, thread: Any) -> None:
-    assert await ailo.conversation.before(who, thread, None, 100)
+    assert await ailo.conversations.conversation.before(who, thread, None, 100)
 
 
 async def resume(ailo: Ailo, who: Unlocked, thread: Any) -> None:
-    talk = Talk(ailo.conversation, who)
+    talk = Talk(ailo.conversations.conversation, who)
     await talk.put({"type": "resume", "threads": {str(thread): 0}})
     await talk.outlet.until("resumed")
     assert talk.outlet.of("message")
 
 
 async def search(ailo: Ailo, who: Unlocked, thread: Any) -> None:
-    assert (await Search(ailo.conversation).find(who, "bonjour", thread, None)).found
+    assert (await Search(ailo.conversations.conversation).find(who, "bonjour", thread, None)).found
 
 
 async def sign_in(ailo: Ailo, _: Unlocked, __: object) -> None:
@@ -48,14 +48,14 @@ async def sign_in(ailo: Ailo, _: Unlocked, __: object) -> None:
     granted = await ailo.sign_ins.sign_in(Attempt(address("claire"), PASSWORD, "", "192.0.2.1"))
     found = await ailo.sign_ins.find(granted.cookie)
     assert found
-    await ailo.conversation.entries(found.unlocked, Order.NEWEST, None)
+    await ailo.conversations.conversation.entries(found.unlocked, Order.NEWEST, None)
 
 
 async def renew(ailo: Ailo, _: Unlocked, __: object) -> None:
     granted = await ailo.sign_ins.sign_in(Attempt(address("claire"), PASSWORD, "", "192.0.2.1"))
     found = await ailo.sign_ins.find(granted.cookie)
     assert found
-    await ailo.own_keys.change_password(found, NewPassword(PASSWORD, "un tout autre mot", may_be_known=True), granted.cookie)
+    await ailo.accounts.keys.change_password(found, NewPassword(PASSWORD, "un tout autre mot", may_be_known=True), granted.cookie)
 
 
 async def check(ailo: Ailo, _: Unlocked, __: object) -> None:

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from msgspec import Struct
+
+from chat.accounts.commands import AccountAdd
 from chat.client.remote import Client, Json, Wire, sign_in
+from chat.conversations.commands import ThreadLeave, ThreadOpen
 from chat.operations import control
-from chat.operations.commands import AccountAdd, Command, ThreadLeave, ThreadOpen
 from storage import installation
 from storage.settings import StorageSettings
 
@@ -27,6 +30,7 @@ ROLES = {
     "thomas": "professional",
     "sam": "companion",
     "ada": "administrator",
+    "cléo": "client",
 }
 
 
@@ -111,7 +115,7 @@ class Service:
                 self.process.stdout.close()
             self.process = None
 
-    async def command(self, command: Command) -> str:
+    async def command(self, command: Struct) -> str:
         """Have the running server carry out a command; gives the line that it prints."""
         done = await control.ask(self.data, command)
         assert done

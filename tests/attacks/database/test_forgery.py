@@ -12,7 +12,9 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec import structs
 
+from chat.auth.access import Access
 from chat.auth.sign_in import Attempt, Granted, SignIns, WrongCredentials
+from chat.protocol.hub import Hub
 from storage.accounts import accounts
 from storage.conversations.group_commit import NotCommitted
 from storage.conversations.unlocked import OpenEpoch
@@ -250,7 +252,7 @@ async def test_an_exchanged_address_finds_nobody(scene: Scene) -> None:
 
 @pytest.fixture
 async def door(scene: Scene) -> AsyncIterator[SignIns]:
-    sign_ins = SignIns(scene.house.store)
+    sign_ins = SignIns(scene.house.store, Access(scene.house.store), Hub())
     yield sign_ins
     sign_ins.close()
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from chat.auth.access import Access
 from chat.auth.sign_in import Attempt, SignIns, WrongCredentials
+from chat.protocol.hub import Hub
 from storage.accounts import accounts
 from storage.accounts.accounts import Status
 from storage.engine.database import Row, Transaction
@@ -47,7 +49,7 @@ async def remember(house: House) -> Memory:
 
 @pytest.fixture
 async def door(house: House) -> AsyncIterator[SignIns]:
-    sign_ins = SignIns(house.store)
+    sign_ins = SignIns(house.store, Access(house.store), Hub())
     yield sign_ins
     sign_ins.close()
 

@@ -6,10 +6,11 @@ from uuid import UUID
 
 import pytest
 
+from chat.accounts.commands import AccountAdd
 from chat.auth.limits import THREAD_CHANGES_AT_ONCE, AccountLimits, ThreadChanges
 from chat.client.remote import Client, ClientRefused, Json
 from chat.operations import control
-from chat.operations.commands import AccountAdd, Check
+from chat.operations.commands import Check
 from tests.attacks.database.planting import spoil
 from tests.flows.service import PASSWORD, Visit, running, settled
 

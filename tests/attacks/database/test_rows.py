@@ -98,14 +98,14 @@ async def furnish(folder: Path) -> None:
             thread = await cast.open_thread(member, professional)
             one, other = await cast.unlock(member), await cast.unlock(professional)
             await cast.say(one, thread, "Bonjour", "Quand ?")
-            await ailo.notes.write(other, thread, "À rappeler.")
+            await ailo.staff.notes.write(other, thread, "À rappeler.")
             await RepliesAtHand(ailo.store).write(other, CannedReplies([CannedReply(new_id(), "Merci", "Merci !")], 0))
-            await ailo.practices.write(other, OwnPractice(48, None, None))
+            await ailo.staff.practices.write(other, OwnPractice(48, None, None))
             await SettingsOfOne(ailo.store).change(one.account, {"enter_sends": True})
             await cast.say(other, thread, "Demain.")
             await owe_letter(ailo, one, thread)
         lea = await cast.unlock("lea")
-        (entry,) = await ailo.conversation.entries(lea, Order.NEWEST, None)
+        (entry,) = await ailo.conversations.conversation.entries(lea, Order.NEWEST, None)
         claire = (await cast.account("claire")).id  # whose key a sign-in renews, if it is due
         values = {"thread": entry.id.bytes, "account": lea.account.id.bytes, "staff": claire.bytes}
         for sql in BARE.values():
@@ -137,7 +137,10 @@ async def scene(furnished_with_all: Path, tmp_path: Path) -> AsyncIterator[Scene
     async with open_ailo(settings_of(tmp_path, notify_after_ms=0), count(wall_clock()).__next__) as ailo:
         cast = Cast(ailo)
         found = {name: await cast.account(name) for name in ("lea", "karim", "claire")}
-        threads = [await ailo.conversation.entries(await cast.unlock(name), Order.NEWEST, None) for name in ("lea", "karim")]
+        threads = [
+            await ailo.conversations.conversation.entries(await cast.unlock(name), Order.NEWEST, None)
+            for name in ("lea", "karim")
+        ]
         planter = Planter(ailo.store.settings.database)
         try:
             yield Scene(ailo, cast, planter, threads[0][0].id, threads[1][0].id, found["lea"].id, found["claire"].id)
@@ -149,23 +152,23 @@ async def everyday(scene: Scene, one: Unlocked, other: Unlocked) -> None:
     """What Karim and Thomas do in a day."""
     ailo, cast, thread = scene.ailo, scene.cast, scene.his
     for who in (one, other):
-        (entry,) = await ailo.conversation.entries(who, Order.WAITING, None)
+        (entry,) = await ailo.conversations.conversation.entries(who, Order.WAITING, None)
         assert entry.id == thread
         assert {person.id for person in entry.participants} == {one.account.id, other.account.id}
         assert entry.last
         assert entry.last.kind == "text"
     (seq,) = await cast.say(one, thread, "Encore une chose.")
-    await ailo.conversation.mark_read(other, thread, seq)
-    page = await ailo.conversation.before(other, thread, None, 50)
+    await ailo.conversations.conversation.mark_read(other, thread, seq)
+    page = await ailo.conversations.conversation.before(other, thread, None, 50)
     assert page[-1].text == "Encore une chose."
     assert {message.kind for message in page} == {"text"}
     await cast.say(other, thread, "D’accord.")
-    assert await ailo.participants.correspondents(one.account.id) == {other.account.id}
-    assert len((await ailo.participants.access_list(one, thread)).participants) == 2
+    assert await ailo.conversations.participants.correspondents(one.account.id) == {other.account.id}
+    assert len((await ailo.conversations.participants.access_list(one, thread)).participants) == 2
     assert len((await Abouts(ailo.store, ailo.access, ailo.hub).read(one, thread)).people) == 2
-    assert await ailo.notes.read(other, thread) == "À rappeler."
+    assert await ailo.staff.notes.read(other, thread) == "À rappeler."
     assert (await RepliesAtHand(ailo.store).read(other)).version == 1
-    assert (await ailo.practices.read(other)).reply_within_hours == 48
+    assert (await ailo.staff.practices.read(other)).reply_within_hours == 48
     assert (await Overviews(ailo.store).of(other)).today.received == 3
     assert (await SettingsOfOne(ailo.store).read(one.account)).settings.enter_sends
 
@@ -200,7 +203,7 @@ async def of_those_concerned(scene: Scene, name: str) -> None:
     ailo, store, thread = scene.ailo, scene.ailo.store, scene.hers
     if (who := await clearly(scene.cast.unlock(name))) is None:
         return
-    conversation = ailo.conversation
+    conversation = ailo.conversations.conversation
     for order in Order:
         for entry in await clearly(conversation.entries(who, order, None)) or []:
             encode(entry)
@@ -208,12 +211,12 @@ async def of_those_concerned(scene: Scene, name: str) -> None:
         conversation.before(who, thread, None, 50),
         conversation.after(who, thread, 0, 50),
         conversation.mark_read(who, thread, 2),
-        ailo.participants.access_list(who, thread),
-        ailo.participants.correspondents(who.account.id),
-        ailo.abouts.read(who, thread),
-        ailo.notes.read(who, thread),
+        ailo.conversations.participants.access_list(who, thread),
+        ailo.conversations.participants.correspondents(who.account.id),
+        ailo.conversations.abouts.read(who, thread),
+        ailo.staff.notes.read(who, thread),
         RepliesAtHand(store).read(who),
-        ailo.practices.read(who),
+        ailo.staff.practices.read(who),
         Overviews(store).of(who),
         SettingsOfOne(store).read(who.account),
         SessionsOfOne(store, ailo.hub).all(SignedIn(bytes(32), who)),
@@ -249,7 +252,7 @@ async def plant_in(scene: Scene, table: str, column: str, wrong: str) -> None:
             return
         karim, thomas = await scene.cast.unlock("karim"), await scene.cast.unlock("thomas")
         await everyday(scene, karim, thomas)
-        colleagues = await scene.ailo.participants.colleagues(thomas)
+        colleagues = await scene.ailo.conversations.participants.colleagues(thomas)
         assert "Sam" in [one.first_name for one in colleagues]
         found = scene.planter.one(f"select {column} from {table} where typeof({column}) = typeof(:new) limit 1", new=WRONG[wrong])
         lines = await check.check_all(scene.ailo.store)

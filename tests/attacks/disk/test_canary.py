@@ -96,10 +96,10 @@ async def converse(ailo: Ailo) -> None:
         signed_in = await ailo.sign_ins.find(granted.cookie)
         assert signed_in is not None
         if one.role.is_staff:
-            await ailo.practices.write(signed_in.unlocked, OwnPractice(48, None, CANARIES["absence"]))
-        await ailo.conversation.post_and_wait(signed_in.unlocked, thread, new_id(), CANARIES["message"])
+            await ailo.staff.practices.write(signed_in.unlocked, OwnPractice(48, None, CANARIES["absence"]))
+        await ailo.conversations.conversation.post_and_wait(signed_in.unlocked, thread, new_id(), CANARIES["message"])
         assert CANARIES["message"] in {
-            message.text for message in await ailo.conversation.before(signed_in.unlocked, thread, None, 50)
+            message.text for message in await ailo.conversations.conversation.before(signed_in.unlocked, thread, None, 50)
         }
 
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from chat.operations.commands import AccountAdd
+from chat.accounts.commands import AccountAdd
 from tests.flows.service import PASSWORD, Service
 
 WRONG, OWN, NEXT, THIEFS = "une autre", "un mot de passe à moi", "et encore un autre", "celui du voleur"

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from chat.accounts.commands import AccountAdd
 from chat.ailo import Ailo
+from chat.core import Done
 from chat.operations import control
-from chat.operations.commands import AccountAdd, Backup, Check, Done, KeysRotate
+from chat.operations.commands import Backup, Check, KeysRotate
 from chat.operations.officer_sheet import sheet
 from storage.crypto import keyring
 from storage.errors import KeyringRefused

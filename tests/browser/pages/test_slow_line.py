@@ -10,8 +10,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Request, WebSocket, expect
 
+from chat.accounts.commands import AccountAdd
 from chat.client.remote import sign_in
-from chat.operations.commands import AccountAdd, ThreadOpen
+from chat.conversations.commands import ThreadOpen
 from tests.browser.conftest import PASSWORD, Person, Visitors, bubble
 from tests.flows.service import Service, free_port
 from tests.flows.slow_line import SlowLine

@@ -46,7 +46,7 @@ async def behind(ailo: Ailo, granted: Granted) -> SignedIn:
 async def change(ailo: Ailo, old: str, new: str, *, may_be_known: bool = False) -> tuple[SignedIn, str]:
     """Sign in and change the password; gives the session, and its cookie."""
     me, cookie = await sign_in(ailo, old)
-    await ailo.own_keys.change_password(me, NewPassword(old, new, may_be_known), cookie)
+    await ailo.accounts.keys.change_password(me, NewPassword(old, new, may_be_known), cookie)
     return me, cookie
 
 
@@ -62,7 +62,7 @@ async def public_key(cast: Cast) -> bytes:
 
 
 async def texts(ailo: Ailo, who: Unlocked, thread: UUID) -> list[str]:
-    return [message.text for message in await ailo.conversation.before(who, thread, None, 50)]
+    return [message.text for message in await ailo.conversations.conversation.before(who, thread, None, 50)]
 
 
 # The password
@@ -111,7 +111,7 @@ async def test_a_wrong_old_password_changes_nothing(ailo: Ailo, cast: Cast, owne
     me, cookie = await sign_in(ailo, OWN)
     before = await public_key(cast)
     with pytest.raises(WrongCredentials):
-        await ailo.own_keys.change_password(me, NewPassword("un faux", NEXT, may_be_known=True), cookie)
+        await ailo.accounts.keys.change_password(me, NewPassword("un faux", NEXT, may_be_known=True), cookie)
     assert await public_key(cast) == before
     assert await sign_in(ailo, OWN)
 
@@ -120,16 +120,16 @@ async def test_a_wrong_old_password_changes_nothing(ailo: Ailo, cast: Cast, owne
 async def test_a_new_password_is_neither_short_nor_endless(ailo: Ailo, thread: UUID, password: str) -> None:
     me, cookie = await sign_in(ailo)
     with pytest.raises(Misuse):
-        await ailo.own_keys.change_password(me, NewPassword(PASSWORD, password, may_be_known=False), cookie)
+        await ailo.accounts.keys.change_password(me, NewPassword(PASSWORD, password, may_be_known=False), cookie)
     with pytest.raises(Misuse):
-        await ailo.own_keys.recover(replace(LEA, password=password), "code")
+        await ailo.accounts.keys.recover(replace(LEA, password=password), "code")
 
 
 async def test_of_two_renewals_at_once_one_wins_and_the_other_is_told(ailo: Ailo, cast: Cast, owned: UUID) -> None:
     (one, first), (other, second) = await sign_in(ailo, OWN), await sign_in(ailo, OWN)
     ends = await asyncio.gather(
-        ailo.own_keys.change_password(one, NewPassword(OWN, "le premier mot", may_be_known=True), first),
-        ailo.own_keys.change_password(other, NewPassword(OWN, "le second mot", may_be_known=True), second),
+        ailo.accounts.keys.change_password(one, NewPassword(OWN, "le premier mot", may_be_known=True), first),
+        ailo.accounts.keys.change_password(other, NewPassword(OWN, "le second mot", may_be_known=True), second),
         return_exceptions=True,
     )
     assert sorted(type(end).__name__ for end in ends) == ["NoneType", "Superseded"]
@@ -143,7 +143,7 @@ async def test_a_session_of_before_a_renewal_proves_nothing(ailo: Ailo, owned: U
     await change(ailo, OWN, NEXT, may_be_known=True)
     for password in (OWN, NEXT):
         with pytest.raises(Superseded):
-            await ailo.own_keys.make_code(me, password)
+            await ailo.accounts.keys.make_code(me, password)
 
 
 async def test_guesses_of_the_old_password_are_limited(ailo: Ailo, owned: UUID) -> None:
@@ -151,16 +151,16 @@ async def test_guesses_of_the_old_password_are_limited(ailo: Ailo, owned: UUID) 
     ends = []
     for _ in range(20):
         with pytest.raises((WrongCredentials, SlowDown)) as caught:
-            await ailo.own_keys.change_password(me, NewPassword("un faux", NEXT, may_be_known=False), cookie)
+            await ailo.accounts.keys.change_password(me, NewPassword("un faux", NEXT, may_be_known=False), cookie)
         ends.append(caught.type)
     assert (ends[:5], ends[-1]) == ([WrongCredentials] * 5, SlowDown)
     with pytest.raises(SlowDown):
-        await ailo.own_keys.make_code(me, OWN)
+        await ailo.accounts.keys.make_code(me, OWN)
 
 
 async def test_many_guesses_at_once_are_no_way_around(ailo: Ailo, owned: UUID) -> None:
     me, _ = await sign_in(ailo, OWN)
-    ends = await asyncio.gather(*(ailo.own_keys.make_code(me, "un faux") for _ in range(50)), return_exceptions=True)
+    ends = await asyncio.gather(*(ailo.accounts.keys.make_code(me, "un faux") for _ in range(50)), return_exceptions=True)
     assert sum(isinstance(end, WrongCredentials) for end in ends) <= 20
 
 
@@ -168,12 +168,12 @@ async def test_a_renewal_closes_other_connections_and_calls_ones_own_back(ailo: 
     (me, cookie), (other, _) = await sign_in(ailo, OWN), await sign_in(ailo, OWN)
     told: list[str] = []
     for signed_in, name in ((me, "own"), (other, "other")):
-        talk = Talk(ailo.conversation, signed_in.unlocked)
+        talk = Talk(ailo.conversations.conversation, signed_in.unlocked)
         talk.session.session_id = signed_in.session_id
         talk.session.when_signed_out(lambda name=name: told.append(f"{name} signed out"))  # type: ignore[misc]
         talk.session.when_restarted(lambda name=name: told.append(f"{name} restarted"))  # type: ignore[misc]
         await talk.join(ailo.hub)
-    await ailo.own_keys.change_password(me, NewPassword(OWN, NEXT, may_be_known=True), cookie)
+    await ailo.accounts.keys.change_password(me, NewPassword(OWN, NEXT, may_be_known=True), cookie)
     assert told[0] == "other signed out"  # and whatever follows finds that connection ending
     assert [one for one in told if one.startswith("own")] == ["own restarted"]
 
@@ -199,7 +199,7 @@ async def test_a_renewal_that_was_asked_for_comes_with_the_next_sign_in(ailo: Ai
 
 async def test_it_ends_every_session_and_connection_of_before(ailo: Ailo, cast: Cast, owned: UUID) -> None:
     other, cookie = await sign_in(ailo, OWN)
-    talk, told = Talk(ailo.conversation, other.unlocked), []
+    talk, told = Talk(ailo.conversations.conversation, other.unlocked), []
     talk.session.when_signed_out(lambda: told.append("signed out"))
     await talk.join(ailo.hub)
     await ask_renewal(ailo, cast)
@@ -222,11 +222,11 @@ async def test_two_who_sign_in_at_once_when_it_is_due_both_come_in(ailo: Ailo, c
 @pytest.fixture
 async def code(ailo: Ailo, owned: UUID) -> str:
     me, _ = await sign_in(ailo, OWN)
-    return await ailo.own_keys.make_code(me, OWN)
+    return await ailo.accounts.keys.make_code(me, OWN)
 
 
 async def recover(ailo: Ailo, code: str, password: str = NEXT, email: str = LEA.email) -> SignedIn:
-    return await behind(ailo, await ailo.own_keys.recover(replace(LEA, email=email, password=password), code))
+    return await behind(ailo, await ailo.accounts.keys.recover(replace(LEA, email=email, password=password), code))
 
 
 async def test_a_code_lets_in_and_nothing_is_lost(ailo: Ailo, cast: Cast, owned: UUID, code: str) -> None:
@@ -261,7 +261,7 @@ async def test_a_code_may_be_typed_in_many_ways(
 ) -> None:
     monkeypatch.setattr(keyholes, "random_bytes", _with_every_letter)
     me, _ = await sign_in(ailo, OWN)
-    code = await ailo.own_keys.make_code(me, OWN)
+    code = await ailo.accounts.keys.make_code(me, OWN)
     monkeypatch.undo()
     assert {"O", "I", "B"} <= set(code)
     assert await recover(ailo, WAYS_TO_TYPE[way](code))
@@ -287,7 +287,7 @@ async def test_a_code_used_twice_at_once_works_once(ailo: Ailo, owned: UUID, cod
 
 async def test_a_new_code_takes_the_place_of_the_one_before(ailo: Ailo, owned: UUID, code: str) -> None:
     me, _ = await sign_in(ailo, OWN)
-    newer = await ailo.own_keys.make_code(me, OWN)
+    newer = await ailo.accounts.keys.make_code(me, OWN)
     with pytest.raises(WrongCredentials):
         await recover(ailo, code)
     assert await recover(ailo, newer)
@@ -358,7 +358,7 @@ async def test_guesses_of_a_code_shut_neither_the_password_nor_the_code(ailo: Ai
 async def test_a_code_is_made_only_with_the_password(ailo: Ailo, owned: UUID) -> None:
     me, _ = await sign_in(ailo, OWN)
     with pytest.raises(WrongCredentials):
-        await ailo.own_keys.make_code(me, "un faux")
+        await ailo.accounts.keys.make_code(me, "un faux")
 
 
 @pytest.mark.parametrize("forgery", ["body = zeroblob(120)", "body = 'x'", "generation = 9", "profile = 7"])
@@ -372,12 +372,12 @@ async def test_a_forged_code_keyhole_opens_nothing(ailo: Ailo, owned: UUID, code
 
 
 async def test_one_is_told_which_ways_there_are(ailo: Ailo, cast: Cast, thread: UUID) -> None:
-    found = await ailo.own_keys.ways(await cast.account("lea"))
+    found = await ailo.accounts.keys.ways(await cast.account("lea"))
     assert (found.has_recovery_code, found.password_by_owner) == (False, False)
     await change(ailo, PASSWORD, OWN)
     me, _ = await sign_in(ailo, OWN)
-    await ailo.own_keys.make_code(me, OWN)
-    found = await ailo.own_keys.ways(await cast.account("lea"))
+    await ailo.accounts.keys.make_code(me, OWN)
+    found = await ailo.accounts.keys.ways(await cast.account("lea"))
     assert (found.has_recovery_code, found.password_by_owner) == (True, True)
 
 
@@ -410,7 +410,7 @@ async def test_a_sign_in_that_a_change_overtakes_gets_no_session(
     async def overtaken(*given: Any) -> keyholes.Stretched:
         stretched = await stretch(*given)
         monkeypatch.setattr(ailo.sign_ins, "_stretch", stretch)
-        await ailo.own_keys.change_password(me, NewPassword(OWN, NEXT, may_be_known=False), cookie)
+        await ailo.accounts.keys.change_password(me, NewPassword(OWN, NEXT, may_be_known=False), cookie)
         return stretched
 
     monkeypatch.setattr(ailo.sign_ins, "_stretch", overtaken)

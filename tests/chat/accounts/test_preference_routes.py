@@ -9,12 +9,9 @@ from uuid import UUID, uuid4
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from chat.accounts.preference_routes import SettingsApi
-from chat.accounts.preferences import SettingsOfOne, zones
-from chat.accounts.routes import AccountApi
-from chat.accounts.sessions import SessionsOfOne
+from chat.accounts.preferences import zones
 from chat.ailo import Ailo
-from chat.auth.door import Door, application
+from chat.auth.door import Door
 from chat.auth.last_seen import Seen
 from chat.settings import ChatSettings
 from storage.accounts.sessions import DAY_MS
@@ -22,7 +19,7 @@ from storage.errors import Stalled
 from storage.mail import letters
 from storage.mail.letters import Letter, State
 from tests.chat.accounts.test_routes import CHANGE, ORIGIN, Browser
-from tests.chat.talk import PASSWORD, Cast, address
+from tests.chat.talk import PASSWORD, Cast, address, serving
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Version/17.5 Mobile/15E148 Safari/604.1"
@@ -40,9 +37,7 @@ NIGHT = {"letters": {"quiet_from": "21:00", "quiet_to": "07:00"}}
 @pytest.fixture
 async def server(ailo: Ailo) -> AsyncIterator[TestServer]:
     door = Door(ChatSettings("127.0.0.1", 8080, ORIGIN, 0), ailo.sign_ins)
-    app = application(door)
-    AccountApi(door, ailo.own_keys, ailo.hub).add_to(app)
-    SettingsApi(door, SettingsOfOne(ailo.store), SessionsOfOne(ailo.store, ailo.hub)).add_to(app)
+    app = serving(ailo, door, ailo.accounts)
     server = TestServer(app)
     async with server:
         yield server

@@ -7,11 +7,10 @@ import pytest
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
-from chat.accounts.routes import AccountApi
 from chat.ailo import Ailo
-from chat.auth.door import Door, application
+from chat.auth.door import Door
 from chat.settings import ChatSettings
-from tests.chat.talk import PASSWORD, Cast, address
+from tests.chat.talk import PASSWORD, Cast, address, serving
 
 ORIGIN = "http://127.0.0.1:8080"
 OWN, NEXT = "un mot de passe à moi", "et encore un autre"
@@ -39,8 +38,7 @@ class Browser:
 @pytest.fixture
 async def server(ailo: Ailo) -> AsyncIterator[TestServer]:
     door = Door(ChatSettings("127.0.0.1", 8080, ORIGIN, 0), ailo.sign_ins)
-    app = application(door)
-    AccountApi(door, ailo.own_keys, ailo.hub).add_to(app)
+    app = serving(ailo, door, ailo.accounts)
     server = TestServer(app)
     async with server:
         yield server

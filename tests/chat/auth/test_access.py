@@ -33,40 +33,43 @@ async def lea(cast: Cast, thread: UUID) -> Unlocked:
 
 
 async def test_the_first_to_come_begins_an_epoch_of_their_own(ailo: Ailo, cast: Cast, lea: Unlocked, thread: UUID) -> None:
-    epoch = await ailo.conversation._access.latest(lea, thread)
+    epoch = await ailo.conversations.conversation._access.latest(lea, thread)
     assert (epoch.roster.number, epoch.roster.giver) == (2, lea.account.id)
 
 
 async def test_who_comes_next_begins_none(ailo: Ailo, cast: Cast, lea: Unlocked, thread: UUID) -> None:
-    epoch = await ailo.conversation._access.latest(await cast.unlock("claire"), thread)
+    epoch = await ailo.conversations.conversation._access.latest(await cast.unlock("claire"), thread)
     assert epoch.roster.number == 2
 
 
 @pytest.mark.parametrize("name", ["karim", "thomas", "ada"])
 async def test_an_outsider_finds_nothing(ailo: Ailo, cast: Cast, lea: Unlocked, thread: UUID, name: str) -> None:
     with pytest.raises(NotFound):
-        await ailo.conversation._access.latest(await cast.unlock(name), thread)
+        await ailo.conversations.conversation._access.latest(await cast.unlock(name), thread)
 
 
 async def test_a_former_participant_finds_nothing(ailo: Ailo, cast: Cast, lea: Unlocked, thread: UUID) -> None:
     sam = await cast.unlock("sam")
-    await ailo.conversation._access.latest(sam, thread)
+    await ailo.conversations.conversation._access.latest(sam, thread)
     await cast.leave(thread, "sam")
     with pytest.raises(NotFound):
-        await ailo.conversation._access.latest(sam, thread)
+        await ailo.conversations.conversation._access.latest(sam, thread)
 
 
 async def test_no_thread_is_found_as_one_of_others(ailo: Ailo, lea: Unlocked) -> None:
     with pytest.raises(NotFound):
-        await ailo.conversation._access.latest(lea, new_id())
+        await ailo.conversations.conversation._access.latest(lea, new_id())
 
 
 async def test_a_newcomer_reads_from_their_first_message_on(ailo: Ailo, cast: Cast, lea: Unlocked, thread: UUID) -> None:
     claire, thomas = await cast.unlock("claire"), await cast.unlock("thomas")
-    await ailo.participants.bring_in(claire, thread, thomas.account.id, whole=False)
+    await ailo.conversations.participants.bring_in(claire, thread, thomas.account.id, whole=False)
     await cast.say(lea, thread, "deux", "trois")
-    assert [message.text for message in await ailo.conversation.before(thomas, thread, None, 50)] == ["deux", "trois"]
-    found, last = await ailo.conversation.after(thomas, thread, 0, 50)
+    assert [message.text for message in await ailo.conversations.conversation.before(thomas, thread, None, 50)] == [
+        "deux",
+        "trois",
+    ]
+    found, last = await ailo.conversations.conversation.after(thomas, thread, 0, 50)
     assert ([message.seq for message in found], last) == ([2, 3], 3)
 
 
@@ -106,9 +109,9 @@ async def test_a_planted_epoch_hides_the_thread_and_raises_the_alarm(
     with caplog.at_level(logging.ERROR):
         for name in ("lea", "claire", "sam"):
             who = await cast.unlock(name)
-            assert await ailo.conversation.entries(who, Order.NEWEST, None) == []
+            assert await ailo.conversations.conversation.entries(who, Order.NEWEST, None) == []
             with pytest.raises(NotFound):
-                await ailo.conversation.before(who, thread, None, 50)
+                await ailo.conversations.conversation.before(who, thread, None, 50)
             with pytest.raises(NotFound):
                 await cast.say(who, thread, "deux")
     assert f"alert: thread {thread} cannot be opened by {lea.account.id}" in caplog.text
@@ -137,7 +140,7 @@ async def test_other_threads_are_shown_beside_one_that_was_tampered_with(
     other = await cast.open_thread("lea", "thomas")
     await plant(ailo, thread, seat=None)
     await cast.say(lea, other, "ailleurs")
-    assert [entry.id for entry in await ailo.conversation.entries(lea, Order.NEWEST, None)] == [other]
+    assert [entry.id for entry in await ailo.conversations.conversation.entries(lea, Order.NEWEST, None)] == [other]
 
 
 async def test_a_text_planted_in_an_epoch_of_the_service_is_broken(
@@ -150,7 +153,7 @@ async def test_a_text_planted_in_an_epoch_of_the_service_is_broken(
     body = seal(secret.message_key(), "Je vous attends à 18 h.", place)
     await ailo.commits.commit(Post(thread, 3, place.id, claire.id, "text", body, (), waits=False))
     with caplog.at_level(logging.ERROR):
-        found = await ailo.conversation.before(lea, thread, None, 50)
+        found = await ailo.conversations.conversation.before(lea, thread, None, 50)
     assert [(message.kind, message.text) for message in found] == [("text", "un"), ("broken", "")]
     assert f"alert: message 2 of thread {thread}" in caplog.text
 
@@ -158,5 +161,5 @@ async def test_a_text_planted_in_an_epoch_of_the_service_is_broken(
 async def test_after_an_epoch_of_the_service_one_writes_in_ones_own(ailo: Ailo, cast: Cast, thread: UUID, lea: Unlocked) -> None:
     await plant(ailo, thread, seat=None, by_service=True)
     await cast.say(lea, thread, "deux")
-    found = await ailo.conversation.before(await cast.unlock("claire"), thread, None, 50)
+    found = await ailo.conversations.conversation.before(await cast.unlock("claire"), thread, None, 50)
     assert [message.text for message in found] == ["un", "deux"]

@@ -22,7 +22,7 @@ async def thread(cast: Cast) -> UUID:
 
 @pytest.fixture
 async def lea(ailo: Ailo, cast: Cast) -> Talk:
-    return Talk(ailo.conversation, await cast.unlock("lea"))
+    return Talk(ailo.conversations.conversation, await cast.unlock("lea"))
 
 
 async def test_a_send_is_answered_with_its_id_and_number(lea: Talk, thread: UUID) -> None:
@@ -51,13 +51,13 @@ async def test_the_longest_text_is_counted_in_code_points(lea: Talk, thread: UUI
 
 
 async def test_a_thread_that_is_not_ones_own_does_not_exist(ailo: Ailo, cast: Cast, thread: UUID) -> None:
-    karim, id_ = Talk(ailo.conversation, await cast.unlock("karim")), new_id()
+    karim, id_ = Talk(ailo.conversations.conversation, await cast.unlock("karim")), new_id()
     assert await karim.send(thread, "…", id_) == await karim.send(new_id(), "…", id_)
 
 
 @pytest.mark.parametrize("frame", [{"type": "read", "seq": 0}, {"type": "read", "seq": 9}, {"type": "typing"}])
 async def test_marks_and_typing_elsewhere_find_nothing(ailo: Ailo, cast: Cast, thread: UUID, frame: dict[str, object]) -> None:
-    karim = Talk(ailo.conversation, await cast.unlock("karim"))
+    karim = Talk(ailo.conversations.conversation, await cast.unlock("karim"))
     await karim.put({**frame, "thread": str(thread)}, {**frame, "thread": str(new_id())})
     one, other = karim.outlet.frames
     assert one == other
@@ -88,7 +88,7 @@ async def test_a_resume_that_the_store_fails_ends_the_connection(
     async def fail(*_: object) -> None:
         raise Stalled("the disk is gone")
 
-    monkeypatch.setattr(ailo.conversation, "after", fail)
+    monkeypatch.setattr(ailo.conversations.conversation, "after", fail)
     await lea.put({"type": "resume", "threads": {str(thread): 0}})
     await lea.session._after_resume()
     assert (lea.outlet.gave_up, lea.outlet.frames) == (True, [])
@@ -108,7 +108,7 @@ async def test_a_resume_that_the_store_fails_tells_nothing_of_what_follows(
         await go_on.wait()
         raise Stalled("the disk is gone")
 
-    monkeypatch.setattr(ailo.conversation, "after", fail)
+    monkeypatch.setattr(ailo.conversations.conversation, "after", fail)
     lea.outlet.raw.clear()
     await lea.put({"type": "resume", "threads": {str(thread): 0}})
     await asyncio.wait_for(reads.wait(), 10)
@@ -143,7 +143,7 @@ async def test_a_good_frame_forgives_nine(lea: Talk, thread: UUID) -> None:
 
 
 async def test_too_many_messages_are_slowed_each_by_its_id(ailo: Ailo, cast: Cast, thread: UUID) -> None:
-    lea = Talk(ailo.conversation, await cast.unlock("lea"), AccountLimits(1, clock=lambda: 0.0))
+    lea = Talk(ailo.conversations.conversation, await cast.unlock("lea"), AccountLimits(1, clock=lambda: 0.0))
     ids = [new_id() for _ in range(5)]
     answers = [await lea.send(thread, "…", id_) for id_ in ids]
     assert [answer.get("code") for answer in answers] == [None] * 4 + ["slow_down"]
@@ -152,7 +152,7 @@ async def test_too_many_messages_are_slowed_each_by_its_id(ailo: Ailo, cast: Cas
 
 async def test_too_many_frames_are_slowed_each_by_its_id(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     limits = AccountLimits(1, clock=lambda: 0.0)
-    lea, id_ = Talk(ailo.conversation, await cast.unlock("lea"), limits), new_id()
+    lea, id_ = Talk(ailo.conversations.conversation, await cast.unlock("lea"), limits), new_id()
     while limits.frames.take():
         pass
     answer = await lea.send(thread, "…", id_)
@@ -184,7 +184,7 @@ async def test_the_end_waits_for_what_was_taken(lea: Talk, thread: UUID) -> None
 
 async def test_at_the_end_an_answer_comes_behind_what_was_held(ailo: Ailo, cast: Cast, lea: Talk, thread: UUID) -> None:
     """Somebody who has not asked yet for what they missed: their own message is not told before the one that it follows."""
-    claire = Talk(ailo.conversation, await cast.unlock("claire"))
+    claire = Talk(ailo.conversations.conversation, await cast.unlock("claire"))
     ailo.hub.join(claire.session.who.account.id, claire.session, set())
     await lea.send(thread, "Bonjour")
     await claire.put({"type": "send", "id": str(new_id()), "thread": str(thread), "text": "…"})
@@ -195,7 +195,7 @@ async def test_at_the_end_an_answer_comes_behind_what_was_held(ailo: Ailo, cast:
 async def test_without_patience_an_answer_behind_what_was_held_is_not_given(
     ailo: Ailo, cast: Cast, lea: Talk, thread: UUID
 ) -> None:
-    claire = Talk(ailo.conversation, await cast.unlock("claire"))
+    claire = Talk(ailo.conversations.conversation, await cast.unlock("claire"))
     ailo.hub.join(claire.session.who.account.id, claire.session, set())
     await lea.send(thread, "Bonjour")
     claire.outlet.short.clear()
@@ -206,7 +206,7 @@ async def test_without_patience_an_answer_behind_what_was_held_is_not_given(
 
 async def test_words_are_in_the_readers_language(ailo: Ailo, cast: Cast) -> None:
     await cast.add("zoe", "en")
-    zoe = Talk(ailo.conversation, await cast.unlock("zoe"))
+    zoe = Talk(ailo.conversations.conversation, await cast.unlock("zoe"))
     await zoe.put({"type": "typing", "thread": str(new_id())})
     assert "exist" in zoe.outlet.frames[0]["message"]
 
@@ -222,7 +222,7 @@ async def test_a_session_that_ends_says_so_once_asked_to(lea: Talk) -> None:
 async def test_a_release_cancelled_before_it_starts_leaves_nothing_behind(
     ailo: Ailo, cast: Cast, thread: UUID, recwarn: pytest.WarningsRecorder
 ) -> None:
-    talk = Talk(ailo.conversation, await cast.unlock("lea"))
+    talk = Talk(ailo.conversations.conversation, await cast.unlock("lea"))
     await talk.session.release()
     await talk.session.finish()
     gc.collect()

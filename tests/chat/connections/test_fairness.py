@@ -59,8 +59,8 @@ async def test_a_flood_stands_before_a_neighbour_only_so_far(ailo: Ailo, cast: C
     thread, other = await cast.open_thread("lea", "claire"), await cast.open_thread("karim", "thomas")
     ledger, lea, karim = Ledger(), await cast.unlock("lea"), await cast.unlock("karim")
     limits = AccountLimits(0)
-    flooding = [Dialogue(b"", lea, ailo.conversation, limits, ledger.outlet("flood")) for _ in range(connections)]
-    quiet = Dialogue(b"", karim, ailo.conversation, AccountLimits(0), ledger.outlet("quiet"))
+    flooding = [Dialogue(b"", lea, ailo.conversations.conversation, limits, ledger.outlet("flood")) for _ in range(connections)]
+    quiet = Dialogue(b"", karim, ailo.conversations.conversation, AccountLimits(0), ledger.outlet("quiet"))
 
     async def flood(session: Dialogue) -> None:
         for _ in range(FLOOD // connections):

@@ -75,7 +75,13 @@ async def served(ailo: Ailo, cast: Cast) -> AsyncIterator[Served]:
     assert signed_in
     door = Door(ChatSettings("127.0.0.1", 0, "http://127.0.0.1:8080", 0), ailo.sign_ins)
     gateway = Gateway(
-        ailo.conversation, ailo.participants, ailo.hub, door.signed_in, ailo.sign_ins.is_signed_in, door.limits_of, set()
+        ailo.conversations.conversation,
+        ailo.conversations.participants,
+        ailo.hub,
+        door.signed_in,
+        ailo.sign_ins.is_signed_in,
+        door.limits_of,
+        set(),
     )
     app = application(door)
     app.router.add_get("/ws", gateway.serve)
@@ -325,8 +331,8 @@ async def turns() -> None:
 
 async def test_hello_comes_when_nothing_can_be_missed(served: Served, ailo: Ailo, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long it takes to read who corresponds: what is told once `hello` has come, comes."""
-    halt = Halt(ailo.participants.correspondents)
-    monkeypatch.setattr(ailo.participants, "correspondents", halt.before)
+    halt = Halt(ailo.conversations.participants.correspondents)
+    monkeypatch.setattr(ailo.conversations.participants, "correspondents", halt.before)
     coming = Arriving(served)
     await halt.reached.wait()
     await turns()
@@ -354,9 +360,9 @@ async def test_who_came_to_correspond_meanwhile_is_known(
 ) -> None:
     """What was read before a change of participants is read again: else their presence would never be told."""
     with monkeypatch.context() as patched:
-        halt = Halt(ailo.participants._store.database.read)
+        halt = Halt(ailo.conversations.participants._store.database.read)
         patched.setattr(type(ailo.store.database), "read", lambda _, act: halt.after(act), raising=True)
-        reading = asyncio.create_task(ailo.participants.correspondents(served.lea))
+        reading = asyncio.create_task(ailo.conversations.participants.correspondents(served.lea))
         await halt.reached.wait()
     await cast.open_thread("lea", "thomas")
     halt.go.set()
@@ -371,7 +377,7 @@ async def test_what_ends_a_connection_that_begins_is_not_missed(
     """Whatever it waits for when its session ends or its account has another key."""
     where, name = {
         "looked up": (served.gateway, "signed_in"),
-        "corresponds": (ailo.participants, "correspondents"),
+        "corresponds": (ailo.conversations.participants, "correspondents"),
         "looked at again": (served.gateway, "is_signed_in"),
     }[when]
     halt = Halt(getattr(where, name))
@@ -395,7 +401,7 @@ async def test_what_is_live_is_held_until_the_first_frame(served: Served, ailo: 
     await coming.until("hello")
     wire = await coming.wire
     for text in ("un", "deux"):
-        await ailo.conversation.post_and_wait(served.claire, served.thread, new_id(), text)
+        await ailo.conversations.conversation.post_and_wait(served.claire, served.thread, new_id(), text)
     ailo.hub.tell([served.lea], b'{"type":"about","thread":null}')
     await coming.until("about")
     wire.send(json.dumps({"type": "typing", "thread": str(served.thread)}).encode())
@@ -408,7 +414,7 @@ async def test_what_is_held_comes_to_who_says_nothing(served: Served, ailo: Ailo
     monkeypatch.setattr(module, "HELD_S", 0.0)
     coming = Arriving(served)
     await coming.until("hello")
-    await ailo.conversation.post_and_wait(served.claire, served.thread, new_id(), "un")
+    await ailo.conversations.conversation.post_and_wait(served.claire, served.thread, new_id(), "un")
     assert (await coming.until("message"))["text"] == "un"
     (await coming.wire).transport.close()
     await served.emptied()

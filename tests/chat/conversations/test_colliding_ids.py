@@ -48,7 +48,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> Compared:
 
 async def test_a_resume_of_threads_that_collide_costs_what_any_costs(ailo: Ailo, cast: Cast, compared: Compared) -> None:
     thread = await cast.open_thread("lea", "claire")
-    lea = Talk(ailo.conversation, await cast.unlock("lea"))
+    lea = Talk(ailo.conversations.conversation, await cast.unlock("lea"))
     asked = {str(id_): 0 for id_ in [*colliding(MOST_RESUMED - 1), thread]}
     compared.times = 0
     await lea.put({"type": "resume", "threads": asked})
@@ -60,7 +60,7 @@ async def test_messages_whose_ids_collide_are_kept_at_the_usual_cost(ailo: Ailo,
     thread, lea = await cast.open_thread("lea", "claire"), await cast.unlock("lea")
     ids = colliding(300)
     compared.times = 0
-    await asyncio.gather(*(ailo.conversation.post_and_wait(lea, thread, id_, "Bonjour") for id_ in ids))
+    await asyncio.gather(*(ailo.conversations.conversation.post_and_wait(lea, thread, id_, "Bonjour") for id_ in ids))
     assert compared.times < FEW * len(ids)
 
 
@@ -74,7 +74,7 @@ async def test_replies_whose_ids_collide_are_kept_at_the_usual_cost(ailo: Ailo, 
 
 async def test_a_resume_counts_by_its_threads(ailo: Ailo, cast: Cast) -> None:
     limits = AccountLimits(1, clock=lambda: 0.0)
-    lea = Talk(ailo.conversation, await cast.unlock("lea"), limits)
+    lea = Talk(ailo.conversations.conversation, await cast.unlock("lea"), limits)
     frame = {"type": "resume", "threads": {str(new_id()): 0 for _ in range(MOST_RESUMED)}}
     allowed = int(limits.frames.burst / (1 + MOST_RESUMED / THREADS_A_FRAME))
     await lea.put(*[frame] * (allowed + 1))
@@ -83,13 +83,13 @@ async def test_a_resume_counts_by_its_threads(ailo: Ailo, cast: Cast) -> None:
 
 
 async def test_a_resume_of_too_many_threads_is_not_understood(ailo: Ailo, cast: Cast) -> None:
-    lea = Talk(ailo.conversation, await cast.unlock("lea"))
+    lea = Talk(ailo.conversations.conversation, await cast.unlock("lea"))
     await lea.session.take(json.dumps({"type": "resume", "threads": {str(new_id()): 0 for _ in range(MOST_RESUMED + 1)}}))
     assert [answer["code"] for answer in lea.outlet.of("error")] == ["bad_frame"]
 
 
 async def test_unknown_threads_are_looked_up_together(ailo: Ailo, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    lea = Talk(ailo.conversation, await cast.unlock("lea"))
+    lea = Talk(ailo.conversations.conversation, await cast.unlock("lea"))
     reads, read = [], ailo.store.database.read
 
     async def counted(work: object) -> object:

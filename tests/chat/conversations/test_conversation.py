@@ -20,14 +20,14 @@ async def thread(cast: Cast) -> UUID:
 
 async def listening(ailo: Ailo, cast: Cast, name: str) -> Talk:
     """Somebody's connection, which hears all that is live."""
-    talk = Talk(ailo.conversation, await cast.unlock(name))
-    return await talk.join(ailo.hub, await ailo.participants.correspondents(talk.who.account.id))
+    talk = Talk(ailo.conversations.conversation, await cast.unlock(name))
+    return await talk.join(ailo.hub, await ailo.conversations.participants.correspondents(talk.who.account.id))
 
 
 async def test_a_message_is_kept_as_it_was_sent(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     lea, text = await cast.unlock("lea"), "  e\u0301\r\n\N{FAMILY}\0 "
     await cast.say(lea, thread, text)
-    found = await ailo.conversation.before(await cast.unlock("claire"), thread, None, 50)
+    found = await ailo.conversations.conversation.before(await cast.unlock("claire"), thread, None, 50)
     assert [(message.text, message.author, message.kind) for message in found] == [(text, lea.account.id, "text")]
 
 
@@ -54,41 +54,41 @@ async def test_ones_other_connection_sees_what_one_posts(ailo: Ailo, cast: Cast,
 
 async def test_a_repeated_message_is_told_to_nobody_again(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     claire, lea, id_ = await listening(ailo, cast, "claire"), await cast.unlock("lea"), new_id()
-    first = await ailo.conversation.post_and_wait(lea, thread, id_, "un")
-    again = await ailo.conversation.post_and_wait(lea, thread, id_, "deux")
+    first = await ailo.conversations.conversation.post_and_wait(lea, thread, id_, "un")
+    again = await ailo.conversations.conversation.post_and_wait(lea, thread, id_, "deux")
     assert (first.is_new, again.is_new, again.message) == (True, False, first.message)
     assert len(await claire.outlet.until("message")) == 1
 
 
 async def test_the_same_id_at_once_is_one_message(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     lea, id_ = await cast.unlock("lea"), new_id()
-    answers = await asyncio.gather(*(ailo.conversation.post_and_wait(lea, thread, id_, "…") for _ in range(10)))
+    answers = await asyncio.gather(*(ailo.conversations.conversation.post_and_wait(lea, thread, id_, "…") for _ in range(10)))
     assert len({(answer.message.seq, answer.message.at) for answer in answers}) == 1
     assert [answer.is_new for answer in answers].count(True) == 1
 
 
 async def test_an_id_that_is_somebody_elses_is_refused(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     id_ = new_id()
-    await ailo.conversation.post_and_wait(await cast.unlock("lea"), thread, id_, "…")
+    await ailo.conversations.conversation.post_and_wait(await cast.unlock("lea"), thread, id_, "…")
     with pytest.raises(NotAllowed):
-        await ailo.conversation.post_and_wait(await cast.unlock("claire"), thread, id_, "…")
+        await ailo.conversations.conversation.post_and_wait(await cast.unlock("claire"), thread, id_, "…")
 
 
 async def test_the_same_id_in_two_threads_is_two_messages(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     lea, id_, other = await cast.unlock("lea"), new_id(), await cast.open_thread("lea", "thomas")
     for each in (thread, other):
-        assert (await ailo.conversation.post_and_wait(lea, each, id_, "…")).is_new
+        assert (await ailo.conversations.conversation.post_and_wait(lea, each, id_, "…")).is_new
 
 
 @pytest.mark.parametrize(("text", "refusal"), [("", NotAllowed), ("x" * 8_001, TooLong)])
 async def test_a_text_has_its_bounds(ailo: Ailo, cast: Cast, thread: UUID, text: str, refusal: type[Exception]) -> None:
     with pytest.raises(refusal):
-        await ailo.conversation.post_and_wait(await cast.unlock("lea"), thread, new_id(), text)
+        await ailo.conversations.conversation.post_and_wait(await cast.unlock("lea"), thread, new_id(), text)
 
 
 @pytest.mark.parametrize("name", ["karim", "thomas", "ada"])
 async def test_an_outsider_finds_nothing_anywhere(ailo: Ailo, cast: Cast, thread: UUID, name: str) -> None:
-    who, talk = await cast.unlock(name), ailo.conversation
+    who, talk = await cast.unlock(name), ailo.conversations.conversation
     await cast.say(await cast.unlock("lea"), thread, "…")
     for ask in (
         talk.post_and_wait(who, thread, new_id(), "…"),
@@ -127,15 +127,15 @@ async def test_a_read_mark_never_moves_back(ailo: Ailo, cast: Cast, thread: UUID
     lea, claire = await listening(ailo, cast, "lea"), await cast.unlock("claire")
     await cast.say(lea.who, thread, "un", "deux")
     for seq in (2, 1, 2, 0):
-        await ailo.conversation.mark_read(claire, thread, seq)
+        await ailo.conversations.conversation.mark_read(claire, thread, seq)
     assert len(lea.outlet.of("read")) == 1
-    (entry,) = await ailo.conversation.entries(claire, Order.NEWEST, None)
+    (entry,) = await ailo.conversations.conversation.entries(claire, Order.NEWEST, None)
     assert (entry.read_seq, entry.unread) == (2, 0)
 
 
 async def test_a_mark_beyond_the_end_is_refused(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     with pytest.raises(NotAllowed):
-        await ailo.conversation.mark_read(await cast.unlock("lea"), thread, 1)
+        await ailo.conversations.conversation.mark_read(await cast.unlock("lea"), thread, 1)
 
 
 async def test_posting_moves_ones_own_mark_without_a_frame(ailo: Ailo, cast: Cast, thread: UUID) -> None:
@@ -143,7 +143,7 @@ async def test_posting_moves_ones_own_mark_without_a_frame(ailo: Ailo, cast: Cas
     await cast.say(lea.who, thread, "un", "deux")
     await cast.say(claire, thread, "trois")
     assert lea.outlet.of("read") == []
-    (entry,) = await ailo.conversation.entries(claire, Order.NEWEST, None)
+    (entry,) = await ailo.conversations.conversation.entries(claire, Order.NEWEST, None)
     assert (entry.read_seq, entry.unread) == (3, 0)
 
 
@@ -158,7 +158,7 @@ async def test_typing_is_told_to_the_others_alone(ailo: Ailo, cast: Cast, thread
 
 
 async def test_history_is_paged_backwards_and_forwards(ailo: Ailo, cast: Cast, thread: UUID) -> None:
-    lea, talk = await cast.unlock("lea"), ailo.conversation
+    lea, talk = await cast.unlock("lea"), ailo.conversations.conversation
     await cast.say(lea, thread, *map(str, range(1, 8)))
 
     assert [message.seq for message in await talk.before(lea, thread, None, 3)] == [5, 6, 7]
@@ -174,7 +174,7 @@ async def test_a_message_that_was_tampered_with_is_shown_without_a_word(
     lea = await cast.unlock("lea")
     await cast.say(lea, thread, "un", "deux", "trois")
     await ailo.store.database.write(lambda tx: tx.run("update messages set at = at + 1 where seq = 2"))
-    kinds = [(message.kind, message.text) for message in await ailo.conversation.before(lea, thread, None, 50)]
+    kinds = [(message.kind, message.text) for message in await ailo.conversations.conversation.before(lea, thread, None, 50)]
     assert kinds[1] == ("broken", "")
     assert "alert" in caplog.text
 
@@ -185,7 +185,7 @@ async def test_a_message_that_was_tampered_with_is_shown_without_a_word(
 async def test_an_entry_tells_where_a_thread_stands(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     lea, claire = await cast.unlock("lea"), await cast.unlock("claire")
     await cast.say(lea, thread, "un", "deux")
-    (entry,) = await ailo.conversation.entries(claire, Order.NEWEST, None)
+    (entry,) = await ailo.conversations.conversation.entries(claire, Order.NEWEST, None)
     assert (entry.last_seq, entry.read_seq, entry.unread) == (2, 0, 2)
     assert entry.last
     assert entry.last.text == "deux"
@@ -194,19 +194,19 @@ async def test_an_entry_tells_where_a_thread_stands(ailo: Ailo, cast: Cast, thre
 
 async def test_initials_are_for_staff_alone(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     for name, expected in {"lea": {None}, "claire": {"R"}}.items():
-        (entry,) = await ailo.conversation.entries(await cast.unlock(name), Order.NEWEST, None)
+        (entry,) = await ailo.conversations.conversation.entries(await cast.unlock(name), Order.NEWEST, None)
         assert {person.initial for person in entry.participants} == expected
 
 
 async def test_a_member_waits_until_somebody_of_the_staff_answers(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     lea, claire = await cast.unlock("lea"), await cast.unlock("claire")
     await cast.say(lea, thread, "un")
-    (first,) = await ailo.conversation.entries(claire, Order.NEWEST, None)
+    (first,) = await ailo.conversations.conversation.entries(claire, Order.NEWEST, None)
     await cast.say(lea, thread, "deux")
-    (second,) = await ailo.conversation.entries(claire, Order.NEWEST, None)
+    (second,) = await ailo.conversations.conversation.entries(claire, Order.NEWEST, None)
     assert first.waiting_since == second.waiting_since
     await cast.say(claire, thread, "trois")
-    assert (await ailo.conversation.entries(claire, Order.NEWEST, None))[0].waiting_since is None
+    assert (await ailo.conversations.conversation.entries(claire, Order.NEWEST, None))[0].waiting_since is None
 
 
 async def test_lists_begin_with_the_newest_or_who_waits_longest(ailo: Ailo, cast: Cast) -> None:
@@ -217,8 +217,8 @@ async def test_lists_begin_with_the_newest_or_who_waits_longest(ailo: Ailo, cast
     await cast.say(lea, first, "…")
     await cast.say(karim, second, "…")
     await cast.say(claire, third, "…")
-    newest = [entry.id for entry in await ailo.conversation.entries(claire, Order.NEWEST, None)]
-    waiting = [entry.id for entry in await ailo.conversation.entries(claire, Order.WAITING, None)]
+    newest = [entry.id for entry in await ailo.conversations.conversation.entries(claire, Order.NEWEST, None)]
+    waiting = [entry.id for entry in await ailo.conversations.conversation.entries(claire, Order.WAITING, None)]
     assert {newest[0], waiting[-1]} <= {third, second}
     assert waiting[:2] == [first, second]
 
@@ -261,7 +261,7 @@ async def test_who_stays_goes_on_under_the_new_epoch(ailo: Ailo, cast: Cast, thr
     await cast.leave(thread, "claire")
     assert (await lea.send(thread, "deux"))["seq"] == 2
     assert [frame["text"] for frame in await sam.outlet.until("message", 2)] == ["un", "deux"]
-    texts = [message.text for message in await ailo.conversation.before(await cast.unlock("sam"), thread, None, 9)]
+    texts = [message.text for message in await ailo.conversations.conversation.before(await cast.unlock("sam"), thread, None, 9)]
     assert texts == ["un", "deux"]
 
 
@@ -269,7 +269,7 @@ async def test_a_message_taken_before_somebody_left_is_sealed_anew(ailo: Ailo, c
     lea, claire = await listening(ailo, cast, "lea"), await listening(ailo, cast, "claire")
     await lea.send(thread, "un")
     await cast.leave(thread, "claire")
-    ailo.conversation._access._begun.clear()  # as if the message had been sealed just before
+    ailo.conversations.conversation._access._begun.clear()  # as if the message had been sealed just before
     assert (await lea.send(thread, "deux"))["seq"] == 2
     assert [frame["text"] for frame in claire.outlet.of("message")] == ["un"]
 

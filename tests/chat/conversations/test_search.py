@@ -18,7 +18,7 @@ from tests.chat.talk import Cast
 
 @pytest.fixture
 def finder(ailo: Ailo) -> Search:
-    return Search(ailo.conversation)
+    return Search(ailo.conversations.conversation)
 
 
 async def texts(finder: Search, cast: Cast, name: str, query: str, within: UUID | None = None) -> list[str]:
@@ -66,7 +66,7 @@ async def test_who_has_left_finds_nothing(finder: Search, ailo: Ailo, cast: Cast
     thread = await cast.open_thread("lea", "claire", "sam")
     await cast.say(await cast.unlock("lea"), thread, "Un secret")
     sam = await cast.unlock("sam")
-    await ailo.participants.leave(thread, sam.account.id)
+    await ailo.conversations.participants.leave(thread, sam.account.id)
     assert (await finder.find(sam, "secret", None, None)).found == []
 
 
@@ -74,7 +74,7 @@ async def test_a_newcomer_finds_nothing_of_before(finder: Search, ailo: Ailo, ca
     thread = await cast.open_thread("lea", "claire")
     await cast.say(await cast.unlock("lea"), thread, "Un secret")
     thomas = await cast.unlock("thomas")
-    await ailo.participants.bring_in(await cast.unlock("claire"), thread, thomas.account.id, whole=False)
+    await ailo.conversations.participants.bring_in(await cast.unlock("claire"), thread, thomas.account.id, whole=False)
     assert await texts(finder, cast, "thomas", "secret") == []
 
 

@@ -6,13 +6,11 @@ import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
-from chat.accounts.routes import AccountApi
 from chat.ailo import Ailo
-from chat.auth.door import Door, application
-from chat.conversations.search import Search
-from chat.conversations.search_routes import AT_ONCE, SearchApi
+from chat.auth.door import Door
+from chat.conversations.search_routes import LIMIT
 from chat.settings import ChatSettings
-from tests.chat.talk import PASSWORD, Cast, address
+from tests.chat.talk import PASSWORD, Cast, address, serving
 
 ORIGIN = "http://127.0.0.1:8080"
 
@@ -20,9 +18,7 @@ ORIGIN = "http://127.0.0.1:8080"
 @pytest.fixture
 async def server(ailo: Ailo) -> TestServer:
     door = Door(ChatSettings("127.0.0.1", 8080, ORIGIN, 5), ailo.sign_ins)
-    app = application(door)
-    AccountApi(door, ailo.own_keys, ailo.hub).add_to(app)
-    SearchApi(door, Search(ailo.conversation)).add_to(app)
+    app = serving(ailo, door, ailo.accounts, ailo.conversations)
     return TestServer(app)
 
 
@@ -71,7 +67,7 @@ async def test_what_is_no_search_is_refused(server: TestServer, body: dict[str, 
 async def test_one_account_cannot_search_without_end(server: TestServer) -> None:
     async with TestClient(server) as client:
         await enter(client)
-        answers = [(await ask(client, {"q": "mot"})).status for _ in range(AT_ONCE + 2)]
+        answers = [(await ask(client, {"q": "mot"})).status for _ in range(LIMIT.at_once + 2)]
     assert set(answers) == {200, 429}
 
 

@@ -18,37 +18,37 @@ async def thread(cast: Cast) -> UUID:
 
 
 async def test_a_lesson_is_shown_as_what_it_is(ailo: Ailo, cast: Cast, thread: UUID) -> None:
-    await ailo.conversation.post_from_service(ServicePost(thread, new_id(), "lesson", "Le oui automatique"))
+    await ailo.conversations.conversation.post_from_service(ServicePost(thread, new_id(), "lesson", "Le oui automatique"))
     for name in ("lea", "claire"):
-        (message,) = await ailo.conversation.before(await cast.unlock(name), thread, None, 50)
+        (message,) = await ailo.conversations.conversation.before(await cast.unlock(name), thread, None, 50)
         assert (message.kind, message.text, message.author.int) == ("lesson", "Le oui automatique", 0)
 
 
 async def test_a_lesson_changes_nothing_in_who_waits(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     lea = await cast.unlock("lea")
     await cast.say(lea, thread, "Bonjour")
-    await ailo.conversation.post_from_service(ServicePost(thread, new_id(), "lesson", "…"))
-    (entry,) = await ailo.conversation.entries(lea, Order.NEWEST, None)
+    await ailo.conversations.conversation.post_from_service(ServicePost(thread, new_id(), "lesson", "…"))
+    (entry,) = await ailo.conversations.conversation.entries(lea, Order.NEWEST, None)
     assert entry.waiting_since is not None
 
 
 async def test_an_answer_by_e_mail_is_its_authors(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     lea = await cast.unlock("lea")
     post = ServicePost(thread, new_id(), "email", "Merci", lea.account.id, waits=True)
-    assert (await ailo.conversation.post_from_service(post)).message.author == lea.account.id
-    assert not (await ailo.conversation.post_from_service(post)).is_new
+    assert (await ailo.conversations.conversation.post_from_service(post)).message.author == lea.account.id
+    assert not (await ailo.conversations.conversation.post_from_service(post)).is_new
 
 
 async def test_the_service_cannot_write_where_there_is_no_thread(ailo: Ailo) -> None:
     with pytest.raises(NotFound):
-        await ailo.conversation.post_from_service(ServicePost(new_id(), new_id(), "welcome", "Bienvenue"))
+        await ailo.conversations.conversation.post_from_service(ServicePost(new_id(), new_id(), "welcome", "Bienvenue"))
 
 
 async def test_a_planted_lesson_is_shown_as_broken(ailo: Ailo, cast: Cast, thread: UUID) -> None:
     """Whoever writes the database changes the kind of what the service wrote."""
-    await ailo.conversation.post_from_service(ServicePost(thread, new_id(), "lesson", "Le oui automatique"))
+    await ailo.conversations.conversation.post_from_service(ServicePost(thread, new_id(), "lesson", "Le oui automatique"))
     await ailo.store.database.write(lambda tx: tx.run("update messages set kind = 'welcome'"))
-    (message,) = await ailo.conversation.before(await cast.unlock("lea"), thread, None, 50)
+    (message,) = await ailo.conversations.conversation.before(await cast.unlock("lea"), thread, None, 50)
     assert (message.kind, message.text) == ("broken", "")
 
 
@@ -57,7 +57,7 @@ async def test_a_history_cut_off_at_its_end_says_so(ailo: Ailo, cast: Cast, thre
     for text in ("un", "deux", "trois"):
         await cast.say(lea, thread, text)
     await ailo.store.database.write(lambda tx: tx.run("delete from messages where seq = 3"))
-    found = await ailo.conversation.before(await cast.unlock("claire"), thread, None, 50)
+    found = await ailo.conversations.conversation.before(await cast.unlock("claire"), thread, None, 50)
     assert [(message.seq, message.kind, message.text) for message in found] == [
         (1, "text", "un"),
         (2, "text", "deux"),

@@ -9,13 +9,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 
-from chat.accounts.routes import AccountApi
 from chat.ailo import Ailo
-from chat.auth.door import Door, application
+from chat.auth.door import Door
 from chat.http.cookies import cookie_of
 from chat.pages.assets import Asset
 from chat.settings import ChatSettings
-from tests.chat.talk import PASSWORD, Cast, address
+from tests.chat.talk import PASSWORD, Cast, address, serving
 
 ORIGIN = "http://127.0.0.1:8080"
 
@@ -23,8 +22,7 @@ ORIGIN = "http://127.0.0.1:8080"
 @pytest.fixture
 async def server(ailo: Ailo) -> TestServer:
     door = Door(ChatSettings("127.0.0.1", 8080, ORIGIN, 5), ailo.sign_ins)
-    app = application(door)
-    AccountApi(door, ailo.own_keys, ailo.hub).add_to(app)
+    app = serving(ailo, door, ailo.accounts)
     return TestServer(app)
 
 

@@ -4,9 +4,13 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from msgspec import Struct
 
+from chat.accounts.commands import AccountAdd
 from chat.ailo import Ailo
-from chat.operations.commands import AccountAdd, Backup, Check, Command, Done, ThreadLeave, ThreadOpen, carry_out
+from chat.conversations.commands import ThreadLeave, ThreadOpen
+from chat.core import Done
+from chat.operations.commands import Backup, Check, carry_out
 from storage.ids import new_id
 from tests.chat.talk import PASSWORD, Cast, address
 
@@ -15,7 +19,7 @@ ADD = AccountAdd("member", "zoe@ailo.test", "Zoé", "Canary", "fr", PASSWORD)
 OPEN = ThreadOpen(address("lea"), [address("claire")], [])
 
 
-async def line(ailo: Ailo, command: Command) -> str:
+async def line(ailo: Ailo, command: Struct) -> str:
     done = await carry_out(ailo, command)
     assert done.code == 0
     return done.line
@@ -59,7 +63,7 @@ async def test_after_somebody_left_the_same_people_get_a_new_thread(ailo: Ailo, 
         (ThreadLeave(str(new_id()), NOBODY), 1),
     ],
 )
-async def test_a_refusal_is_one_line_that_repeats_nothing(ailo: Ailo, cast: Cast, command: Command, code: int) -> None:
+async def test_a_refusal_is_one_line_that_repeats_nothing(ailo: Ailo, cast: Cast, command: Struct, code: int) -> None:
     done = await carry_out(ailo, command)
     assert done.code == code
     assert done.line

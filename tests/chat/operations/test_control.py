@@ -7,9 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from chat.accounts.commands import AccountAdd
 from chat.ailo import Ailo
+from chat.core import Done
 from chat.operations import control
-from chat.operations.commands import AccountAdd, Check, Done
+from chat.operations.commands import Check
 from storage.errors import Stalled
 from tests.chat.talk import PASSWORD
 

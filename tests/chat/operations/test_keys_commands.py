@@ -8,7 +8,8 @@ import pytest
 
 from chat import cli
 from chat.ailo import Ailo
-from chat.operations.commands import Done, KeysDrop, KeysRotate, KeysStatus, carry_out
+from chat.core import Done
+from chat.operations.commands import KeysDrop, KeysRotate, KeysStatus, carry_out
 from storage.crypto import keyring
 from tests.chat.talk import Cast
 

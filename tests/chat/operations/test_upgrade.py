@@ -61,13 +61,13 @@ async def test_all_of_it_opens(ailo: Ailo, member: str, professional: str) -> No
     """To those whose it is, with the passwords of before. Claire's key was to be renewed when she signs in."""
     cast = Cast(ailo)
     one, other = await cast.unlock(member), await cast.unlock(professional)
-    (entry,) = await ailo.conversation.entries(one, Order.NEWEST, None)
+    (entry,) = await ailo.conversations.conversation.entries(one, Order.NEWEST, None)
     for reader in (one, other):
-        page = await ailo.conversation.before(reader, entry.id, None, 50)
+        page = await ailo.conversations.conversation.before(reader, entry.id, None, 50)
         assert [message.text for message in page] == ["Bonjour", "Quand ?", "Demain."]
-    assert await ailo.notes.read(other, entry.id) == "À rappeler."
+    assert await ailo.staff.notes.read(other, entry.id) == "À rappeler."
     assert [reply.text for reply in (await RepliesAtHand(ailo.store).read(other)).replies] == ["Merci !"]
-    assert (await ailo.practices.read(other)).reply_within_hours == 48
+    assert (await ailo.staff.practices.read(other)).reply_within_hours == 48
     assert await cast.say(one, entry.id, "Toujours là.") == [4]
 
 

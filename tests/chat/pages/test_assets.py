@@ -12,6 +12,7 @@ import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from chat import features
 from chat.pages.assets import add_pages, imports_in
 
 STATIC = Path(__file__).parents[3] / "static"
@@ -34,7 +35,7 @@ async def client() -> AsyncIterator[Client]:
 
     app = web.Application()
     app.router.add_get("/api/nothing", refuse)
-    add_pages(app, role_of)
+    add_pages(app, features.pages(), role_of)
     async with TestClient(TestServer(app), auto_decompress=False) as found:
         yield found
 

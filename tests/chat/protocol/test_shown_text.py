@@ -58,7 +58,7 @@ def test_a_name_is_in_nfc() -> None:
 
 async def test_words_of_absence_turn_nothing_around_them(cast: Cast) -> None:
     claire = await cast.unlock("claire")
-    practices = cast.ailo.practices
+    practices = cast.ailo.staff.practices
     await practices.write(claire, OwnPractice(None, None, "\u202eEn congé.\u2066"))
     assert (await practices.read(claire)).away_words == "En congé."
     await practices.write(claire, OwnPractice(None, None, "\u200f\u200b"))
@@ -77,4 +77,4 @@ async def test_messages_stay_as_they_were_sent(cast: Cast) -> None:
     thread = await cast.open_thread("lea", "claire")
     lea, text = await cast.unlock("lea"), "\u202e\u200f\u2066"
     await cast.say(lea, thread, text)
-    assert (await cast.ailo.conversation.before(lea, thread, None, 1))[0].text == text
+    assert (await cast.ailo.conversations.conversation.before(lea, thread, None, 1))[0].text == text

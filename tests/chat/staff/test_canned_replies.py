@@ -4,7 +4,7 @@ import pytest
 
 from chat.ailo import Ailo
 from chat.protocol.frames import CannedReplies, CannedReply
-from chat.protocol.refusals import NotAllowed, NotFound, Outdated
+from chat.protocol.refusals import NotAllowed, Outdated
 from chat.staff.canned_replies import LARGEST, RepliesAtHand
 from storage.conversations.unlocked import Unlocked
 from storage.crypto.keyholes import AccountKey
@@ -43,15 +43,6 @@ async def test_who_left_every_conversation_keeps_theirs(at_hand: RepliesAtHand, 
     await at_hand.write(await cast.unlock("claire"), ONE)
     await cast.leave(thread, "claire")
     assert (await at_hand.read(await cast.unlock("claire"))).replies == [THANKS]
-
-
-@pytest.mark.parametrize("name", ["lea", "ada"])
-async def test_who_is_not_staff_has_none(at_hand: RepliesAtHand, cast: Cast, name: str) -> None:
-    who = await cast.unlock(name)
-    with pytest.raises(NotFound):
-        await at_hand.read(who)
-    with pytest.raises(NotFound):
-        await at_hand.write(who, ONE)
 
 
 async def test_the_slower_of_two_tabs_replaces_nothing(at_hand: RepliesAtHand, cast: Cast) -> None:

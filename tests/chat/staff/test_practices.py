@@ -7,7 +7,7 @@ import pytest
 
 from chat.ailo import Ailo
 from chat.protocol.frames import OwnPractice
-from chat.protocol.refusals import NotAllowed, NotFound
+from chat.protocol.refusals import NotAllowed
 from chat.staff import practices
 from tests.chat.protocol.test_hub import Browser
 from tests.chat.talk import Cast
@@ -27,32 +27,23 @@ def abouts(browser: Browser) -> list[object]:
 
 
 async def test_what_was_said_is_read_again(ailo: Ailo, cast: Cast) -> None:
-    await ailo.practices.write(await cast.unlock("claire"), AWAY)
-    assert await ailo.practices.read(await cast.unlock("claire")) == AWAY
-    assert await ailo.practices.read(await cast.unlock("sam")) == OwnPractice()
+    await ailo.staff.practices.write(await cast.unlock("claire"), AWAY)
+    assert await ailo.staff.practices.read(await cast.unlock("claire")) == AWAY
+    assert await ailo.staff.practices.read(await cast.unlock("sam")) == OwnPractice()
 
 
 async def test_who_is_back_is_not_away_and_keeps_the_words(ailo: Ailo, cast: Cast) -> None:
     claire = await cast.unlock("claire")
-    await ailo.practices.write(claire, OwnPractice(48, datetime(2020, 1, 1, tzinfo=UTC), "En congé."))
-    assert await ailo.practices.read(claire) == OwnPractice(48, None, "En congé.")
+    await ailo.staff.practices.write(claire, OwnPractice(48, datetime(2020, 1, 1, tzinfo=UTC), "En congé."))
+    assert await ailo.staff.practices.read(claire) == OwnPractice(48, None, "En congé.")
 
 
 async def test_a_time_that_no_calendar_shows_is_refused(ailo: Ailo, cast: Cast) -> None:
     claire = await cast.unlock("claire")
-    await ailo.practices.write(claire, OwnPractice(None, datetime(9999, 12, 31, 23, 59, tzinfo=UTC)))
+    await ailo.staff.practices.write(claire, OwnPractice(None, datetime(9999, 12, 31, 23, 59, tzinfo=UTC)))
     beyond = datetime.fromisoformat("9999-12-31T23:59:59-02:00")
     with pytest.raises(NotAllowed):
-        await ailo.practices.write(claire, OwnPractice(None, beyond))
-
-
-@pytest.mark.parametrize("name", ["lea", "ada"])
-async def test_who_answers_nobody_has_no_practice(ailo: Ailo, cast: Cast, name: str) -> None:
-    who = await cast.unlock(name)
-    with pytest.raises(NotFound):
-        await ailo.practices.read(who)
-    with pytest.raises(NotFound):
-        await ailo.practices.write(who, AWAY)
+        await ailo.staff.practices.write(claire, OwnPractice(None, beyond))
 
 
 async def test_all_who_write_with_somebody_hear_of_it(ailo: Ailo, cast: Cast) -> None:
@@ -60,7 +51,7 @@ async def test_all_who_write_with_somebody_hear_of_it(ailo: Ailo, cast: Cast) ->
     elsewhere = await cast.open_thread("lea", "thomas")
     claire = await cast.unlock("claire")
     browsers = {name: listen(ailo, (await cast.account(name)).id) for name in ("lea", "karim", "sam", "claire", "thomas")}
-    await ailo.practices.write(claire, AWAY)
+    await ailo.staff.practices.write(claire, AWAY)
     heard = {name: set(map(str, abouts(browser))) for name, browser in browsers.items()}
     assert heard == {
         "lea": {str(one)}, "karim": {str(other)}, "sam": {str(other)}, "claire": {str(one), str(other)}, "thomas": set(),
@@ -72,7 +63,7 @@ async def test_who_has_left_hears_nothing(ailo: Ailo, cast: Cast) -> None:
     thread = await cast.open_thread("lea", "claire", "sam")
     await cast.leave(thread, "sam")
     browser = listen(ailo, (await cast.account("sam")).id)
-    await ailo.practices.write(await cast.unlock("claire"), AWAY)
+    await ailo.staff.practices.write(await cast.unlock("claire"), AWAY)
     assert abouts(browser) == []
 
 
@@ -83,5 +74,5 @@ async def test_of_many_threads_one_frame_tells(ailo: Ailo, cast: Cast, monkeypat
         await cast.open_thread(name, "claire")
     claire = await cast.unlock("claire")
     lea, own = listen(ailo, (await cast.account("lea")).id), listen(ailo, claire.account.id)
-    await ailo.practices.write(claire, AWAY)
+    await ailo.staff.practices.write(claire, AWAY)
     assert (len(abouts(lea)), abouts(own)) == (1, [None])

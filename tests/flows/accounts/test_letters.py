@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from chat.accounts.commands import AccountAdd
 from chat.client.remote import sign_in
-from chat.operations.commands import AccountAdd, ThreadOpen
+from chat.conversations.commands import ThreadOpen
 from tests.delivery.transports.relay import SLOW, FakeRelay
 from tests.delivery.transports.relay import running as running_relay
 from tests.flows.service import PASSWORD, Visit, running, settled

@@ -32,7 +32,7 @@ async def main() -> None:
             await tell("of which Argon2id (the example's)", stretch)
             me, cookie = await signed_in(ailo)
             change = NewPassword(PASSWORD, "un tout autre mot", may_be_known=True)
-            await tell("renew a key with 400 threads", lambda: ailo.own_keys.change_password(me, change, cookie), times=1)
+            await tell("renew a key with 400 threads", lambda: ailo.accounts.keys.change_password(me, change, cookie), times=1)
 
 
 async def tell(what: str, work: Callable[[], Awaitable[None]], times: int = 5) -> None:
@@ -56,7 +56,7 @@ async def furnish(ailo: Ailo) -> Unlocked:
         await cast.say(member, thread, "Bonjour", "Encore")
         await cast.say(claire, thread, "Bonjour")
         if number % 4 == 0:
-            await ailo.participants.bring_in(claire, thread, sam.id, whole=True)
+            await ailo.conversations.participants.bring_in(claire, thread, sam.id, whole=True)
     return claire
 
 
@@ -89,7 +89,7 @@ async def signed_in(ailo: Ailo) -> tuple[SignedIn, str]:
 
 async def arrive(ailo: Ailo) -> None:
     me, _ = await signed_in(ailo)
-    assert len(await ailo.conversation.entries(me.unlocked, Order.NEWEST, None)) == threads.PAGE
+    assert len(await ailo.conversations.conversation.entries(me.unlocked, Order.NEWEST, None)) == threads.PAGE
 
 
 async def stretch() -> None:

@@ -440,7 +440,7 @@ async def test_in_a_burst_a_small_group_waits_for_company(house: House, thread: 
     """What comes right after a group goes along with what came during it; where there is no burst, nothing waits."""
     posts = [await house.sealed(house.lea, thread, "Bonjour") for _ in range(burst + 2)]
     sizes: list[int] = []
-    house.commits.told = lambda outcomes, _: sizes.append(len(outcomes))
+    house.commits.feed.subscribe(lambda group: sizes.append(len(group.items)))
     done = asyncio.Event()
 
     def and_then(_: object) -> None:

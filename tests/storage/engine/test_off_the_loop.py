@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from chat.auth.access import Access
 from chat.auth.sign_in import Attempt, SignIns
+from chat.protocol.hub import Hub
 from storage.maintenance import backup
 from storage.rekeying.rotation import Rotation
 from tests.people import House, StoppedClock
@@ -33,7 +35,7 @@ async def turn_and_drop(house: House, _: StoppedClock, __: Path) -> None:
 
 async def sign_in_a_week_later(house: House, clock: StoppedClock, _: Path) -> None:
     """The first of the week makes the week's pepper."""
-    sign_ins = SignIns(house.store)
+    sign_ins = SignIns(house.store, Access(house.store), Hub())
     clock.advance(8 * 86_400_000)
     await sign_ins.sign_in(Attempt(house.lea.email, house.lea.password, "", "127.0.0.1"))
     sign_ins.close()

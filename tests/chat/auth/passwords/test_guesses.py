@@ -16,9 +16,8 @@ import pytest
 from aiohttp import web
 
 from chat.accounts.keys import NewPassword
-from chat.accounts.routes import AccountApi
 from chat.ailo import Ailo
-from chat.auth.door import Door, application
+from chat.auth.door import Door
 from chat.auth.limits import ACCOUNT_COMPUTATIONS, ACCOUNT_FAILURES, WINDOW_S, Failures, SlowDown
 from chat.auth.passwords.guesses import Guesses
 from chat.auth.passwords.stretching import MOST_WAITING
@@ -28,7 +27,7 @@ from chat.settings import ChatSettings
 from storage.accounts import accounts
 from storage.crypto import keyholes
 from storage.errors import Superseded
-from tests.chat.talk import PASSWORD, Cast, address, held, waiting
+from tests.chat.talk import PASSWORD, Cast, address, held, serving, waiting
 
 OWN, NEXT, THIEFS = "un mot de passe à moi", "et encore un autre", "celui du voleur"
 HOME, ELSEWHERE = "192.0.2.7", "198.51.100.1"
@@ -83,7 +82,7 @@ async def enter(ailo: Ailo, password: str = PASSWORD, name: str = "lea") -> tupl
 
 
 def change(ailo: Ailo, who: tuple[SignedIn, str], old: str, new: str, *, renews: bool = False) -> Awaitable[None]:
-    return ailo.own_keys.change_password(who[0], NewPassword(old, new, renews), who[1])
+    return ailo.accounts.keys.change_password(who[0], NewPassword(old, new, renews), who[1])
 
 
 @pytest.fixture
@@ -95,7 +94,7 @@ async def owned(ailo: Ailo, clock: Clock) -> None:
 @pytest.fixture
 async def code(ailo: Ailo, owned: None) -> str:
     me, _ = await enter(ailo, OWN)
-    return await ailo.own_keys.make_code(me, OWN)
+    return await ailo.accounts.keys.make_code(me, OWN)
 
 
 # Floods: whoever comes meanwhile is served next but one of each thread
@@ -129,23 +128,23 @@ async def test_codes_made_with_the_right_password_hold_nobody_up(ailo: Ailo, clo
     karim, _ = await enter(ailo, name="karim")
     await change(ailo, await enter(ailo, name="karim"), PASSWORD, OWN)
     karim, _ = await enter(ailo, OWN, "karim")
-    flood = [ailo.own_keys.make_code(karim, OWN) for _ in range(300)]
+    flood = [ailo.accounts.keys.make_code(karim, OWN) for _ in range(300)]
     assert await turn_of_lea(ailo, computed, flood, minimum=ACCOUNT_FAILURES) <= ailo.sign_ins.pool.workers
 
 
 async def test_an_account_has_so_many_computations(ailo: Ailo, owned: None, clock: Clock) -> None:
     clock.now += WINDOW_S
     me, _ = await enter(ailo, OWN)
-    ends = [(await ends_of(ailo.own_keys.make_code(me, OWN)))[0] for _ in range(100)]
+    ends = [(await ends_of(ailo.accounts.keys.make_code(me, OWN)))[0] for _ in range(100)]
     assert (ends.count(str), ends.count(SlowDown)) == (ACCOUNT_COMPUTATIONS, 100 - ACCOUNT_COMPUTATIONS)
     clock.now += WINDOW_S
-    assert await ailo.own_keys.make_code(me, OWN)
+    assert await ailo.accounts.keys.make_code(me, OWN)
 
 
 @pytest.mark.parametrize("remote", [HOME, ELSEWHERE])
 async def test_a_strangers_recoveries_hold_nobody_up(ailo: Ailo, clock: Clock, computed: list[str], remote: str) -> None:
     """Not even somebody who comes from the same network."""
-    flood = [ailo.own_keys.recover(Attempt(f"n{number}@ailo.test", OWN, "", remote), "AAAA") for number in range(260)]
+    flood = [ailo.accounts.keys.recover(Attempt(f"n{number}@ailo.test", OWN, "", remote), "AAAA") for number in range(260)]
     assert await turn_of_lea(ailo, computed, flood, minimum=100) <= ailo.sign_ins.pool.workers
 
 
@@ -216,8 +215,7 @@ async def test_many_at_once_are_computed_no_more_often_than_the_limit_says(ailo:
 async def server(ailo: Ailo, cast: Cast) -> AsyncIterator[tuple[str, int]]:
     """Where the routes of accounts are served as `ailo serve` does it: a request goes on when its connection ends."""
     door = Door(ChatSettings("127.0.0.1", 8080, "http://127.0.0.1:8080", 0), ailo.sign_ins)
-    app = application(door)
-    AccountApi(door, ailo.own_keys, ailo.hub).add_to(app)
+    app = serving(ailo, door, ailo.accounts)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -316,19 +314,19 @@ async def test_a_strangers_passwords_do_not_shut_the_code(ailo: Ailo, code: str,
     await guess(ailo, WRONG, 30)
     for number in range(100):
         await guess(ailo, replace(WRONG, email=f"n{number}@ailo.test"), 1)
-    assert await ailo.own_keys.recover(replace(LEA, password=NEXT, remote=remote), code)
+    assert await ailo.accounts.keys.recover(replace(LEA, password=NEXT, remote=remote), code)
 
 
 @pytest.mark.parametrize("remote", [HOME, ELSEWHERE])
 async def test_a_strangers_codes_shut_neither_the_code_nor_the_password(ailo: Ailo, code: str, clock: Clock, remote: str) -> None:
-    tries = [ailo.own_keys.recover(replace(WRONG, email=f"n{n % 20}@ailo.test"), "AAAA") for n in range(120)]
-    await ends_of(*tries, *(ailo.own_keys.recover(WRONG, "AAAA") for _ in range(30)))
+    tries = [ailo.accounts.keys.recover(replace(WRONG, email=f"n{n % 20}@ailo.test"), "AAAA") for n in range(120)]
+    await ends_of(*tries, *(ailo.accounts.keys.recover(WRONG, "AAAA") for _ in range(30)))
     assert await ailo.sign_ins.sign_in(replace(LEA, password=OWN, remote=remote))
-    assert await ailo.own_keys.recover(replace(LEA, password=NEXT, remote=remote), code)
+    assert await ailo.accounts.keys.recover(replace(LEA, password=NEXT, remote=remote), code)
 
 
 async def test_wrong_codes_of_a_network_are_bounded(ailo: Ailo, clock: Clock, computed: list[str]) -> None:
-    tries = [ailo.own_keys.recover(replace(WRONG, email=f"n{number}@ailo.test"), "AAAA") for number in range(300)]
+    tries = [ailo.accounts.keys.recover(replace(WRONG, email=f"n{number}@ailo.test"), "AAAA") for number in range(300)]
     assert (await ends_of(*tries)).count(WrongCredentials) == len(computed) == 100
 
 
@@ -375,13 +373,13 @@ def overtake(ailo: Ailo, monkeypatch: pytest.MonkeyPatch, meanwhile: Meanwhile) 
 
 
 async def has_code(ailo: Ailo, cast: Cast) -> bool:
-    return (await ailo.own_keys.ways(await cast.account("lea"))).has_recovery_code
+    return (await ailo.accounts.keys.ways(await cast.account("lea"))).has_recovery_code
 
 
 async def test_an_ended_session_makes_no_code(ailo: Ailo, cast: Cast, owned: None, monkeypatch: pytest.MonkeyPatch) -> None:
     thief, _ = await enter(ailo, OWN)
     overtake(ailo, monkeypatch, lambda: ailo.sign_ins.sign_out(thief))
-    assert await ends_of(ailo.own_keys.make_code(thief, OWN)) == [Superseded]
+    assert await ends_of(ailo.accounts.keys.make_code(thief, OWN)) == [Superseded]
     assert not await has_code(ailo, cast)
 
 
@@ -390,7 +388,7 @@ async def test_a_password_that_was_changed_meanwhile_makes_no_code(
 ) -> None:
     me = await enter(ailo, OWN)
     overtake(ailo, monkeypatch, lambda: change(ailo, me, OWN, NEXT))
-    assert await ends_of(ailo.own_keys.make_code(me[0], OWN)) == [WrongCredentials]
+    assert await ends_of(ailo.accounts.keys.make_code(me[0], OWN)) == [WrongCredentials]
     assert not await has_code(ailo, cast)
 
 
@@ -409,12 +407,12 @@ async def test_a_code_that_was_replaced_meanwhile_lets_nobody_in(ailo: Ailo, cod
     newer: list[str] = []
 
     async def replace_code() -> None:
-        newer.append(await ailo.own_keys.make_code(me, OWN))
+        newer.append(await ailo.accounts.keys.make_code(me, OWN))
 
     overtake(ailo, monkeypatch, replace_code)
-    assert await ends_of(ailo.own_keys.recover(replace(LEA, password=THIEFS), code)) == [WrongCredentials]
+    assert await ends_of(ailo.accounts.keys.recover(replace(LEA, password=THIEFS), code)) == [WrongCredentials]
     assert await enter(ailo, OWN)
-    assert await ailo.own_keys.recover(replace(LEA, password=NEXT), newer[0])
+    assert await ailo.accounts.keys.recover(replace(LEA, password=NEXT), newer[0])
 
 
 async def test_a_renewal_at_sign_in_keeps_no_password_that_was_changed_meanwhile(

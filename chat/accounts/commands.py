@@ -1,0 +1,53 @@
+"""`ailo account add`."""
+
+from argparse import ArgumentParser, Namespace
+from typing import Protocol
+
+import msgspec
+
+from chat.accounts.new_accounts import Person, add_account
+from chat.console import typed
+from chat.core import Command, Core, Done
+from chat.security_events import SecurityEvent, record
+from storage.accounts.accounts import LANGUAGES, Role
+
+
+class Card(Protocol):
+    """What this command needs of the card of accounts."""
+
+    core: Core
+
+
+class AccountAdd(msgspec.Struct, frozen=True, tag="account add"):
+    """What `ailo account add` asks for."""
+
+    role: str
+    email: str
+    first_name: str
+    last_name: str
+    locale: str
+    password: str
+
+
+def _fill(parser: ArgumentParser) -> None:
+    parser.add_argument("--role", required=True, choices=[role.value for role in Role])
+    parser.add_argument("--email", required=True)
+    parser.add_argument("--first-name", required=True)
+    parser.add_argument("--last-name", default="")
+    parser.add_argument("--locale", default="fr", choices=LANGUAGES)
+    parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+
+
+def _read(given: Namespace) -> AccountAdd:
+    password = typed.password(from_stdin=given.password_stdin)
+    return AccountAdd(given.role, given.email, given.first_name, given.last_name, given.locale, password)
+
+
+async def _add(accounts: Card, new: AccountAdd) -> Done:
+    person = Person(Role(new.role), new.email, new.first_name, new.last_name, new.locale, new.password)
+    account = await add_account(accounts.core.store, accounts.core.sign_ins.pool, person)
+    record(SecurityEvent.ACCOUNT_ADDED, account, role=person.role.value)
+    return Done(0, str(account))
+
+
+COMMANDS = (Command("account add", "add an account; prints its id", AccountAdd, _fill, _read, _add),)

@@ -1,0 +1,34 @@
+"""The card of one's own account."""
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import ClassVar
+
+from chat.accounts.commands import COMMANDS
+from chat.accounts.keys import OwnKeys
+from chat.accounts.preference_routes import PreferenceRoutes
+from chat.accounts.preferences import SettingsOfOne
+from chat.accounts.routes import AccountRoutes
+from chat.accounts.sessions import SessionsOfOne
+from chat.auth.routing import Route
+from chat.core import Core, Feature, Web
+
+
+class Accounts(Feature):
+    """Making an account, signing in, keys, sessions and preferences."""
+
+    pages: ClassVar = {"/sign-in": "sign-in.html"}
+    commands = COMMANDS
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.keys = OwnKeys(core.store, core.sign_ins, core.hub)
+        self.preferences = SettingsOfOne(core.store)
+        self.sessions = SessionsOfOne(core.store, core.hub)
+
+    def routes(self, web: Web) -> Iterable[Route]:
+        """What the pages ask for."""
+        return chain(
+            AccountRoutes(web.door, self.keys, self.core.hub).routes(),
+            PreferenceRoutes(web.door, self.preferences, self.sessions).routes(),
+        )

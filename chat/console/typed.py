@@ -1,0 +1,34 @@
+"""What somebody types at a terminal, or a script hands over on standard input."""
+
+import getpass
+import os
+import sys
+
+from chat.protocol.refusals import Misuse
+
+
+def is_terminal() -> bool:
+    """Whether somebody sits there."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def everything() -> str:
+    """All of standard input; of a closed one nothing."""
+    return sys.stdin.read() if sys.stdin is not None else ""
+
+
+def first_line() -> str:
+    """The first line of standard input, and not a byte more: the rest is for somebody else."""
+    line = bytearray()
+    while (one := os.read(0, 1)) not in {b"", b"\n"}:
+        line += one
+    return line.decode(errors="replace").removesuffix("\r")
+
+
+def password(*, from_stdin: bool, what: str = "the password") -> str:
+    """A password, from standard input or asked for without being shown. Raises Misuse where nobody can be asked."""
+    if from_stdin:
+        return everything().removesuffix("\n").removesuffix("\r")
+    if not is_terminal():
+        raise Misuse(f"give {what} with --password-stdin, or run this on a terminal to be asked.")
+    return getpass.getpass("Password: ")

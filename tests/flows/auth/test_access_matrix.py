@@ -1,0 +1,160 @@
+"""Every cell of the access matrix, asked of a running service: role × own, other's, former, none × route, page and frame.
+
+Nothing is said here of any one route: a feature's rows come with its card.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from chat.auth.routing import Reach, Roles, Route
+from chat.client.remote import Client, Json
+from chat.connections.dialogue import FRAMES
+from storage.accounts.accounts import Role
+from storage.ids import new_id
+from tests import access_matrix
+from tests.flows.service import Visit, settled
+
+ROUTES = access_matrix.routes()
+# Who is asked for each role: somebody with a thread of their own where the role has threads.
+WHO = {
+    Role.MEMBER: "lea",
+    Role.PROFESSIONAL: "claire",
+    Role.COMPANION: "sam",
+    Role.ADMINISTRATOR: "ada",
+    Role.CLIENT: "cléo",
+}
+IN_THREADS = (Role.MEMBER, Role.PROFESSIONAL, Role.COMPANION)
+REFUSED = {401, 403, 404, 405}
+BODIES: dict[str, Json] = {"send": {"id": str(new_id()), "text": "…"}, "read": {"seq": 0}, "typing": {}}
+
+
+@dataclass
+class Answer:
+    """All of an answer that could tell one thing from another."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def is_refusal(self) -> bool:
+        return self.status in REFUSED
+
+
+async def ask(client: Client, method: str, path: str) -> Answer:
+    headers = {"Origin": client.origin}
+    body: Any = {} if method in {"POST", "PUT", "PATCH"} else None
+    async with client.http.request(method, client.origin + path, json=body, headers=headers, allow_redirects=False) as response:
+        kept = {name: value for name, value in response.headers.items() if name.lower() not in {"x-request-id", "date"}}
+        return Answer(response.status, kept, await response.read())
+
+
+@dataclass
+class Threads:
+    """A thread of each relation that somebody may have to it, for one role."""
+
+    own: str
+    others: str
+    former: str | None
+    none: str
+
+
+async def threads_of(visit: Visit, role: Role) -> Threads:
+    """Karim writes with Thomas, of whose thread the others know nothing; Claire and Sam have left one."""
+    own = await visit.thread("lea", "claire", "sam") if role in IN_THREADS else str(new_id())
+    others = await visit.thread("karim", "thomas")
+    former = None
+    if role in (Role.PROFESSIONAL, Role.COMPANION):
+        former = await visit.thread("karim", "claire", "sam")
+        await visit.leave(former, WHO[role])
+    return Threads(own, others, former, str(new_id()))
+
+
+def named(route: Route) -> str:
+    return f"{route.method} {route.path}"
+
+
+APIS = [route for route in ROUTES if route.path.startswith("/api/")]
+PAGES = [route for route in ROUTES if route.is_page]
+
+
+@pytest.mark.parametrize("role", WHO, ids=lambda role: role.value)
+@pytest.mark.parametrize("route", [route for route in APIS if not route.roles & Roles.NOBODY], ids=named)
+async def test_a_route_is_there_for_its_roles_alone(visit: Visit, route: Route, role: Role) -> None:
+    await visit.arrive(*{"lea", "karim", "claire", "thomas", "sam", WHO[role]} - visit.ids.keys())
+    client, threads = await visit.client(WHO[role]), await threads_of(visit, role)
+    nothing = await ask(client, route.method, "/api/nothing-of-this-name")
+    assert nothing.status == 404
+    ids = {"session": str(new_id()), "thread": threads.own}
+    if "{session}" in route.path:
+        ids["session"] = next(one["id"] for one in (await client.get("/api/account/sessions"))["sessions"])
+    if not route.roles.has(role):
+        for thread in filter(None, (threads.own, threads.others, threads.former, threads.none)):
+            assert await ask(client, route.method, route.path.format(**{**ids, "thread": thread})) == nothing
+        return
+    if route.reach is Reach.THREAD:
+        for thread in filter(None, (threads.others, threads.former, threads.none)):
+            assert await ask(client, route.method, route.path.format(**{**ids, "thread": thread})) == nothing
+    if route.reach is not Reach.THREAD or role in IN_THREADS:
+        assert not (await ask(client, route.method, route.path.format(**ids))).is_refusal
+
+
+@pytest.mark.parametrize("route", APIS, ids=named)
+async def test_signed_out_there_is_signing_in_and_nothing_else(visit: Visit, route: Route) -> None:
+    client = await visit.client("lea")
+    client.http.cookie_jar.clear()
+    answer = await ask(client, route.method, route.path.format(thread=new_id(), session=new_id()))
+    unknown = await ask(client, route.method, "/api/nothing-of-this-name")
+    if route.roles & Roles.NOBODY:
+        assert answer.status == 400  # an empty body: it was looked at
+    else:
+        assert answer == unknown
+        assert answer.status == 401
+
+
+@pytest.mark.parametrize("role", WHO, ids=lambda role: role.value)
+@pytest.mark.parametrize("route", PAGES, ids=named)
+async def test_a_page_is_there_for_its_roles_alone(visit: Visit, route: Route, role: Role) -> None:
+    client = await visit.client(WHO[role])
+    answer = await ask(client, "GET", route.path)
+    if route.roles.has(role):
+        assert answer.status == 200
+    else:
+        unknown = await ask(client, "GET", "/nothing-of-this-name")
+        assert (answer.status, answer.headers) == (404, unknown.headers)
+    client.http.cookie_jar.clear()
+    signed_out = await ask(client, "GET", route.path)
+    assert (signed_out.status, signed_out.headers["Location"]) == (303, "/sign-in")
+
+
+@pytest.mark.parametrize("role", WHO, ids=lambda role: role.value)
+@pytest.mark.parametrize("kind", [kind for kind in FRAMES if kind.__name__ != "Resume"], ids=lambda kind: kind.__name__)
+async def test_a_frame_reaches_ones_own_threads_alone(visit: Visit, kind: type, role: Role) -> None:
+    """Of a resume, which names many at once, see ``test_a_resume_leaves_out_what_one_may_not_see``."""
+    await visit.arrive("lea", "karim", "claire", "thomas", "sam")
+    threads = await threads_of(visit, role)
+    wire = await visit.wire(WHO[role])
+    name = kind.__name__.lower()
+    told = []
+    for thread in filter(None, (threads.none, threads.others, threads.former)):
+        await wire.put({"type": name, "thread": thread, **BODIES[name]})
+        told.append(await wire.socket.recv())
+    assert told == told[:1] * len(told)
+    assert '"not_found"' in str(told[0])
+    await settled(wire)
+    if not FRAMES[kind].roles.has(role):
+        return
+    await wire.put({"type": name, "thread": threads.own, **BODIES[name]})
+    assert not [frame for frame in await settled(wire) if frame["type"] == "error"]
+
+
+def test_every_route_below_api_and_every_frame_is_in_the_matrix() -> None:
+    rows = access_matrix.rows()
+    assert {row.name for row in rows["Routes"]} == {named(route) for route in ROUTES if not route.is_page}
+    assert len(rows["Frames"]) == len(FRAMES)
+
+
+def test_the_page_is_as_the_features_declare() -> None:
+    assert access_matrix.DOCUMENT.read_text("utf-8") == access_matrix.text(), "run `python -m tests.access_matrix`"
