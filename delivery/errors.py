@@ -3,7 +3,7 @@
 DeliveryError
 └── NoSuchLetter       the outbox names a kind of letter that this program cannot write
 
-How the sending of a letter ended is no error: see ``post``. No text here holds an address, a name or a word of anybody.
+How the sending of a letter ended is no error: see ``transports``. No text here holds an address, a name or a word of anybody.
 """
 
 

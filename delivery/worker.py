@@ -1,17 +1,20 @@
-"""The work of delivery, for as long as the service runs: two steps, each repeated until there is nothing left to do.
+"""The work of delivery, for as long as the service runs: every job, and the outbox, each repeated until
+nothing is left to do.
 
 No broken letter, failing relay or stalled store ends it. A kind of failure is logged once, until the step works again.
 """
 
 import asyncio
 import logging
+import pkgutil
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from traceback import extract_tb
 
-from delivery.jobs.unread import announce_one
+import delivery.jobs
 from delivery.outbox.outbox import Outbox, send_one_letter
 from delivery.settings import DeliverySettings
 from delivery.transports.maildir import MaildirTransport
@@ -29,6 +32,14 @@ PAUSE_SECONDS = 0.4
 STOP_SECONDS = 5.0
 
 Step = Callable[[], Awaitable[bool]]
+Job = Callable[[Store, DeliverySettings], Awaitable[bool]]
+"""Does one thing that is due; whether there was one."""
+
+
+def jobs() -> list[Job]:
+    """The ``JOB`` of every module in `delivery/jobs/`."""
+    names = sorted(info.name for info in pkgutil.iter_modules(delivery.jobs.__path__))
+    return [import_module(f"delivery.jobs.{name}").JOB for name in names]
 
 
 def open_post(settings: DeliverySettings) -> Transport:
@@ -45,7 +56,7 @@ async def deliver(store: Store, settings: DeliverySettings, stop: asyncio.Event)
     """
     post = open_post(settings)
     loops = [
-        asyncio.create_task(_repeat(partial(announce_one, store, settings), stop)),
+        *(asyncio.create_task(_repeat(partial(job, store, settings), stop)) for job in jobs()),
         asyncio.create_task(_free_and_send(store, Outbox(store, post, settings), stop)),
     ]
     try:

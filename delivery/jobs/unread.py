@@ -20,7 +20,7 @@ from storage.mail.letters import Letter
 from storage.mail.unread import Due
 from storage.store import Store
 
-__all__ = ["announce_one"]
+__all__ = ["JOB", "announce_one"]
 
 log = logging.getLogger("ailo.delivery")
 
@@ -86,3 +86,6 @@ def _group(store: Store, due: Due) -> str:
     of the account without the root key. Under a newer root key it becomes another: a mail client then begins a new group.
     """
     return store.guard.authenticate("letters", "group", due.account)[-12:].hex()
+
+
+JOB = announce_one

@@ -7,37 +7,37 @@ body. The mailbox may be an employer's. The same facts give the same bytes, so t
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from functools import cache
-from pathlib import Path
 from typing import Any
 from unicodedata import category
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from mjml import mjml2html
 
-from delivery.errors import NoSuchLetter
+from delivery.letters.kinds import folder_of
 
 LOCALES = ("fr", "en")
-TEMPLATES = Path(__file__).parent
-KINDS = tuple(sorted(folder.parent.name for folder in TEMPLATES.glob("*/body.mjml")))
 NARROW = SMTP.clone(max_line_length=76)  # of quoted-printable (RFC 2045, 6.7); Python's own limit is 78
 # Long ids in headers must not be folded: Python would fold inside them, and encode them. RFC 5322, 2.1.1 allows 998.
 UNFOLDED = SMTP.clone(max_line_length=900)
 LONGEST_NAME = 60
 NAME_SIGNS = " '’-."
 
-_text = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=False)  # noqa: S701 (plain text)
+_text = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False)  # noqa: S701 (plain text)
 _html = Environment(undefined=StrictUndefined, autoescape=True)
 
 
 @dataclass(frozen=True, repr=False)
 class Envelope:
-    """What every letter needs. ``message_id`` and ``group`` are bare, without angle brackets; ``at`` in ms since 1970."""
+    """What every letter needs. ``message_id`` and ``group`` are bare, without angle brackets; ``at`` in ms since 1970.
+
+    ``values`` are what the bodies of this kind need beside their words.
+    """
 
     kind: str
     sender: Address
@@ -48,17 +48,16 @@ class Envelope:
     group: str
     at: int
     link: str
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 def compose(envelope: Envelope) -> EmailMessage:
     """Write the e-mail. Raises NoSuchLetter for an unknown kind, ValueError for what must not stand in a header."""
-    if envelope.kind not in KINDS:
-        raise NoSuchLetter(f"this program knows no letter of the kind {envelope.kind!r}")
     locale = envelope.locale if envelope.locale in LOCALES else LOCALES[0]
     words = _words(envelope, locale)
     message = EmailMessage(policy=NARROW)
     _write_headers(message, envelope, words["subject"])
-    message.set_content(_text.get_template(f"{envelope.kind}/body.txt").render(words), cte="quoted-printable")
+    message.set_content(_plain(envelope.kind).render(words), cte="quoted-printable")
     message.add_alternative(_page(envelope.kind).render(words), subtype="html", cte="quoted-printable")
     message["Content-Language"] = locale  # only now: with the parts, Python moves such headers to the first of them
     message.set_boundary(f"=_{envelope.message_id.partition('@')[0]}")
@@ -70,19 +69,24 @@ def _words(envelope: Envelope, locale: str) -> Mapping[str, str]:
     words = _catalogue(envelope.kind, locale)
     name = greeted(envelope.first_name)
     hello = words["hello_name"].format(name=name) if name else words["hello"]
-    return {**words, "hello": hello, "link": envelope.link, "locale": locale}
+    return {**words, **envelope.values, "hello": hello, "link": envelope.link, "locale": locale}
 
 
 @cache
 def _catalogue(kind: str, locale: str) -> Mapping[str, str]:
-    words: Mapping[str, str] = json.loads((TEMPLATES / f"{kind}/{locale}.json").read_text("utf-8"))
+    words: Mapping[str, str] = json.loads((folder_of(kind) / f"{locale}.json").read_text("utf-8"))
     return words
+
+
+@cache
+def _plain(kind: str) -> Template:
+    return _text.from_string((folder_of(kind) / "body.txt").read_text("utf-8"))
 
 
 @cache
 def _page(kind: str) -> Any:
     """The HTML template. MJML is compiled once, before any fact comes near it; ``fonts``: nothing is loaded from others."""
-    source = (TEMPLATES / f"{kind}/body.mjml").read_text("utf-8")
+    source = (folder_of(kind) / "body.mjml").read_text("utf-8")
     return _html.from_string(mjml2html(source, fonts={}))
 
 

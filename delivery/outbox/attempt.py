@@ -1,12 +1,13 @@
-"""One attempt at one letter: look again whether it is worth sending, compose it, hand it to the post. Records nothing."""
+"""One attempt at one letter: look again whether it is worth sending, compose it, hand it to the transport. Records nothing."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
-from uuid import UUID
 
 from delivery.errors import NoSuchLetter
 from delivery.letters.addresses import mailable
 from delivery.letters.compose import Envelope, compose
+from delivery.letters.kinds import Kind, kind_named
 from delivery.outbox.backoff import TRIES
 from delivery.quiet_hours import silence_until
 from delivery.settings import DeliverySettings
@@ -16,7 +17,6 @@ from storage.accounts.accounts import Account, Status
 from storage.accounts.preferences import Letters
 from storage.engine.database import Reader
 from storage.errors import Damaged, WrongKey
-from storage.mail import unread
 from storage.mail.letters import Claimed
 from storage.store import Store
 
@@ -45,11 +45,11 @@ Ending = Outcome | Dropped | Held
 
 @dataclass(frozen=True, repr=False)
 class _Reader:
-    """Who is to read a letter, and whether it would still tell them anything."""
+    """Who is to read a letter, why it is not worth sending any more, if it is not, and what they chose."""
 
     account: Account
     address: str
-    is_news: bool
+    why_not: str | None
     wanted: Letters
 
 
@@ -86,38 +86,39 @@ class Attempt:
         return None
 
     async def _look_again_and_send(self) -> Ending:
-        facts = self.letter.facts(self.store.guard)
-        reader = await self._reader(UUID(facts["thread"]), int(facts["seq"]))
+        kind, facts = kind_named(self.letter.kind), self.letter.facts(self.store.guard)
+        reader = await self._reader(kind, facts)
         if reader is None or reader.account.status is not Status.ACTIVE:
             return Dropped("the account is closed")
-        if not reader.is_news:
-            return Dropped("read meanwhile")
-        if not reader.wanted.replies:
+        if reader.why_not:
+            return Dropped(reader.why_not)
+        if not kind.is_wanted(reader.wanted):
             return Dropped("not wanted any more")
-        if (until := silence_until(reader.wanted, reader.account.time_zone, self.store.clock())) is not None:
+        until = silence_until(reader.wanted, reader.account.time_zone, self.store.clock())
+        if until is not None and not kind.is_urgent:
             return Held(until)
-        return await self._send(reader, facts["group"])
+        return await self._send(reader, kind, facts)
 
-    async def _reader(self, thread: UUID, seq: int) -> _Reader | None:
+    async def _reader(self, kind: Kind, facts: Mapping[str, str]) -> _Reader | None:
         async def read(reader: Reader) -> _Reader | None:
             account = await accounts.by_id(reader, self.store.guard, self.letter.account)
             address = await accounts.address_of(reader, self.store.guard, self.letter.account)
             if account is None or address is None:
                 return None
             chosen = await preferences.find(reader, self.store.guard, account.id)
-            return _Reader(account, address, await unread.still_tells(reader, account.id, thread, seq), chosen.letters)
+            return _Reader(account, address, await kind.why_not(reader, account.id, facts), chosen.letters)
 
         return await self.store.database.read(read)
 
-    async def _send(self, reader: _Reader, group: str) -> Ending:
+    async def _send(self, reader: _Reader, kind: Kind, facts: Mapping[str, str]) -> Ending:
         recipient = mailable(reader.address)
         if recipient is None:
             return Rejected("address")
-        message = compose(self._envelope(reader.account, recipient, group))
+        message = compose(self._envelope(reader.account, recipient, facts["group"], kind.values(facts)))
         async with asyncio.timeout(self.seconds):
             return await self.post.send(message, recipient)
 
-    def _envelope(self, account: Account, recipient: str, group: str) -> Envelope:
+    def _envelope(self, account: Account, recipient: str, group: str, values: Mapping[str, str]) -> Envelope:
         return Envelope(
             kind=self.letter.kind,
             sender=self.settings.mail_from,
@@ -128,4 +129,5 @@ class Attempt:
             group=group,
             at=self.letter.written_at,
             link=self.settings.link,
+            values=values,
         )

@@ -4,10 +4,11 @@ import asyncio
 import logging
 from dataclasses import replace
 from email.headerregistry import Address
+from pathlib import Path
 
 import pytest
 
-from delivery import worker
+from delivery import jobs, worker
 from delivery.jobs.unread import announce_one
 from delivery.settings import DeliverySettings, Relay
 from delivery.transports.mailbox import letters_in
@@ -103,7 +104,7 @@ async def test_a_stalled_store_is_told_once_and_outlived(
             raise trouble
         return await announce_one(store, settings)
 
-    monkeypatch.setattr(worker, "announce_one", stalling)
+    monkeypatch.setattr(worker, "jobs", lambda: [stalling])
     with caplog.at_level(logging.INFO, "ailo"):
         await until(signalling.first, store, settings)
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
@@ -191,3 +192,8 @@ async def test_without_a_relay_the_letter_can_be_read_in_the_maildir(
 async def test_the_settings_choose_the_post(settings: DeliverySettings) -> None:
     assert isinstance(open_post(settings), MaildirTransport)
     assert isinstance(open_post(replace(settings, relay=Relay("127.0.0.1", 25))), SmtpTransport)
+
+
+def test_every_job_is_found() -> None:
+    assert announce_one in worker.jobs()
+    assert len(worker.jobs()) == len([*Path(jobs.__file__ or "").parent.glob("[a-z]*.py")])

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery.errors import NoSuchLetter
-from delivery.letters.compose import KINDS, LOCALES, TEMPLATES, Envelope, compose, greeted
+from delivery.letters.compose import LOCALES, Envelope, compose, greeted
+from delivery.letters.kinds import folder_of, kinds
 
 ENVELOPE = Envelope(
     kind="reply",
@@ -160,9 +161,9 @@ def test_an_unknown_kind_is_not_written() -> None:
         compose(replace(ENVELOPE, kind="../../secret"))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", kinds())
 def test_all_languages_have_the_same_words(kind: str) -> None:
-    keys = [set(json.loads((TEMPLATES / f"{kind}/{locale}.json").read_text("utf-8"))) for locale in LOCALES]
+    keys = [set(json.loads((folder_of(kind) / f"{locale}.json").read_text("utf-8"))) for locale in LOCALES]
     assert all(found == keys[0] for found in keys)
 
 

@@ -1,0 +1,60 @@
+"""Every kind of letter: a folder with its words, its bodies, and a ``kind.py`` that says when it is still worth sending.
+
+`reply/kind.py`, `reply/body.txt`, `reply/body.mjml`, `reply/fr.json`, `reply/en.json`: nothing else names a kind.
+"""
+
+import pkgutil
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from uuid import UUID
+
+import delivery.letters
+from delivery.errors import NoSuchLetter
+from storage.accounts.preferences import Letters
+from storage.engine.database import Reader
+
+
+def _nothing(_: Mapping[str, str]) -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of letter.
+
+    ``why_not`` (reader, account, facts) looks again just before it is sent, and gives a reason, a few words for the log, why it
+    is not worth sending any more; None when it is. ``is_wanted`` goes by what its reader chose. ``values`` makes of the facts
+    what the bodies need beside the words, the greeting and the link. In quiet hours a letter waits, unless ``is_urgent``.
+    """
+
+    why_not: Callable[[Reader, UUID, Mapping[str, str]], Awaitable[str | None]]
+    is_wanted: Callable[[Letters], bool]
+    values: Callable[[Mapping[str, str]], Mapping[str, str]] = _nothing
+    is_urgent: bool = False
+
+
+@cache
+def kinds() -> Mapping[str, tuple[Kind, Path]]:
+    """Every kind with its folder, by its name, which is the folder's."""
+    folders = sorted(info.name for info in pkgutil.iter_modules(delivery.letters.__path__) if info.ispkg)
+    modules = {name: import_module(f"delivery.letters.{name}.kind") for name in folders}
+    return {name: (module.KIND, Path(str(module.__file__)).parent) for name, module in modules.items()}
+
+
+def kind_named(name: str) -> Kind:
+    """A kind by its name. Raises NoSuchLetter."""
+    return _found(name)[0]
+
+
+def folder_of(name: str) -> Path:
+    """Where the words and bodies of a kind are. Raises NoSuchLetter."""
+    return _found(name)[1]
+
+
+def _found(name: str) -> tuple[Kind, Path]:
+    if (found := kinds().get(name)) is None:
+        raise NoSuchLetter(f"this program knows no letter of the kind {name!r}")
+    return found

@@ -1,0 +1,18 @@
+"""A reply is still worth a letter while it is unread, and while no newer announcement has taken its place."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from delivery.letters.kinds import Kind
+from storage.engine.database import Reader
+from storage.mail import unread
+
+__all__ = ["KIND"]
+
+
+async def _why_not(reader: Reader, account: UUID, facts: Mapping[str, str]) -> str | None:
+    still_tells = await unread.still_tells(reader, account, UUID(facts["thread"]), int(facts["seq"]))
+    return None if still_tells else "read meanwhile"
+
+
+KIND = Kind(_why_not, is_wanted=lambda wanted: wanted.replies)
