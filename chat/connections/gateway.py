@@ -27,7 +27,8 @@ from chat.connections.outgoing import Outgoing
 from chat.connections.small_event import SmallEvent
 from chat.conversations.conversation import Conversation
 from chat.conversations.participants import Participants
-from chat.http.visitor import Tap, Visitor
+from chat.http.tap import Tap
+from chat.http.visitor import Visitor
 from chat.pages import words
 from chat.protocol.frames import LARGEST_FRAME, PROTOCOL, Code, Error, Hello, encode
 from chat.protocol.hub import Hub
