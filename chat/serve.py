@@ -31,7 +31,6 @@ from chat.conversations.about_routes import AboutApi
 from chat.conversations.routes import Api
 from chat.conversations.search import Search
 from chat.conversations.search_routes import SearchApi
-from chat.http.headers import Signature
 from chat.operations import control
 from chat.operations.health import add_health
 from chat.operations.metrics import Metrics, shown_at
@@ -184,7 +183,6 @@ async def _serve(
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     assert runner.server
-    Signature(is_secure=settings.chat.is_secure).sign_what_cannot_be_read(runner.server)
     delivery = asyncio.create_task(deliver(ailo.store, settings.delivery, stop), name="delivery")
     delivery.add_done_callback(lambda _: stop.set())
     async with _watched(ailo, gateway):

@@ -10,6 +10,8 @@ from typing import Protocol, cast
 
 from aiohttp import web
 
+from chat.http.aiohttp_internals import SignedConnection
+from chat.http.headers import Signature
 from chat.http.tap import Tap
 
 PIECE = 4096
@@ -37,22 +39,22 @@ class Feeding:
 
 
 class Keeper(Protocol):
-    """Who counts connections."""
+    """Who counts connections, and says what stands on the library's own answers."""
 
     feeding: Feeding
+    signature: Signature
 
     def gone(self, visitor: "Visitor") -> None: ...
     def becomes_socket(self, visitor: "Visitor") -> None: ...
 
 
-class Visitor(web.RequestHandler):
+class Visitor(SignedConnection):
     """One connection of somebody, from its acceptance to its end. ``address`` is what the keeper counts it by."""
 
     __slots__ = ("_keeper", "_rest", "account", "address", "forwarded", "is_busy", "is_cut", "is_socket", "tap", "timer")
 
     def __init__(self, keeper: Keeper, server: web.Server, address: str, keepalive_s: float) -> None:
-        loop = asyncio.get_running_loop()
-        super().__init__(server, loop=loop, access_log=None, keepalive_timeout=keepalive_s)  # type: ignore[arg-type]
+        super().__init__(keeper.signature, server, keepalive_s)
         self._keeper = keeper
         self._rest = b""
         self.address = address
