@@ -26,7 +26,6 @@ from chat.connections.gateway import Gateway
 from chat.console.output import OutputFailed, say
 from chat.console.printable import printable_lines
 from chat.core import Web
-from chat.http.headers import Signature
 from chat.operations import control
 from chat.operations.health import add_health
 from chat.operations.metrics import Metrics, shown_at
@@ -177,7 +176,6 @@ async def _serve(
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     assert runner.server
-    Signature(is_secure=settings.chat.is_secure).sign_what_cannot_be_read(runner.server)
     delivery = asyncio.create_task(deliver(ailo.store, settings.delivery, stop), name="delivery")
     delivery.add_done_callback(lambda _: stop.set())
     async with _watched(ailo, gateway):

@@ -87,7 +87,9 @@ class Door:
         self._quiet_until = 0.0
         self._limits: dict[bytes, AccountLimits] = {}
         self.keeper = Doorkeeper(
-            by_proxy=MOST_BY_PROXY if settings.proxies else None, by_account=MOST_BY_ACCOUNT if settings.rate else None
+            by_proxy=MOST_BY_PROXY if settings.proxies else None,
+            by_account=MOST_BY_ACCOUNT if settings.rate else None,
+            signature=Signature(is_secure=settings.is_secure),
         )
 
     async def signed_in(self, request: web.Request) -> SignedIn | None:

@@ -20,6 +20,7 @@ from typing import Any
 from aiohttp import web
 
 from chat.http.addresses import network_of
+from chat.http.headers import Signature
 from chat.http.turns import AT_A_TURN, Turns
 from chat.http.visitor import Feeding, Visitor
 from chat.security_events import SecurityEvent, record
@@ -71,6 +72,7 @@ class Doorkeeper:
         by_proxy: int | None = None,
         by_account: int | None = MOST_BY_ACCOUNT,
         total: int | None = None,
+        signature: Signature | None = None,
     ) -> None:
         self._head_s, self._most, self._by_proxy, self._by_account = head_s, maximum, by_proxy, by_account
         self._total = most_connections() if total is None else total
@@ -86,6 +88,7 @@ class Doorkeeper:
         self._door: Entrance | None = None
         self.turns = Turns()
         self.feeding = Feeding()
+        self.signature = signature or Signature(is_secure=False)
 
     @property
     def strangers(self) -> int:

@@ -1,7 +1,7 @@
 """One connection: a reader, the way out, and the close codes.
 
-The only module that knows WebSockets on the server's side. A connection that does not keep up is closed with 1013 and
-catches up by `resume`; nothing is kept for it beyond its queue.
+The only module that knows WebSockets on the server's side; what their library does not promise is in `http/aiohttp_internals.py`.
+A connection that does not keep up is closed with 1013 and catches up by `resume`; nothing is kept for it beyond its queue.
 """
 
 import asyncio
@@ -27,7 +27,9 @@ from chat.connections.outgoing import Outgoing
 from chat.connections.small_event import SmallEvent
 from chat.conversations.conversation import Conversation
 from chat.conversations.participants import Participants
-from chat.http.visitor import Tap, Visitor
+from chat.http.aiohttp_internals import LastingSocket, drop_parser, request_ended
+from chat.http.tap import Tap
+from chat.http.visitor import Visitor
 from chat.pages import words
 from chat.protocol.frames import LARGEST_FRAME, PROTOCOL, Code, Error, Hello, encode
 from chat.protocol.hub import Hub
@@ -70,30 +72,6 @@ def text_head(size: int) -> bytes:
     if size < 126:
         return bytes((0x81, size))
     return struct.pack(">BBH", 0x81, 126, size) if size < 1 << 16 else struct.pack(">BBQ", 0x81, 127, size)
-
-
-class Socket(web.WebSocketResponse):
-    """A socket that can outlive its request."""
-
-    outlives = False
-
-    async def write_eof(self) -> None:  # type: ignore[override]
-        """Called by the library once the handler has returned: it would close the socket."""
-        if self.outlives:
-            self._req = None  # as the library does at the end of every other answer; through it the socket would keep 4 kB
-            return
-        await super().write_eof()
-
-
-async def ended(request_task: asyncio.Task[None], tap: Tap) -> None:
-    """Wait until the library has let go of a request whose socket goes on.
-
-    As long as its task runs, the library keeps all that led to the socket: headers, a dozen coroutines, 6 kB of every idle
-    connection, more with a browser's headers. At its end it closes the transport: this one does not hear of it.
-    """
-    tap.is_kept = True
-    await asyncio.wait([request_task])
-    tap.is_kept = False
 
 
 def unheard_s(transport: asyncio.Transport) -> float:
@@ -295,12 +273,12 @@ class Connection:
                     await self._socket.close(code=self._code)
 
 
-def new_socket() -> Socket:
+def new_socket() -> LastingSocket:
     """A WebSocket with the limits that hold for every one of the service. Compression is off: it is dear, and can bomb.
 
     The heartbeat is the gateway's: the library's timers would take 2 kB of each.
     """
-    return Socket(
+    return LastingSocket(
         protocols=(PROTOCOL,),
         timeout=HEAR_S,
         max_msg_size=LARGEST_FRAME + 1,
@@ -356,20 +334,21 @@ class Gateway:
             return False
         return limits.may_connect()
 
-    def _begin(self, request: web.Request, socket: Socket, signed_in: SignedIn, limits: AccountLimits, restarts: int) -> None:
+    def _begin(
+        self, request: web.Request, socket: LastingSocket, signed_in: SignedIn, limits: AccountLimits, restarts: int
+    ) -> None:
         """Have a task of its own serve the connection, which outlives the request."""
-        protocol, transport = request.protocol, request.transport
+        visitor, transport = request.protocol, request.transport
         if transport is None:
             return  # gone meanwhile
-        if isinstance(protocol, Visitor):
-            protocol.becomes_socket()
-        if not isinstance(transport, Tap):
-            protocol.transport = transport = Tap(transport)
+        assert isinstance(visitor, Visitor)  # as all whom the doorkeeper lets in
+        assert isinstance(transport, Tap)
+        visitor.becomes_socket()
         socket.outlives = True
         connection = Connection(socket, transport)
         self.connections.add(connection)
         limits.connections += 1
-        live = self._live(connection, request.task, protocol, signed_in, limits, restarts)
+        live = self._live(connection, request.task, visitor, signed_in, limits, restarts)
         connection.task = asyncio.create_task(live)
 
     async def _turn_away(self, socket: web.WebSocketResponse, code: Code, close: Close, language: str) -> None:
@@ -382,16 +361,16 @@ class Gateway:
         self,
         connection: Connection,
         request_task: asyncio.Task[None],
-        protocol: web.RequestHandler,
+        visitor: Visitor,
         signed_in: SignedIn,
         limits: AccountLimits,
         restarts: int,
     ) -> None:
         """Serve somebody who is signed in, from `hello` to the end. ``restarts`` is the hub's from before the look-up."""
         try:
-            await ended(request_task, connection.transport)
-            protocol._parser = None  # noqa: SLF001 (as once the line is down: it keeps the headers, 3 kB, and reads no more)
-            del request_task, protocol  # 200 bytes
+            await request_ended(request_task, connection.transport)
+            drop_parser(visitor)
+            del request_task, visitor  # 200 bytes
             await self._welcome(connection, signed_in, limits, restarts)
         except Exception as error:  # noqa: BLE001 (the top of the connection's task: logged once without any text)
             log.error("a connection failed: %s at %s", type(error).__name__, logs.place(error.__traceback__))

@@ -1,15 +1,13 @@
 """The policy headers of every answer: JSON, pages, errors of the library, health, metrics (OWASP ASVS 5.0, 3.4).
 
 A route's own value stands; what it leaves out is filled in here, by the library's signal before any answer is written. A
-request that cannot even be read never reaches the application: its answer is signed by ``sign_what_cannot_be_read``.
+request that cannot even be read never reaches the application: its answer is signed by its connection (``SignedConnection``).
 """
 
-import asyncio
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
-from aiohttp.web_protocol import ERROR
 
 # Two years, as browsers' preload lists ask for (RFC 6797 section 6.1.1; ASVS 5.0, 3.4.1 wants the names below as well).
 HTTPS_ONLY: Final = "max-age=63072000; includeSubDomains"
@@ -31,7 +29,7 @@ class Signature:
     def __init__(self, *, is_secure: bool) -> None:
         self._policy = {**POLICY, "Strict-Transport-Security": HTTPS_ONLY} if is_secure else dict(POLICY)
 
-    async def sign(self, _: web.BaseRequest, response: web.StreamResponse) -> None:
+    def put_on(self, response: web.StreamResponse) -> None:
         """Fill in what the answer does not say itself. The library would tell its version and Python's to everybody."""
         response.headers["Server"] = "Ailo"
         if response.status == 101:
@@ -41,20 +39,7 @@ class Signature:
 
     def add_to(self, app: web.Application) -> None:
         """Sign every answer of an application."""
-        app.on_response_prepare.append(self.sign)
+        app.on_response_prepare.append(self._sign)
 
-    def sign_what_cannot_be_read(self, server: web.Server) -> None:
-        """Sign the library's own answers to what is no HTTP. To be called before the server takes connections."""
-        make, signature, loop = server.request_factory, self, asyncio.get_running_loop()
-
-        class Unreadable(web.BaseRequest):
-            # The library calls it before the headers of any answer are written; the signal above is what its own does.
-            async def _prepare_hook(self, response: web.StreamResponse) -> None:
-                await signature.sign(self, response)
-
-        def made(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
-            if message is ERROR:
-                return Unreadable(message, payload, protocol, writer, task, loop)
-            return make(message, payload, protocol, writer, task)
-
-        server.request_factory = made
+    async def _sign(self, _: web.BaseRequest, response: web.StreamResponse) -> None:
+        self.put_on(response)

@@ -1,4 +1,4 @@
-"""A connection below HTTP: the library's, with a switch for its reading that two hands may use, fed in small pieces.
+"""A connection below HTTP: the library's, read through a tap and fed in small pieces.
 
 What one read brings is a quarter of a megabyte: 43,000 empty fragments, which the library takes apart in one go of 15 ms. Here
 it is given some of them at a time, and the rest behind what others have sent.
@@ -6,104 +6,16 @@ it is given some of them at a time, and the rest behind what others have sent.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from aiohttp import web
 
+from chat.http.aiohttp_internals import SignedConnection
+from chat.http.headers import Signature
+from chat.http.tap import Tap
+
 PIECE = 4096
 PIECES_AT_A_TURN = 2
-
-
-class Tap(asyncio.Transport):
-    """A transport whose reading is stopped as long as the library or we stop it: neither undoes what the other did."""
-
-    __slots__ = ("_is_held", "_is_paused", "_transport", "is_kept", "resumed")
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._is_paused = False
-        self._is_held = False
-        self.is_kept = False
-        self.resumed: Callable[[], None] | None = None
-
-    # Reading
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether the library wants nothing for now."""
-        return self._is_paused
-
-    def pause_reading(self) -> None:
-        """The library's hand."""
-        self._is_paused = True
-        self._turn()
-
-    def resume_reading(self) -> None:
-        """The library's hand."""
-        self._is_paused = False
-        self._turn()
-        if self.resumed:
-            self.resumed()
-
-    def hold(self, *, on: bool) -> None:
-        """Our hand."""
-        self._is_held = on
-        self._turn()
-
-    def _turn(self) -> None:
-        if self._transport.is_closing():
-            return
-        if self._is_held or self._is_paused:
-            self._transport.pause_reading()
-        else:
-            self._transport.resume_reading()
-
-    def is_reading(self) -> bool:
-        return self._transport.is_reading()
-
-    # The rest is the transport's
-
-    def close(self) -> None:
-        """Close it, unless its socket is about to outlive the request: the library closes what it lets go of."""
-        if not self.is_kept:
-            self._transport.close()
-
-    def abort(self) -> None:
-        self._transport.abort()
-
-    def is_closing(self) -> bool:
-        return self._transport.is_closing()
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self._transport.write(data)
-
-    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
-        self._transport.writelines(list_of_data)
-
-    def write_eof(self) -> None:
-        self._transport.write_eof()
-
-    def can_write_eof(self) -> bool:
-        return self._transport.can_write_eof()
-
-    def get_write_buffer_size(self) -> int:
-        return self._transport.get_write_buffer_size()
-
-    def get_write_buffer_limits(self) -> tuple[int, int]:
-        return self._transport.get_write_buffer_limits()
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        self._transport.set_write_buffer_limits(high, low)
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self._transport.get_extra_info(name, default)
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        self._transport.set_protocol(protocol)
-
-    def get_protocol(self) -> asyncio.BaseProtocol:
-        return self._transport.get_protocol()
 
 
 class Feeding:
@@ -127,22 +39,22 @@ class Feeding:
 
 
 class Keeper(Protocol):
-    """Who counts connections."""
+    """Who counts connections, and says what stands on the library's own answers."""
 
     feeding: Feeding
+    signature: Signature
 
     def gone(self, visitor: "Visitor") -> None: ...
     def becomes_socket(self, visitor: "Visitor") -> None: ...
 
 
-class Visitor(web.RequestHandler):
+class Visitor(SignedConnection):
     """One connection of somebody, from its acceptance to its end. ``address`` is what the keeper counts it by."""
 
     __slots__ = ("_keeper", "_rest", "account", "address", "forwarded", "is_busy", "is_cut", "is_socket", "tap", "timer")
 
     def __init__(self, keeper: Keeper, server: web.Server, address: str, keepalive_s: float) -> None:
-        loop = asyncio.get_running_loop()
-        super().__init__(server, loop=loop, access_log=None, keepalive_timeout=keepalive_s)  # type: ignore[arg-type]
+        super().__init__(keeper.signature, server, keepalive_s)
         self._keeper = keeper
         self._rest = b""
         self.address = address

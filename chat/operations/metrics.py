@@ -8,7 +8,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -19,6 +19,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from chat.connections.gateway import Gateway
+from chat.http.aiohttp_internals import SignedConnection
 from chat.http.headers import Signature
 from storage.conversations.feed import Group
 from storage.conversations.group_commit import GroupCommit, Item, Outcome, Posted
@@ -174,12 +175,12 @@ async def shown_at(metrics: Metrics, listener: socket.socket) -> AsyncIterator[N
     app.router.add_get("/metrics", show)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
-    assert runner.server
-    signature.sign_what_cannot_be_read(runner.server)
+    server, loop = runner.server, asyncio.get_running_loop()
+    assert server
     measuring = asyncio.create_task(metrics.lag.measure(), name="loop lag")
     try:
-        await web.SockSite(runner, listener).start()
-        yield
+        with closing(await loop.create_server(lambda: SignedConnection(signature, server), sock=listener)):
+            yield
     finally:
         measuring.cancel()
         await runner.cleanup()

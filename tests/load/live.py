@@ -85,7 +85,7 @@ def _listener(side: Side) -> Callable[[bytes], None]:
     return took
 
 
-async def signed_in(port: int, person: Person, took: Callable[[bytes], None]) -> Wire:
+async def signed_in(port: int, person: Person, took: Callable[[bytes], None], headers: str = "") -> Wire:
     """A connection that has been welcomed. Raises SystemExit when it is not."""
     welcome: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
@@ -95,7 +95,7 @@ async def signed_in(port: int, person: Person, took: Callable[[bytes], None]) ->
         else:
             welcome.set_result(payload)
 
-    wire = await connect(HOST, port, person.cookie, first)
+    wire = await connect(HOST, port, person.cookie, first, headers)
     try:
         payload = await asyncio.wait_for(welcome, 30)
     except TimeoutError:
@@ -143,11 +143,11 @@ async def echoes(port: int, pid: int, connections: int, window: int, seconds: fl
     return figures
 
 
-async def idle(port: int, pid: int, pairs: Sequence[Pair], many: int) -> Figures:
-    """Memory of signed-in connections that say nothing."""
+async def idle(port: int, pid: int, pairs: Sequence[Pair], many: int, headers: str = "") -> Figures:
+    """Memory of signed-in connections that say nothing. ``headers`` are sent besides those of the handshake."""
     people = [person for pair in pairs for person in (pair.member, pair.professional)]
     warm = [await signed_in(port, person, lambda _: None) for person in people]  # what the first of each person costs once
-    figures = await at_rest_each(pid, many, lambda number: signed_in(port, people[number % len(people)], lambda _: None))
+    figures = await at_rest_each(pid, many, lambda number: signed_in(port, people[number % len(people)], lambda _: None, headers))
     for wire in warm:
         wire.transport.close()
     return figures

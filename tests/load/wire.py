@@ -23,10 +23,10 @@ def text_frame(payload: bytes) -> bytes:
 
 
 class Wire(asyncio.Protocol):
-    """One connection. ``took`` is called with the payload of each text frame."""
+    """One connection. ``took`` is called with the payload of each text frame; ``headers`` are sent besides, as lines."""
 
-    def __init__(self, host: str, cookie: str, took: Callable[[bytes], None]) -> None:
-        self._host, self._cookie = host, cookie
+    def __init__(self, host: str, cookie: str, took: Callable[[bytes], None], headers: str = "") -> None:
+        self._host, self._cookie, self._headers = host, cookie, headers
         self.took = took
         self._buffer = b""
         self._is_open = False
@@ -39,7 +39,8 @@ class Wire(asyncio.Protocol):
         self.transport.write(
             f"GET /ws HTTP/1.1\r\nHost: {self._host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-            f"Sec-WebSocket-Protocol: ailo.v1\r\nOrigin: http://{self._host}\r\nCookie: {self._cookie}\r\n\r\n".encode()
+            f"Sec-WebSocket-Protocol: ailo.v1\r\nOrigin: http://{self._host}\r\n"
+            f"Cookie: {self._cookie}\r\n{self._headers}\r\n".encode()
         )
 
     def send(self, payload: bytes) -> None:
@@ -97,9 +98,9 @@ class Wire(asyncio.Protocol):
             self.transport.close()
 
 
-async def connect(host: str, port: int, cookie: str, took: Callable[[bytes], None]) -> Wire:
+async def connect(host: str, port: int, cookie: str, took: Callable[[bytes], None], headers: str = "") -> Wire:
     """Open a connection; returns after the handshake."""
     loop = asyncio.get_running_loop()
-    _, wire = await loop.create_connection(lambda: Wire(f"{host}:{port}", cookie, took), host, port)
+    _, wire = await loop.create_connection(lambda: Wire(f"{host}:{port}", cookie, took, headers), host, port)
     await wire.opened
     return wire

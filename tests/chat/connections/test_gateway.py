@@ -7,6 +7,7 @@ the loop would stand still while it frees them.
 import asyncio
 import gc
 import json
+import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -87,9 +88,12 @@ async def served(ailo: Ailo, cast: Cast) -> AsyncIterator[Served]:
     app.router.add_get("/ws", gateway.serve)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    claire, port, cookie = await cast.unlock("claire"), runner.addresses[0][1], f"ailo={granted.cookie}"
+    assert runner.server
+    listener = socket.create_server(("127.0.0.1", 0))
+    claire, port, cookie = await cast.unlock("claire"), listener.getsockname()[1], f"ailo={granted.cookie}"
+    door.keeper.open(runner.server, listener)
     yield Served(gateway, claire, port, cookie, thread, granted.account.id, signed_in.session_id)
+    await door.keeper.close()
     await runner.cleanup()
 
 
@@ -103,8 +107,8 @@ def no_collector() -> Iterator[None]:
 
 def ours() -> Counter[str]:
     """How many objects there are of each kind that a connection is made of."""
-    kinds = {"Connection", "Dialogue", "Outgoing", "Sequencer", "Socket", "WebSocketReader"}
-    kinds |= {"Request", "RequestHandler", "HttpRequestParser"}
+    kinds = {"Connection", "Dialogue", "Outgoing", "Sequencer", "LastingSocket", "WebSocketReader"}
+    kinds |= {"Request", "Visitor", "HttpRequestParser"}
     return Counter(name for one in gc.get_objects() if (name := type(one).__qualname__) in kinds)
 
 

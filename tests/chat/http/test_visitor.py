@@ -9,7 +9,8 @@ from aiohttp import web
 
 from chat.ailo import Ailo
 from chat.auth.strangers import Doorkeeper
-from chat.http.visitor import PIECE, PIECES_AT_A_TURN, Tap
+from chat.http.tap import Tap
+from chat.http.visitor import PIECE, PIECES_AT_A_TURN
 from tests.chat.auth.test_strangers import ASK, YES, answered, at_the_door
 
 
