@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from chat.logs import OneLine
 from storage.engine import rows
 from tests.people import House, StoppedClock, open_house
 
 # A machine under load is slow, which is no fault of what is tested; pytest's own time-out stands.
-settings.register_profile("ailo", deadline=None)
+settings.register_profile("ailo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ailo")
 
 

@@ -1,6 +1,7 @@
 """The people of the tests and their house: an opened store, six accounts, and what they do in their threads.
 
 Léa and Karim are members, Claire and Thomas Professionals, Sam a companion; Nora administers.
+What they do is done by what the product itself calls: but for ``spoil``, `ailo check` finds nothing after it.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -11,7 +12,7 @@ from uuid import UUID
 
 from storage import installation
 from storage.accounts import accounts
-from storage.accounts.accounts import Account, NewAccount, Role
+from storage.accounts.accounts import Account, NewAccount, Role, Status
 from storage.conversations import messages, participants, threads
 from storage.conversations.group_commit import GroupCommit, Marked, MarkRead, NotCommitted, Post, Posted
 from storage.conversations.messages import SealedMessage
@@ -24,10 +25,13 @@ from storage.engine.database import Reader, Row, Transaction, Value
 from storage.errors import CannotOpen
 from storage.ids import new_id
 from storage.installation import Officer
+from storage.maintenance.check import check_all
 from storage.settings import StorageSettings
 from storage.store import Clock, Store, open_store
 
-MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
+# How long a message may stay unread before it is owed a letter: what is usual.
+GRACE = 3 * MINUTE
 KIND = "text"
 
 
@@ -67,10 +71,14 @@ def person(role: Role, first_name: str, last_name: str, email: str, password: st
 
 
 class House:
-    """An open store with the cast in it. ``officer`` has the recovery officer's private key."""
+    """An open store with the cast in it. ``officer`` has the recovery officer's private key.
+
+    ``is_spoiled`` is true once somebody wrote into the database past the service.
+    """
 
     def __init__(self, store: Store, commits: GroupCommit, officer: Officer) -> None:
         self.store, self.commits, self.officer = store, commits, officer
+        self.is_spoiled = False
         self.lea = person(Role.MEMBER, "Léa", "Martin", "lea@ailo.test")
         self.karim = person(Role.MEMBER, "Karim", "Benali", "karim@ailo.test")
         self.claire = person(Role.PROFESSIONAL, "Claire", "Dubois", "claire@ailo.test")
@@ -110,6 +118,13 @@ class House:
     async def unlocked(self, one: Person) -> Unlocked:
         """Somebody signed in afresh, remembering nothing of before."""
         return Unlocked(await self.account(one), one.key)
+
+    async def disable(self, one: Person) -> None:
+        """Let somebody sign in no more: the row and its proof, for which the service has no command yet."""
+        store, key = self.store, one.key
+        proof = store.guard.authenticate("accounts", one.id, one.role, Status.DISABLED, key.generation, key.public_key)
+        sql = "update accounts set status = :status, proof = :proof where id = :id"
+        await store.database.write(lambda tx: tx.run(sql, status=Status.DISABLED, proof=proof, id=one.id.bytes))
 
     # Threads
 
@@ -181,10 +196,21 @@ class House:
         rows = await self.rows(thread)
         return await self.store.database.read(lambda reader: _texts(reader, self.store, who, rows))
 
+    # Mail
+
+    async def owed(self) -> Sequence[Row]:
+        """The announcements that are owed, the first that is due first."""
+        return await self.select("select * from unread_owed order by due_at")
+
+    async def letters(self) -> Sequence[Row]:
+        """The outbox, in the order of writing."""
+        return await self.select("select * from letters order by written_at, id")
+
     # The disk
 
     async def spoil(self, sql: str, **values: Value) -> int:
         """Somebody writes into the database who has no root key; how many rows that changed."""
+        self.is_spoiled = True
         return await self.store.database.write(lambda tx: tx.run(sql, **values))
 
     async def select(self, sql: str, **values: Value) -> Sequence[Row]:
@@ -202,6 +228,12 @@ async def _text(reader: Reader, store: Store, who: Unlocked, row: SealedMessage)
         return unseal(epoch.message_key, row.body, row) if epoch else None
     except CannotOpen:
         return None
+
+
+async def assert_sound(house: House) -> None:
+    """Unless somebody wrote past the service, `ailo check` finds nothing: what was tested can happen to the product."""
+    if not house.is_spoiled:
+        assert await check_all(house.store) == []
 
 
 def settings_in(folder: Path) -> StorageSettings:

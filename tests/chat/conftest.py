@@ -7,15 +7,10 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from chat.ailo import Ailo
 from storage.store import wall_clock
 from tests.chat.talk import Cast, opened_rooms
-
-# A busy machine is no failure of the code.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

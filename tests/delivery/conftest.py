@@ -2,40 +2,38 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
-from hypothesis import settings as hypothesis_settings
 
 from delivery.outbox.outbox import Outbox
 from delivery.settings import DeliverySettings
 from storage.store import Store
-from tests.delivery.cast import Cast, Clock, opened_store, settings_of
 from tests.delivery.transports.recording import RecordingTransport
-
-# A busy machine is no fault of the code: time-outs are pytest's.
-hypothesis_settings.register_profile("ailo", deadline=None)
-hypothesis_settings.load_profile("ailo")
+from tests.people import House, assert_sound
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+async def house(house: House) -> AsyncIterator[House]:
+    """The house of all tests, which is sound in the end."""
+    yield house
+    await assert_sound(house)
 
 
 @pytest.fixture
-async def store(tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
-    async with opened_store(tmp_path, clock) as store:
-        yield store
+def store(house: House) -> Store:
+    return house.store
 
 
 @pytest.fixture
-async def cast(store: Store) -> Cast:
-    return await Cast(store).arrive()
+async def thread(house: House) -> UUID:
+    """Léa's with Claire."""
+    return await house.open_thread(house.lea, house.claire)
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> DeliverySettings:
-    return settings_of(tmp_path)
+    return DeliverySettings("https://ailo.example", tmp_path / "data" / "mail")
 
 
 @pytest.fixture

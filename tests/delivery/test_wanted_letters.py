@@ -3,47 +3,41 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from delivery.jobs.unread import announce_one
-from delivery.outbox.outbox import Outbox, send_one_letter
+from delivery.outbox.outbox import Outbox
 from delivery.quiet_hours import silence_until
 from delivery.settings import DeliverySettings, Relay
 from delivery.transports.mailbox import letters_in
 from delivery.transports.maildir import MaildirTransport
 from delivery.transports.smtp import SmtpTransport
 from delivery.transports.transport import Later
-from storage.accounts import preferences
+from storage.accounts import accounts, preferences
 from storage.accounts.preferences import Letters, Preferences
 from storage.mail import letters
 from storage.store import Store
-from tests.delivery.cast import DAY, GRACE, HOUR, Cast, Clock, letter_rows, owed_rows
+from tests.delivery.rounds import deliver_all
 from tests.delivery.transports.recording import RecordingTransport
 from tests.delivery.transports.relay import running
+from tests.people import DAY, GRACE, HOUR, House, StoppedClock
 
 NIGHT = Letters(quiet_from=21 * 60, quiet_to=7 * 60)
 NONE = Letters(replies=False)
 
 
-async def choose(cast: Cast, wanted: Letters) -> None:
+async def choose(house: House, wanted: Letters) -> None:
     """Léa chooses which letters she wants."""
-    store, chosen = cast.store, Preferences(letters=wanted)
-    await store.database.write(lambda tx: preferences.keep(tx, store.guard, cast.lea, chosen))
+    store, chosen = house.store, Preferences(letters=wanted)
+    await store.database.write(lambda tx: preferences.keep(tx, store.guard, house.lea.id, chosen))
 
 
-def move_to(clock: Clock, text: str) -> None:
+def move_to(clock: StoppedClock, text: str) -> None:
     """The clock on Léa's wall, in Paris, shows this on the day of the tests or the next."""
     clock.now = int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Europe/Paris")).timestamp() * 1000)
-
-
-async def work(outbox: Outbox) -> None:
-    """Everything that is due now."""
-    while await announce_one(outbox.store, outbox.settings):
-        pass
-    while await send_one_letter(outbox):
-        pass
 
 
 async def letter_waits(store: Store, settings: DeliverySettings) -> None:
@@ -55,51 +49,51 @@ async def letter_waits(store: Store, settings: DeliverySettings) -> None:
 
 
 async def test_who_wants_no_letters_gets_none_and_nothing_is_kept(
-    outbox: Outbox, post: RecordingTransport, cast: Cast, clock: Clock
+    outbox: Outbox, post: RecordingTransport, house: House, thread: UUID, stopped_clock: StoppedClock
 ) -> None:
-    await choose(cast, NONE)
-    await cast.post(cast.claire)
-    clock.advance(GRACE)
-    await work(outbox)
-    assert (post.seen, await owed_rows(outbox.store), await letter_rows(outbox.store)) == ([], [], [])
+    await choose(house, NONE)
+    await house.post(house.claire, thread)
+    stopped_clock.advance(GRACE)
+    await deliver_all(outbox)
+    assert (post.seen, await house.owed(), await house.letters()) == ([], [], [])
 
 
 async def test_who_wants_them_again_gets_those_of_what_comes_then(
-    outbox: Outbox, post: RecordingTransport, cast: Cast, clock: Clock
+    outbox: Outbox, post: RecordingTransport, house: House, thread: UUID, stopped_clock: StoppedClock
 ) -> None:
-    await choose(cast, NONE)
-    await cast.post(cast.claire)
-    clock.advance(GRACE)
-    await work(outbox)
-    await choose(cast, Letters())
-    clock.advance(DAY)
-    await work(outbox)
+    await choose(house, NONE)
+    await house.post(house.claire, thread)
+    stopped_clock.advance(GRACE)
+    await deliver_all(outbox)
+    await choose(house, Letters())
+    stopped_clock.advance(DAY)
+    await deliver_all(outbox)
     assert post.seen == []
-    await cast.post(cast.claire)
-    clock.advance(GRACE)
-    await work(outbox)
+    await house.post(house.claire, thread)
+    stopped_clock.advance(GRACE)
+    await deliver_all(outbox)
     assert post.recipients == ["lea@ailo.test"]
 
 
 async def test_a_letter_that_waits_already_is_not_sent_any_more(
-    outbox: Outbox, post: RecordingTransport, settings: DeliverySettings, cast: Cast, clock: Clock
+    outbox: Outbox, post: RecordingTransport, settings: DeliverySettings, house: House, thread: UUID, stopped_clock: StoppedClock
 ) -> None:
-    await cast.post(cast.claire)
-    clock.advance(GRACE)
+    await house.post(house.claire, thread)
+    stopped_clock.advance(GRACE)
     await letter_waits(outbox.store, settings)
-    await choose(cast, NONE)
-    await work(outbox)
+    await choose(house, NONE)
+    await deliver_all(outbox)
     assert post.seen == []
-    assert [(row["state"], row["reason"]) for row in await letter_rows(outbox.store)] == [("dropped", "not wanted any more")]
+    assert [(row["state"], row["reason"]) for row in await house.letters()] == [("dropped", "not wanted any more")]
 
 
 async def test_what_one_chose_is_nothing_to_the_others(
-    outbox: Outbox, post: RecordingTransport, cast: Cast, clock: Clock
+    outbox: Outbox, post: RecordingTransport, house: House, thread: UUID, stopped_clock: StoppedClock
 ) -> None:
-    await choose(cast, NONE)
-    await cast.post(cast.lea)
-    clock.advance(GRACE)
-    await work(outbox)
+    await choose(house, NONE)
+    await house.post(house.lea, thread)
+    stopped_clock.advance(GRACE)
+    await deliver_all(outbox)
     assert post.recipients == ["claire@ailo.test"]
 
 
@@ -107,80 +101,84 @@ async def test_what_one_chose_is_nothing_to_the_others(
 
 
 async def test_in_quiet_hours_an_announcement_waits_for_their_end_and_is_one_letter(
-    store: Store, settings: DeliverySettings, cast: Cast, clock: Clock
+    store: Store, settings: DeliverySettings, house: House, thread: UUID, stopped_clock: StoppedClock
 ) -> None:
     """Into the real Maildir: nothing in the night, one letter in the morning for all that came."""
     outbox = Outbox(store, MaildirTransport(settings.maildir), settings)
-    await choose(cast, NIGHT)
+    await choose(house, NIGHT)
     for moment in ("2026-11-23T20:58", "2026-11-23T23:00", "2026-11-24T02:00", "2026-11-24T06:56"):
-        move_to(clock, moment)
-        await cast.post(cast.claire)
-        clock.advance(GRACE)
-        await work(outbox)
-        assert await letter_rows(store) == []
-    move_to(clock, "2026-11-24T07:00")
-    await work(outbox)
+        move_to(stopped_clock, moment)
+        await house.post(house.claire, thread)
+        stopped_clock.advance(GRACE)
+        await deliver_all(outbox)
+        assert await house.letters() == []
+    move_to(stopped_clock, "2026-11-24T07:00")
+    await deliver_all(outbox)
     assert [letter.recipient for letter in letters_in(settings.maildir)] == ["lea@ailo.test"]
-    await work(outbox)
+    await deliver_all(outbox)
     assert await store.database.read(letters.count_by_state) == {"sent": 1}
 
 
 async def test_who_reads_in_the_night_gets_no_letter_in_the_morning(
-    outbox: Outbox, post: RecordingTransport, cast: Cast, clock: Clock
+    outbox: Outbox, post: RecordingTransport, house: House, thread: UUID, stopped_clock: StoppedClock
 ) -> None:
-    await choose(cast, NIGHT)
-    move_to(clock, "2026-11-23T23:00")
-    seq = await cast.post(cast.claire)
-    clock.advance(GRACE)
-    await work(outbox)
-    await cast.read(cast.lea, seq)
-    move_to(clock, "2026-11-24T07:00")
-    await work(outbox)
-    assert (post.seen, await owed_rows(outbox.store)) == ([], [])
+    await choose(house, NIGHT)
+    move_to(stopped_clock, "2026-11-23T23:00")
+    posted = await house.post(house.claire, thread)
+    stopped_clock.advance(GRACE)
+    await deliver_all(outbox)
+    await house.mark(house.lea, thread, posted.seq)
+    move_to(stopped_clock, "2026-11-24T07:00")
+    await deliver_all(outbox)
+    assert (post.seen, await house.owed()) == ([], [])
 
 
 @pytest.mark.parametrize("reads", [False, True])
 async def test_a_letter_that_would_be_repeated_in_the_night_waits_too(
-    outbox: Outbox, post: RecordingTransport, cast: Cast, clock: Clock, reads: bool
+    outbox: Outbox, post: RecordingTransport, house: House, thread: UUID, stopped_clock: StoppedClock, reads: bool
 ) -> None:
     """The relay said "later" in the evening: neither is it asked in the night, nor do its tries run out."""
-    await choose(cast, NIGHT)
-    move_to(clock, "2026-11-23T20:50")
-    seq = await cast.post(cast.claire)
-    clock.advance(GRACE)
+    await choose(house, NIGHT)
+    move_to(stopped_clock, "2026-11-23T20:50")
+    posted = await house.post(house.claire, thread)
+    stopped_clock.advance(GRACE)
     post.outcomes = [Later("smtp 451")]
-    await work(outbox)
+    await deliver_all(outbox)
     assert len(post.seen) == 1
     for hour in range(5):
-        clock.advance(HOUR)
-        await work(outbox)
-        (row,) = await letter_rows(outbox.store)
+        stopped_clock.advance(HOUR)
+        await deliver_all(outbox)
+        (row,) = await house.letters()
         assert (row["state"], row["attempts"], row["reason"]) == ("waiting", 1, "quiet hours"), hour
     if reads:
-        await cast.read(cast.lea, seq)
-    move_to(clock, "2026-11-24T07:00")
-    await work(outbox)
-    (row,) = await letter_rows(outbox.store)
+        await house.mark(house.lea, thread, posted.seq)
+    move_to(stopped_clock, "2026-11-24T07:00")
+    await deliver_all(outbox)
+    (row,) = await house.letters()
     assert (len(post.seen), row["state"]) == ((1, "dropped") if reads else (2, "sent"))
 
 
-async def test_letters_of_others_go_out_meanwhile(outbox: Outbox, post: RecordingTransport, cast: Cast, clock: Clock) -> None:
-    await choose(cast, NIGHT)
-    move_to(clock, "2026-11-23T23:00")
-    await cast.post(cast.claire)
-    await cast.post(cast.lea)
-    clock.advance(GRACE)
-    await work(outbox)
+async def test_letters_of_others_go_out_meanwhile(
+    outbox: Outbox, post: RecordingTransport, house: House, thread: UUID, stopped_clock: StoppedClock
+) -> None:
+    await choose(house, NIGHT)
+    move_to(stopped_clock, "2026-11-23T23:00")
+    await house.post(house.claire, thread)
+    await house.post(house.karim, await house.open_thread(house.karim, house.claire))
+    stopped_clock.advance(GRACE)
+    await deliver_all(outbox)
     assert post.recipients == ["claire@ailo.test"]
 
 
-async def test_the_clock_is_that_of_ones_own_zone(outbox: Outbox, post: RecordingTransport, cast: Cast, clock: Clock) -> None:
-    await choose(cast, NIGHT)
-    await cast.spoil("update accounts set time_zone = 'America/Martinique' where id = :id", id=cast.lea.bytes)
-    move_to(clock, "2026-11-23T23:00")
-    await cast.post(cast.claire)
-    clock.advance(GRACE)
-    await work(outbox)
+async def test_the_clock_is_that_of_ones_own_zone(
+    outbox: Outbox, post: RecordingTransport, house: House, thread: UUID, stopped_clock: StoppedClock
+) -> None:
+    await choose(house, NIGHT)
+    await house.store.database.write(lambda tx: accounts.settle(tx, house.lea.id, "fr", "America/Martinique"))
+    move_to(stopped_clock, "2026-11-23T23:00")
+    await house.post(house.claire, thread)
+    stopped_clock.advance(GRACE)
+    await deliver_all(outbox)
     assert post.recipients == ["lea@ailo.test"]
 
 
@@ -191,14 +189,19 @@ def test_a_zone_that_nobody_knows_any_more_is_utc() -> None:
 
 
 async def test_choices_that_were_tampered_with_hold_that_letter_back_alone(
-    outbox: Outbox, post: RecordingTransport, cast: Cast, clock: Clock, caplog: pytest.LogCaptureFixture
+    outbox: Outbox,
+    post: RecordingTransport,
+    house: House,
+    thread: UUID,
+    stopped_clock: StoppedClock,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    await choose(cast, NONE)
-    await cast.spoil("update preferences set body = zeroblob(99)")
-    await cast.post(cast.claire)
-    await cast.post(cast.lea)
-    clock.advance(GRACE)
-    await work(outbox)
+    await choose(house, NONE)
+    await house.spoil("update preferences set body = zeroblob(99)")
+    await house.post(house.claire, thread)
+    await house.post(house.karim, await house.open_thread(house.karim, house.claire))
+    stopped_clock.advance(GRACE)
+    await deliver_all(outbox)
     assert post.recipients == ["claire@ailo.test"]
     assert "does not open" in caplog.text
 
@@ -206,33 +209,38 @@ async def test_choices_that_were_tampered_with_hold_that_letter_back_alone(
 # What is told of refused letters
 
 
-async def refused_at(cast: Cast) -> int | None:
-    return await cast.store.database.read(lambda reader: letters.refused_at(reader, cast.lea))
+async def refused_at(house: House) -> int | None:
+    return await house.store.database.read(lambda reader: letters.refused_at(reader, house.lea.id))
 
 
 @pytest.mark.parametrize("refuse", [lambda relay: relay.rcpt, lambda relay: relay.data], ids=["rcpt", "data"])
 async def test_what_a_real_relay_refuses_for_good_is_told_until_a_letter_is_taken(
-    store: Store, settings: DeliverySettings, cast: Cast, clock: Clock, refuse: Callable[[object], list[str]]
+    store: Store,
+    settings: DeliverySettings,
+    house: House,
+    thread: UUID,
+    stopped_clock: StoppedClock,
+    refuse: Callable[[object], list[str]],
 ) -> None:
     async with running() as relay:
         where = Relay("127.0.0.1", relay.port)
         post = SmtpTransport(where, settings.mail_from.addr_spec, seconds=5)
         outbox = Outbox(store, post, replace(settings, relay=where), chance=lambda: 0.0)
         refuse(relay).append("550 5.1.1 nobody here")
-        seq = await cast.post(cast.claire)
-        clock.advance(GRACE)
-        await work(outbox)
-        told = await refused_at(cast)
-        await cast.read(cast.lea, seq)
-        await cast.post(cast.claire)
+        posted = await house.post(house.claire, thread)
+        stopped_clock.advance(GRACE)
+        await deliver_all(outbox)
+        told = await refused_at(house)
+        await house.mark(house.lea, thread, posted.seq)
+        await house.post(house.claire, thread)
         refuse(relay).append("451 4.2.0 later")
-        clock.advance(GRACE)
-        await work(outbox)
-        still = await refused_at(cast)
-        clock.advance(HOUR)
-        await work(outbox)
+        stopped_clock.advance(GRACE)
+        await deliver_all(outbox)
+        still = await refused_at(house)
+        stopped_clock.advance(HOUR)
+        await deliver_all(outbox)
         await post.close()
     assert told is not None
     assert told == still
     assert [recipient for recipient, _ in relay.taken] == ["lea@ailo.test"]
-    assert await refused_at(cast) is None
+    assert await refused_at(house) is None

@@ -5,6 +5,7 @@ import logging
 from dataclasses import replace
 from email.headerregistry import Address
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -19,9 +20,9 @@ from delivery.worker import deliver, open_post
 from storage.errors import Stalled
 from storage.mail import letters
 from storage.store import Store
-from tests.delivery.cast import GRACE, Cast, Clock
 from tests.delivery.transports.recording import RecordingTransport
 from tests.delivery.transports.relay import SLOW, running
+from tests.people import GRACE, House, StoppedClock
 
 
 class Signalling(RecordingTransport):
@@ -49,10 +50,10 @@ def signalling(monkeypatch: pytest.MonkeyPatch) -> Signalling:
 
 
 @pytest.fixture
-async def due(cast: Cast, clock: Clock) -> None:
+async def due(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
     """A message has been unread for the time of grace."""
-    await cast.post(cast.claire)
-    clock.advance(GRACE)
+    await house.post(house.claire, thread)
+    stopped_clock.advance(GRACE)
 
 
 async def until(event: asyncio.Event, store: Store, settings: DeliverySettings) -> None:
@@ -81,10 +82,10 @@ async def test_a_letter_goes_out_through_a_real_relay(store: Store, settings: De
 
 
 async def test_a_letter_that_a_crash_left_leased_is_freed(
-    store: Store, settings: DeliverySettings, signalling: Signalling, due: None, clock: Clock
+    store: Store, settings: DeliverySettings, signalling: Signalling, due: None, stopped_clock: StoppedClock
 ) -> None:
     assert await announce_one(store, settings)
-    assert await store.database.write(lambda tx: letters.claim(tx, clock(), clock() + GRACE))
+    assert await store.database.write(lambda tx: letters.claim(tx, stopped_clock(), stopped_clock() + GRACE))
     await until(signalling.first, store, settings)
     assert await store.database.read(letters.count_by_state) == {"sent": 1}
 
@@ -144,7 +145,7 @@ async def test_a_letter_that_hangs_is_given_up_at_the_stop(
 
 
 async def test_a_letter_that_the_relay_has_at_the_stop_is_not_sent_again(
-    store: Store, settings: DeliverySettings, due: None, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    store: Store, settings: DeliverySettings, due: None, stopped_clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has taken it, and is not done with it: it says so only after the service has ended."""
     monkeypatch.setattr(worker, "STOP_SECONDS", 0.01)
@@ -153,7 +154,7 @@ async def test_a_letter_that_the_relay_has_at_the_stop_is_not_sent_again(
         relay.data.append(SLOW)
         await until(relay.waits, store, by_smtp)
         assert await store.database.read(letters.count_by_state) == {"sent": 1}
-        assert not await store.database.read(lambda reader: letters.is_due(reader, clock()))
+        assert not await store.database.read(lambda reader: letters.is_due(reader, stopped_clock()))
     assert relay.recipients == ["lea@ailo.test"]
 
 
@@ -164,12 +165,13 @@ async def test_it_stops_at_once_when_there_is_nothing_to_do(store: Store, settin
 
 
 async def test_a_cancelled_delivery_leaves_nothing_running(store: Store, settings: DeliverySettings) -> None:
+    before = asyncio.all_tasks()
     task = asyncio.create_task(deliver(store, settings, asyncio.Event()))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert asyncio.all_tasks() == before
 
 
 async def test_without_a_relay_the_letter_can_be_read_in_the_maildir(

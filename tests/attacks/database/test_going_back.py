@@ -13,7 +13,6 @@ from chat.auth.access import Access
 from chat.auth.sign_in import Attempt, SignIns, WrongCredentials
 from chat.protocol.hub import Hub
 from storage.accounts import accounts
-from storage.accounts.accounts import Status
 from storage.engine.database import Row, Transaction
 from storage.maintenance import check
 from tests.people import House, Person
@@ -112,9 +111,7 @@ async def test_a_whole_day_put_back_is_that_day(house: House, door: SignIns) -> 
 
 async def test_a_disabled_account_put_back_signs_in(house: House, door: SignIns) -> None:
     lea, before = house.lea, await remember(house)
-    guard, parts = house.store.guard, ("accounts", lea.id, lea.role, Status.DISABLED, 1, lea.key.public_key)
-    proof = guard.authenticate(*parts)
-    await house.spoil("update accounts set status = 'disabled', proof = :proof where id = :id", proof=proof, id=lea.id.bytes)
+    await house.disable(lea)
     assert not await comes_in(door, lea, lea.password)
     await before.put_back("accounts")
     assert await comes_in(door, lea, lea.password)

@@ -1,138 +1,166 @@
 """From announcements to letters: who is owed one, and who is not."""
 
 import logging
+from uuid import UUID
 
 import pytest
 
 from delivery.jobs.unread import announce_one
 from delivery.settings import DeliverySettings
-from storage.store import Store
-from tests.delivery.cast import DAY, GRACE, HOUR, Cast, Clock, letter_rows, owed_rows
+from storage.conversations import threads
+from tests.delivery.rounds import announce_all
+from tests.people import DAY, GRACE, HOUR, House, StoppedClock
 
 
-async def settle_all(store: Store, settings: DeliverySettings) -> int:
+async def settle_all(house: House, settings: DeliverySettings) -> int:
     """Take every announcement that is due; how many letters there are now."""
-    while await announce_one(store, settings):
-        pass
-    return len(await letter_rows(store))
+    await announce_all(house.store, settings)
+    return len(await house.letters())
 
 
 async def test_an_unread_message_is_owed_a_letter_after_the_grace(
-    store: Store, settings: DeliverySettings, cast: Cast, clock: Clock
+    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
 ) -> None:
-    await cast.post(cast.claire)
-    clock.advance(GRACE - 1)
-    assert not await announce_one(store, settings)
-    clock.advance(1)
-    assert await announce_one(store, settings)
-    assert [row["account"] for row in await letter_rows(store)] == [cast.lea.bytes]
+    await house.post(house.claire, thread)
+    stopped_clock.advance(GRACE - 1)
+    assert not await announce_one(house.store, settings)
+    stopped_clock.advance(1)
+    assert await announce_one(house.store, settings)
+    assert [row["account"] for row in await house.letters()] == [house.lea.id.bytes]
 
 
-async def test_many_messages_are_owed_one_letter(store: Store, settings: DeliverySettings, cast: Cast, clock: Clock) -> None:
+async def test_many_messages_are_owed_one_letter(
+    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
+) -> None:
     for _ in range(20):
-        await cast.post(cast.claire)
-        clock.advance(GRACE // 30)
-    clock.advance(GRACE)
-    assert await settle_all(store, settings) == 1
+        await house.post(house.claire, thread)
+        stopped_clock.advance(GRACE // 30)
+    stopped_clock.advance(GRACE)
+    assert await settle_all(house, settings) == 1
 
 
-async def test_who_has_read_meanwhile_gets_none(store: Store, settings: DeliverySettings, cast: Cast, clock: Clock) -> None:
-    await cast.read(cast.lea, await cast.post(cast.claire))
-    clock.advance(GRACE)
-    assert not await announce_one(store, settings)
+async def test_who_has_read_meanwhile_gets_none(
+    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
+) -> None:
+    posted = await house.post(house.claire, thread)
+    await house.mark(house.lea, thread, posted.seq)
+    stopped_clock.advance(GRACE)
+    assert not await announce_one(house.store, settings)
 
 
-async def test_a_read_mark_is_enough_to_owe_nothing(store: Store, settings: DeliverySettings, cast: Cast, clock: Clock) -> None:
-    seq = await cast.post(cast.claire)
-    await cast.spoil("update participants set read_seq = :seq", seq=seq)
-    clock.advance(GRACE)
-    assert await settle_all(store, settings) == 0
-    assert await owed_rows(store) == []
+async def test_a_read_mark_is_enough_to_owe_nothing(
+    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
+) -> None:
+    """Though the announcement was left where it stood."""
+    posted = await house.post(house.claire, thread)
+    assert await house.store.database.write(lambda tx: threads.mark(tx, thread, house.lea.id, posted.seq))
+    stopped_clock.advance(GRACE)
+    assert await settle_all(house, settings) == 0
+    assert await house.owed() == []
 
 
 async def test_no_other_letter_follows_until_a_day_has_passed(
-    store: Store, settings: DeliverySettings, cast: Cast, clock: Clock
+    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
 ) -> None:
-    await cast.post(cast.claire)
-    clock.advance(GRACE)
-    assert await settle_all(store, settings) == 1
-    await cast.post(cast.claire)
-    clock.advance(DAY - 1)
-    assert await settle_all(store, settings) == 1
-    clock.advance(1)
-    assert await settle_all(store, settings) == 2
+    await house.post(house.claire, thread)
+    stopped_clock.advance(GRACE)
+    assert await settle_all(house, settings) == 1
+    await house.post(house.claire, thread)
+    stopped_clock.advance(DAY - 1)
+    assert await settle_all(house, settings) == 1
+    stopped_clock.advance(1)
+    assert await settle_all(house, settings) == 2
 
 
 async def test_after_a_day_without_anything_new_none_follows(
-    store: Store, settings: DeliverySettings, cast: Cast, clock: Clock
+    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
 ) -> None:
-    await cast.post(cast.claire)
-    clock.advance(GRACE)
-    await settle_all(store, settings)
-    clock.advance(DAY)
-    assert await settle_all(store, settings) == 1
-    assert await owed_rows(store) == []
+    await house.post(house.claire, thread)
+    stopped_clock.advance(GRACE)
+    await settle_all(house, settings)
+    stopped_clock.advance(DAY)
+    assert await settle_all(house, settings) == 1
+    assert await house.owed() == []
 
 
-async def test_who_reads_is_told_of_the_next_message(store: Store, settings: DeliverySettings, cast: Cast, clock: Clock) -> None:
-    seq = await cast.post(cast.claire)
-    clock.advance(GRACE)
-    await settle_all(store, settings)
-    await cast.read(cast.lea, seq)
-    await cast.post(cast.claire)
-    clock.advance(GRACE)
-    assert await settle_all(store, settings) == 2
+async def test_who_reads_is_told_of_the_next_message(
+    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
+) -> None:
+    posted = await house.post(house.claire, thread)
+    stopped_clock.advance(GRACE)
+    await settle_all(house, settings)
+    await house.mark(house.lea, thread, posted.seq)
+    await house.post(house.claire, thread)
+    stopped_clock.advance(GRACE)
+    assert await settle_all(house, settings) == 2
 
 
-async def test_a_disabled_account_gets_none(store: Store, settings: DeliverySettings, cast: Cast, clock: Clock) -> None:
-    await cast.post(cast.claire)
-    await cast.disable(cast.lea)
-    clock.advance(GRACE)
-    assert await settle_all(store, settings) == 0
-    assert await owed_rows(store) == []
+async def test_a_disabled_account_gets_none(
+    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
+) -> None:
+    await house.post(house.claire, thread)
+    await house.disable(house.lea)
+    stopped_clock.advance(GRACE)
+    assert await settle_all(house, settings) == 0
+    assert await house.owed() == []
 
 
-async def test_a_former_participant_gets_none(store: Store, settings: DeliverySettings, cast: Cast, clock: Clock) -> None:
-    await cast.post(cast.claire)
-    await cast.leave(cast.lea)
-    clock.advance(GRACE)
-    assert await settle_all(store, settings) == 0
-    assert await owed_rows(store) == []
+async def test_a_former_participant_gets_none(
+    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
+) -> None:
+    await house.post(house.claire, thread)
+    await house.leave(thread, house.lea)
+    stopped_clock.advance(GRACE)
+    assert await settle_all(house, settings) == 0
+    assert await house.owed() == []
+
+
+async def test_an_announcement_that_outlived_its_reader_s_part_is_dropped(
+    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
+) -> None:
+    await house.post(house.claire, thread)
+    await house.spoil("delete from participants where account = :id", id=house.lea.id.bytes)
+    stopped_clock.advance(GRACE)
+    assert await settle_all(house, settings) == 0
+    assert await house.owed() == []
 
 
 async def test_an_account_that_was_tampered_with_does_not_hold_up_the_others(
-    store: Store, settings: DeliverySettings, cast: Cast, clock: Clock, caplog: pytest.LogCaptureFixture
+    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await cast.post(cast.claire)
-    await cast.spoil("update accounts set role = 'professional' where id = :id", id=cast.lea.bytes)
-    clock.advance(1)
-    await cast.post(cast.lea)
-    clock.advance(GRACE)
+    other = await house.open_thread(house.karim, house.claire)
+    await house.post(house.claire, thread)
+    await house.spoil("update accounts set role = 'professional' where id = :id", id=house.lea.id.bytes)
+    stopped_clock.advance(1)
+    await house.post(house.karim, other)
+    stopped_clock.advance(GRACE)
     with caplog.at_level(logging.ERROR, "ailo.delivery"):
-        assert await settle_all(store, settings) == 1
-    (left,) = [row for row in await owed_rows(store) if row["account"] == cast.lea.bytes]
-    assert left["due_at"] == clock() + HOUR
+        assert await settle_all(house, settings) == 1
+    (left,) = [row for row in await house.owed() if row["account"] == house.lea.id.bytes]
+    assert left["due_at"] == stopped_clock() + HOUR
     assert "does not open" in caplog.text
 
 
 async def test_the_log_names_the_letter_alone(
-    store: Store, settings: DeliverySettings, cast: Cast, clock: Clock, caplog: pytest.LogCaptureFixture
+    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await cast.post(cast.claire)
-    clock.advance(GRACE)
+    await house.post(house.claire, thread)
+    stopped_clock.advance(GRACE)
     with caplog.at_level(logging.DEBUG, "ailo"):
-        await settle_all(store, settings)
+        await settle_all(house, settings)
     assert len(caplog.records) == 1
-    assert str(cast.lea) not in caplog.text
-    assert "Canary" not in caplog.text
+    assert str(house.lea.id) not in caplog.text
+    for one in (house.lea, house.claire):
+        assert one.first_name not in caplog.text
+        assert one.last_name not in caplog.text
 
 
 async def test_a_letter_reveals_nothing_of_its_thread_in_the_database(
-    store: Store, settings: DeliverySettings, cast: Cast, clock: Clock
+    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
 ) -> None:
-    await cast.post(cast.claire)
-    clock.advance(GRACE)
-    await settle_all(store, settings)
-    (row,) = await letter_rows(store)
-    assert str(cast.thread).encode() not in row["facts"]
+    await house.post(house.claire, thread)
+    stopped_clock.advance(GRACE)
+    await settle_all(house, settings)
+    (row,) = await house.letters()
+    assert str(thread).encode() not in row["facts"]
     assert row["message_id"].endswith("@ailo.example")

@@ -4,19 +4,21 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from email.message import EmailMessage
+from uuid import UUID
 
 import pytest
 
-from delivery.jobs.unread import announce_one
-from delivery.outbox.outbox import Outbox, send_one_letter
+from delivery.outbox.outbox import Outbox
 from delivery.settings import DeliverySettings, Relay
 from delivery.transports.smtp import SmtpTransport
+from storage.accounts.accounts import Role
 from storage.mail import letters
 from storage.store import Store
-from tests.delivery.cast import GRACE, HOUR, SECOND, Cast, Clock
+from tests.delivery.rounds import announce_all, deliver_all, send_all
 from tests.delivery.transports.relay import running
+from tests.people import GRACE, HOUR, SECOND, House, StoppedClock, person
 
-CANARIES = ("lea@ailo.test", "léa", "canary", "claire", "professional")
+CANARIES = ("lea@ailo.test", "léa", "martin", "canary", "claire", "dubois", "professional")
 
 
 @pytest.fixture
@@ -35,13 +37,12 @@ async def outbox(store: Store, settings: DeliverySettings, free_port: int) -> As
 
 
 @pytest.fixture
-async def thread_of_lea(store: Store, cast: Cast, clock: Clock, settings: DeliverySettings) -> None:
+async def letter(house: House, thread: UUID, stopped_clock: StoppedClock, settings: DeliverySettings) -> None:
     """Claire has written five times, and it is time to tell Léa."""
     for _ in range(5):
-        await cast.post(cast.claire)
-    clock.advance(GRACE)
-    while await announce_one(store, settings):
-        pass
+        await house.post(house.claire, thread, "Canary")
+    stopped_clock.advance(GRACE)
+    await announce_all(house.store, settings)
 
 
 def told_by(message: EmailMessage) -> str:
@@ -50,37 +51,25 @@ def told_by(message: EmailMessage) -> str:
     return " ".join([headers, *(part.get_content() for part in message.iter_parts())]).lower().replace("léa,", "")
 
 
-async def test_five_messages_are_one_letter_that_says_nothing_of_them(
-    outbox: Outbox, thread_of_lea: None, free_port: int
-) -> None:
+async def test_five_messages_are_one_letter_that_says_nothing_of_them(outbox: Outbox, letter: None, free_port: int) -> None:
     async with running(free_port) as relay:
-        while await send_one_letter(outbox):
-            pass
+        await send_all(outbox)
     ((recipient, message),) = relay.taken
     assert (recipient, message["To"]) == ("lea@ailo.test", "lea@ailo.test")
     assert [canary for canary in CANARIES if canary in told_by(message)] == []
 
 
 async def test_letters_do_not_tell_which_conversations_are_one(
-    outbox: Outbox, cast: Cast, clock: Clock, thread_of_lea: None, free_port: int
+    outbox: Outbox, house: House, thread: UUID, letter: None, stopped_clock: StoppedClock, free_port: int
 ) -> None:
-    other = await cast.open_thread(cast.lea, await cast.add("sam@ailo.test", "Sam"))
+    other = await house.open_thread(house.lea, house.sam)
     async with running(free_port) as relay:
-        for thread in (None, other):
-            await send_one_letter(outbox)
-            await cast.read(cast.lea, 5)
-            await cast.post(cast.claire, thread)
-            clock.advance(GRACE)
-            while await announce_one(outbox.store, outbox.settings):
-                pass
-        while await send_one_letter(outbox):
-            pass
-        await cast.post(cast.lea)
-        clock.advance(GRACE)
-        while await announce_one(outbox.store, outbox.settings):
-            pass
-        while await send_one_letter(outbox):
-            pass
+        await send_all(outbox)
+        await house.mark(house.lea, thread, 5)
+        for author, place in ((house.claire, thread), (house.sam, other), (house.lea, thread)):
+            await house.post(author, place)
+            stopped_clock.advance(GRACE)
+            await deliver_all(outbox)
     groups = [message["References"] for recipient, message in relay.taken if recipient == "lea@ailo.test"]
     assert len(groups) == 3
     assert len(set(groups)) == 1
@@ -89,34 +78,31 @@ async def test_letters_do_not_tell_which_conversations_are_one(
 
 
 async def test_a_refusing_relay_leaves_no_trace_of_anybody_in_the_log(
-    outbox: Outbox, thread_of_lea: None, free_port: int, caplog: pytest.LogCaptureFixture
+    outbox: Outbox, letter: None, free_port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with running(free_port) as relay:
         relay.refused["lea@ailo.test"] = "550 5.1.1 <lea@ailo.test> Canary is unknown"
         with caplog.at_level(logging.DEBUG, "ailo"):
-            while await send_one_letter(outbox):
-                pass
+            await send_all(outbox)
     assert "refused: smtp 550" in caplog.text
     assert [canary for canary in CANARIES if canary in caplog.text.lower()] == []
     assert await outbox.store.database.read(letters.count_by_state) == {"refused": 1}
 
 
 async def test_after_hours_without_a_relay_everyone_gets_one_in_order(
-    outbox: Outbox, store: Store, cast: Cast, clock: Clock, settings: DeliverySettings, free_port: int
+    outbox: Outbox, house: House, stopped_clock: StoppedClock, settings: DeliverySettings, free_port: int
 ) -> None:
-    addresses = [f"member{number}@ailo.test" for number in range(5)]
-    for address in addresses:
-        await cast.post(cast.claire, await cast.open_thread(await cast.add(address, "Anaïs"), cast.claire))
-        clock.advance(SECOND)
-    clock.advance(GRACE)
-    while await announce_one(store, settings):
-        pass
+    members = [person(Role.MEMBER, "Anaïs", "", f"member{number}@ailo.test") for number in range(5)]
+    await house.add(*members)
+    for member in members:
+        await house.post(house.claire, await house.open_thread(member, house.claire))
+        stopped_clock.advance(SECOND)
+    stopped_clock.advance(GRACE)
+    await announce_all(house.store, settings)
     for _ in range(6):
-        while await send_one_letter(outbox):
-            pass
-        clock.advance(HOUR)
+        await send_all(outbox)
+        stopped_clock.advance(HOUR)
     async with running(free_port) as relay:
-        while await send_one_letter(outbox):
-            pass
-    assert relay.recipients == addresses
+        await send_all(outbox)
+    assert relay.recipients == [member.email for member in members]
     assert relay.connections == 1
