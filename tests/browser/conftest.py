@@ -219,6 +219,12 @@ async def write(page: Page, text: str) -> None:
     await page.keyboard.press("Control+Enter")
 
 
+async def until_live(*pages: Page) -> None:
+    """Until all are connected: before, a page neither tells nor is told who is there and who types."""
+    for page in pages:
+        await expect(page.locator("connection-state[data-state=live]").first).to_be_attached()
+
+
 def bubble(page: Page, text: str) -> Locator:
     return page.locator("message-row .message").filter(has_text=text)
 
