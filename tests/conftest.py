@@ -11,6 +11,8 @@ from chat.logs import OneLine
 from storage.engine import rows
 from tests.people import House, StoppedClock, open_house
 
+pytest_plugins = ["tests.budgets"]
+
 # A machine under load is slow, which is no fault of what is tested; pytest's own time-out stands.
 settings.register_profile("ailo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ailo")

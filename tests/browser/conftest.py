@@ -153,7 +153,8 @@ class Visitors:
     url: str
     complaints: list[str] = field(default_factory=list)
     contexts: list[BrowserContext] = field(default_factory=list)
-    tolerated: tuple[str, ...] = ("Service Worker registration blocked",)
+    # Who leaves a page before its line is open is told the second: nobody's fault, and only as likely as the machine is busy.
+    tolerated: tuple[str, ...] = ("Service Worker registration blocked", "closed before the connection is established")
     sessions: dict[str, Any] = field(default_factory=dict)
 
     async def context(self, *, offers: bool = False, **options: Any) -> BrowserContext:
@@ -219,6 +220,12 @@ async def write(page: Page, text: str) -> None:
     """Write and send as people do."""
     await page.fill("#composer", text)
     await page.keyboard.press("Control+Enter")
+
+
+async def until_live(*pages: Page) -> None:
+    """Until all are connected: before, a page neither tells nor is told who is there and who types."""
+    for page in pages:
+        await expect(page.locator("connection-state[data-state=live]").first).to_be_attached()
 
 
 def bubble(page: Page, text: str) -> Locator:

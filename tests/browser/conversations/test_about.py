@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from tests.browser.conftest import Pair, Person, Service, Visitors, bubble, post, shoot, write
+from tests.browser.conftest import Pair, Person, Service, Visitors, bubble, post, shoot, until_live, write
 from tests.browser.pages.test_looks import LOOKS, check
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -31,8 +31,7 @@ def line(page: Page) -> Any:
 async def both(visitors: Visitors, pair: Pair) -> tuple[Page, Page]:
     member = await visitors.page_of(pair.member)
     professional = await visitors.page_of(pair.professional, f"/dashboard#{pair.thread}")
-    for page in (member, professional):
-        await expect(page.get_by_text("En direct").first).to_be_attached()
+    await until_live(member, professional)
     return member, professional
 
 

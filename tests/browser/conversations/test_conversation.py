@@ -6,17 +6,16 @@ from uuid import UUID
 import pytest
 from playwright.async_api import Page, WebSocketRoute, expect
 
-from tests.browser.conftest import PASSWORD, Pair, Service, Visitors, bubble, post, shoot, sign_in_quietly, write
+from tests.browser.conftest import PASSWORD, Pair, Service, Visitors, bubble, post, shoot, sign_in_quietly, until_live, write
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def both(visitors: Visitors, pair: Pair) -> tuple[Page, Page]:
-    """The member's page and the Professional's, their conversation open and live: what is told live only is missed before."""
+    """The member's page and the Professional's, their conversation open and live."""
     member = await visitors.page_of(pair.member, "/member")
     professional = await visitors.page_of(pair.professional, f"/dashboard#{pair.thread}")
-    for page in (member, professional):
-        await expect(page.locator("connection-state[data-state=live]:visible").first).to_be_visible()
+    await until_live(member, professional)
     return member, professional
 
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import Pair, Visitors, bubble, post, shoot, write
+from tests.browser.conftest import Pair, Visitors, bubble, post, shoot, until_live, write
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -37,7 +37,7 @@ async def live_a_little(visitors: Visitors, pair: Pair, motion: str) -> Page:
     """A member writes, is answered while they look, is written to, opens a sheet and looks for something."""
     member = await visitors.page_of(pair.member, reduced_motion=motion)
     professional = await visitors.page_of(pair.professional, f"/dashboard#{pair.thread}")
-    await expect(member.get_by_text("En direct")).to_be_visible()
+    await until_live(member, professional)
     await member.evaluate(WATCH)
     await write(member, "Une question.")
     await expect(bubble(member, "Une question.")).to_be_visible()

@@ -359,7 +359,7 @@ ROUTES = [
     ("PATCH", SETTINGS, {"enter_sends": True}),
     ("GET", SESSIONS, None),
     ("DELETE", SESSIONS, None),
-    ("DELETE", f"{SESSIONS}/{uuid4()}", None),
+    ("DELETE", f"{SESSIONS}/{UUID(int=0)}", None),
 ]
 
 

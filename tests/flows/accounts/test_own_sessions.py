@@ -1,11 +1,9 @@
 """Ending one's sessions from elsewhere: what is open there closes at once; settings are the same in every browser."""
 
-import asyncio
-
 import pytest
 
 from chat.client.remote import Client, ClientRefused
-from tests.flows.auth.test_sessions import SOON, close_code
+from tests.flows.auth.test_sessions import codes_at_once
 from tests.flows.service import Visit
 
 
@@ -20,8 +18,7 @@ async def test_a_session_that_is_ended_elsewhere_closes_its_own_connections_alon
     phone, laptop = await visit.client("lea"), await visit.client("lea")
     first, second, own = await visit.wire(phone), await visit.wire(phone), await visit.wire(laptop)
     await laptop.ask("DELETE", f"/api/account/sessions/{await other_of(laptop)}", None)
-    async with asyncio.timeout(SOON):
-        assert await close_code(first) == await close_code(second) == 4401
+    assert await codes_at_once(visit, first, second) == [4401, 4401]
     assert (await own.send(thread, "un"))["seq"] == 1
     with pytest.raises(ClientRefused):
         await phone.get("/api/account")
@@ -33,8 +30,7 @@ async def test_ending_all_others_leaves_the_one_that_asks(visit: Visit) -> None:
     others, own = [await visit.wire(one) for one in clients[:2]], await visit.wire(clients[2])
     claires = await visit.wire("claire")
     await clients[2].ask("DELETE", "/api/account/sessions", None)
-    async with asyncio.timeout(SOON):
-        assert [await close_code(wire) for wire in others] == [4401, 4401]
+    assert await codes_at_once(visit, *others) == [4401, 4401]
     await own.send(thread, "un")
     await claires.send(thread, "deux")
 

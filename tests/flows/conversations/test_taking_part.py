@@ -1,17 +1,15 @@
 """Who may bring in, hand over, leave, look at the access list and note; and what everybody else is told: nothing."""
 
-import asyncio
 from uuid import uuid4
 
 import pytest
-from websockets.exceptions import ConnectionClosed
 
-from chat.client.remote import Client, ClientRefused, Json, Wire, sign_in
+from chat.client.remote import Client, ClientRefused, Json, sign_in
 from storage.ids import new_id
+from tests.flows.auth.test_sessions import codes_at_once
 from tests.flows.conversations.test_access import ask
 from tests.flows.service import PASSWORD, Visit, settled
 
-SOON = 1.0
 OWN = "un mot de passe à moi"
 SOMEBODY = "0197a1b2-0000-7000-8000-000000000000"
 
@@ -177,14 +175,6 @@ async def test_messages_that_race_a_change_are_sealed_for_those_who_are_there_th
 # The account's key, with connections open
 
 
-async def close_code(wire: Wire) -> int | None:
-    try:
-        while True:
-            await wire.next()
-    except ConnectionClosed as closed:
-        return closed.rcvd.code if closed.rcvd else None
-
-
 async def change(client: Client, old: str, new: str, *, may_be_known: bool) -> None:
     await client.ask("POST", "/api/account/password", {"old": old, "new": new, "may_be_known": may_be_known})
 
@@ -194,8 +184,7 @@ async def test_a_renewal_ends_the_other_connections_and_restarts_ones_own(visit:
     phone, laptop = await visit.client("lea"), await visit.client("lea")
     mine, other, claire = await visit.wire(phone), await visit.wire(laptop), await visit.wire("claire")
     await change(phone, PASSWORD, OWN, may_be_known=True)
-    async with asyncio.timeout(SOON):
-        assert (await close_code(mine), await close_code(other)) == (1012, 4401)
+    assert await codes_at_once(visit, mine, other) == [1012, 4401]
     async with phone.connect() as again:
         assert (await again.send(thread, "un"))["seq"] == 1
     assert (await claire.wait_for("message"))["text"] == "un"
@@ -209,8 +198,7 @@ async def test_an_ordinary_change_ends_the_other_connections_alone(visit: Visit)
     phone, laptop = await visit.client("lea"), await visit.client("lea")
     mine, other = await visit.wire(phone), await visit.wire(laptop)
     await change(phone, PASSWORD, OWN, may_be_known=False)
-    async with asyncio.timeout(SOON):
-        assert await close_code(other) == 4401
+    assert await codes_at_once(visit, other) == [4401]
     assert (await mine.send(thread, "un"))["seq"] == 1
 
 
@@ -223,5 +211,4 @@ async def test_a_recovery_ends_every_connection(visit: Visit) -> None:
     stranger.http.cookie_jar.clear()
     body = {"email": visit.address("lea"), "code": code, "password": OWN}
     assert (await stranger.ask("POST", "/api/session/recovery", body))["account"]["id"] == visit.ids["lea"]
-    async with asyncio.timeout(SOON):
-        assert await close_code(wire) == 4401
+    assert await codes_at_once(visit, wire) == [4401]
