@@ -20,6 +20,7 @@ from chat.pages.assets import PAGES, Shelf
 from chat.pages.words import static_folder
 from chat.serve import routes_of
 from chat.settings import ChatSettings
+from storage.settings import Environment
 from tests.chat.talk import opened_rooms
 
 DOCUMENT = Path(__file__).parents[1] / "docs/access.md"
@@ -73,7 +74,7 @@ async def _routes() -> Sequence[Route]:
         async with opened_rooms(Path(folder)) as ailo:
             door = Door(ChatSettings("127.0.0.1", 8080, "http://127.0.0.1:8080", 0), ailo.sign_ins)
             shelf = Shelf([static_folder(), *features.static()], {**PAGES, **features.pages()})
-            return list(routes_of(ailo, Web(door, shelf, {})))
+            return list(routes_of(ailo, Web(door, shelf, features.read_settings(Environment({})))))
 
 
 def rows() -> dict[str, list[Row]]:

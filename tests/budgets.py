@@ -27,7 +27,9 @@ class Kind:
 
 
 BROWSER = Kind("browser", 3, ("tests/browser/",))
-FLOW = Kind("flow", 1, ("tests/flows/", "tests/attacks/", "tests/chaos/", "tests/load/"))  # Through processes.
+FLOW = Kind(
+    "flow", 1, ("tests/flows/", "tests/attacks/", "tests/chaos/", "tests/load/", "tests/greetings/")
+)  # Through processes.
 RULE = Kind("rule", 0.05)  # All else: in the test's own process.
 
 

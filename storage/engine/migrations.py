@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from hashlib import blake2b
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import NamedTuple
 
 from storage.engine.database import Database, Reader, Row, Transaction
@@ -38,6 +39,8 @@ NUMBERED = (
     "2026-11-29T0231_grants_of_account",
 )
 
+FOLDERS: list[Traversable] = [files("storage.engine") / "schema"]
+
 _NAME = re.compile(r"(\d{4}-\d\d-\d\dT\d{4})_([a-z0-9_]+)")
 
 
@@ -62,7 +65,7 @@ class Noted(NamedTuple):
 
 def steps() -> list[Step]:
     """All steps, the oldest first. Raises DatabaseRefused when one is misnamed or there twice."""
-    found = [entry for entry in (files("storage.engine") / "schema").iterdir() if entry.name.endswith(".sql")]
+    found = [entry for folder in FOLDERS for entry in folder.iterdir() if entry.name.endswith(".sql")]
     return in_order([Step(entry.name.removesuffix(".sql"), entry.read_text("utf-8")) for entry in found])
 
 

@@ -1,0 +1,1 @@
+"""What somebody of the staff says to whoever comes."""

@@ -1,0 +1,14 @@
+"""A new greeting is always worth its letter."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from delivery.letters.kinds import Kind
+from storage.engine.database import Reader
+
+
+async def _why_not(_: Reader, __: UUID, ___: Mapping[str, str]) -> str | None:
+    return None
+
+
+KIND = Kind(_why_not, is_wanted=lambda _: True, values=lambda facts: {"colour": facts["colour"]}, is_urgent=True)

@@ -1,0 +1,3 @@
+/* The page of greetings. */
+
+customElements.define("greetings-page", class extends HTMLElement {})
