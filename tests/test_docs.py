@@ -5,9 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from chat.serve import Settings
+from storage.settings import Environment
+from tests import access_matrix
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")])
 TESTS = {file.relative_to(ROOT / "tests").with_suffix("").as_posix() for file in (ROOT / "tests").rglob("test_*.py")}
+# The feature that ARCHITECTURE.md takes as its example.
+EXAMPLE = re.compile("appointment|reminders")
 FOLDERS = ("chat/", "delivery/", "storage/", "static/", "tests/", "docs/")
 
 
@@ -24,7 +30,8 @@ def test_every_file_that_a_document_names_is_there(document: Path) -> None:
     named = [
         name.partition("::")[0] for name in code_in(document) if name.startswith(FOLDERS) and re.fullmatch(r"[\w./:-]+", name)
     ]
-    assert [name for name in named if not (ROOT / name).exists() and not re.search(r"/test_[a-z_]+$", name)] == []
+    real = [name for name in named if not EXAMPLE.search(name) and not re.search(r"/test_[a-z_]+$", name)]
+    assert [name for name in real if not (ROOT / name).exists()] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
@@ -35,3 +42,24 @@ def test_every_test_that_a_document_names_is_there_once(document: Path) -> None:
     assert [name for name in below if "/" in name and name not in TESTS] == []
     bare = [name for name in below if "/" not in name]
     assert [name for name in bare if len(found(name)) != 1] == []
+
+
+def test_the_manual_names_every_setting_and_no_other() -> None:
+    """README.md has a table of them all; those are the variables that are read."""
+    read: set[str] = set()
+
+    class Asked(Environment):
+        def text(self, name: str, default: str | None = None) -> str | None:
+            read.add(name)
+            return super().text(name, default)
+
+    Settings.from_environment(Asked({"AILO_SMTP": "smtp://127.0.0.1:25", "AILO_MAIL_FROM": "bonjour@ailo.test"}))
+    table = (ROOT / "README.md").read_text("utf-8").partition("## Settings")[2].partition("\n## ")[0]
+    assert set(re.findall(r"`(AILO_[A-Z_]+)`", "".join(re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)))) == read
+
+
+def test_the_protocol_names_every_route() -> None:
+    document = (ROOT / "docs/protocol.md").read_text("utf-8")
+    said = re.sub(r"\{[a-z]+\}", "{}", document)
+    routes = [re.sub(r"{[a-z]+}", "{}", it.path if it.is_page else f"{it.method} {it.path}") for it in access_matrix.routes()]
+    assert [route for route in routes if not re.search(rf"`{re.escape(route)}[`?]", said)] == []

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from chat.accounts.keys import NewPassword, OwnKeys
+from chat.accounts.shapes import ChangePassword, Credentials, Proof, Recover, profile
 from chat.auth.devices import device_of
 from chat.auth.door import SIGNED_IN, Door
 from chat.auth.json_http import body_of, done, json_answer
@@ -13,7 +14,6 @@ from chat.auth.routing import Reach, Roles, Route
 from chat.auth.sign_in import DEVICE_MS, Attempt, Granted, SignedIn
 from chat.http.cookies import cookie_of
 from chat.pages.words import PREFERENCE
-from chat.protocol.frames import ChangePassword, Credentials, Proof, Recover, profile
 from chat.protocol.hub import Hub
 from chat.security_events import SecurityEvent, record
 from storage.store import SESSION_MS

@@ -1,9 +1,12 @@
 """The JSON shapes of one's own settings and sessions, as typed structs. No input or output here. See docs/protocol.md."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
+
+from storage.accounts.accounts import Account
 
 
 class LetterSettings(msgspec.Struct, frozen=True):
@@ -39,3 +42,46 @@ class OwnSession(msgspec.Struct, frozen=True):
     seen_at: datetime
     device: str | None
     current: bool
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """One's own account."""
+
+    id: UUID
+    role: str
+    first_name: str
+    locale: str
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """What signs in."""
+
+    email: Annotated[str, msgspec.Meta(max_length=400)]
+    password: Annotated[str, msgspec.Meta(max_length=1_000)]
+
+
+class ChangePassword(msgspec.Struct, frozen=True):
+    """A change of one's own password."""
+
+    old: Annotated[str, msgspec.Meta(max_length=1_000)]
+    new: Annotated[str, msgspec.Meta(max_length=1_000)]
+    may_be_known: bool
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """The password once more, before something that matters."""
+
+    password: Annotated[str, msgspec.Meta(max_length=1_000)]
+
+
+class Recover(msgspec.Struct, frozen=True):
+    """A recovery code, and the password to set."""
+
+    email: Annotated[str, msgspec.Meta(max_length=400)]
+    code: Annotated[str, msgspec.Meta(max_length=100)]
+    password: Annotated[str, msgspec.Meta(max_length=1_000)]
+
+
+def profile(account: Account) -> Profile:
+    """What somebody is told of their own account."""
+    return Profile(account.id, account.role.value, account.first_name, account.locale)

@@ -6,8 +6,9 @@ from itertools import takewhile
 from uuid import UUID
 
 from chat.auth.access import Access
+from chat.conversations.shapes import About, AboutPerson, PastPerson
 from chat.protocol import frames
-from chat.protocol.frames import About, AboutChanged, AboutPerson, PastPerson, moment
+from chat.protocol.frames import AboutChanged, moment
 from chat.protocol.hub import Hub
 from chat.protocol.refusals import NotFound, Unseen
 from storage.accounts import accounts

@@ -8,7 +8,7 @@ from chat.auth.door import SIGNED_IN, Door
 from chat.auth.json_http import body_of, done, json_answer, thread_in
 from chat.auth.routing import Reach, Roles, Route
 from chat.conversations.about import Abouts
-from chat.protocol.frames import Closing
+from chat.conversations.shapes import Closing
 
 
 class AboutRoutes:

@@ -10,8 +10,9 @@ from msgspec import UNSET
 
 from chat.auth.access import Access
 from chat.conversations.participants import Participants
+from chat.conversations.shapes import ThreadEntry, plain
 from chat.protocol import frames
-from chat.protocol.frames import LONGEST_TEXT, Message, Participant, ReadMark, ThreadEntry, Types, moment
+from chat.protocol.frames import LONGEST_TEXT, Message, Participant, ReadMark, Types, moment
 from chat.protocol.hub import Hub, Listener
 from chat.protocol.refusals import NotAllowed, NotFound, TooLong
 from storage.accounts.accounts import Role
@@ -280,7 +281,7 @@ class Conversation:
             read_seq=mine,
             unread=thread.last_seq - mine,
             waiting_since=moment(thread.waiting_since) if thread.waiting_since is not None else None,
-            last=frames.plain(await self._opened(reader, who, last[0])) if last else None,
+            last=plain(await self._opened(reader, who, last[0])) if last else None,
             closed_at=UNSET if thread.closed_at is None else moment(thread.closed_at),
         )
 

@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
 from chat.auth.access import Access
+from chat.conversations.shapes import AccessList, AccessSeat, Colleague, Recovery
 from chat.protocol import frames
-from chat.protocol.frames import AccessList, AccessSeat, Participant, Recovery, moment
+from chat.protocol.frames import Participant, moment
 from chat.protocol.hub import Hub
 from chat.protocol.refusals import NotAllowed, NotFound
 from chat.security_events import SecurityEvent, record
@@ -95,11 +96,11 @@ class Participants:
 
         await self._told(await store.database.write(write))
 
-    async def colleagues(self, who: Unlocked) -> list[frames.Colleague]:
+    async def colleagues(self, who: Unlocked) -> list[Colleague]:
         """The staff that somebody of the staff can bring in."""
         found = await self._store.database.read(lambda reader: accounts.staff(reader, self._store.guard))
         return [
-            frames.Colleague(one.id, one.role.value, one.first_name, one.last_name[:1].upper() or None)
+            Colleague(one.id, one.role.value, one.first_name, one.last_name[:1].upper() or None)
             for one in found
             if one.id != who.account.id
         ]

@@ -13,7 +13,8 @@ from chat.auth.limits import Bucket, ThreadChanges
 from chat.auth.routing import Reach, Roles, Route
 from chat.conversations.conversation import Conversation
 from chat.conversations.participants import Participants
-from chat.protocol.frames import Code, NewMessage, NewParticipant, plain
+from chat.conversations.shapes import NewMessage, NewParticipant, plain
+from chat.protocol.frames import Code
 from chat.protocol.refusals import NotAllowed
 from storage.conversations.threads import Order
 

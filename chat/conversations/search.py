@@ -18,7 +18,8 @@ import msgspec
 
 from chat.conversations.conversation import KIND_BROKEN, Conversation
 from chat.conversations.one_at_a_time import OneAtATime
-from chat.protocol.frames import LARGEST_SEQ, Message, PlainMessage, plain
+from chat.conversations.shapes import PlainMessage, plain
+from chat.protocol.frames import LARGEST_SEQ, Message
 from chat.protocol.refusals import NotAllowed, NotFound
 from storage.conversations.threads import Order
 from storage.conversations.unlocked import Unlocked

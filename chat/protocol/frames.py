@@ -2,12 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 
-from storage.accounts.accounts import Account
 from storage.engine.rows import LAST_TIME
 
 PROTOCOL = "ailo.v1"
@@ -173,179 +172,6 @@ class Participant(msgspec.Struct, frozen=True):
     online: bool
 
 
-class PlainMessage(msgspec.Struct, frozen=True):
-    """A message as the JSON routes give it: a `message` frame without its type."""
-
-    id: UUID
-    thread: UUID
-    seq: int
-    author: UUID
-    kind: str
-    at: datetime
-    text: str
-
-
-class Colleague(msgspec.Struct, frozen=True):
-    """Somebody of the staff who can be brought into a thread."""
-
-    id: UUID
-    role: str
-    first_name: str
-    initial: str | None
-
-
-class AccessSeat(msgspec.Struct, frozen=True):
-    """Somebody who can read a thread; ``brought_by`` is null where it was the service."""
-
-    id: UUID
-    role: str
-    first_name: str
-    since: datetime
-    brought_by: UUID | None
-    whole_history: bool
-
-
-class Recovery(msgspec.Struct, frozen=True):
-    """The recovery officer's key, by its fingerprint."""
-
-    fingerprint: str
-
-
-class AccessList(msgspec.Struct, frozen=True):
-    """Who can read a thread, and since when just these."""
-
-    participants: list[AccessSeat]
-    recovery: Recovery | None
-    since: datetime
-
-
-class NewParticipant(msgspec.Struct, frozen=True):
-    """Whom to bring in, or to hand over to."""
-
-    account: UUID
-    history: Literal["from_now", "whole"]
-
-
-class ThreadEntry(msgspec.Struct, frozen=True):
-    """A thread in somebody's list. ``closed_at`` stands only in one that is closed."""
-
-    id: UUID
-    participants: list[Participant]
-    last_seq: int
-    read_seq: int
-    unread: int
-    waiting_since: datetime | None
-    last: PlainMessage | None
-    closed_at: datetime | msgspec.UnsetType = msgspec.UNSET
-
-
-class Profile(msgspec.Struct, frozen=True):
-    """One's own account."""
-
-    id: UUID
-    role: str
-    first_name: str
-    locale: str
-
-
-class Credentials(msgspec.Struct, frozen=True):
-    """What signs in."""
-
-    email: Annotated[str, msgspec.Meta(max_length=400)]
-    password: Annotated[str, msgspec.Meta(max_length=1_000)]
-
-
-class ChangePassword(msgspec.Struct, frozen=True):
-    """A change of one's own password."""
-
-    old: Annotated[str, msgspec.Meta(max_length=1_000)]
-    new: Annotated[str, msgspec.Meta(max_length=1_000)]
-    may_be_known: bool
-
-
-class Proof(msgspec.Struct, frozen=True):
-    """The password once more, before something that matters."""
-
-    password: Annotated[str, msgspec.Meta(max_length=1_000)]
-
-
-class Recover(msgspec.Struct, frozen=True):
-    """A recovery code, and the password to set."""
-
-    email: Annotated[str, msgspec.Meta(max_length=400)]
-    code: Annotated[str, msgspec.Meta(max_length=100)]
-    password: Annotated[str, msgspec.Meta(max_length=1_000)]
-
-
-class OwnPractice(msgspec.Struct, frozen=True):
-    """How somebody of the staff answers, as they say it. What is null, or not said, they say nothing about."""
-
-    reply_within_hours: Annotated[int, msgspec.Meta(ge=1, le=336)] | None = None
-    away_until: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-    away_words: Annotated[str, msgspec.Meta(max_length=500)] | None = None
-
-
-class AboutPerson(msgspec.Struct, frozen=True):
-    """What somebody who takes part says of how they answer; ``joined_seq`` is the first number that they may read."""
-
-    id: UUID
-    reply_within_hours: int | None
-    away_until: datetime | None
-    away_words: str | None
-    joined_seq: int
-
-
-class PastPerson(msgspec.Struct, frozen=True):
-    """Somebody who took part in what the reader may read, and does no more."""
-
-    id: UUID
-    role: str
-    first_name: str
-
-
-class About(msgspec.Struct, frozen=True):
-    """What there is to know about a thread beside its messages."""
-
-    closed_at: datetime | None
-    waiting_since: datetime | None
-    people: list[AboutPerson]
-    past: list[PastPerson]
-
-
-class Closing(msgspec.Struct, frozen=True):
-    """Up to where whoever closes a thread has seen it; null to close it whatever there is."""
-
-    last_seq: Seq | None = None
-
-
-class NewNote(msgspec.Struct, frozen=True):
-    """A private note about a thread; empty to forget it."""
-
-    text: Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
-
-
-class CannedReply(msgspec.Struct, frozen=True):
-    """A text that somebody of the staff keeps at hand; ``{fields}`` in it are filled where it is used."""
-
-    id: UUID
-    title: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
-    text: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_TEXT)]
-
-
-class CannedReplies(msgspec.Struct, frozen=True):
-    """All of somebody's; ``version`` counts the changes, so that one tab does not undo what another did."""
-
-    replies: Annotated[list[CannedReply], msgspec.Meta(max_length=100)]
-    version: Seq
-
-
-class NewMessage(msgspec.Struct, frozen=True):
-    """A message to post by HTTP."""
-
-    id: UUID
-    text: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_TEXT)]
-
-
 class NotUnderstood(Exception):
     """A frame that is none of ours; ``id`` where one could be read from it."""
 
@@ -391,16 +217,6 @@ def id_in(text: str) -> UUID | None:
 def encode(value: Any) -> bytes:
     """A frame or a JSON answer as UTF-8."""
     return _encoder.encode(value)
-
-
-def plain(message: Message) -> PlainMessage:
-    """A message without its frame's type."""
-    return PlainMessage(message.id, message.thread, message.seq, message.author, message.kind, message.at, message.text)
-
-
-def profile(account: Account) -> Profile:
-    """What somebody is told of their own account."""
-    return Profile(account.id, account.role.value, account.first_name, account.locale)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

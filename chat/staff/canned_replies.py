@@ -4,9 +4,10 @@ import logging
 
 import msgspec
 
-from chat.protocol.frames import CannedReplies, CannedReply, encode
+from chat.protocol.frames import encode
 from chat.protocol.refusals import NotAllowed, Outdated
 from chat.protocol.shown_text import is_seen, without_turns
+from chat.staff.shapes import CannedReplies, CannedReply
 from storage.conversations.unlocked import Unlocked
 from storage.engine.database import Transaction
 from storage.errors import CannotOpen

@@ -6,10 +6,11 @@ from datetime import datetime
 from uuid import UUID
 
 from chat.protocol import frames
-from chat.protocol.frames import AboutChanged, OwnPractice, moment
+from chat.protocol.frames import AboutChanged, moment
 from chat.protocol.hub import Hub
 from chat.protocol.refusals import NotAllowed
 from chat.protocol.shown_text import is_seen, without_turns
+from chat.staff.shapes import OwnPractice
 from storage.conversations import rosters
 from storage.conversations.unlocked import Unlocked
 from storage.engine.rows import LAST_TIME

@@ -7,10 +7,10 @@ from aiohttp import web
 from chat.auth.door import SIGNED_IN, Door
 from chat.auth.json_http import body_of, done, json_answer, thread_in
 from chat.auth.routing import Reach, Roles, Route
-from chat.protocol.frames import CannedReplies, NewNote, OwnPractice
 from chat.staff.canned_replies import RepliesAtHand
 from chat.staff.notes import Notes
 from chat.staff.practices import Practices
+from chat.staff.shapes import CannedReplies, NewNote, OwnPractice
 
 
 class StaffRoutes:

@@ -18,9 +18,10 @@ from chat.ailo import Ailo, open_ailo
 from chat.auth import door
 from chat.auth.sign_in import SignedIn
 from chat.conversations.about import Abouts
-from chat.protocol.frames import CannedReplies, CannedReply, OwnPractice, encode
+from chat.protocol.frames import encode
 from chat.staff.canned_replies import RepliesAtHand
 from chat.staff.overview import Overviews
+from chat.staff.shapes import CannedReplies, CannedReply, OwnPractice
 from delivery.jobs.unread import announce_one
 from delivery.outbox.outbox import Outbox, send_one_letter
 from delivery.settings import DeliverySettings

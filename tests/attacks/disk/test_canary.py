@@ -17,7 +17,7 @@ from chat.accounts import new_accounts
 from chat.accounts.new_accounts import Person as Applicant
 from chat.ailo import Ailo, open_ailo
 from chat.auth.sign_in import Attempt, WrongCredentials
-from chat.protocol.frames import OwnPractice
+from chat.staff.shapes import OwnPractice
 from delivery.jobs.unread import announce_one
 from delivery.outbox.outbox import Outbox, send_one_letter
 from delivery.settings import DeliverySettings

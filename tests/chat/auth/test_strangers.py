@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
+from chat.accounts.shapes import Proof
 from chat.ailo import Ailo
 from chat.auth import json_http
 from chat.auth.door import Door, application
 from chat.auth.json_http import body_of
 from chat.auth.strangers import Doorkeeper
 from chat.http.turns import AT_A_TURN
-from chat.protocol.frames import Proof
 from chat.settings import ChatSettings
 
 ASK = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from chat.ailo import Ailo
-from chat.protocol.frames import AboutPerson, OwnPractice, PastPerson, ThreadEntry
+from chat.conversations.shapes import AboutPerson, PastPerson, ThreadEntry
 from chat.protocol.refusals import NotFound, Unseen
+from chat.staff.shapes import OwnPractice
 from storage.conversations.service_posts import ServicePost
 from storage.conversations.threads import Order
 from storage.conversations.unlocked import Unlocked

@@ -12,8 +12,9 @@ import pytest
 from chat.ailo import Ailo
 from chat.auth.limits import AccountLimits
 from chat.connections.dialogue import THREADS_A_FRAME
-from chat.protocol.frames import MOST_RESUMED, CannedReplies, CannedReply
+from chat.protocol.frames import MOST_RESUMED
 from chat.staff.canned_replies import RepliesAtHand
+from chat.staff.shapes import CannedReplies, CannedReply
 from storage.ids import new_id
 from tests.chat.talk import Cast, Talk
 

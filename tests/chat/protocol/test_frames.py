@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chat.conversations.shapes import plain
 from chat.protocol.frames import (
     Code,
     Error,
@@ -23,7 +24,6 @@ from chat.protocol.frames import (
     encode,
     id_in,
     moment,
-    plain,
 )
 
 ID = UUID("019abcde-0000-7000-8000-000000000001")

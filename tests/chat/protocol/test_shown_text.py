@@ -3,10 +3,10 @@
 import pytest
 
 from chat.accounts.new_accounts import checked_name
-from chat.protocol.frames import CannedReplies, CannedReply, OwnPractice
 from chat.protocol.refusals import Misuse, NotAllowed
 from chat.protocol.shown_text import TURNS
 from chat.staff.canned_replies import RepliesAtHand
+from chat.staff.shapes import CannedReplies, CannedReply, OwnPractice
 from storage.ids import new_id
 from tests.chat.talk import Cast
 

@@ -3,9 +3,9 @@
 import pytest
 
 from chat.ailo import Ailo
-from chat.protocol.frames import CannedReplies, CannedReply
 from chat.protocol.refusals import NotAllowed, Outdated
 from chat.staff.canned_replies import LARGEST, RepliesAtHand
+from chat.staff.shapes import CannedReplies, CannedReply
 from storage.conversations.unlocked import Unlocked
 from storage.crypto.keyholes import AccountKey
 from storage.errors import CannotOpen, Superseded

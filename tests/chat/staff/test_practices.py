@@ -6,9 +6,9 @@ from uuid import UUID
 import pytest
 
 from chat.ailo import Ailo
-from chat.protocol.frames import OwnPractice
 from chat.protocol.refusals import NotAllowed
 from chat.staff import practices
+from chat.staff.shapes import OwnPractice
 from tests.chat.protocol.test_hub import Browser
 from tests.chat.talk import Cast
 
