@@ -232,6 +232,11 @@ def bubble(page: Page, text: str) -> Locator:
     return page.locator("message-row .message").filter(has_text=text)
 
 
+async def until_sent(page: Page, text: str) -> None:
+    """Until the service has a message. Who signs out before is asked first."""
+    await expect(page.locator("message-row").filter(has_text=text)).to_contain_text("envoyé")
+
+
 async def shoot(page: Page, name: str, *, whole: bool = False) -> None:
     """Keep a picture of a page, to be looked at; ``whole`` with what is below its fold."""
     SCREENSHOTS.mkdir(exist_ok=True)

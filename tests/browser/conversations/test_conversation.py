@@ -6,7 +6,19 @@ from uuid import UUID
 import pytest
 from playwright.async_api import Page, WebSocketRoute, expect
 
-from tests.browser.conftest import PASSWORD, Pair, Service, Visitors, bubble, post, shoot, sign_in_quietly, until_live, write
+from tests.browser.conftest import (
+    PASSWORD,
+    Pair,
+    Service,
+    Visitors,
+    bubble,
+    post,
+    shoot,
+    sign_in_quietly,
+    until_live,
+    until_sent,
+    write,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -107,6 +119,7 @@ async def test_sign_out_in_one_tab_ends_the_other(visitors: Visitors, pair: Pair
 async def test_the_way_back_after_sign_out_shows_nothing(visitors: Visitors, pair: Pair) -> None:
     member = await visitors.page_of(pair.member)
     await write(member, "Un secret.")
+    await until_sent(member, "Un secret.")
     await member.click("[popovertarget=account-menu]")
     await member.get_by_role("button", name="Se déconnecter").click()
     await member.wait_for_url("**/sign-in")

@@ -20,6 +20,7 @@ from tests.browser.conftest import (
     assert_no_sideways_scroll,
     bubble,
     shoot,
+    until_sent,
     write,
 )
 
@@ -133,7 +134,7 @@ async def test_signing_out_leaves_nothing_of_who_was_here(visitors: Visitors, pa
     visitors.sessions.pop(pair.member.email, None)
     member = await begin(visitors, pair)
     await write(member, "Une question.")
-    await expect(bubble(member, "Une question.")).to_be_visible()
+    await until_sent(member, "Une question.")
     await member.get_by_role("button", name="Votre compte").click()
     await member.get_by_role("button", name="Se déconnecter").click()
     await member.wait_for_url("**/sign-in")
