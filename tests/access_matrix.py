@@ -34,18 +34,18 @@ COLUMNS = {
 }
 HEAD = """# Who may do what
 
-Made by `python -m tests.access_matrix` of what the features declare; a test holds this page to it, and another asks a running
-service for every cell (`flows/auth/test_access_matrix`).
+Made by `python -m tests.access_matrix` of what the features declare; a test holds this page to it, and another asks a
+running service for every cell (`flows/auth/test_access_matrix`).
 
 - **own**: what is one's own account's; there is nothing of anybody else's to name, or it is as if there were none.
-- **part**: a thread in which one takes part now. Of another's, of one that one has left and of one that never was, the answer
-  is the same, byte for byte: 404.
+- **part**: a thread in which one takes part now. Of another's, of one that one has left and of one that never was, the
+  answer is the same, byte for byte: 404.
 - **yes**: the same for all who have it.
-- **–**: there is no such thing: 404 as for any address. Signed out, what lies below `/api/` is 401, and a page leads to signing
-  in.
+- **–**: there is no such thing: 404 as for any address. Signed out, what lies below `/api/` is 401, and a page leads to
+  signing in.
 
-An operator's commands reach the service through a socket in the data directory, which the user of the service alone may open; no
-route leads to them.
+An operator's commands reach the service through a socket in the data directory, which the user of the service alone may
+open; no route leads to them.
 """
 
 
