@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestServer
 
 from chat import cli
 from chat.client.remote import ClientRefused, is_private_way, sign_in
+from chat.console import typed
 from chat.settings import ChatSettings
 from storage.settings import Environment
 from tests.flows.service import PASSWORD, ROOT, Service
@@ -37,7 +38,7 @@ def test_a_password_is_not_asked_for_to_be_sent_in_the_clear(
     origin: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
-    monkeypatch.setattr(cli, "_first_line", lambda: pytest.fail("the password was read"))
+    monkeypatch.setattr(typed, "first_line", lambda: pytest.fail("the password was read"))
     assert cli.run(["chat", "--email", "lea@ailo.test", "--origin", origin]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("ailo: --origin is not https")
