@@ -98,7 +98,7 @@ class Feature:
     commands: ClassVar[tuple[Command[Any], ...]] = ()
     settings: ClassVar[tuple[Setting[Any], ...]] = ()
     static: ClassVar[Path | None] = None
-    """The feature's own files, where they are not in the project's `static/`."""
+    """The feature's own files, where they are not in the project's `static/`; its words are in `words/LANGUAGE/NAME.po`."""
 
     def __init__(self, core: Core) -> None:
         """Make the rules."""

@@ -2,10 +2,12 @@
 
 import re
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
 from chat.serve import Settings
+from storage.families import tables
 from storage.settings import Environment
 from tests import access_matrix
 
@@ -63,3 +65,27 @@ def test_the_protocol_names_every_route() -> None:
     said = re.sub(r"\{[a-z]+\}", "{}", document)
     routes = [re.sub(r"{[a-z]+}", "{}", it.path if it.is_page else f"{it.method} {it.path}") for it in access_matrix.routes()]
     assert [route for route in routes if not re.search(rf"`{re.escape(route)}[`?]", said)] == []
+
+
+def glossary() -> list[list[str]]:
+    """The rows of docs/glossary.md: word, French, table, name in the code, route."""
+    found = re.findall(r"^\| (.*) \|$", (ROOT / "docs/glossary.md").read_text("utf-8"), re.MULTILINE)
+    return [[cell.strip(" `") for cell in line.split("|")] for line in found][1:]
+
+
+def test_the_glossary_names_what_is_there() -> None:
+    """A table, or a column of one; an importable name, or a file of the pages; a route of the service, or its WebSocket."""
+    steps = "".join(file.read_text("utf-8") for file in (ROOT / "storage/engine/schema").glob("*.sql"))
+    routes = {f"{it.method} {it.path}" for it in access_matrix.routes()} | {"GET /ws"}
+    for _, _, kept, name, route in glossary():
+        table, _, column = kept.partition(".")
+        assert table in {"", "schema_steps", *tables()}
+        assert re.search(rf"\b{column}\b", steps)
+        assert (ROOT / name).exists() if "/" in name else resolve_name(name)
+        assert route in {"", *routes}
+
+
+def test_the_glossary_is_in_order() -> None:
+    words = [word.lower() for word, *_ in glossary()]
+    assert words == sorted(words)
+    assert len(words) > 40

@@ -27,7 +27,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from chat.http.cookies import cookie_of
 from chat.http.headers import POLICY
-from chat.pages.words import PREFERENCE, Words, choose, static_folder
+from chat.pages.words import PREFERENCE, Words, add_words, choose, static_folder
 from storage.accounts.accounts import LANGUAGES
 
 __all__ = ["HEADERS", "Shelf", "add_pages", "language_of"]
@@ -70,8 +70,9 @@ RoleOf = Callable[[web.Request], Awaitable[str | None]]
 def add_pages(app: web.Application, pages: Mapping[str, str], role_of: RoleOf, folders: Sequence[Path] = ()) -> "Shelf":
     """Add the features' pages (their templates, by path) and all files to the application.
 
-    `role_of` tells the role of who asks, None when signed out; `folders` are like `static/`, and added to it.
+    `role_of` tells the role of who asks, None when signed out; `folders` are like `static/`, and added to it, words and all.
     Gives the shelf, for a page that is made for one reader."""
+    add_words(folders)
     shelf = Shelf([static_folder(), *folders], {**PAGES, **pages})
     app.middlewares.append(shelf.answer_kindly)
     app.router.add_get("/", partial(_send_home, role_of))

@@ -1,12 +1,12 @@
 """The words of Ailo, in French and in English.
 
 The French sentence is the key: it stands in the pages and in the code, and French needs no catalogue.
-`static/words/en.po` holds the English. A sentence that it lacks is said in French rather than not at all; a test finds
-those.
+`static/words/en/` holds the English, a file per domain. A sentence that they lack is said in French rather than not at all; a
+test finds those.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,7 @@ from babel.messages.pofile import read_po
 
 from storage.accounts.accounts import LANGUAGES
 
-__all__ = ["PREFERENCE", "Words", "choose", "say", "static_folder"]
+__all__ = ["PREFERENCE", "Words", "add_words", "choose", "say", "static_folder"]
 
 _NARROW: Final = re.compile(r" (?=[:;?!»])|(?<=«) |(?<=\d) (?=\d)")
 PREFERENCE: Final = "ailo-language"
@@ -58,6 +58,15 @@ def static_folder() -> Path:
     return inside if inside.is_dir() else inside.parents[1] / "static"
 
 
+FOLDERS: Final = [static_folder()]
+"""Where words are looked for, below `words/`: our own static folder, then those that features add."""
+
+
+def add_words(folders: Iterable[Path]) -> None:
+    """Have all that is said from now on know the words of these static folders too."""
+    FOLDERS.extend(folder for folder in folders if folder not in FOLDERS)
+
+
 class Words:
     """The catalogue of one language."""
 
@@ -67,7 +76,7 @@ class Words:
 
     @staticmethod
     def of(language: str) -> "Words":
-        return _load(language if language in LANGUAGES else LANGUAGES[0])
+        return _load(language if language in LANGUAGES else LANGUAGES[0], tuple(FOLDERS))
 
     def translate(self, sentence: str, **values: object) -> str:
         said = self.sentences.get(sentence) or typeset(sentence)
@@ -87,15 +96,15 @@ def typeset(sentence: str) -> str:
 
 
 @cache
-def _load(language: str) -> Words:
-    file = static_folder() / "words" / f"{language}.po"
-    if not file.exists():
-        return Words(language, {})
+def _load(language: str, folders: tuple[Path, ...]) -> Words:
+    files = [file for folder in folders for file in sorted((folder / "words" / language).glob("*.po"))]
+    return Words(language, {key: said for file in files for key, said in _read(file, language)})
+
+
+def _read(file: Path, language: str) -> Iterator[tuple[str, str | tuple[str, ...]]]:
     with file.open("rb") as opened:
         catalogue = read_po(opened, locale=language, abort_invalid=True)
-    sentences: dict[str, str | tuple[str, ...]] = {}
     for message in catalogue:
         if message.id and message.string and not message.fuzzy:
             key = message.id if isinstance(message.id, str) else message.id[0]
-            sentences[key] = message.string if isinstance(message.string, str) else tuple(message.string)
-    return Words(language, sentences)
+            yield key, message.string if isinstance(message.string, str) else tuple(message.string)

@@ -76,6 +76,16 @@ async def test_its_page_and_its_module_are_served(visit: Visit) -> None:
         assert module.status == 200
 
 
+async def test_its_words_are_said_in_english(visit: Visit) -> None:
+    claire = await visit.client("claire")
+    await claire.ask("PATCH", "/api/account/settings", {"locale": "en"})
+    headers = {"Origin": claire.origin}
+    async with claire.http.get(f"{claire.origin}/greetings") as page:
+        assert "<title>A word of welcome</title>" in await page.text()
+    async with claire.http.put(f"{claire.origin}/api/greeting", json={"text": "Oh ! Ah !"}, headers=headers) as answer:
+        assert (await answer.json())["error"]["message"] == "That is too warm."
+
+
 async def test_its_command_reaches_the_service_and_its_job_writes_its_letter(visit: Visit) -> None:
     await visit.arrive("claire")
     command = [sys.executable, "-m", "chat", "greeting", "set", visit.ids["claire"], "Bonsoir."]

@@ -279,7 +279,7 @@ async def test_another_language_loads_the_page_anew_and_loses_no_draft(visitors:
     await page.click("[popovertarget=account-menu]")
     await page.get_by_role("button", name="My account").click()
     await page.get_by_role("button", name="E-mails : Choose").click()
-    await expect(page.get_by_label("Write to me when a reply is waiting")).to_be_checked()
+    await expect(page.get_by_label("E-mail me when a reply is waiting")).to_be_checked()
     await shoot(page, "account-letters-english-wide")
 
 

@@ -54,7 +54,7 @@ async def test_it_is_said_in_the_readers_language(service: Service, visitors: Vi
     page = await visitors.page_of(member, locale="en-GB")
     await expect(line(page)).to_have_text(re.compile(r"^Claire is away until \w+,? \d+ \w+\.$"))
     await say_practice(await visitors.page_of(professional), reply_within_hours=48)
-    await expect(line(page)).to_have_text("Claire usually answers within two days.")
+    await expect(line(page)).to_have_text("Claire usually replies within two days.")
 
 
 async def test_an_absence_says_until_when_and_in_ones_own_words(visitors: Visitors, pair: Pair) -> None:

@@ -104,7 +104,7 @@ async def test_who_reads_english_reads_that_there_is_no_network(alone: Service, 
     await expect(page.locator("html")).to_have_attribute("lang", "en")
     alone.kill()
     await page.reload()
-    await expect(page.get_by_role("heading", name="No connection for now")).to_be_visible()
+    await expect(page.get_by_role("heading", name="No connection right now")).to_be_visible()
 
 
 async def test_only_the_shell_is_kept(visitors: Visitors, pair: Pair) -> None:

@@ -195,7 +195,7 @@ async def test_the_page_of_no_network_has_the_numbers_of_help(client: Client, la
     assert [number for number in ("3114", "15", "112") if f'href="tel:{number}"' in page] == ["3114", "15", "112"]
 
 
-@pytest.mark.parametrize("path", ["/static/pages/member.html", "/static/words/en.po", "/pages/layout.html"])
+@pytest.mark.parametrize("path", ["/static/pages/member.html", "/static/words/en/pages.po", "/pages/layout.html"])
 async def test_sources_of_pages_are_not_served(client: Client, path: str) -> None:
     assert (await client.get(path)).status == 404
 

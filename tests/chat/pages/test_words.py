@@ -1,7 +1,9 @@
-"""The words: every sentence has its English, French keeps its typography, and a page speaks the reader's language."""
+"""The words: every sentence has its English, once, French keeps its typography, and a page speaks the reader's language."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from chat.pages import words
 from chat.protocol import refusals
 
 ROOT = Path(__file__).parents[3]
+ENGLISH = ROOT / "static/words/en"
 SOURCES: list[tuple[str, str, str, Any]] = [  # folder, files, how they are read, which calls hold sentences
     ("static", "pages/**.html", "jinja2.ext:babel_extract", {"_": None}),
     ("static", "**.js", "javascript", {"t": None, "tn": (1, 2)}),
@@ -24,31 +27,44 @@ SOURCES: list[tuple[str, str, str, Any]] = [  # folder, files, how they are read
 Sentence = str | tuple[str, ...]
 
 
-def sentences_in_use() -> dict[Sentence, str]:
-    """Find every sentence of the pages and of the server, with a place where it stands."""
+@cache
+def sentences_in_use() -> dict[Sentence, list[str]]:
+    """Find every sentence of the pages and of the server, with the places where it stands."""
     found = sentences_of_refusals()
     for folder, files, method, calls in SOURCES:
         options = {files: {"parse_template_string": "true"}} if method == "javascript" else {}
         for name, line, sentence, *_ in extract_from_dir(ROOT / folder, [(files, method)], options, calls):
-            found.setdefault(sentence, f"{folder}/{name}:{line}")
+            found.setdefault(sentence, []).append(f"{folder}/{name}:{line}")
     return found
 
 
 def english() -> Iterator[tuple[Sentence, Sentence]]:
-    with (ROOT / "static/words/en.po").open("rb") as file:
-        for message in read_po(file, locale="en", abort_invalid=True):
-            if message.id:
-                yield as_sentence(message.id), as_sentence(message.string or "")
+    for _, french, said in english_by_file():
+        yield french, said
 
 
-def sentences_of_refusals() -> dict[Sentence, str]:
+def english_by_file() -> Iterator[tuple[str, Sentence, Sentence]]:
+    for path in sorted(ENGLISH.glob("*.po")):
+        with path.open("rb") as file:
+            for message in read_po(file, locale="en", abort_invalid=True):
+                if message.id:
+                    yield path.stem, as_sentence(message.id), as_sentence(message.string or "")
+
+
+def domains_of(places: Iterable[str]) -> set[str]:
+    """The domains in whose folders a sentence stands; none where it stands in a page or a helper, which belong to all."""
+    folders = {name for place in places for name in place.split("/")[:-1]}
+    return {path.stem for path in ENGLISH.glob("*.po")} & (folders - {"pages"})
+
+
+def sentences_of_refusals() -> dict[Sentence, list[str]]:
     """What the server says by table, one sentence for each code."""
     tables: dict[str, Iterable[str]] = {
         "chat/auth/door.py": door.WORDS.values(),
         "chat/protocol/refusals.py": refusals.SENTENCES.values(),
         "chat/accounts/preferences.py": preferences.Fault,
     }
-    return {str(sentence): place for place, sentences in tables.items() for sentence in sentences}
+    return {str(sentence): [place] for place, sentences in tables.items() for sentence in sentences}
 
 
 def as_sentence(found: str | list[str] | tuple[str, ...]) -> Sentence:
@@ -61,12 +77,29 @@ def parts(sentence: Sentence) -> tuple[str, ...]:
 
 def test_every_sentence_has_its_english() -> None:
     translated = {french for french, said in english() if all(parts(said))}
-    missing = {sentence: place for sentence, place in sentences_in_use().items() if sentence not in translated}
+    missing = {sentence: places for sentence, places in sentences_in_use().items() if sentence not in translated}
     assert not missing
 
 
 def test_no_english_is_left_over() -> None:
     assert {french for french, _ in english()} <= set(sentences_in_use())
+
+
+def test_a_sentence_stands_in_one_file() -> None:
+    """By its singular, which is the key."""
+    keys = [key for path in ENGLISH.glob("*.po") for key in re.findall(r'^msgid "(.+)"$', path.read_text("utf-8"), re.MULTILINE)]
+    assert [key for key, times in Counter(keys).items() if times > 1] == []
+
+
+def test_a_sentence_stands_in_the_file_of_its_domain() -> None:
+    """In that of all where it has several domains, and there alone."""
+    refusals_only = set(sentences_of_refusals())
+    wrong = {}
+    for file, french, _ in english_by_file():
+        domains = {"refusals"} if french in refusals_only else domains_of(sentences_in_use()[french])
+        if file != "pages" and domains - {file}:
+            wrong[french] = (file, domains)
+    assert wrong == {}
 
 
 def test_translations_keep_the_same_names() -> None:

@@ -64,7 +64,7 @@ async def test_it_speaks_the_readers_language(visit: Visit) -> None:
     await talk(visit)
     found = await page(visit, await visit.client("sam"), "en")
     assert '<h1 class="bar__name">Overview</h1>' in found.text
-    assert next(row for row in found.rows() if row[0] == "In all") == ["In all", "3", "0"]
+    assert next(row for row in found.rows() if row[0] == "Total") == ["Total", "3", "0"]
 
 
 async def test_an_outsider_and_who_has_left_count_nothing(visit: Visit) -> None:
