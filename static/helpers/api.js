@@ -7,7 +7,10 @@ const PATIENCE = 20_000
 export class Refusal extends Error {
   constructor({ status = 0, code = "unreachable", message = "", retryAfter = 0 }) {
     super(message || code)
-    Object.assign(this, { status, code, said: message, retryAfter })
+    this.status = status
+    this.code = code
+    this.said = message
+    this.retryAfter = retryAfter
   }
 }
 
@@ -43,13 +46,13 @@ async function ask(method, path, body, options) {
 
 async function reach(method, path, body, options) {
   const headers = body === undefined ? {} : { "Content-Type": "application/json" }
-  const signal = AbortSignal.timeout(PATIENCE)
+  const signal = /** @type {any} */ (AbortSignal).timeout(PATIENCE)
   try {
     const answer = await fetch(path, { method, headers, body: JSON.stringify(body), signal, ...options })
     noteServerTime(answer.headers.get("Date"))
     return answer
-  } catch (cause) {
-    throw new Refusal({ message: "", cause })
+  } catch {
+    throw new Refusal({ message: "" })
   }
 }
 

@@ -1,16 +1,26 @@
 /* Makes elements. Text enters as text: there is no way to pass markup. */
 
-/** Make an element; a property that is no attribute of its own (`text`, `data`) is said apart. */
-export function build(tag, { text, data, ...attributes } = {}, ...children) {
+/**
+ * Make an element; a property that is no attribute of its own (`text`, `data`) is said apart.
+ * @param {string} tag
+ * @param {any} [properties] attributes by their names, and `text` and `data`
+ * @param {...(Node | string | null | undefined | false)} children
+ * @returns {any} the element: which one, the tag says
+ */
+export function build(tag, properties = {}, ...children) {
+  const { text, data, ...attributes } = properties
   const element = document.createElement(tag)
   for (const [name, value] of Object.entries(attributes)) setAttribute(element, name, value)
   Object.assign(element.dataset, data)
   if (text !== undefined) element.textContent = text
-  element.append(...children.filter((child) => child != null && child !== false))
+  for (const child of children) if (child != null && child !== false) element.append(child)
   return element
 }
 
-/** Find the part of an element that its page marks with data-part. */
+/**
+ * Find the part of an element that its page marks with data-part.
+ * @returns {any}
+ */
 export function part(element, name) {
   return element.querySelector(`[data-part="${name}"]`)
 }

@@ -81,7 +81,10 @@ class Tour {
 
   // Internal
 
-  /** Where the fields stand that are not filled yet, in their order: [start, end]. */
+  /**
+   * Where the fields stand that are not filled yet, in their order: [start, end].
+   * @returns {[number, number][]}
+   */
   get #left() {
     const { value } = this.#textarea
     return [...value.matchAll(FIELD)]

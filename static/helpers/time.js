@@ -34,7 +34,7 @@ export function sayDay(at) {
 
 /** Tell a moment in few letters: "il y a 2 h", "hier", "lun.", "12 nov.". */
 export function sayMoment(at) {
-  const age = Math.max(0, now() - new Date(at))
+  const age = Math.max(0, now() - new Date(at).getTime())
   const days = daysSince(at)
   if (age < MINUTE) return t("à l’instant")
   if (age < HOUR) return t("il y a {n} min", { n: Math.floor(age / MINUTE) })
@@ -60,12 +60,12 @@ export function sayWhile(seconds) {
   return t("une heure")
 }
 
-export const waitSince = (since) => Math.max(0, now() - new Date(since))
+export const waitSince = (since) => Math.max(0, now() - new Date(since).getTime())
 export const dayOf = (at) => startOfDay(at).getTime()
 export const isoDay = (at) =>
-  new Date(startOfDay(at) - startOfDay(at).getTimezoneOffset() * MINUTE).toISOString().slice(0, 10)
+  new Date(startOfDay(at).getTime() - startOfDay(at).getTimezoneOffset() * MINUTE).toISOString().slice(0, 10)
 
-const daysSince = (at) => Math.round((startOfDay(now()) - startOfDay(at)) / DAY)
+const daysSince = (at) => Math.round((startOfDay(now()).getTime() - startOfDay(at).getTime()) / DAY)
 const isThisYear = (at) => new Date(at).getFullYear() === new Date(now()).getFullYear()
 
 function startOfDay(at) {

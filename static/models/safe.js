@@ -92,7 +92,7 @@ export class Safe {
   // Internal
 
   async #write(name) {
-    let [value, key] = []
+    let value, key
     do {
       ;[value, key] = [this.#memory.get(name), this.#key]
       await this.#writeOnce(name, value)

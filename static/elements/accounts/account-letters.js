@@ -35,10 +35,8 @@ export function makeLetters(sheet) {
 }
 
 function makeHours(sheet) {
-  const { quietFrom, quietTo } = {
-    ...USUAL_NIGHT,
-    ...(sheet.settings.letters.quietFrom && sheet.settings.letters),
-  }
+  const { letters } = sheet.settings
+  const { quietFrom, quietTo } = letters.quietFrom ? letters : USUAL_NIGHT
   const fields = [makeTime(t("De"), "from", quietFrom), makeTime(t("À"), "to", quietTo)]
   const hint = build("p", {
     class: "quiet small",

@@ -29,7 +29,7 @@ const VIEWS = {
   sessions: makeSessions,
 }
 
-class AccountSheet extends HTMLElement {
+export class AccountSheet extends HTMLElement {
   account
   ways
   settings

@@ -9,7 +9,7 @@ import { waysIn } from "../../models/accounts/own-account.js"
 
 const PUT_OFF = "put-off"
 
-class WaysOffer extends HTMLElement {
+export class WaysOffer extends HTMLElement {
   #safe
   #account
   #view

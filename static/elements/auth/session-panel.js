@@ -2,7 +2,7 @@
 
 import { part } from "../../helpers/build.js"
 
-class SessionPanel extends HTMLElement {
+export class SessionPanel extends HTMLElement {
   // Lifecycle
 
   connectedCallback() {

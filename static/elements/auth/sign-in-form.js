@@ -7,7 +7,7 @@ import { sayRefusal } from "../pieces/refusal.js"
 
 const WRONG = () => t("L’adresse ou le mot de passe ne correspondent pas. Vérifiez-les, puis réessayez.")
 
-class SignInForm extends HTMLElement {
+export class SignInForm extends HTMLElement {
   #form
 
   // Lifecycle

@@ -3,7 +3,7 @@
 import { homeOf } from "../../models/accounts/session.js"
 import "./sign-in-form.js"
 
-class SignInPage extends HTMLElement {
+export class SignInPage extends HTMLElement {
   connectedCallback() {
     this.addEventListener("signed-in", ({ detail }) => location.replace(homeOf(detail.account.role)))
   }

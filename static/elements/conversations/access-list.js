@@ -9,7 +9,7 @@ import { sayDate, sayExactly } from "../../helpers/time.js"
 import { t } from "../../helpers/words/words.js"
 import { makeFace } from "../pieces/face.js"
 
-class AccessList extends HTMLElement {
+export class AccessList extends HTMLElement {
   #thread
   #reader
 

@@ -4,7 +4,7 @@ import "../pieces/connection-state.js"
 import "./log/message-composer.js"
 import "./log/message-log.js"
 
-class ConversationView extends HTMLElement {
+export class ConversationView extends HTMLElement {
   #correspondence
   #thread
   #log

@@ -6,7 +6,7 @@ import { t } from "../../helpers/words/words.js"
 // Most breaks last less than this: saying nothing about them is calmer, and true enough.
 const GRACE = 1_200
 
-class ConnectionState extends HTMLElement {
+export class ConnectionState extends HTMLElement {
   #connection
   #later
 

@@ -8,6 +8,11 @@ import { t } from "../../helpers/words/words.js"
 
 export const SHORTEST_PASSWORD = 8
 
+/**
+ * A labelled field.
+ * @param {string} label
+ * @param {any} attributes of the input, and `hint`, which stands below it
+ */
 export function makeField(label, { hint, ...attributes }) {
   const input = build("input", { required: true, ...attributes })
   const isSecret = attributes.type === "password"

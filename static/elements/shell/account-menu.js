@@ -5,7 +5,7 @@ import { sayRole } from "../../helpers/words/names.js"
 
 const WITH_OVERVIEW = new Set(["professional", "companion"])
 
-class AccountMenu extends HTMLElement {
+export class AccountMenu extends HTMLElement {
   #account
   /** Set by the page: tells whether something is written but not sent. */
   hasUnsent = () => false

@@ -52,7 +52,7 @@ export class CorrespondencePage extends HTMLElement {
   update() {}
 
   /** Tell whether this page is for that role; whoever it is not for is sent home. */
-  isFor() {
+  isFor(_role) {
     return true
   }
 

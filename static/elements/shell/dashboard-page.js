@@ -18,7 +18,7 @@ import "../conversations/list/thread-list.js"
 
 const READS_NOTHING = new Set(["administrator", "client"])
 
-class DashboardPage extends CorrespondencePage {
+export class DashboardPage extends CorrespondencePage {
   order = "waiting"
   #open = null
   #filter = ""

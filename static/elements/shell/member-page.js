@@ -9,7 +9,7 @@ import { CorrespondencePage } from "./correspondence-page.js"
 import { makeFace } from "../pieces/face.js"
 import "../conversations/list/thread-switcher.js"
 
-class MemberPage extends CorrespondencePage {
+export class MemberPage extends CorrespondencePage {
   #open = null
 
   // Lifecycle

@@ -8,7 +8,7 @@ const PLACE = "/offline"
 const LEAST = 2_000
 const MOST = 30_000
 
-class OfflinePage extends HTMLElement {
+export class OfflinePage extends HTMLElement {
   #wake = () => {}
 
   // Lifecycle
@@ -29,7 +29,7 @@ class OfflinePage extends HTMLElement {
   async #watch() {
     let attempt = 0
     do {
-      const wakened = new Promise((done) => (this.#wake = done))
+      const wakened = new Promise((done) => (this.#wake = () => done(undefined)))
       await Promise.race([wakened, pause(LEAST + backoff(attempt++, { base: LEAST, most: MOST }))])
     } while (!(await isServiceThere()))
     goOn()

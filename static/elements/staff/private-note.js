@@ -3,7 +3,7 @@
 import { part, setText } from "../../helpers/build.js"
 import { t } from "../../helpers/words/words.js"
 
-class PrivateNote extends HTMLElement {
+export class PrivateNote extends HTMLElement {
   #note
   #text
   #leaving = new AbortController()

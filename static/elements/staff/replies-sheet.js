@@ -19,7 +19,7 @@ const EXCERPT = 160
 /** What was typed and not saved: {base, title, text}. */
 let unsaved = null
 
-class RepliesSheet extends HTMLElement {
+export class RepliesSheet extends HTMLElement {
   #dialog = build("dialog", { class: "sheet replies", "aria-labelledby": "replies-title" })
   #heading = build("h2", { id: "replies-title", tabindex: "-1" })
   #body = build("div", { class: "replies__body" })

@@ -9,7 +9,7 @@ import { makeItem } from "./thread-item.js"
 
 const SECTIONS = ["waiting", "answered", "quiet", "silent", "closed"]
 
-class ThreadList extends HTMLElement {
+export class ThreadList extends HTMLElement {
   #order = []
   #isFiltered = false
   #window

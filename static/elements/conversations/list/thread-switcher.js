@@ -5,7 +5,7 @@ import { sayNames } from "../../../helpers/words/names.js"
 import { makeCount } from "./unread-count.js"
 import { makeFace } from "../../pieces/face.js"
 
-class ThreadSwitcher extends HTMLElement {
+export class ThreadSwitcher extends HTMLElement {
   show(threads, open) {
     this.hidden = threads.length < 2
     setChildren(

@@ -12,7 +12,7 @@ import { sayChange, sayConsequence } from "../change-words.js"
 const LIMIT = 8_000
 const NEAR = 7_500
 
-class MessageComposer extends HTMLElement {
+export class MessageComposer extends HTMLElement {
   #thread
   #drafts
   #text

@@ -21,7 +21,7 @@ const MANY_UNREAD = 40
 const ANNOUNCED_FOR = 10_000
 const RESTED = 120
 
-class MessageLog extends HTMLElement {
+export class MessageLog extends HTMLElement {
   #thread
   #scroll
   #window

@@ -11,7 +11,7 @@ import { sayRefusal } from "../../pieces/refusal.js"
 
 const MANY = 8
 
-class ColleaguesSheet extends HTMLElement {
+export class ColleaguesSheet extends HTMLElement {
   #dialog = build("dialog", { class: "sheet", "aria-labelledby": "colleagues-title" })
   #trouble = build("p", { class: "trouble", role: "alert" })
   #thread

@@ -17,7 +17,7 @@ const SHORTEST = 2
 const REST = 300
 const ENOUGH = 20
 
-class SearchSheet extends HTMLElement {
+export class SearchSheet extends HTMLElement {
   #dialog = build("dialog", { class: "sheet search", "aria-labelledby": "search-title" })
   #input = build("input", {
     type: "search",
