@@ -8,6 +8,8 @@ import logging
 from enum import StrEnum
 from uuid import UUID
 
+from storage.ids import AccountId
+
 log = logging.getLogger("ailo.security")
 log.setLevel(logging.INFO)
 log.addHandler(logging.NullHandler())  # a command without a server has no log: it prints what it did itself
@@ -70,7 +72,7 @@ ORDINARY = frozenset(
 )
 
 
-def record(event: SecurityEvent, account: UUID | None = None, **facts: int | str | UUID) -> None:
+def record(event: SecurityEvent, account: AccountId | None = None, **facts: int | str | UUID) -> None:
     """Log one event. ``facts`` are numbers, ids and fixed words, never what somebody typed or sent."""
     pairs = {"account": account, **facts} if account else facts
     level = logging.INFO if event in ORDINARY else logging.WARNING

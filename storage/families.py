@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from uuid import UUID
 
 import storage
 from storage.crypto.guarding import Guarded
 from storage.crypto.keyholes import AccountKey
 from storage.engine.database import Reader, Transaction
 from storage.engine.rows import Shape
+from storage.ids import AccountId
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class OwnSealed:
     """
 
     turn_to_key: Callable[[Transaction, AccountKey, AccountKey], Awaitable[None]]
-    forget: Callable[[Transaction, UUID], Awaitable[None]]
+    forget: Callable[[Transaction, AccountId], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ class Family:
     faults: Mapping[str, str] = field(default_factory=dict)
     own_sealed: OwnSealed | None = None
     retention: Callable[[Transaction, int], Awaitable[int]] | None = None
-    erase: Callable[[Transaction, UUID], Awaitable[None]] | None = None
-    export: Callable[[Reader, UUID], Awaitable[object]] | None = None
+    erase: Callable[[Transaction, AccountId], Awaitable[None]] | None = None
+    export: Callable[[Reader, AccountId], Awaitable[object]] | None = None
 
 
 @cache

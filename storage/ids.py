@@ -1,16 +1,28 @@
-"""Ids that grow with time: UUID version 7 (RFC 9562 section 5.7)."""
+"""Ids that grow with time: UUID version 7 (RFC 9562 section 5.7).
+
+Those of threads, accounts and messages have types of their own, so that none is taken for another. Where a function takes
+several, the thread comes first, then the account.
+"""
 
 import os
 import time
+from collections.abc import Callable
+from typing import NewType, TypeVar
 from uuid import UUID
 
+ThreadId = NewType("ThreadId", UUID)
+AccountId = NewType("AccountId", UUID)
+MessageId = NewType("MessageId", UUID)
 
-def new_id() -> UUID:
-    """A fresh UUID of version 7: 48 bits of ms since 1970, then 74 random ones."""
+IdT = TypeVar("IdT", bound=UUID)
+
+
+def new_id(of: Callable[[UUID], IdT]) -> IdT:
+    """A fresh UUID of version 7: 48 bits of ms since 1970, then 74 random ones. ``of`` is the id's type."""
     raw = bytearray((time.time_ns() // 1_000_000).to_bytes(6, "big") + os.urandom(10))
     raw[6] = 0x70 | raw[6] & 0x0F
     raw[8] = 0x80 | raw[8] & 0x3F
-    return UUID(bytes=bytes(raw))
+    return of(UUID(bytes=bytes(raw)))
 
 
 def read_id(text: str) -> UUID | None:

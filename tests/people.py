@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
 
 from storage import installation
 from storage.accounts import accounts
@@ -23,7 +22,7 @@ from storage.crypto.keyholes import EXAMPLE_PROFILE, AccountKey, guard_password
 from storage.crypto.sealing import Place, seal, unseal
 from storage.engine.database import Reader, Row, Transaction, Value
 from storage.errors import CannotOpen
-from storage.ids import new_id
+from storage.ids import AccountId, MessageId, ThreadId, new_id
 from storage.installation import Officer
 from storage.maintenance.check import check_all
 from storage.settings import StorageSettings
@@ -61,13 +60,13 @@ class Person:
     key: AccountKey
 
     @property
-    def id(self) -> UUID:
+    def id(self) -> AccountId:
         return self.key.account
 
 
 def person(role: Role, first_name: str, last_name: str, email: str, password: str | None = None) -> Person:
     """Somebody new, with a key of their own."""
-    return Person(role, email, first_name, last_name, password or f"{email} aime les pommes", AccountKey.fresh(new_id()))
+    return Person(role, email, first_name, last_name, password or f"{email} aime les pommes", AccountKey.fresh(new_id(AccountId)))
 
 
 class House:
@@ -128,69 +127,69 @@ class House:
 
     # Threads
 
-    async def open_thread(self, *people: Person) -> UUID:
+    async def open_thread(self, *people: Person) -> ThreadId:
         """Open a thread for these people."""
         seated = [await self.account(one) for one in people]
-        store, id_ = self.store, new_id()
+        store, id_ = self.store, new_id(ThreadId)
         await store.database.write(
             lambda tx: participants.open_thread(tx, store.guard, store.officer, id_, seated, store.clock())
         )
         return id_
 
-    async def leave(self, thread: UUID, one: Person) -> Change:
+    async def leave(self, thread: ThreadId, one: Person) -> Change:
         """End somebody's part in a thread."""
         store = self.store
         change = await store.database.write(lambda tx: participants.leave(tx, store.guard, thread, one.id, store.clock()))
         assert change is not None
         return change
 
-    async def thread(self, id_: UUID) -> Thread:
+    async def thread(self, id_: ThreadId) -> Thread:
         """Where a thread stands."""
         found = await self.store.database.read(lambda reader: threads.find(reader, self.store.guard, id_))
         assert found is not None
         return found
 
-    async def read_seq(self, thread: UUID, one: Person) -> int | None:
+    async def read_seq(self, thread: ThreadId, one: Person) -> int | None:
         """How far somebody has read."""
         return await self.store.database.read(lambda reader: threads.read_seq(reader, thread, one.id))
 
     # Messages
 
-    async def sealed(self, author: Person, thread: UUID, text: str, id_: UUID | None = None) -> Post:
+    async def sealed(self, author: Person, thread: ThreadId, text: str, id_: MessageId | None = None) -> Post:
         """A message as its author's side hands it in, under the thread's latest epoch."""
         number = (await self.thread(thread)).epoch
         who = await self.unlocked(author)
         epoch = await self.store.database.read(lambda reader: who.epoch(reader, self.store.guard, thread, number))
         assert epoch is not None
-        place = Place(thread, number, id_ or new_id(), author.id, KIND)
+        place = Place(thread, number, id_ or new_id(MessageId), author.id, KIND)
         body = seal(epoch.message_key, text, place)
         return Post(thread, number, place.id, author.id, KIND, body, epoch.others, author.role is Role.MEMBER)
 
-    async def post(self, author: Person, thread: UUID, text: str = "Bonjour", id_: UUID | None = None) -> Posted:
+    async def post(self, author: Person, thread: ThreadId, text: str = "Bonjour", id_: MessageId | None = None) -> Posted:
         """Post a message and wait until it is on the disk."""
         posted = await self.commits.commit(await self.sealed(author, thread, text, id_))
         assert isinstance(posted, Posted)
         return posted
 
-    async def mark(self, reader: Person, thread: UUID, seq: int) -> Marked | Posted | NotCommitted:
+    async def mark(self, reader: Person, thread: ThreadId, seq: int) -> Marked | Posted | NotCommitted:
         """Somebody reads up to ``seq``."""
         return await self.commits.commit(MarkRead(thread, (await self.thread(thread)).epoch, reader.id, seq))
 
-    async def rows(self, thread: UUID) -> list[SealedMessage]:
+    async def rows(self, thread: ThreadId) -> list[SealedMessage]:
         """Every message of a thread as stored, each link checked."""
         return await self.after(thread, 0, 10_000)
 
-    async def after(self, thread: UUID, seq: int, limit: int, minimum: int = 1) -> list[SealedMessage]:
+    async def after(self, thread: ThreadId, seq: int, limit: int, minimum: int = 1) -> list[SealedMessage]:
         """A page of what followed."""
         guard = self.store.guard
         return await self.store.database.read(lambda reader: messages.after(reader, guard, thread, seq, limit, minimum))
 
-    async def before(self, thread: UUID, seq: int, limit: int, minimum: int = 1) -> list[SealedMessage]:
+    async def before(self, thread: ThreadId, seq: int, limit: int, minimum: int = 1) -> list[SealedMessage]:
         """A page of what came before."""
         guard = self.store.guard
         return await self.store.database.read(lambda reader: messages.before(reader, guard, thread, seq, limit, minimum))
 
-    async def texts(self, one: Person, thread: UUID) -> list[str | None]:
+    async def texts(self, one: Person, thread: ThreadId) -> list[str | None]:
         """What somebody who just signed in can read of a thread: a text each, or None where it does not open."""
         who = await self.unlocked(one)
         rows = await self.rows(thread)

@@ -19,7 +19,7 @@ from storage.crypto import keyholes
 from storage.crypto.keyholes import AccountKey, Cookie, PasswordKeyhole
 from storage.engine.database import Reader, Transaction
 from storage.errors import CannotOpen
-from storage.ids import new_id
+from storage.ids import AccountId, new_id
 from storage.rekeying import renewal
 from storage.store import Store, profile_of
 
@@ -154,7 +154,7 @@ class OwnKeys:
         """Count a wrong code, and compute what a right one costs."""
         who = self._store.guard.address_index(attempt.email)
         counted = self._sign_ins.guesses.code(who, attempt.remote)
-        work = self._guarding(AccountKey.fresh(new_id()), attempt.password)
+        work = self._guarding(AccountKey.fresh(new_id(AccountId)), attempt.password)
         asker = stranger(attempt.remote, who, attempt.is_gone, Side.CODE)
         await self._sign_ins.pool.compute(asker, work, counted.take_back)
         record(SecurityEvent.SIGN_IN_FAILED)

@@ -2,7 +2,6 @@
 
 import unicodedata
 from dataclasses import dataclass
-from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -13,7 +12,7 @@ from chat.protocol.refusals import CannotDo, Misuse
 from storage.accounts import accounts
 from storage.accounts.accounts import DEFAULT_ZONE, LANGUAGES, Keyhole, NewAccount, Role
 from storage.crypto.keyholes import AccountKey, guard_password
-from storage.ids import new_id
+from storage.ids import AccountId, new_id
 from storage.store import Store, profile_of
 
 SHORTEST_PASSWORD = 8
@@ -32,7 +31,7 @@ class Person:
     password: str
 
 
-async def add_account(store: Store, pool: Stretching, person: Person) -> UUID:
+async def add_account(store: Store, pool: Stretching, person: Person) -> AccountId:
     """Make an account, confirmed and ready. Raises Misuse when something is wrong with it.
 
     Raises CannotDo when its address is taken.
@@ -42,7 +41,7 @@ async def add_account(store: Store, pool: Stretching, person: Person) -> UUID:
     check_password(person.password)
     if person.locale not in LANGUAGES:
         raise Misuse(f"The locale must be one of: {', '.join(LANGUAGES)}.")
-    key = AccountKey.fresh(new_id())
+    key = AccountKey.fresh(new_id(AccountId))
     keyhole = await first_keyhole(store, pool, key, person.password)
     new = NewAccount(key, person.role, email, first_name, last_name, person.locale, DEFAULT_ZONE, keyhole.body, keyhole.profile)
     if not await store.database.write(lambda tx: accounts.add(tx, store.guard, new, store.clock())):

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import cache
 from typing import Any
-from uuid import UUID
 from zoneinfo import available_timezones
 
 import msgspec
@@ -21,6 +20,7 @@ from storage.accounts.accounts import LANGUAGES, Account
 from storage.accounts.preferences import USUAL, Letters, Preferences
 from storage.engine.database import Reader, Transaction
 from storage.errors import CannotOpen
+from storage.ids import AccountId
 from storage.mail import letters
 from storage.store import Store
 
@@ -152,7 +152,7 @@ class SettingsOfOne:
 
         return await self._store.database.write(write)
 
-    async def _chosen(self, reader: Reader, account: UUID) -> Preferences:
+    async def _chosen(self, reader: Reader, account: AccountId) -> Preferences:
         """What was chosen. Where somebody tampered with it, what is usual, so that its owner can choose again."""
         try:
             return await preferences.find(reader, self._store.guard, account)
@@ -160,7 +160,7 @@ class SettingsOfOne:
             log.error("alert: what %s chose is not as the service wrote it", account)
             return USUAL
 
-    async def _told(self, reader: Reader, account: UUID, settings: Settings) -> OwnSettings:
+    async def _told(self, reader: Reader, account: AccountId, settings: Settings) -> OwnSettings:
         refused_at = await letters.refused_at(reader, account)
         return OwnSettings(settings, None if refused_at is None else moment(refused_at))
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from storage.accounts.accounts import Account
+from storage.ids import AccountId
 
 
 class LetterSettings(msgspec.Struct, frozen=True):
@@ -47,7 +48,7 @@ class OwnSession(msgspec.Struct, frozen=True):
 class Profile(msgspec.Struct, frozen=True):
     """One's own account."""
 
-    id: UUID
+    id: AccountId
     role: str
     first_name: str
     locale: str

@@ -5,7 +5,6 @@ Whoever asks is looked up in the roster of the thread's latest epoch: no thread 
 
 import logging
 from collections.abc import Sequence
-from uuid import UUID
 
 from chat.protocol.refusals import NotFound
 from storage.conversations import participants, rosters, threads
@@ -14,6 +13,7 @@ from storage.conversations.threads import Thread
 from storage.conversations.unlocked import OpenEpoch, Unlocked
 from storage.engine.database import Reader
 from storage.errors import CannotOpen
+from storage.ids import ThreadId
 from storage.store import Store
 
 log = logging.getLogger("ailo.access")
@@ -24,13 +24,13 @@ class Access:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._begun: dict[UUID, int] = {}
+        self._begun: dict[ThreadId, int] = {}
 
     def note(self, change: Change) -> None:
         """A thread has a new epoch: what connections remember of the one before is out of date."""
         self._begun[change.roster.thread] = change.roster.number
 
-    async def latest(self, who: Unlocked, thread: UUID) -> OpenEpoch:
+    async def latest(self, who: Unlocked, thread: ThreadId) -> OpenEpoch:
         """The thread's latest epoch, unlocked, and never one that no participant gave. Raises NotFound."""
         known = who.latest.get(thread)
         if known is not None and known.roster.number >= self._begun.get(thread, 0):
@@ -41,13 +41,13 @@ class Access:
         who.latest[thread] = epoch
         return epoch
 
-    async def _read_latest(self, who: Unlocked, thread: UUID) -> OpenEpoch:
+    async def _read_latest(self, who: Unlocked, thread: ThreadId) -> OpenEpoch:
         found = await self._store.database.read(lambda reader: self.find(reader, who, thread))
         if found is None:
             raise NotFound
         return found[1]
 
-    async def _begin_own(self, who: Unlocked, thread: UUID) -> OpenEpoch:
+    async def _begin_own(self, who: Unlocked, thread: ThreadId) -> OpenEpoch:
         """The first to unlock an epoch that the service made begins one whose secret the service never saw."""
         store = self._store
         change = await store.database.write(lambda tx: participants.begin_own(tx, store.guard, who.key, thread, store.clock()))
@@ -55,7 +55,7 @@ class Access:
             self.note(change)
         return await self._read_latest(who, thread)
 
-    async def find(self, reader: Reader, who: Unlocked, id_: UUID) -> tuple[Thread, OpenEpoch] | None:
+    async def find(self, reader: Reader, who: Unlocked, id_: ThreadId) -> tuple[Thread, OpenEpoch] | None:
         """A thread with its latest epoch, unlocked; None for whoever takes no part in it.
 
         A thread that was tampered with raises the alarm, and is as if there were none.
@@ -70,7 +70,7 @@ class Access:
             return None
         return (thread, epoch) if epoch else None
 
-    async def readable(self, reader: Reader, who: Unlocked, id_: UUID) -> tuple[Thread, int]:
+    async def readable(self, reader: Reader, who: Unlocked, id_: ThreadId) -> tuple[Thread, int]:
         """A thread, and the first number that this participant may read. Raises NotFound."""
         found = await self.find(reader, who, id_)
         if found is None:

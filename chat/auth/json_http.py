@@ -10,7 +10,7 @@ from aiohttp import web
 from chat.auth.door import DOOR, HttpRefusal
 from chat.protocol.frames import LARGEST_SEQ, Code, encode
 from chat.protocol.refusals import NotAllowed, NotFound
-from storage.ids import read_id
+from storage.ids import ThreadId, read_id
 
 T = TypeVar("T")
 
@@ -52,9 +52,9 @@ def _may_be_json(content_type: str) -> bool:
     return not content_type or content_type.partition(";")[0].strip().lower() == "application/json"
 
 
-def thread_in(request: web.Request) -> UUID:
+def thread_in(request: web.Request) -> ThreadId:
     """The thread that the path names. Raises NotFound when it is no id."""
-    return id_of(request.match_info["thread"])
+    return ThreadId(id_of(request.match_info["thread"]))
 
 
 def id_of(raw: str) -> UUID:

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
 from functools import partial
-from uuid import UUID
 
 from aiohttp import web
 
@@ -21,6 +20,7 @@ from chat.pages.assets import HEADERS
 from chat.protocol.frames import Code
 from chat.protocol.refusals import NotFound
 from storage.accounts.accounts import Role
+from storage.ids import AccountId
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -98,7 +98,7 @@ class _Guarded:
 
     def __init__(self, route: Route, door: Door, access: Access) -> None:
         self._route, self._door, self._access = route, door, access
-        self._buckets: dict[UUID, Bucket] = {}
+        self._buckets: dict[AccountId, Bucket] = {}
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         if self._route.roles & Roles.NOBODY:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
-from uuid import UUID
 
 from chat.auth.access import Access
 from chat.auth.last_seen import Seen
@@ -31,6 +30,7 @@ from storage.crypto.keyholes import AccountKey, Cookie, PasswordKeyhole, Stretch
 from storage.crypto.primitives import random_bytes
 from storage.engine.database import Reader, Transaction
 from storage.errors import CannotOpen, Superseded
+from storage.ids import AccountId
 from storage.rekeying import renewal
 from storage.store import SESSION_MS, Store, profile_of
 
@@ -144,7 +144,7 @@ class SignIns:
         self.renewed(account.id, await store.database.write(write))
         return new
 
-    def renewed(self, account: UUID, changes: list[Change], except_for: bytes = b"") -> None:
+    def renewed(self, account: AccountId, changes: list[Change], except_for: bytes = b"") -> None:
         """An account has another key: what is remembered of its threads is out of date, and its other sessions end."""
         record(SecurityEvent.KEY_RENEWED, account)
         for change in changes:
@@ -198,7 +198,7 @@ class SignIns:
         work = partial(keyholes.stretch, password, keyhole.salt, keyhole.profile)
         return await self.pool.compute(asker, work, counted.take_back)
 
-    async def compute(self, account: UUID, work: Callable[[], T]) -> T:
+    async def compute(self, account: AccountId, work: Callable[[], T]) -> T:
         """Compute Argon2id for somebody who is signed in. Raises SlowDown."""
         spent = self.guesses.computation(account)
         return await self.pool.compute(signed_in(account), work, spent.take_back)

@@ -19,7 +19,7 @@ import websockets.exceptions
 from websockets.typing import Origin, Subprotocol
 
 from chat.protocol.frames import PROTOCOL, Code
-from storage.ids import new_id
+from storage.ids import MessageId, new_id
 
 Json = dict[str, Any]
 
@@ -105,7 +105,7 @@ class Wire:
 
     async def send(self, thread: str, text: str, id_: UUID | str | None = None) -> Json:
         """Post a message; gives the `sent` or `error` frame that answers it."""
-        id_ = str(id_ or new_id())
+        id_ = str(id_ or new_id(MessageId))
         await self.put({"type": "send", "id": id_, "thread": thread, "text": text})
         while True:
             frame = await self.next()

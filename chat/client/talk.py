@@ -15,7 +15,7 @@ import aiohttp
 from chat.client.remote import CUT, Client, ClientRefused, Json, Wire, sign_in
 from chat.console.output import complain, say
 from chat.console.printable import printable, printable_lines
-from storage.ids import new_id
+from storage.ids import MessageId, new_id
 
 PAGE = 20
 LONGEST_PAUSE_S = 30.0
@@ -55,7 +55,7 @@ class Terminal:
             await self._is_sent.wait()
 
     async def _say(self, text: str) -> None:
-        id_ = str(new_id())
+        id_ = str(new_id(MessageId))
         self._unsent[id_] = text
         self._is_sent.clear()
         if self._wire:

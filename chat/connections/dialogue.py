@@ -33,6 +33,7 @@ from chat.security_events import SecurityEvent, record
 from storage.accounts.accounts import Role
 from storage.conversations.unlocked import Unlocked
 from storage.errors import StorageError
+from storage.ids import ThreadId
 
 T = TypeVar("T")
 
@@ -108,7 +109,7 @@ class Dialogue:
         """Give it a frame."""
         self._outlet.offer(frame)
 
-    def offer_message(self, thread: UUID, seq: int, frame: bytes) -> None:
+    def offer_message(self, thread: ThreadId, seq: int, frame: bytes) -> None:
         """Give it a live message, in its thread's order."""
         self._sequencer.offer_message(thread, seq, frame)
 
@@ -246,13 +247,13 @@ class Dialogue:
             self._is_held = True
             await self.release()
 
-    async def _starts(self, after: dict[bytes, int]) -> dict[UUID, int]:
+    async def _starts(self, after: dict[bytes, int]) -> dict[ThreadId, int]:
         """The threads among these that there are, looked up at once, before anything that the browser sends behind this.
 
         An unknown one costs no read of its own, and no table is keyed by a UUID that the browser made up.
         """
         there = await self._conversation.existing(after) if after else set()
-        return {UUID(bytes=id_): seq for id_, seq in after.items() if id_ in there}
+        return {ThreadId(UUID(bytes=id_)): seq for id_, seq in after.items() if id_ in there}
 
     def _begin(self, resume: Coroutine[Any, Any, object]) -> None:
         self._resuming = asyncio.create_task(resume)
@@ -262,7 +263,7 @@ class Dialogue:
         if self._resuming is task:
             self._resuming = None  # a task that is done would cost every idle connection half a kB
 
-    async def _catch_up_and_say(self, threads: dict[UUID, int]) -> None:
+    async def _catch_up_and_say(self, threads: dict[ThreadId, int]) -> None:
         last = await self._unless_it_fails(lambda: self._sequencer.resume(threads))
         if last is not None:
             await self._outlet.room()
@@ -281,7 +282,7 @@ class Dialogue:
         if self._resuming:
             await asyncio.wait([self._resuming])
 
-    async def _page(self, thread: UUID, seq: int, limit: int) -> tuple[list[Message], int] | None:
+    async def _page(self, thread: ThreadId, seq: int, limit: int) -> tuple[list[Message], int] | None:
         try:
             return await self._conversation.after(self.who, thread, seq, limit)
         except NotFound:

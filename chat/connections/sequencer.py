@@ -8,15 +8,15 @@ own messages keep that order too: a browser that goes by their numbers would els
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
-from uuid import UUID
 
 from chat.protocol.frames import Message, Sent, encode
 from storage.errors import StorageError
+from storage.ids import ThreadId
 
 PAGE = 100
 PATIENCE_S = 1.0
 
-Pages = Callable[[UUID, int, int], Awaitable[tuple[list[Message], int] | None]]
+Pages = Callable[[ThreadId, int, int], Awaitable[tuple[list[Message], int] | None]]
 
 
 class Outlet(Protocol):
@@ -46,11 +46,11 @@ class Sequencer:
     def __init__(self, outlet: Outlet, pages: Pages) -> None:
         self._outlet = outlet
         self._pages = pages
-        self._waiting: dict[UUID, int] = {}
-        self._reached: dict[UUID, int] = {}
-        self._passed: dict[UUID, int] = {}
-        self._held: dict[UUID, int] | None = {}
-        self._answers: dict[tuple[UUID, int], tuple[bytes, bool]] = {}
+        self._waiting: dict[ThreadId, int] = {}
+        self._reached: dict[ThreadId, int] = {}
+        self._passed: dict[ThreadId, int] = {}
+        self._held: dict[ThreadId, int] | None = {}
+        self._answers: dict[tuple[ThreadId, int], tuple[bytes, bool]] = {}
         self._one_at_a_time = asyncio.Lock()
 
     @property
@@ -58,7 +58,7 @@ class Sequencer:
         """How many answers wait for the messages before them."""
         return len(self._answers)
 
-    def offer_message(self, thread: UUID, seq: int, frame: bytes) -> None:
+    def offer_message(self, thread: ThreadId, seq: int, frame: bytes) -> None:
         """A live message: sent now, or left to the resume that is running."""
         if self._held is not None:
             self._held.setdefault(thread, seq - 1)
@@ -80,7 +80,7 @@ class Sequencer:
         """Send what was held. The browser did not ask for it: like all that is live, it must be kept up with."""
         await self.resume({}, PATIENCE_S)
 
-    async def resume(self, after: Mapping[UUID, int], patience: float | None = None) -> dict[UUID, int]:
+    async def resume(self, after: Mapping[ThreadId, int], patience: float | None = None) -> dict[ThreadId, int]:
         """Send what followed ``after`` each number; gives the last number of each thread that may be seen."""
         async with self._one_at_a_time:
             starts = {**(self._held or {}), **after}
@@ -107,7 +107,7 @@ class Sequencer:
         """Find no pages any more."""
         self._pages = _no_pages
 
-    async def _catch_up(self, thread: UUID, seq: int, patience: float | None) -> int | None:
+    async def _catch_up(self, thread: ThreadId, seq: int, patience: float | None) -> int | None:
         """Read on until nothing is left that came meanwhile; in that same instant live messages go through again."""
         while True:
             page = await self._pages(thread, seq, PAGE)
@@ -144,5 +144,5 @@ class Sequencer:
         self._reached[message.thread] = message.seq
 
 
-async def _no_pages(_: UUID, __: int, ___: int) -> None:
+async def _no_pages(_: ThreadId, __: int, ___: int) -> None:
     return None

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from itertools import takewhile
-from uuid import UUID
 
 from chat.auth.access import Access
 from chat.conversations.shapes import About, AboutPerson, PastPerson
@@ -18,6 +17,7 @@ from storage.conversations.threads import Thread
 from storage.conversations.unlocked import Unlocked
 from storage.crypto.epochs import THE_SERVICE, Roster, Seat
 from storage.engine.database import Reader, Transaction
+from storage.ids import ThreadId
 from storage.staff import practices
 from storage.staff.practices import Practice
 from storage.store import Store
@@ -34,7 +34,7 @@ class Abouts:
         self._access = access
         self._hub = hub
 
-    async def read(self, who: Unlocked, thread: UUID) -> About:
+    async def read(self, who: Unlocked, thread: ThreadId) -> About:
         """What a participant may know about a thread. Raises NotFound."""
 
         async def read(reader: Reader) -> About:
@@ -66,7 +66,7 @@ class Abouts:
 
     # Closing and opening again
 
-    async def close(self, who: Unlocked, thread: UUID, seen: int | None = None) -> None:
+    async def close(self, who: Unlocked, thread: ThreadId, seen: int | None = None) -> None:
         """Close a thread, as somebody who takes part and has seen it up to number ``seen``. What is closed stays so.
 
         Raises NotFound, or Unseen when there are messages that they have not seen.
@@ -80,7 +80,7 @@ class Abouts:
 
         await self._change(who, thread, close)
 
-    async def reopen(self, who: Unlocked, thread: UUID) -> None:
+    async def reopen(self, who: Unlocked, thread: ThreadId) -> None:
         """Open a closed thread again: who had no answer waits for it as before. Raises NotFound."""
         store = self._store
 
@@ -89,7 +89,7 @@ class Abouts:
 
         await self._change(who, thread, reopen)
 
-    async def _change(self, who: Unlocked, thread: UUID, do: Callable[[Transaction, Thread], Awaitable[bool]]) -> None:
+    async def _change(self, who: Unlocked, thread: ThreadId, do: Callable[[Transaction, Thread], Awaitable[bool]]) -> None:
         """Do it if somebody takes part in the thread, still in the transaction, and tell those who take part if it changed."""
         for _ in range(3):
             roster = (await self._access.latest(who, thread)).roster

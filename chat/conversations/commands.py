@@ -10,7 +10,7 @@ from chat.core import Command, Core, Done
 from chat.protocol.refusals import CannotDo, Misuse, NotFound
 from storage.accounts import accounts
 from storage.accounts.accounts import Account, Role
-from storage.ids import new_id, read_id
+from storage.ids import ThreadId, new_id, read_id
 
 
 class Card(Protocol):
@@ -51,7 +51,7 @@ async def _open(conversations: Card, command: ThreadOpen) -> Done:
     people += [await _person(conversations, email, Role.COMPANION) for email in command.companion]
     if len({person.id for person in people}) < len(people):
         raise Misuse("Somebody was named twice.")
-    return Done(0, str(await conversations.participants.open_thread(new_id(), people)))
+    return Done(0, str(await conversations.participants.open_thread(new_id(ThreadId), people)))
 
 
 def _fill_leave(parser: ArgumentParser) -> None:
@@ -68,7 +68,7 @@ async def _leave(conversations: Card, command: ThreadLeave) -> Done:
     try:
         if thread is None or person is None:
             raise NotFound
-        await conversations.participants.leave(thread, person.id)
+        await conversations.participants.leave(ThreadId(thread), person.id)
     except NotFound:
         raise CannotDo("There is no such thread in which that account takes part.") from None
     return Done(0)

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from uuid import UUID
 
 from msgspec import UNSET
 
@@ -26,6 +25,7 @@ from storage.crypto.epochs import THE_SERVICE
 from storage.crypto.sealing import Place, seal, unseal
 from storage.engine.database import Reader
 from storage.errors import CannotOpen, Damaged, Stalled
+from storage.ids import MessageId, ThreadId
 from storage.store import Store
 
 KIND_TEXT = "text"
@@ -59,7 +59,13 @@ class Conversation:
     # Posting
 
     async def post(
-        self, who: Unlocked, thread: UUID, id_: UUID, text: str, answer: Callable[[Answer], None], by: Listener | None = None
+        self,
+        who: Unlocked,
+        thread: ThreadId,
+        id_: MessageId,
+        text: str,
+        answer: Callable[[Answer], None],
+        by: Listener | None = None,
     ) -> None:
         """Seal a text and let it wait for the next commit; ``answer`` is called after it.
 
@@ -84,7 +90,7 @@ class Conversation:
         self._commits.put(item, done)
 
     def _again(
-        self, who: Unlocked, thread: UUID, id_: UUID, text: str, answer: Callable[[Answer], None], by: Listener | None
+        self, who: Unlocked, thread: ThreadId, id_: MessageId, text: str, answer: Callable[[Answer], None], by: Listener | None
     ) -> None:
         """The epoch has changed under a message: seal it again for those who take part now, if its author still does."""
 
@@ -112,7 +118,7 @@ class Conversation:
             message = Message(place.id, place.thread, outcome.seq, place.author, place.kind, moment(outcome.at), text)
             if outcome.is_new:
                 frame = frames.encode(message)
-                self._hub.tell_message(epoch.roster.accounts(), place.thread, outcome.seq, frame, by)
+                self._hub.tell_message(place.thread, outcome.seq, epoch.roster.accounts(), frame, by)
             return Accepted(message, outcome.is_new)
         if isinstance(outcome, Stalled):
             return outcome
@@ -120,7 +126,7 @@ class Conversation:
             return NotAllowed()
         return Stalled("the thread was tampered with") if outcome is NotCommitted.BROKEN else NotFound()
 
-    async def post_and_wait(self, who: Unlocked, thread: UUID, id_: UUID, text: str) -> Accepted:
+    async def post_and_wait(self, who: Unlocked, thread: ThreadId, id_: MessageId, text: str) -> Accepted:
         """Post a message and wait for its commit. A repeated one is given as it was first kept.
 
         Raises NotFound, TooLong, NotAllowed or Stalled.
@@ -143,14 +149,14 @@ class Conversation:
             raise NotFound
         message = Message(post.id, post.thread, outcome.seq, post.origin, post.kind, moment(outcome.at), post.text)
         if outcome.is_new:
-            self._hub.tell_message(item.others, post.thread, outcome.seq, frames.encode(message), None)
+            self._hub.tell_message(post.thread, outcome.seq, item.others, frames.encode(message), None)
         return Accepted(message, outcome.is_new)
 
-    async def must_take_part(self, who: Unlocked, thread: UUID) -> None:
+    async def must_take_part(self, who: Unlocked, thread: ThreadId) -> None:
         """Raise NotFound unless somebody takes part in a thread."""
         await self._access.latest(who, thread)
 
-    async def _kept(self, who: Unlocked, thread: UUID, id_: UUID) -> Message:
+    async def _kept(self, who: Unlocked, thread: ThreadId, id_: MessageId) -> Message:
         async def read(reader: Reader) -> Message:
             kept = await messages.by_id(reader, thread, id_)
             linked = await messages.linked(reader, self._store.guard, thread, kept.seq) if kept else None
@@ -162,7 +168,7 @@ class Conversation:
 
     # Reading and typing
 
-    async def mark_read(self, who: Unlocked, thread: UUID, seq: int, by: Listener | None = None) -> None:
+    async def mark_read(self, who: Unlocked, thread: ThreadId, seq: int, by: Listener | None = None) -> None:
         """Move one's read mark up to ``seq``, and tell the others. Raises NotFound, NotAllowed (beyond the end) or Stalled."""
         for _ in range(3):
             epoch = await self._access.latest(who, thread)
@@ -177,14 +183,14 @@ class Conversation:
         if outcome.has_moved:
             self._hub.tell(epoch.roster.accounts(), frames.encode(ReadMark(thread, who.account.id, outcome.seq)), except_for=by)
 
-    async def type_in(self, who: Unlocked, thread: UUID) -> None:
+    async def type_in(self, who: Unlocked, thread: ThreadId) -> None:
         """Tell the others that one types. Nothing is kept of it. Raises NotFound."""
         epoch = await self._access.latest(who, thread)
         self._hub.tell(epoch.others, frames.encode(Types(thread, who.account.id)))
 
     # Looking back
 
-    async def before(self, who: Unlocked, thread: UUID, seq: int | None, limit: int) -> list[Message]:
+    async def before(self, who: Unlocked, thread: ThreadId, seq: int | None, limit: int) -> list[Message]:
         """The newest ``limit`` messages below ``seq`` (of all, without it), ascending. Raises NotFound."""
 
         async def read(reader: Reader) -> list[Message]:
@@ -196,7 +202,7 @@ class Conversation:
 
         return await self._store.database.read(read)
 
-    async def after(self, who: Unlocked, thread: UUID, seq: int, limit: int) -> tuple[list[Message], int]:
+    async def after(self, who: Unlocked, thread: ThreadId, seq: int, limit: int) -> tuple[list[Message], int]:
         """At most ``limit`` messages above ``seq``, ascending, and the number of the thread's last. Raises NotFound."""
 
         async def read(reader: Reader) -> tuple[list[Message], int]:
@@ -251,7 +257,7 @@ class Conversation:
 
     # The list
 
-    async def entries(self, who: Unlocked, order: Order, after: UUID | None) -> list[ThreadEntry]:
+    async def entries(self, who: Unlocked, order: Order, after: ThreadId | None) -> list[ThreadEntry]:
         """One page of somebody's threads. Raises NotFound when ``after`` is none of theirs."""
 
         async def read(reader: Reader) -> list[ThreadEntry]:
@@ -294,4 +300,4 @@ def _is_cut_off(thread: Thread, rows: list[SealedMessage]) -> bool:
 def _lost(thread: Thread) -> Message:
     """What is shown in the place of a last message that is gone."""
     log.error("alert: message %d of thread %s, its last, is not there as it was written", thread.last_seq, thread.id)
-    return Message(thread.id, thread.id, thread.last_seq, THE_SERVICE, KIND_BROKEN, moment(thread.last_at), "")
+    return Message(MessageId(thread.id), thread.id, thread.last_seq, THE_SERVICE, KIND_BROKEN, moment(thread.last_at), "")

@@ -23,6 +23,7 @@ from storage.crypto.primitives import key_id
 from storage.engine import rows
 from storage.engine.database import Reader, Transaction
 from storage.errors import Damaged
+from storage.ids import AccountId, ThreadId
 from storage.store import Store
 
 
@@ -37,11 +38,11 @@ class Participants:
 
     # The operator's doing: nobody is asked
 
-    async def open_thread(self, id_: UUID, people: list[Account]) -> UUID:
+    async def open_thread(self, id_: ThreadId, people: list[Account]) -> ThreadId:
         """Open a thread for these people, or give the one that they have."""
         store = self._store
 
-        async def write(tx: Transaction) -> Change | UUID:
+        async def write(tx: Transaction) -> Change | ThreadId:
             known = await participants.thread_of(tx, (person.id for person in people))
             present = await accounts.named(tx, store.guard, (person.id for person in people))  # with the keys that they have now
             seated = [present[person.id] for person in people]
@@ -55,7 +56,7 @@ class Participants:
         await self._told(change)
         return id_
 
-    async def leave(self, thread: UUID, account: UUID) -> None:
+    async def leave(self, thread: ThreadId, account: AccountId) -> None:
         """End somebody's part in a thread. Raises NotFound when they take none."""
         store = self._store
         change = await store.database.write(lambda tx: participants.leave(tx, store.guard, thread, account, store.clock()))
@@ -63,18 +64,18 @@ class Participants:
 
     # The participants' own doing
 
-    async def bring_in(self, who: Unlocked, thread: UUID, newcomer: UUID, *, whole: bool) -> None:
+    async def bring_in(self, who: Unlocked, thread: ThreadId, newcomer: AccountId, *, whole: bool) -> None:
         """Bring a colleague into a thread, from now on or with its ``whole`` history.
 
         Raises NotFound when it is none of theirs or there is no such colleague, NotAllowed when they take part already.
         """
         await self._change_by_staff(who, thread, newcomer, participants.bring_in, whole=whole)
 
-    async def hand_over(self, who: Unlocked, thread: UUID, successor: UUID, *, whole: bool) -> None:
+    async def hand_over(self, who: Unlocked, thread: ThreadId, successor: AccountId, *, whole: bool) -> None:
         """Bring a colleague in and leave, at once. Raises as ``bring_in``."""
         await self._change_by_staff(who, thread, successor, participants.hand_over, whole=whole)
 
-    async def leave_self(self, who: Unlocked, thread: UUID) -> None:
+    async def leave_self(self, who: Unlocked, thread: ThreadId) -> None:
         """Leave a thread. A member stays in theirs. Raises NotFound or NotAllowed."""
         await self._access.latest(who, thread)
         if not who.account.role.is_staff:
@@ -82,7 +83,7 @@ class Participants:
         await self.leave(thread, who.account.id)
 
     async def _change_by_staff(
-        self, who: Unlocked, thread: UUID, other: UUID, do: Callable[..., Awaitable[Change | None]], *, whole: bool
+        self, who: Unlocked, thread: ThreadId, other: AccountId, do: Callable[..., Awaitable[Change | None]], *, whole: bool
     ) -> None:
         epoch, store = await self._access.latest(who, thread), self._store
         if epoch.roster.seat_of(other):
@@ -107,7 +108,7 @@ class Participants:
 
     # Who has access
 
-    async def access_list(self, who: Unlocked, thread: UUID) -> AccessList:
+    async def access_list(self, who: Unlocked, thread: ThreadId) -> AccessList:
         """Who has access to a thread, since when, by whom, and the recovery officer's fingerprint. Raises NotFound."""
 
         async def read(reader: Reader) -> AccessList:
@@ -121,7 +122,7 @@ class Participants:
 
         return await self._store.database.read(read)
 
-    async def participants(self, reader: Reader, thread: UUID, reader_role: Role) -> list[Participant]:
+    async def participants(self, reader: Reader, thread: ThreadId, reader_role: Role) -> list[Participant]:
         """Who takes part in a thread now, as somebody of this role sees them. Raises CannotOpen."""
         stands = await threads.find(reader, self._store.guard, thread)
         if stands is None or not stands.is_sound:
@@ -130,8 +131,8 @@ class Participants:
         return (await self.participants_of(reader, {thread: latest}, reader_role))[thread]
 
     async def participants_of(
-        self, reader: Reader, latest: Mapping[UUID, Roster], reader_role: Role
-    ) -> dict[UUID, list[Participant]]:
+        self, reader: Reader, latest: Mapping[ThreadId, Roster], reader_role: Role
+    ) -> dict[ThreadId, list[Participant]]:
         """Who takes part in each of many threads by its latest roster, as somebody of this role sees them.
 
         Everybody is read once, in however many they do.
@@ -152,7 +153,7 @@ class Participants:
         online = self._hub.is_online(person.id)
         return Participant(person.id, person.role.value, person.first_name, initial, read_seq, online)
 
-    async def correspondents(self, account: UUID) -> set[UUID]:
+    async def correspondents(self, account: AccountId) -> set[AccountId]:
         """Who shares a thread with this account, by what is proven; read again when that changed while it was read.
 
         What it gives holds until its caller awaits something.
@@ -196,7 +197,7 @@ class Participants:
             record(SecurityEvent.PARTICIPANT_LEFT, one, thread=change.roster.thread)
 
 
-def _marks(roster: Roster, listed: Sequence[Mark]) -> dict[UUID, int]:
+def _marks(roster: Roster, listed: Sequence[Mark]) -> dict[AccountId, int]:
     """How far each who has a seat has read, who was there first first. Nobody else takes part, whoever is listed."""
     read = {mark.account: mark.read_seq for mark in listed}
     if read.keys() != set(roster.accounts()):

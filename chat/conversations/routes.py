@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import takewhile
-from uuid import UUID
 
 from aiohttp import web
 
@@ -17,6 +16,7 @@ from chat.conversations.shapes import NewMessage, NewParticipant, plain
 from chat.protocol.frames import Code
 from chat.protocol.refusals import NotAllowed
 from storage.conversations.threads import Order
+from storage.ids import ThreadId
 
 MOST_MESSAGES = 100
 USUAL_MESSAGES = 50
@@ -48,7 +48,7 @@ class ThreadRoutes:
             order = Order(request.query.get("order", Order.NEWEST))
         except ValueError:
             raise NotAllowed from None
-        after = id_of(request.query["after"]) if "after" in request.query else None
+        after = ThreadId(id_of(request.query["after"])) if "after" in request.query else None
         return json_answer({"threads": await self._conversation.entries(request[SIGNED_IN].unlocked, order, after)})
 
     async def messages(self, request: web.Request) -> web.Response:
@@ -93,7 +93,7 @@ class ThreadRoutes:
         return done()
 
     @contextmanager
-    def _one_change(self, request: web.Request, thread: UUID) -> Iterator[None]:
+    def _one_change(self, request: web.Request, thread: ThreadId) -> Iterator[None]:
         """Count a change of who takes part, for the account and for the thread; one that comes to nothing does not count.
 
         Raises HttpRefusal when there were too many.

@@ -12,7 +12,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from uuid import UUID
 
 import msgspec
 
@@ -23,7 +22,7 @@ from chat.protocol.frames import LARGEST_SEQ, Message
 from chat.protocol.refusals import NotAllowed, NotFound
 from storage.conversations.threads import Order
 from storage.conversations.unlocked import Unlocked
-from storage.ids import read_id
+from storage.ids import ThreadId, read_id
 
 PAGE = 50
 MOST_SEARCHED = 2_000
@@ -53,7 +52,7 @@ class Found(msgspec.Struct, frozen=True):
     next: str | None
 
 
-Place = tuple[UUID, int | None]
+Place = tuple[ThreadId, int | None]
 """A thread, and the number below which to look; None for all of it."""
 
 
@@ -65,7 +64,7 @@ class Search:
         self._turns = OneAtATime()
         self._searching: Counter[bytes] = Counter()
 
-    async def find(self, who: Unlocked, query: str, within: UUID | None, cursor: str | None) -> Found:
+    async def find(self, who: Unlocked, query: str, within: ThreadId | None, cursor: str | None) -> Found:
         """Find the messages that hold every word, whatever its case and accents.
 
         Raises NotAllowed for a query or a cursor that is none, NotFound for a thread that is none of theirs, Crowded.
@@ -98,11 +97,11 @@ class Search:
                 if not look.next:
                     await self._through_thread(who, look, after, None)
 
-    async def _threads(self, who: Unlocked, after: UUID | None) -> list[UUID]:
+    async def _threads(self, who: Unlocked, after: ThreadId | None) -> list[ThreadId]:
         async with self._turns.turn(who.account.id.bytes):
             return [entry.id for entry in await self._conversation.entries(who, Order.NEWEST, after)]
 
-    async def _through_thread(self, who: Unlocked, look: "_Look", thread: UUID, below: int | None) -> None:
+    async def _through_thread(self, who: Unlocked, look: "_Look", thread: ThreadId, below: int | None) -> None:
         is_more = True
         while is_more and not look.next:
             async with self._turns.turn(who.account.id.bytes):
@@ -190,4 +189,4 @@ def _read(cursor: str) -> Place:
         raise NotFound
     if not (seq.isascii() and seq.isdigit() and len(seq) <= 16 and int(seq) <= LARGEST_SEQ):
         raise NotAllowed
-    return id_, int(seq)
+    return ThreadId(id_), int(seq)

@@ -11,6 +11,7 @@ from chat.auth.json_http import body_of, id_of, json_answer
 from chat.auth.routing import Limit, Reach, Roles, Route
 from chat.conversations.search import LONGEST_QUERY, Crowded, Search
 from chat.protocol.frames import Code
+from storage.ids import ThreadId
 
 LIMIT = Limit(a_second=2, at_once=20)
 
@@ -36,7 +37,7 @@ class SearchRoutes:
     async def find(self, request: web.Request) -> web.Response:
         who = request[SIGNED_IN].unlocked
         asked = await body_of(request, Asked)
-        within = id_of(asked.thread) if asked.thread is not None else None
+        within = ThreadId(id_of(asked.thread)) if asked.thread is not None else None
         try:
             return json_answer(await self._search.find(who, asked.q, within, asked.cursor))
         except Crowded:

@@ -2,20 +2,20 @@
 
 from datetime import datetime
 from typing import Annotated, Literal
-from uuid import UUID
 
 import msgspec
 
 from chat.protocol.frames import LONGEST_TEXT, Message, Participant, Seq
+from storage.ids import AccountId, MessageId, ThreadId
 
 
 class PlainMessage(msgspec.Struct, frozen=True):
     """A message as the JSON routes give it: a `message` frame without its type."""
 
-    id: UUID
-    thread: UUID
+    id: MessageId
+    thread: ThreadId
     seq: int
-    author: UUID
+    author: AccountId
     kind: str
     at: datetime
     text: str
@@ -24,7 +24,7 @@ class PlainMessage(msgspec.Struct, frozen=True):
 class Colleague(msgspec.Struct, frozen=True):
     """Somebody of the staff who can be brought into a thread."""
 
-    id: UUID
+    id: AccountId
     role: str
     first_name: str
     initial: str | None
@@ -33,11 +33,11 @@ class Colleague(msgspec.Struct, frozen=True):
 class AccessSeat(msgspec.Struct, frozen=True):
     """Somebody who can read a thread; ``brought_by`` is null where it was the service."""
 
-    id: UUID
+    id: AccountId
     role: str
     first_name: str
     since: datetime
-    brought_by: UUID | None
+    brought_by: AccountId | None
     whole_history: bool
 
 
@@ -58,14 +58,14 @@ class AccessList(msgspec.Struct, frozen=True):
 class NewParticipant(msgspec.Struct, frozen=True):
     """Whom to bring in, or to hand over to."""
 
-    account: UUID
+    account: AccountId
     history: Literal["from_now", "whole"]
 
 
 class ThreadEntry(msgspec.Struct, frozen=True):
     """A thread in somebody's list. ``closed_at`` stands only in one that is closed."""
 
-    id: UUID
+    id: ThreadId
     participants: list[Participant]
     last_seq: int
     read_seq: int
@@ -78,7 +78,7 @@ class ThreadEntry(msgspec.Struct, frozen=True):
 class AboutPerson(msgspec.Struct, frozen=True):
     """What somebody who takes part says of how they answer; ``joined_seq`` is the first number that they may read."""
 
-    id: UUID
+    id: AccountId
     reply_within_hours: int | None
     away_until: datetime | None
     away_words: str | None
@@ -88,7 +88,7 @@ class AboutPerson(msgspec.Struct, frozen=True):
 class PastPerson(msgspec.Struct, frozen=True):
     """Somebody who took part in what the reader may read, and does no more."""
 
-    id: UUID
+    id: AccountId
     role: str
     first_name: str
 
@@ -111,7 +111,7 @@ class Closing(msgspec.Struct, frozen=True):
 class NewMessage(msgspec.Struct, frozen=True):
     """A message to post by HTTP."""
 
-    id: UUID
+    id: MessageId
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_TEXT)]
 
 

@@ -17,7 +17,7 @@ from storage.conversations.unlocked import OpenEpoch, Unlocked
 from storage.crypto.sealing import Place, seal
 from storage.engine.database import Transaction
 from storage.errors import Stalled
-from storage.ids import new_id
+from storage.ids import MessageId, ThreadId, new_id
 from storage.mail import unread
 from storage.settings import StorageSettings
 from storage.staff import practices
@@ -75,7 +75,7 @@ async def _arrive(ailo: Ailo, figure: Figure) -> SignedIn:
 
 async def _open(ailo: Ailo, people: list[Unlocked]) -> list[_Seat]:
     """The service opens the thread; who unlocks it first begins an epoch of their own, in which all is said."""
-    thread = await ailo.conversations.participants.open_thread(new_id(), [who.account for who in people])
+    thread = await ailo.conversations.participants.open_thread(new_id(ThreadId), [who.account for who in people])
     for who in people:
         await ailo.conversations.conversation.must_take_part(who, thread)
     return [_Seat(who, who.latest[thread]) for who in people]
@@ -91,7 +91,7 @@ async def _play(ailo: Ailo, script: Script, seats: dict[str, _Seat]) -> None:
 
 def _post(seat: _Seat, line: Line) -> Post:
     account, epoch = seat.who.account, seat.epoch
-    place = Place(epoch.roster.thread, epoch.roster.number, new_id(), account.id, KIND_TEXT)
+    place = Place(epoch.roster.thread, epoch.roster.number, new_id(MessageId), account.id, KIND_TEXT)
     body = seal(epoch.message_key, line.text, place)
     waits = account.role is Role.MEMBER
     return Post(place.thread, place.epoch, place.id, place.author, place.kind, body, epoch.others, waits, line.at)
@@ -110,4 +110,4 @@ async def _commit(ailo: Ailo, items: Iterable[Item]) -> None:
 async def _settle(tx: Transaction, seats: dict[str, _Seat]) -> None:
     """What is unread here has been unread for long, and its e-mail has long gone out: only what comes from now on owes one."""
     for seat in seats.values():
-        await unread.drop(tx, seat.who.account.id, seat.epoch.roster.thread)
+        await unread.drop(tx, seat.epoch.roster.thread, seat.who.account.id)

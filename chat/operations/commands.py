@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Union
-from uuid import UUID
 
 import msgspec
 
@@ -22,6 +21,7 @@ from storage.accounts import accounts, sessions
 from storage.accounts.accounts import Account
 from storage.engine.database import Transaction
 from storage.errors import Refused
+from storage.ids import AccountId
 from storage.maintenance import backup
 from storage.maintenance.check import check_all
 from storage.rekeying.officer import request_hash
@@ -149,7 +149,7 @@ async def _renew_keys(ailo: Ailo, command: KeysRenew) -> Done:
     if command.email and one is None:
         raise CannotDo("There is no account with this address.")
 
-    async def write(tx: Transaction) -> list[UUID]:
+    async def write(tx: Transaction) -> list[AccountId]:
         found = [one.id] if one else await accounts.all_ids(tx)
         for account in found:
             await accounts.ask_renewal(tx, account, store.clock())

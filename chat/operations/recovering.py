@@ -7,7 +7,6 @@ its owner's first change of it renews the key once more.
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from uuid import UUID
 
 import msgspec
 
@@ -24,6 +23,7 @@ from storage.crypto import keyring_copy
 from storage.crypto.epochs import THE_OFFICER
 from storage.crypto.keyholes import AccountKey
 from storage.errors import Refused
+from storage.ids import AccountId
 from storage.installation import Officer
 from storage.rekeying import officer, recovery
 from storage.rekeying.officer import Request
@@ -149,7 +149,7 @@ def told(asked: Request) -> str:
     return "\n".join(_told_of_account(asked, asked.account, seats))
 
 
-def _told_of_account(asked: Request, account: UUID, seats: dict[UUID, int]) -> Iterator[str]:
+def _told_of_account(asked: Request, account: AccountId, seats: dict[AccountId, int]) -> Iterator[str]:
     yield f"Asks to give an account access again, with another key, to {len(asked.threads)} conversations."
     yield f"    account      {account}"
     yield f"    first name   {printable(asked.first_name) or NOTHING}"

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from storage.engine.rows import LAST_TIME
+from storage.ids import AccountId, MessageId, ThreadId
 
 PROTOCOL = "ailo.v1"
 LONGEST_TEXT = 8_000
@@ -39,22 +40,22 @@ class Code(StrEnum):
 class Send(msgspec.Struct, frozen=True, tag="send"):
     """Post a message. Answered by `sent` or `error` with the same id; safe to repeat."""
 
-    id: UUID
-    thread: UUID
+    id: MessageId
+    thread: ThreadId
     text: str
 
 
 class Read(msgspec.Struct, frozen=True, tag="read"):
     """Mark a thread as read up to a number."""
 
-    thread: UUID
+    thread: ThreadId
     seq: Seq
 
 
 class Typing(msgspec.Struct, frozen=True, tag="typing"):
     """Tell the others that one types."""
 
-    thread: UUID
+    thread: ThreadId
 
 
 class Resume(msgspec.Struct, frozen=True):
@@ -79,10 +80,10 @@ ClientFrame = Send | Read | Typing | Resume
 class Message(msgspec.Struct, frozen=True, tag="message"):
     """A message, the same for every reader. ``kind`` is `broken` (and the text empty) where the row was tampered with."""
 
-    id: UUID
-    thread: UUID
+    id: MessageId
+    thread: ThreadId
     seq: int
-    author: UUID
+    author: AccountId
     kind: str
     at: datetime
     text: str
@@ -98,7 +99,7 @@ class Limits(msgspec.Struct, frozen=True):
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
     """The first frame of a connection."""
 
-    account: UUID
+    account: AccountId
     protocol: str = PROTOCOL
     limits: Limits = Limits()
 
@@ -106,8 +107,8 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
 class Sent(msgspec.Struct, frozen=True, tag="sent"):
     """A message is on the disk."""
 
-    id: UUID
-    thread: UUID
+    id: MessageId
+    thread: ThreadId
     seq: int
     at: datetime
 
@@ -115,42 +116,42 @@ class Sent(msgspec.Struct, frozen=True, tag="sent"):
 class Participants(msgspec.Struct, frozen=True, tag="participants"):
     """Who takes part in a thread has changed."""
 
-    thread: UUID
+    thread: ThreadId
     participants: list["Participant"]
 
 
 class ReadMark(msgspec.Struct, frozen=True, tag="read"):
     """Somebody has read up to a number."""
 
-    thread: UUID
-    account: UUID
+    thread: ThreadId
+    account: AccountId
     seq: int
 
 
 class Types(msgspec.Struct, frozen=True, tag="typing"):
     """Somebody types."""
 
-    thread: UUID
-    account: UUID
+    thread: ThreadId
+    account: AccountId
 
 
 class Presence(msgspec.Struct, frozen=True, tag="presence"):
     """Somebody has come or gone."""
 
-    account: UUID
+    account: AccountId
     online: bool
 
 
 class AboutChanged(msgspec.Struct, frozen=True, tag="about"):
     """What there is to know about a thread has changed; ``thread`` is null where it may be so for any."""
 
-    thread: UUID | None
+    thread: ThreadId | None
 
 
 class Resumed(msgspec.Struct, frozen=True, tag="resumed"):
     """All that was asked for has been sent; up to where, in each thread."""
 
-    threads: dict[UUID, int]
+    threads: dict[ThreadId, int]
 
 
 class Error(msgspec.Struct, frozen=True, tag="error", omit_defaults=True):
@@ -164,7 +165,7 @@ class Error(msgspec.Struct, frozen=True, tag="error", omit_defaults=True):
 class Participant(msgspec.Struct, frozen=True):
     """Somebody who takes part, as the others see them. ``initial`` of the last name is for staff alone."""
 
-    id: UUID
+    id: AccountId
     role: str
     first_name: str
     initial: str | None

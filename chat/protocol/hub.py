@@ -7,9 +7,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
-from uuid import UUID
 
 from chat.protocol.frames import Presence, encode
+from storage.ids import AccountId, ThreadId
 
 GONE_AFTER_S = 2.0
 
@@ -25,7 +25,7 @@ class Listener(Protocol):
     def offer(self, frame: bytes) -> None:
         """Give it a frame."""
 
-    def offer_message(self, thread: UUID, seq: int, frame: bytes) -> None:
+    def offer_message(self, thread: ThreadId, seq: int, frame: bytes) -> None:
         """Give it a live message, in its thread's order."""
 
     def sign_out(self) -> None:
@@ -39,16 +39,16 @@ class Hub:
     """The connections of this process, by account."""
 
     def __init__(self) -> None:
-        self._listeners: dict[UUID, set[Listener]] = {}
-        self._correspondents: dict[UUID, set[UUID]] = {}
-        self._leaving: dict[UUID, asyncio.TimerHandle] = {}
-        self._changes: Counter[UUID] = Counter()
+        self._listeners: dict[AccountId, set[Listener]] = {}
+        self._correspondents: dict[AccountId, set[AccountId]] = {}
+        self._leaving: dict[AccountId, asyncio.TimerHandle] = {}
+        self._changes: Counter[AccountId] = Counter()
         self.restarts = 0
 
     def __len__(self) -> int:
         return sum(map(len, self._listeners.values()))
 
-    def sessions(self) -> dict[bytes, UUID]:
+    def sessions(self) -> dict[bytes, AccountId]:
         """The sessions that are connected here, each with its account."""
         return {one.session_id: account for account, of_one in self._listeners.items() for one in of_one}
 
@@ -59,11 +59,11 @@ class Hub:
             one.was_used = False
         return {one.session_id for one in found}
 
-    def is_online(self, account: UUID) -> bool:
+    def is_online(self, account: AccountId) -> bool:
         """Whether somebody is here (or was, a moment ago)."""
         return account in self._listeners
 
-    def join(self, account: UUID, listener: Listener, correspondents: set[UUID]) -> None:
+    def join(self, account: AccountId, listener: Listener, correspondents: set[AccountId]) -> None:
         """A connection begins; correspondents who are here are told, and it is told of them."""
         if timer := self._leaving.pop(account, None):
             timer.cancel()
@@ -75,7 +75,7 @@ class Hub:
         if is_new:
             self.tell(correspondents, encode(Presence(account, online=True)))
 
-    def leave(self, account: UUID, listener: Listener) -> None:
+    def leave(self, account: AccountId, listener: Listener) -> None:
         """A connection ends. Somebody is gone when no other came in the meantime: a page that reloads stays."""
         listeners = self._listeners.get(account, set())
         listeners.discard(listener)
@@ -83,16 +83,16 @@ class Hub:
             loop = asyncio.get_running_loop()
             self._leaving[account] = loop.call_later(GONE_AFTER_S, self._gone, account)
 
-    def _gone(self, account: UUID) -> None:
+    def _gone(self, account: AccountId) -> None:
         self._leaving.pop(account, None)
         self._listeners.pop(account, None)
         self.tell(self._correspondents.pop(account, set()), encode(Presence(account, online=False)))
 
-    def changes_of(self, account: UUID) -> int:
+    def changes_of(self, account: AccountId) -> int:
         """How often the correspondents of an account have changed since the start: a set read meanwhile may be an older one."""
         return self._changes[account]
 
-    def introduce(self, accounts: Iterable[UUID]) -> None:
+    def introduce(self, accounts: Iterable[AccountId]) -> None:
         """These share a thread from now on: each is told who of them is here."""
         together = set(accounts)
         self._changes.update(together)
@@ -102,39 +102,41 @@ class Hub:
             for other in filter(self.is_online, others):
                 self.tell([account], encode(Presence(other, online=True)))
 
-    def separate(self, account: UUID, correspondents: set[UUID]) -> None:
+    def separate(self, account: AccountId, correspondents: set[AccountId]) -> None:
         """Somebody has fewer correspondents now; the others are told nothing of them any more."""
         self._changes[account] += 1
         if account in self._correspondents:
             self._correspondents[account] = correspondents
 
-    def tell(self, accounts: Iterable[UUID], frame: bytes, except_for: Listener | None = None) -> None:
+    def tell(self, accounts: Iterable[AccountId], frame: bytes, except_for: Listener | None = None) -> None:
         """Give a frame to every connection of these accounts but one."""
         for account in accounts:
             for listener in list(self._listeners.get(account, ())):
                 if listener is not except_for:
                     listener.offer(frame)
 
-    def tell_message(self, accounts: Iterable[UUID], thread: UUID, seq: int, frame: bytes, except_for: Listener | None) -> None:
+    def tell_message(
+        self, thread: ThreadId, seq: int, accounts: Iterable[AccountId], frame: bytes, except_for: Listener | None
+    ) -> None:
         """Give a committed message to every connection of these accounts but the sending one."""
         for account in accounts:
             for listener in list(self._listeners.get(account, ())):
                 if listener is not except_for:
                     listener.offer_message(thread, seq, frame)
 
-    def sign_out(self, account: UUID, session_id: bytes) -> None:
+    def sign_out(self, account: AccountId, session_id: bytes) -> None:
         """End every connection of a session."""
         for listener in list(self._listeners.get(account, ())):
             if listener.session_id == session_id:
                 listener.sign_out()
 
-    def end_others(self, account: UUID, session_id: bytes) -> None:
+    def end_others(self, account: AccountId, session_id: bytes) -> None:
         """End every connection of an account's other sessions."""
         for listener in list(self._listeners.get(account, ())):
             if listener.session_id != session_id:
                 listener.sign_out()
 
-    def restart(self, account: UUID) -> None:
+    def restart(self, account: AccountId) -> None:
         """Have every connection of an account come back. ``restarts`` counts, for those who are still on their way here."""
         self.restarts += 1
         for listener in list(self._listeners.get(account, ())):

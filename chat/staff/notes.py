@@ -1,10 +1,9 @@
 """Private notes: what a staff member keeps for themselves about a thread. Nobody else ever reads them."""
 
-from uuid import UUID
-
 from chat.auth.access import Access
 from storage.conversations.unlocked import Unlocked
 from storage.engine.database import Transaction
+from storage.ids import ThreadId
 from storage.rekeying import renewal
 from storage.staff import notes
 from storage.store import Store
@@ -17,12 +16,12 @@ class Notes:
         self._store = store
         self._access = access
 
-    async def read(self, who: Unlocked, thread: UUID) -> str:
+    async def read(self, who: Unlocked, thread: ThreadId) -> str:
         """One's own note; empty when there is none. Raises NotFound to whoever takes no part in the thread."""
         await self._access.latest(who, thread)
         return await self._store.database.read(lambda reader: notes.read(reader, who.key, thread))
 
-    async def write(self, who: Unlocked, thread: UUID, text: str) -> None:
+    async def write(self, who: Unlocked, thread: ThreadId, text: str) -> None:
         """Keep a note in the place of the one before; an empty one is forgotten. Raises NotFound."""
         await self._access.latest(who, thread)
         store = self._store

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
 
 from chat.protocol import frames
 from chat.protocol.frames import AboutChanged, moment
@@ -14,6 +13,7 @@ from chat.staff.shapes import OwnPractice
 from storage.conversations import rosters
 from storage.conversations.unlocked import Unlocked
 from storage.engine.rows import LAST_TIME
+from storage.ids import AccountId, ThreadId
 from storage.staff import practices
 from storage.staff.practices import Practice
 from storage.store import Store
@@ -46,8 +46,8 @@ class Practices:
         await store.database.write(lambda tx: practices.keep(tx, store.guard, id_, practice))
         await self._tell(id_)
 
-    async def _tell(self, account: UUID) -> None:
-        shared: defaultdict[UUID, list[UUID]] = defaultdict(list)
+    async def _tell(self, account: AccountId) -> None:
+        shared: defaultdict[AccountId, list[ThreadId]] = defaultdict(list)
         for roster in await self._store.database.read(lambda reader: rosters.seated(reader, self._store.guard, account)):
             for other in filter(self._hub.is_online, roster.accounts()):
                 shared[other].append(roster.thread)
@@ -56,7 +56,7 @@ class Practices:
                 self._hub.tell([other], frames.encode(AboutChanged(changed)))
 
 
-def _few(ids: Sequence[UUID]) -> Sequence[UUID | None]:
+def _few(ids: Sequence[ThreadId]) -> Sequence[ThreadId | None]:
     return ids if len(ids) <= MOST_TOLD else [None]
 
 

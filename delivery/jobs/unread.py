@@ -60,7 +60,7 @@ async def _settle(tx: Transaction, store: Store, settings: DeliverySettings, due
         await unread.postpone(tx, due, now + POSTPONED)
         return None
     if not due.is_owed or account is None or account.status is not Status.ACTIVE or not wanted.replies:
-        await unread.drop(tx, due.account, due.thread)
+        await unread.drop(tx, due.thread, due.account)
         return None
     if (until := silence_until(wanted, account.time_zone, now)) is not None:
         await unread.postpone(tx, due, until)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from uuid import UUID
 
 import delivery.letters
 from delivery.errors import NoSuchLetter
 from storage.accounts.preferences import Letters
 from storage.engine.database import Reader
+from storage.ids import AccountId
 
 
 def _nothing(_: Mapping[str, str]) -> Mapping[str, str]:
@@ -30,7 +30,7 @@ class Kind:
     what the bodies need beside the words, the greeting and the link. In quiet hours a letter waits, unless ``is_urgent``.
     """
 
-    why_not: Callable[[Reader, UUID, Mapping[str, str]], Awaitable[str | None]]
+    why_not: Callable[[Reader, AccountId, Mapping[str, str]], Awaitable[str | None]]
     is_wanted: Callable[[Letters], bool]
     values: Callable[[Mapping[str, str]], Mapping[str, str]] = _nothing
     is_urgent: bool = False

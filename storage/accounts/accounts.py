@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
-from uuid import UUID
 
 from storage.crypto.guarding import Guard, Guarded
 from storage.crypto.keyholes import AccountKey, password_parts
@@ -14,6 +13,7 @@ from storage.engine.database import Reader, Row, Transaction
 from storage.engine.rows import ID, KEY, NUMBER, TEXT, TIME
 from storage.errors import Damaged
 from storage.families import OF_ACCOUNT, Family, Table
+from storage.ids import AccountId
 
 LANGUAGES: Final = ("fr", "en")
 DEFAULT_ZONE: Final = "Europe/Paris"
@@ -45,7 +45,7 @@ class Status(StrEnum):
 class Account:
     """An account as read and checked. Its names are kept out of the repr."""
 
-    id: UUID
+    id: AccountId
     role: Role
     status: Status
     locale: str
@@ -110,7 +110,7 @@ async def add(tx: Transaction, guard: Guard, new: NewAccount, now: int) -> bool:
     return bool(added)
 
 
-async def keep_keyhole(tx: Transaction, account: UUID, kind: str, keyhole: Keyhole, now: int) -> None:
+async def keep_keyhole(tx: Transaction, account: AccountId, kind: str, keyhole: Keyhole, now: int) -> None:
     """Keep a keyhole of an account, in the place of the one of that kind.
 
     Who has a way in needs the recovery officer no more: what was asked for them is withdrawn, so that no answer undoes this.
@@ -124,12 +124,12 @@ async def keep_keyhole(tx: Transaction, account: UUID, kind: str, keyhole: Keyho
     )  # fmt: skip
 
 
-async def withdraw_recovery(tx: Transaction, account: UUID) -> None:
+async def withdraw_recovery(tx: Transaction, account: AccountId) -> None:
     """Forget what the recovery officer was asked for an account: an answer to it is refused."""
     await tx.run("delete from recoveries where account = :account", account=account.bytes)
 
 
-async def drop_keyhole(tx: Transaction, account: UUID, kind: str) -> None:
+async def drop_keyhole(tx: Transaction, account: AccountId, kind: str) -> None:
     """Forget a keyhole."""
     await tx.run("delete from keyholes where account = :account and kind = :kind", account=account.bytes, kind=kind)
 
@@ -145,7 +145,7 @@ async def turn_to_key(tx: Transaction, guard: Guard, account: Account, key: Acco
     )
 
 
-def _proof(guard: Guard, id_: UUID, role: Role, status: Status, key: AccountKey) -> bytes:
+def _proof(guard: Guard, id_: AccountId, role: Role, status: Status, key: AccountKey) -> bytes:
     facts = {"id": id_.bytes, "role": role, "status": status, "generation": key.generation, "public_key": key.public_key}
     return guard.authenticate(*_proven(facts))
 
@@ -162,16 +162,16 @@ async def by_address(reader: Reader, guard: Guard, address: str) -> Account | No
     return _account(guard, row)
 
 
-async def by_id(reader: Reader, guard: Guard, account: UUID) -> Account | None:
+async def by_id(reader: Reader, guard: Guard, account: AccountId) -> Account | None:
     """The account with this id. Raises CannotOpen when its row is not as the service wrote it."""
     row = await reader.row("select * from accounts where id = :id", id=account.bytes)
     return _account(guard, row) if row else None
 
 
-async def all_ids(reader: Reader) -> list[UUID]:
+async def all_ids(reader: Reader) -> list[AccountId]:
     """Every account."""
     found = await reader.rows("select id from accounts order by id")
-    return rows.sound("accounts", found, lambda row: rows.uuid(row, "id"))
+    return rows.sound("accounts", found, lambda row: rows.account_id(row, "id"))
 
 
 async def staff(reader: Reader, guard: Guard) -> list[Account]:
@@ -182,14 +182,14 @@ async def staff(reader: Reader, guard: Guard) -> list[Account]:
     return rows.sound("accounts", found, lambda row: _account(guard, row))
 
 
-async def named(reader: Reader, guard: Guard, accounts: Iterable[UUID]) -> dict[UUID, Account]:
+async def named(reader: Reader, guard: Guard, accounts: Iterable[AccountId]) -> dict[AccountId, Account]:
     """Many accounts, each read once. One that was tampered with raises the alarm and is left out: it stops nobody else."""
     found = await reader.rows_in("select * from accounts where id in :values", [id_.bytes for id_ in set(accounts)])
     return {account.id: account for account in rows.sound("accounts", found, lambda row: _account(guard, row))}
 
 
 def _account(guard: Guard, row: Row) -> Account:
-    id_, generation, public_key = rows.uuid(row, "id"), rows.number(row, "generation"), rows.key(row, "public_key")
+    id_, generation, public_key = rows.account_id(row, "id"), rows.number(row, "generation"), rows.key(row, "public_key")
     role, status = rows.text(row, "role"), rows.text(row, "status")
     guard.check(row["proof"], *_proven(row))
     return Account(
@@ -206,24 +206,24 @@ def _account(guard: Guard, row: Row) -> Account:
     )
 
 
-async def address_of(reader: Reader, guard: Guard, account: UUID) -> str | None:
+async def address_of(reader: Reader, guard: Guard, account: AccountId) -> str | None:
     """The e-mail address of an account, for a letter."""
     row = await reader.row("select email from accounts where id = :id", id=account.bytes)
     return guard.unguard(row["email"], *_place("email", account)).decode() if row else None
 
 
-async def keyhole(reader: Reader, account: UUID, kind: str) -> Keyhole | None:
+async def keyhole(reader: Reader, account: AccountId, kind: str) -> Keyhole | None:
     """The row of an account's keyhole of this kind. Raises Damaged."""
     row = await reader.row("select * from keyholes where account = :account and kind = :kind", account=account.bytes, kind=kind)
     return Keyhole(rows.number(row, "profile"), rows.number(row, "generation"), rows.blob(row, "body")) if row else None
 
 
-async def password_keyhole(reader: Reader, account: UUID) -> Keyhole | None:
+async def password_keyhole(reader: Reader, account: AccountId) -> Keyhole | None:
     """The row of an account's password keyhole."""
     return await keyhole(reader, account, "password")
 
 
-async def settle(tx: Transaction, account: UUID, locale: str, time_zone: str) -> None:
+async def settle(tx: Transaction, account: AccountId, locale: str, time_zone: str) -> None:
     """Note which language somebody reads, and in which time zone they live."""
     await tx.run(
         "update accounts set locale = :locale, time_zone = :time_zone where id = :id",
@@ -231,7 +231,7 @@ async def settle(tx: Transaction, account: UUID, locale: str, time_zone: str) ->
     )  # fmt: skip
 
 
-async def ask_renewal(tx: Transaction, account: UUID, now: int) -> None:
+async def ask_renewal(tx: Transaction, account: AccountId, now: int) -> None:
     """Have an account's key renewed at its owner's next sign-in."""
     await tx.run(
         "insert into renewals_due (account, since) values (:account, :now) on conflict (account) do nothing",
@@ -239,17 +239,17 @@ async def ask_renewal(tx: Transaction, account: UUID, now: int) -> None:
     )  # fmt: skip
 
 
-async def is_renewal_due(reader: Reader, account: UUID) -> bool:
+async def is_renewal_due(reader: Reader, account: AccountId) -> bool:
     """Whether an account's key is to be renewed."""
     return await reader.row("select 1 from renewals_due where account = :account", account=account.bytes) is not None
 
 
-async def renewal_done(tx: Transaction, account: UUID) -> None:
+async def renewal_done(tx: Transaction, account: AccountId) -> None:
     """An account's key was renewed."""
     await tx.run("delete from renewals_due where account = :account", account=account.bytes)
 
 
-def _place(column: str, account: UUID) -> tuple[Part, ...]:
+def _place(column: str, account: AccountId) -> tuple[Part, ...]:
     return ("accounts", column, account)
 
 
@@ -283,9 +283,9 @@ FAMILY = Family(
         Table("renewals_due", ("account",), {"account": ID, "since": TIME}, (OF_ACCOUNT,)),
     ),
     guarded=(
-        Guarded("accounts", ("id",), "email", lambda row: _place("email", rows.uuid(row, "id"))),
-        Guarded("accounts", ("id",), "first_name", lambda row: _place("first_name", rows.uuid(row, "id"))),
-        Guarded("accounts", ("id",), "last_name", lambda row: _place("last_name", rows.uuid(row, "id"))),
+        Guarded("accounts", ("id",), "email", lambda row: _place("email", rows.account_id(row, "id"))),
+        Guarded("accounts", ("id",), "first_name", lambda row: _place("first_name", rows.account_id(row, "id"))),
+        Guarded("accounts", ("id",), "last_name", lambda row: _place("last_name", rows.account_id(row, "id"))),
         Guarded("accounts", ("id",), "proof", _proven, is_proof=True),
         Guarded("keyholes", ("account", "kind"), "body", password_parts),
     ),

@@ -3,8 +3,6 @@
 Language and time zone are columns of `accounts`. Who has chosen nothing has no row, and what is usual.
 """
 
-from uuid import UUID
-
 import msgspec
 
 from storage.crypto.guarding import Guard, Guarded
@@ -14,6 +12,7 @@ from storage.engine.database import Reader, Transaction
 from storage.engine.rows import ID
 from storage.errors import Damaged
 from storage.families import OF_ACCOUNT, Family, Table
+from storage.ids import AccountId
 
 
 class Letters(msgspec.Struct, frozen=True):
@@ -35,7 +34,7 @@ class Preferences(msgspec.Struct, frozen=True):
 USUAL = Preferences()
 
 
-async def find(reader: Reader, guard: Guard, account: UUID) -> Preferences:
+async def find(reader: Reader, guard: Guard, account: AccountId) -> Preferences:
     """What somebody chose. Raises CannotOpen when it is not as the service wrote it."""
     row = await reader.row("select body from preferences where account = :account", account=account.bytes)
     return _decoded(guard.unguard(row["body"], *_place(account))) if row else USUAL
@@ -48,7 +47,7 @@ def _decoded(body: bytes) -> Preferences:
         raise Damaged("what somebody chose cannot be read") from None
 
 
-async def keep(tx: Transaction, guard: Guard, account: UUID, chosen: Preferences) -> None:
+async def keep(tx: Transaction, guard: Guard, account: AccountId, chosen: Preferences) -> None:
     """Keep what somebody chose, in the place of what was before."""
     await tx.run(
         "insert into preferences (account, body) values (:account, :body)"
@@ -57,11 +56,11 @@ async def keep(tx: Transaction, guard: Guard, account: UUID, chosen: Preferences
     )  # fmt: skip
 
 
-def _place(account: UUID) -> tuple[Part, ...]:
+def _place(account: AccountId) -> tuple[Part, ...]:
     return ("preferences", "body", account)
 
 
 FAMILY = Family(
     tables=(Table("preferences", ("account",), {"account": ID}, (OF_ACCOUNT,)),),
-    guarded=(Guarded("preferences", ("account",), "body", lambda row: _place(rows.uuid(row, "account"))),),
+    guarded=(Guarded("preferences", ("account",), "body", lambda row: _place(rows.account_id(row, "account"))),),
 )

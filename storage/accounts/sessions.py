@@ -19,6 +19,7 @@ from storage.engine.database import Reader, Row, Transaction
 from storage.engine.rows import BYTES, HASH, ID, NUMBER, TIME
 from storage.errors import CannotOpen
 from storage.families import OF_ACCOUNT, Family, Table
+from storage.ids import AccountId
 
 DAY_MS = timedelta(days=1) // timedelta(milliseconds=1)
 # A session that was not seen on any of so many days has ended; one is seen by the day (UTC).
@@ -41,7 +42,7 @@ class Session:
     """A session's row. Times in ms since 1970. ``about`` is guarded; None in rows of before there was such a thing."""
 
     id: bytes
-    account: UUID
+    account: AccountId
     generation: int
     pepper: bytes
     body: bytes
@@ -70,12 +71,12 @@ def day_of(now: int) -> int:
     return now - now % DAY_MS
 
 
-def guard_about(guard: Guard, session: bytes, account: UUID, began_at: int, about: About) -> bytes:
+def guard_about(guard: Guard, session: bytes, account: AccountId, began_at: int, about: About) -> bytes:
     """What is kept of a session for its owner."""
     return guard.guard(msgspec.json.encode(about), *_about_place(session, account, began_at))
 
 
-def _about_place(session: bytes, account: UUID, began_at: int) -> tuple[Part, ...]:
+def _about_place(session: bytes, account: AccountId, began_at: int) -> tuple[Part, ...]:
     return ("sessions", "about", session, account, began_at)
 
 
@@ -98,7 +99,7 @@ async def begin(tx: Transaction, session: Session) -> list[bytes]:
     return crowded_out
 
 
-async def _make_room(tx: Transaction, account: UUID) -> list[bytes]:
+async def _make_room(tx: Transaction, account: AccountId) -> list[bytes]:
     sql = "select id from sessions where account = :account order by began_at desc, id"
     ids = [row["id"] for row in await tx.rows(sql, account=account.bytes)]
     for id_ in ids[MOST_SESSIONS - 1 :]:
@@ -111,7 +112,7 @@ async def end(tx: Transaction, session: bytes) -> bool:
     return bool(await tx.run("delete from sessions where id = :id", id=session))
 
 
-async def end_all(tx: Transaction, account: UUID, except_for: bytes = b"") -> None:
+async def end_all(tx: Transaction, account: AccountId, except_for: bytes = b"") -> None:
     """Sign out every session of an account, one excepted."""
     await tx.run(
         "delete from sessions where account = :account and id <> :except_for", account=account.bytes, except_for=except_for
@@ -167,7 +168,7 @@ def _is_long_ago(seen_at: int, now: int) -> bool:
 # What their owner is told of them
 
 
-async def of_account(reader: Reader, guard: Guard, account: UUID, generation: int, now: int) -> list[Known]:
+async def of_account(reader: Reader, guard: Guard, account: AccountId, generation: int, now: int) -> list[Known]:
     """The sessions that open an account, newest first. One that the service did not write opens nothing, and is left out."""
     found = await reader.rows(
         "select * from sessions where account = :account and generation = :generation and expires_at > :now"
@@ -220,7 +221,7 @@ async def see(tx: Transaction, guard: Guard, seen: Iterable[bytes], now: int) ->
 def _session(row: Row) -> Session:
     return Session(
         rows.blob(row, "id"),
-        rows.uuid(row, "account"),
+        rows.account_id(row, "account"),
         rows.number(row, "generation"),
         rows.blob(row, "pepper"),
         rows.blob(row, "body"),
@@ -241,7 +242,12 @@ FAMILY = Family(
     ),
     guarded=(
         Guarded("sessions", ("id",), "body", session_parts),
-        Guarded("sessions", ("id",), "about", lambda row: _about_place(row["id"], rows.uuid(row, "account"), row["began_at"])),
+        Guarded(
+            "sessions",
+            ("id",),
+            "about",
+            lambda row: _about_place(row["id"], rows.account_id(row, "account"), row["began_at"]),
+        ),
     ),
     faults={
         "sessions of a key that their account no longer has": "select count(*) as count from sessions s"

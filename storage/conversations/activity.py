@@ -7,13 +7,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
-from uuid import UUID
 
 from storage.conversations import rosters
 from storage.crypto.guarding import Guard
 from storage.engine import rows
 from storage.engine.database import Reader, Row
 from storage.errors import CannotOpen
+from storage.ids import AccountId, ThreadId
 
 log = logging.getLogger("ailo.storage")
 
@@ -31,7 +31,7 @@ class Said(NamedTuple):
 class Waiting(NamedTuple):
     """Somebody waits for an answer. ``since`` in ms since 1970."""
 
-    thread: UUID
+    thread: ThreadId
     since: int
 
 
@@ -45,7 +45,7 @@ class Figures:
     waiting: Sequence[Waiting]
 
 
-async def of(reader: Reader, guard: Guard, account: UUID, start: int) -> Figures:
+async def of(reader: Reader, guard: Guard, account: AccountId, start: int) -> Figures:
     """The figures of an account's threads from ``start`` on, in ms since 1970."""
     least = await _least_seqs(reader, guard, account, start)
     # Put in order here: asked to, SQLite walks through all messages there are.
@@ -63,10 +63,10 @@ def _said(row: Row) -> Said:
 
 
 def _waiting(row: Row) -> Waiting:
-    return Waiting(rows.uuid(row, "id"), rows.time(row, "waiting_since"))
+    return Waiting(rows.thread_id(row, "id"), rows.time(row, "waiting_since"))
 
 
-async def _least_seqs(reader: Reader, guard: Guard, account: UUID, start: int) -> dict[bytes, int]:
+async def _least_seqs(reader: Reader, guard: Guard, account: AccountId, start: int) -> dict[bytes, int]:
     """The threads that have figures and in whose latest roster the account has a seat: the first number that it may read there.
 
     A roster that was tampered with raises the alarm, and its thread is as if there were none.
@@ -75,7 +75,7 @@ async def _least_seqs(reader: Reader, guard: Guard, account: UUID, start: int) -
     for row in await reader.rows(_LATEST, account=account.bytes, start=start):
         id_ = None
         try:
-            id_ = rows.uuid(row, "thread")
+            id_ = rows.thread_id(row, "thread")
             seat = rosters.read(guard, row, id_, rows.number(row, "number")).seat_of(account)
             if seat:
                 first = seat.first_epoch

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from enum import Enum
 from typing import TypeVar
-from uuid import UUID
 
 from msgspec import Struct
 
@@ -23,6 +22,7 @@ from storage.crypto.guarding import Guard
 from storage.crypto.sealing import Fact, link
 from storage.engine.database import Reader, Transaction
 from storage.errors import CannotOpen, Stalled
+from storage.ids import AccountId, MessageId, ThreadId
 from storage.mail import unread
 from storage.store import Store
 
@@ -79,13 +79,13 @@ class Post(Struct, frozen=True, gc=False):
     ``at`` is now, unless a history is brought in.
     """
 
-    thread: UUID
+    thread: ThreadId
     epoch: int
-    id: UUID
-    author: UUID
+    id: MessageId
+    author: AccountId
     kind: str
     body: bytes
-    others: tuple[UUID, ...]
+    others: tuple[AccountId, ...]
     waits: bool | None
     at: int | None = None
 
@@ -93,9 +93,9 @@ class Post(Struct, frozen=True, gc=False):
 class MarkRead(Struct, frozen=True, gc=False):
     """A read mark to commit, by a participant of that epoch."""
 
-    thread: UUID
+    thread: ThreadId
     epoch: int
-    account: UUID
+    account: AccountId
     seq: int
 
 
@@ -193,7 +193,7 @@ class Times:
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
-        self._by_thread: dict[UUID, tuple[bytes, int]] = {}
+        self._by_thread: dict[ThreadId, tuple[bytes, int]] = {}
 
     def of(self, thread: Thread) -> int | None:
         """When the thread's last message was; None where it has to be looked up first."""
@@ -202,7 +202,7 @@ class Times:
         link_, at = self._by_thread.get(thread.id, (b"", 0))
         return at if link_ == thread.last_link else None
 
-    def note(self, thread: UUID, last_link: bytes, at: int) -> None:
+    def note(self, thread: ThreadId, last_link: bytes, at: int) -> None:
         """A message was linked."""
         self._by_thread.pop(thread, None)
         if len(self._by_thread) >= MOST_THREADS:
@@ -231,11 +231,11 @@ class _Group:
         self._times = times
         self._now = store.clock()
         self._due_at = self._now + store.settings.notify_after_ms
-        self._threads: dict[UUID, Thread] = {}
-        self._known: dict[tuple[UUID, bytes], SealedMessage] = {}
-        self._fresh: dict[tuple[UUID, bytes], SealedMessage] = {}
-        self._marks: dict[tuple[UUID, UUID], int] = {}
-        self._owed: dict[UUID, set[UUID]] = {}
+        self._threads: dict[ThreadId, Thread] = {}
+        self._known: dict[tuple[ThreadId, bytes], SealedMessage] = {}
+        self._fresh: dict[tuple[ThreadId, bytes], SealedMessage] = {}
+        self._marks: dict[tuple[ThreadId, AccountId], int] = {}
+        self._owed: dict[ThreadId, set[AccountId]] = {}
 
     async def run(self, items: list[Item]) -> list[Outcome]:
         self._threads = await threads.find_all(self._tx, self._store.guard, {item.thread for item in items})
@@ -338,7 +338,7 @@ class _Group:
             self._owed.get(id_, set()).discard(account)
         await unread.drop_all(self._tx, read)
         for id_, account in self._marks.keys() - set(read):
-            await unread.settle(self._tx, account, id_, has_unread=True, due_at=self._due_at)
+            await unread.settle(self._tx, id_, account, has_unread=True, due_at=self._due_at)
 
 
 def _waiting_since(thread: Thread, post: Post, at: int) -> int | None:

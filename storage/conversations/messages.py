@@ -14,6 +14,7 @@ from storage.engine.database import Reader, Row, Transaction, Value
 from storage.engine.rows import ID, NUMBER, TEXT, TIME
 from storage.errors import Damaged
 from storage.families import OF_THREAD, Family, Table
+from storage.ids import AccountId, MessageId, ThreadId
 
 COLUMNS = ("thread", "seq", "id", "epoch", "author", "kind", "at", "body", "link")
 
@@ -21,11 +22,11 @@ COLUMNS = ("thread", "seq", "id", "epoch", "author", "kind", "at", "body", "link
 class SealedMessage(Struct, frozen=True, gc=False):
     """One row. ``at`` in ms since 1970; ``is_linked`` is false when the row does not follow from the one before."""
 
-    thread: UUID
+    thread: ThreadId
     seq: int
-    id: UUID
+    id: MessageId
     epoch: int
-    author: UUID
+    author: AccountId
     kind: str
     at: int
     body: bytes
@@ -77,7 +78,7 @@ async def add_all(tx: Transaction, new: Sequence[SealedMessage]) -> bool:
     return await tx.run_rows(sql, added) == len(added)
 
 
-async def known(reader: Reader, ids: Iterable[UUID]) -> dict[tuple[UUID, bytes], SealedMessage]:
+async def known(reader: Reader, ids: Iterable[MessageId]) -> dict[tuple[ThreadId, bytes], SealedMessage]:
     """Those of many ids that there are already, by thread and the bytes of their id (their links are not checked).
 
     Not by the id itself: its author chose it, and with it the hash of a UUID. That of bytes is keyed.
@@ -89,22 +90,22 @@ async def known(reader: Reader, ids: Iterable[UUID]) -> dict[tuple[UUID, bytes],
 
 def _of_any_thread(row: Row) -> SealedMessage:
     rows.number(row, "seq")
-    return _message(row, rows.uuid(row, "thread"), {})
+    return _message(row, rows.thread_id(row, "thread"), {})
 
 
-async def by_id(reader: Reader, thread: UUID, id_: UUID) -> SealedMessage | None:
+async def by_id(reader: Reader, thread: ThreadId, id_: MessageId) -> SealedMessage | None:
     """The message of a thread with this id (its link is not checked)."""
     row = await reader.row("select * from messages where id = :id and thread = :thread", id=id_.bytes, thread=thread.bytes)
     return _message(row, thread, {}) if row and rows.NUMBER.fits(row["seq"]) else None
 
 
-async def linked(reader: Reader, guard: Guard, thread: UUID, seq: int) -> SealedMessage | None:
+async def linked(reader: Reader, guard: Guard, thread: ThreadId, seq: int) -> SealedMessage | None:
     """The message of a thread with this number, its link checked; None when there is none."""
     found = await before(reader, guard, thread, seq + 1, 1)
     return found[-1] if found and found[-1].seq == seq else None
 
 
-async def before(reader: Reader, guard: Guard, thread: UUID, seq: int, limit: int, minimum: int = 1) -> list[SealedMessage]:
+async def before(reader: Reader, guard: Guard, thread: ThreadId, seq: int, limit: int, minimum: int = 1) -> list[SealedMessage]:
     """At most ``limit`` messages below ``seq``, none below ``minimum``, in ascending order, their links checked."""
     found = await reader.rows(
         "select * from messages where thread = :thread and seq < :seq and seq >= :minimum order by seq desc limit :limit",
@@ -118,7 +119,7 @@ async def before(reader: Reader, guard: Guard, thread: UUID, seq: int, limit: in
     return [message for message in checked if message.seq >= minimum][-limit:]
 
 
-async def after(reader: Reader, guard: Guard, thread: UUID, seq: int, limit: int, minimum: int = 1) -> list[SealedMessage]:
+async def after(reader: Reader, guard: Guard, thread: ThreadId, seq: int, limit: int, minimum: int = 1) -> list[SealedMessage]:
     """At most ``limit`` messages above ``seq``, none below ``minimum``, in ascending order, their links checked."""
     start = max(seq, minimum - 1)
     found = await reader.rows(
@@ -142,10 +143,10 @@ def _numbered_one(row: Row) -> Row:
     return row
 
 
-def _with_links(guard: Guard, thread: UUID, found: Sequence[Row], first: int, seam: Seam | None) -> Iterator[SealedMessage]:
+def _with_links(guard: Guard, thread: ThreadId, found: Sequence[Row], first: int, seam: Seam | None) -> Iterator[SealedMessage]:
     """Check each row against the one before it. Number ``first`` must be there: it stands for all that came before."""
     keys = {key.id: key.linking for key in guard.keyring.by_id.values()}
-    authors: dict[object, UUID] = {}
+    authors: dict[object, AccountId] = {}
     previous, expected = None, first
     for row in found:
         if row["seq"] == 1:
@@ -165,12 +166,12 @@ def _is_linked(keys: dict[bytes, bytes], previous: bytes, message: SealedMessage
         return False
 
 
-def _message(row: Row, thread: UUID, authors: dict[object, UUID]) -> SealedMessage:
+def _message(row: Row, thread: ThreadId, authors: dict[object, AccountId]) -> SealedMessage:
     """A row of this thread. ``authors`` remembers ids from one row to the next: to make one costs as much as to hash."""
     raw = row["author"]
-    author = authors.get(raw) or authors.setdefault(raw, _id(raw))
+    author = authors.get(raw) or authors.setdefault(raw, AccountId(_id(raw)))
     return SealedMessage(
-        thread, row["seq"], _id(row["id"]), row["epoch"], author, str(row["kind"]),
+        thread, row["seq"], MessageId(_id(row["id"])), row["epoch"], author, str(row["kind"]),
         _time(row["at"]), _bytes(row["body"]), _bytes(row["link"]),
     )  # fmt: skip
 

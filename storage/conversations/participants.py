@@ -7,7 +7,6 @@ never saw (``begin_own``). What brings in a key comes from a participant's own.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from uuid import UUID
 
 from msgspec import structs
 
@@ -19,6 +18,7 @@ from storage.crypto.guarding import Guard
 from storage.crypto.keyholes import AccountKey
 from storage.crypto.sealing import first_link
 from storage.engine.database import Reader, Transaction
+from storage.ids import AccountId, ThreadId
 from storage.mail import unread
 
 
@@ -27,8 +27,8 @@ class Change:
     """A thread has a new epoch: its roster, and who came and left with it."""
 
     roster: Roster
-    came: tuple[UUID, ...] = ()
-    left: tuple[UUID, ...] = ()
+    came: tuple[AccountId, ...] = ()
+    left: tuple[AccountId, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,9 @@ class Changing:
         return replace(self, thread=thread, roster=roster)
 
 
-async def open_thread(tx: Transaction, guard: Guard, officer: bytes, id_: UUID, people: Sequence[Account], now: int) -> Change:
+async def open_thread(
+    tx: Transaction, guard: Guard, officer: bytes, id_: ThreadId, people: Sequence[Account], now: int
+) -> Change:
     """Open a new thread for these people: epoch 1, granted to each of them and to the officer."""
     seats = tuple(Seat(person.id, person.generation, person.public_key, 1, now, THE_SERVICE) for person in people)
     secret, giver = EpochSecret.fresh(), ephemeral()
@@ -74,7 +76,7 @@ async def open_thread(tx: Transaction, guard: Guard, officer: bytes, id_: UUID, 
     return Change(roster, came=roster.accounts())
 
 
-async def begin_own(tx: Transaction, guard: Guard, key: AccountKey, id_: UUID, now: int) -> Change | None:
+async def begin_own(tx: Transaction, guard: Guard, key: AccountKey, id_: ThreadId, now: int) -> Change | None:
     """Begin an epoch of a participant's own after one that the service or the officer made. None when there is nothing to do."""
     changing = await _by_participant(tx, guard, key, id_, now)
     if changing is None or changing.roster.is_of_a_participant:
@@ -83,7 +85,7 @@ async def begin_own(tx: Transaction, guard: Guard, key: AccountKey, id_: UUID, n
 
 
 async def bring_in(
-    tx: Transaction, guard: Guard, key: AccountKey, id_: UUID, newcomer: Account, now: int, *, whole: bool
+    tx: Transaction, guard: Guard, key: AccountKey, id_: ThreadId, newcomer: Account, now: int, *, whole: bool
 ) -> Change | None:
     """Bring somebody into a thread, from now on or with the ``whole`` history that the giver may read.
 
@@ -96,7 +98,7 @@ async def bring_in(
 
 
 async def hand_over(
-    tx: Transaction, guard: Guard, key: AccountKey, id_: UUID, successor: Account, now: int, *, whole: bool
+    tx: Transaction, guard: Guard, key: AccountKey, id_: ThreadId, successor: Account, now: int, *, whole: bool
 ) -> Change | None:
     """Bring a successor in and leave, at once. None as for ``bring_in``."""
     changing = await _by_participant(tx, guard, key, id_, now)
@@ -106,7 +108,7 @@ async def hand_over(
     return Change(changing.roster, came=(successor.id,), left=(key.account,))
 
 
-async def leave(tx: Transaction, guard: Guard, id_: UUID, account: UUID, now: int) -> Change | None:
+async def leave(tx: Transaction, guard: Guard, id_: ThreadId, account: AccountId, now: int) -> Change | None:
     """End somebody's part in a thread: an epoch begins that their key does not open. None when they take no part."""
     thread = await threads.find(tx, guard, id_)
     if thread is None or not thread.is_sound:
@@ -118,7 +120,7 @@ async def leave(tx: Transaction, guard: Guard, id_: UUID, account: UUID, now: in
     return Change(changing.roster, left=(account,))
 
 
-async def _by_participant(tx: Transaction, guard: Guard, key: AccountKey, id_: UUID, now: int) -> Changing | None:
+async def _by_participant(tx: Transaction, guard: Guard, key: AccountKey, id_: ThreadId, now: int) -> Changing | None:
     thread = await threads.find(tx, guard, id_)
     rosters_ = await roster_chain.verified(tx, guard, key, thread) if thread else None
     return Changing(tx, guard, thread, rosters_[-1], now) if thread and rosters_ else None
@@ -145,20 +147,20 @@ async def _give_history(changing: Changing, key: AccountKey, newcomer: Account) 
         await rosters.add_grants(changing.tx, roster, key.public_key, {newcomer.id: body})
 
 
-async def _left(changing: Changing, account: UUID) -> Changing:
+async def _left(changing: Changing, account: AccountId) -> Changing:
     """The leaver's grants go with them: their password opens no copy made later, but for epochs that they themselves began.
 
     (Who gives a grant can open it, and the others need theirs.)
     """
     thread = changing.thread.id
     await threads.part(changing.tx, thread, account)
-    await unread.drop(changing.tx, account, thread)
+    await unread.drop(changing.tx, thread, account)
     await rosters.drop_grants(changing.tx, thread, account)
     staying = tuple(seat for seat in changing.roster.seats if seat.account != account)
     return await changing.begin(ephemeral(), staying)
 
 
-async def thread_of(reader: Reader, people: Iterable[UUID]) -> UUID | None:
+async def thread_of(reader: Reader, people: Iterable[AccountId]) -> ThreadId | None:
     """The thread in which just these people take part, if there is one."""
     wanted = set(people)
     for id_ in await threads.ids_of(reader, next(iter(wanted))):

@@ -6,7 +6,6 @@ two accounts of the same messages, so it can hide no change.
 """
 
 from dataclasses import dataclass
-from uuid import UUID
 
 from storage.crypto.guarding import Guard, Guarded
 from storage.crypto.primitives import Part
@@ -15,6 +14,7 @@ from storage.engine.database import Reader, Row, Transaction, Value
 from storage.engine.rows import ID
 from storage.errors import CannotOpen
 from storage.families import OF_THREAD, Family, Table
+from storage.ids import ThreadId
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Seam:
     new_link: bytes
 
 
-async def find(reader: Reader, guard: Guard, thread: UUID) -> Seam | None:
+async def find(reader: Reader, guard: Guard, thread: ThreadId) -> Seam | None:
     """The seam of a thread. One that the service did not write is as none: then what follows it is seen as broken."""
     row = await reader.row("select * from relinking where thread = :thread", thread=thread.bytes)
     if row is None:
@@ -39,7 +39,7 @@ async def find(reader: Reader, guard: Guard, thread: UUID) -> Seam | None:
     return seam
 
 
-async def put(tx: Transaction, guard: Guard, thread: UUID, seam: Seam) -> None:
+async def put(tx: Transaction, guard: Guard, thread: ThreadId, seam: Seam) -> None:
     """Move a thread's seam here."""
     values: dict[str, Value] = {
         "thread": thread.bytes,
@@ -56,7 +56,7 @@ async def put(tx: Transaction, guard: Guard, thread: UUID, seam: Seam) -> None:
     )
 
 
-async def close(tx: Transaction, thread: UUID) -> None:
+async def close(tx: Transaction, thread: ThreadId) -> None:
     """A thread is linked anew to its end."""
     await tx.run("delete from relinking where thread = :thread", thread=thread.bytes)
 

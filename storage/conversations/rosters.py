@@ -13,6 +13,7 @@ from storage.engine.database import Reader, Row, Transaction, Value
 from storage.engine.rows import BYTES, ID, KEY, NUMBER
 from storage.errors import Damaged
 from storage.families import OF_THREAD, BelongsTo, Family, Table
+from storage.ids import AccountId, ThreadId
 
 
 @dataclass(frozen=True, repr=False)
@@ -23,7 +24,7 @@ class Grant:
     body: bytes
 
 
-async def seated(reader: Reader, guard: Guard, account: UUID) -> list[Roster]:
+async def seated(reader: Reader, guard: Guard, account: AccountId) -> list[Roster]:
     """The latest roster of each thread in which an account has a seat, as the root key proves it.
 
     Who is listed in ``participants`` is proven by nothing: one who is listed without a seat raises the alarm, and so does a
@@ -46,9 +47,9 @@ _HIDDEN = (
 )
 
 
-def _seated(guard: Guard, row: Row, account: UUID) -> Roster | None:
+def _seated(guard: Guard, row: Row, account: AccountId) -> Roster | None:
     """The roster of a thread's latest epoch, where the account has a seat in it. Raises CannotOpen."""
-    thread, number = rows.uuid(row, "thread"), rows.number(row, "number")
+    thread, number = rows.thread_id(row, "thread"), rows.number(row, "number")
     guard.check(row["head"], "threads", thread, number, rows.number(row, "last_seq"), rows.blob(row, "last_link"))
     roster = read(guard, row, thread, number)
     has_seat = roster.seat_of(account) is not None
@@ -58,7 +59,7 @@ def _seated(guard: Guard, row: Row, account: UUID) -> Roster | None:
     return roster if has_seat else None
 
 
-async def add(tx: Transaction, guard: Guard, roster: Roster, grants: dict[UUID, bytes]) -> None:
+async def add(tx: Transaction, guard: Guard, roster: Roster, grants: dict[AccountId, bytes]) -> None:
     """Keep a new epoch: its roster, and the grants to the accounts in it."""
     await tx.run(
         "insert into epochs (thread, number, roster, proof) values (:thread, :number, :roster, :proof)",
@@ -70,7 +71,7 @@ async def add(tx: Transaction, guard: Guard, roster: Roster, grants: dict[UUID, 
     await add_grants(tx, roster, roster.giver_key, grants)
 
 
-async def add_grants(tx: Transaction, roster: Roster, giver_key: bytes, grants: dict[UUID, bytes]) -> None:
+async def add_grants(tx: Transaction, roster: Roster, giver_key: bytes, grants: dict[AccountId, bytes]) -> None:
     """Keep grants of an epoch, one for each account; a newer one takes the place of an older."""
     values: list[dict[str, Value]] = [
         {
@@ -89,7 +90,7 @@ async def add_grants(tx: Transaction, roster: Roster, giver_key: bytes, grants: 
     )
 
 
-async def drop_grants(tx: Transaction, thread: UUID, account: UUID) -> None:
+async def drop_grants(tx: Transaction, thread: ThreadId, account: AccountId) -> None:
     """Forget every grant of a thread to an account."""
     await tx.run("delete from grants where thread = :thread and account = :account", thread=thread.bytes, account=account.bytes)
 
@@ -102,7 +103,7 @@ class Written:
     grants: dict[int, Grant]
 
 
-async def written(reader: Reader, threads: Iterable[UUID], account: UUID) -> dict[UUID, Written]:
+async def written(reader: Reader, threads: Iterable[ThreadId], account: AccountId) -> dict[ThreadId, Written]:
     """What stands of the epochs of many threads, for one account."""
     ids = [thread.bytes for thread in threads]
     found: dict[bytes, Written] = {id_: Written({}, {}) for id_ in ids}
@@ -112,17 +113,17 @@ async def written(reader: Reader, threads: Iterable[UUID], account: UUID) -> dic
     for row in await reader.rows_in(sql, ids, account=account.bytes):
         for grant in rows.sound("grants", [row], _grant):
             found[row["thread"]].grants[row["epoch"]] = grant
-    return {UUID(bytes=id_): it for id_, it in found.items()}
+    return {ThreadId(UUID(bytes=id_)): it for id_, it in found.items()}
 
 
-def proven(guard: Guard, written: Written, thread: UUID, last: int) -> list[Roster]:
+def proven(guard: Guard, written: Written, thread: ThreadId, last: int) -> list[Roster]:
     """The rosters of epochs 1 to ``last`` of what stands of a thread. Raises Damaged as ``find``."""
     if last < 1 or any(number not in written.rosters for number in range(1, last + 1)):
         raise Damaged("an epoch has no roster")
     return [read(guard, written.rosters[number], thread, number) for number in range(1, last + 1)]
 
 
-async def find(reader: Reader, guard: Guard, thread: UUID, number: int) -> Roster:
+async def find(reader: Reader, guard: Guard, thread: ThreadId, number: int) -> Roster:
     """The roster of an epoch. Raises Damaged when it is missing or not as the service wrote it."""
     row = await reader.row("select * from epochs where thread = :thread and number = :number", thread=thread.bytes, number=number)
     if row is None:
@@ -130,7 +131,7 @@ async def find(reader: Reader, guard: Guard, thread: UUID, number: int) -> Roste
     return read(guard, row, thread, number)
 
 
-async def find_all(reader: Reader, guard: Guard, thread: UUID, last: int) -> list[Roster]:
+async def find_all(reader: Reader, guard: Guard, thread: ThreadId, last: int) -> list[Roster]:
     """The rosters of epochs 1 to ``last``. Raises Damaged as ``find``."""
     found = await reader.rows(
         "select * from epochs where thread = :thread and number between 1 and :last order by number",
@@ -141,7 +142,7 @@ async def find_all(reader: Reader, guard: Guard, thread: UUID, last: int) -> lis
     return [read(guard, row, thread, number) for number, row in enumerate(found, 1)]
 
 
-def read(guard: Guard, row: Row, thread: UUID, number: int) -> Roster:
+def read(guard: Guard, row: Row, thread: ThreadId, number: int) -> Roster:
     """The roster of a row, for its place. Raises CannotOpen when it is not as the service wrote it."""
     raw = rows.blob(row, "roster")
     guard.check(row["proof"], *_proven(row))
@@ -151,7 +152,7 @@ def read(guard: Guard, row: Row, thread: UUID, number: int) -> Roster:
     return roster
 
 
-async def grant_of(reader: Reader, thread: UUID, number: int, account: UUID) -> Grant | None:
+async def grant_of(reader: Reader, thread: ThreadId, number: int, account: AccountId) -> Grant | None:
     """The grant of an epoch to an account."""
     row = await reader.row(
         "select giver_key, body from grants where thread = :thread and epoch = :epoch and account = :account",
@@ -164,7 +165,7 @@ def _grant(row: Row) -> Grant:
     return Grant(rows.blob(row, "giver_key"), rows.blob(row, "body"))
 
 
-async def all_grants(reader: Reader, thread: UUID) -> Sequence[Row]:
+async def all_grants(reader: Reader, thread: ThreadId) -> Sequence[Row]:
     """The epoch and the account of each grant of a thread."""
     return await reader.rows("select epoch, account from grants where thread = :thread", thread=thread.bytes)
 

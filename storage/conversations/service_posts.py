@@ -6,7 +6,6 @@ the roster on its own proof alone: no participant's key is at hand to check the 
 """
 
 from dataclasses import dataclass
-from uuid import UUID
 
 from storage.conversations import rosters, threads
 from storage.conversations.group_commit import Post
@@ -16,6 +15,7 @@ from storage.crypto.guarding import Guard
 from storage.crypto.primitives import Part
 from storage.crypto.sealing import Place, seal_to_epoch, unseal_from_service
 from storage.engine.database import Reader
+from storage.ids import AccountId, MessageId, ThreadId
 
 
 @dataclass(frozen=True, repr=False)
@@ -25,11 +25,11 @@ class ServicePost:
     ``waits`` as in ``Post``: None leaves it as it is whether the member waits for an answer.
     """
 
-    thread: UUID
-    id: UUID
+    thread: ThreadId
+    id: MessageId
     kind: str
     text: str
-    origin: UUID = THE_SERVICE
+    origin: AccountId = THE_SERVICE
     waits: bool | None = None
 
 

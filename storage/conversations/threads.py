@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from uuid import UUID
 
 from msgspec import Struct, structs
 
@@ -14,6 +13,7 @@ from storage.engine.database import Reader, Row, Transaction, Value
 from storage.engine.rows import BYTES, ID, NUMBER, TIME
 from storage.errors import CannotOpen, Damaged
 from storage.families import OF_ACCOUNT, OF_THREAD, Family, Table
+from storage.ids import AccountId, ThreadId
 
 PAGE = 50
 
@@ -32,7 +32,7 @@ class Thread(Struct, frozen=True, gc=False):
     ``closed_at`` is when the staff closed it; the next message of a participant opens it again.
     """
 
-    id: UUID
+    id: ThreadId
     epoch: int
     last_seq: int
     last_at: int
@@ -47,7 +47,7 @@ class Thread(Struct, frozen=True, gc=False):
 class Mark:
     """How far a participant has read."""
 
-    account: UUID
+    account: AccountId
     read_seq: int
     joined_at: int
 
@@ -88,7 +88,7 @@ def _proven(row: Row) -> tuple[Part, ...]:
     return ("threads", row["id"], row["epoch"], row["last_seq"], row["last_link"])
 
 
-async def close(tx: Transaction, guard: Guard, id_: UUID, now: int) -> bool:
+async def close(tx: Transaction, guard: Guard, id_: ThreadId, now: int) -> bool:
     """Close a thread: nobody waits in it any more. False when it was closed already, or cannot be written to."""
     thread = await find(tx, guard, id_)
     if thread is None or not thread.is_sound or thread.closed_at is not None:
@@ -97,7 +97,7 @@ async def close(tx: Transaction, guard: Guard, id_: UUID, now: int) -> bool:
     return True
 
 
-async def reopen(tx: Transaction, guard: Guard, id_: UUID, waiting_since: int | None) -> bool:
+async def reopen(tx: Transaction, guard: Guard, id_: ThreadId, waiting_since: int | None) -> bool:
     """Open a closed thread; False when it is not closed, or cannot be written to."""
     thread = await find(tx, guard, id_)
     if thread is None or not thread.is_sound or thread.closed_at is None:
@@ -119,7 +119,7 @@ async def save_all(tx: Transaction, guard: Guard, changed: Iterable[Thread]) -> 
     )
 
 
-async def find_all(reader: Reader, guard: Guard, ids: Iterable[UUID]) -> dict[UUID, Thread]:
+async def find_all(reader: Reader, guard: Guard, ids: Iterable[ThreadId]) -> dict[ThreadId, Thread]:
     """Where many threads stand; those that there are."""
     found = await reader.rows_in("select * from threads where id in :values", [id_.bytes for id_ in ids])
     return {thread.id: thread for thread in rows.sound("threads", found, lambda row: _thread(guard, row))}
@@ -130,7 +130,7 @@ async def existing(reader: Reader, ids: Sequence[bytes]) -> set[bytes]:
     return {row["id"] for row in await reader.rows_in("select id from threads where id in :values", ids)}
 
 
-async def find(reader: Reader, guard: Guard, thread: UUID) -> Thread | None:
+async def find(reader: Reader, guard: Guard, thread: ThreadId) -> Thread | None:
     """Where a thread stands, or None when there is none."""
     row = await reader.row("select * from threads where id = :id", id=thread.bytes)
     return _thread(guard, row) if row else None
@@ -138,7 +138,7 @@ async def find(reader: Reader, guard: Guard, thread: UUID) -> Thread | None:
 
 def _thread(guard: Guard, row: Row) -> Thread:
     """A thread by its row. Raises Damaged only where it has no id: all else that is damaged makes it unsound, or is left out."""
-    id_ = rows.uuid(row, "id")
+    id_ = rows.thread_id(row, "id")
     try:
         epoch, last_seq, last_link = rows.number(row, "epoch"), rows.number(row, "last_seq"), rows.blob(row, "last_link")
         guard.check(row["head"], *_proven(row))
@@ -167,7 +167,7 @@ def _time(row: Row, column: str) -> int | None:
     return rows.unless_damaged("threads", row, lambda: rows.time_or_none(row, column), None)
 
 
-async def list_of(reader: Reader, guard: Guard, account: UUID, order: Order, after: Thread | None) -> list[Thread]:
+async def list_of(reader: Reader, guard: Guard, account: AccountId, order: Order, after: Thread | None) -> list[Thread]:
     """One page of the threads in which an account takes part; ``after`` is the last of the page before."""
     keys = {
         Order.NEWEST: "0 + 0, - t.last_at, t.id",
@@ -191,18 +191,18 @@ def _position(order: Order, thread: Thread) -> dict[str, int | bytes]:
     return {"first": 0, "second": -thread.last_at, "third": thread.id.bytes}
 
 
-async def all_ids(reader: Reader) -> Sequence[UUID]:
+async def all_ids(reader: Reader) -> Sequence[ThreadId]:
     """Every thread there is."""
-    return rows.sound("threads", await reader.rows("select id from threads order by id"), lambda row: rows.uuid(row, "id"))
+    return rows.sound("threads", await reader.rows("select id from threads order by id"), lambda row: rows.thread_id(row, "id"))
 
 
-async def ids_of(reader: Reader, account: UUID) -> Sequence[UUID]:
+async def ids_of(reader: Reader, account: AccountId) -> Sequence[ThreadId]:
     """The threads in which an account takes part."""
     found = await reader.rows("select thread from participants where account = :account", account=account.bytes)
-    return rows.sound("participants", found, lambda row: rows.uuid(row, "thread"))
+    return rows.sound("participants", found, lambda row: rows.thread_id(row, "thread"))
 
 
-async def join(tx: Transaction, thread: UUID, account: UUID, now: int, read_seq: int) -> None:
+async def join(tx: Transaction, thread: ThreadId, account: AccountId, now: int, read_seq: int) -> None:
     """Note that an account takes part, with everything up to ``read_seq`` behind it."""
     await tx.run(
         "insert into participants (thread, account, joined_at, read_seq) values (:thread, :account, :now, :read_seq)",
@@ -210,7 +210,7 @@ async def join(tx: Transaction, thread: UUID, account: UUID, now: int, read_seq:
     )  # fmt: skip
 
 
-async def part(tx: Transaction, thread: UUID, account: UUID) -> None:
+async def part(tx: Transaction, thread: ThreadId, account: AccountId) -> None:
     """Note that an account takes part no more."""
     await tx.run(
         "delete from participants where thread = :thread and account = :account",
@@ -219,29 +219,29 @@ async def part(tx: Transaction, thread: UUID, account: UUID) -> None:
     )
 
 
-async def marks(reader: Reader, thread: UUID) -> list[Mark]:
+async def marks(reader: Reader, thread: ThreadId) -> list[Mark]:
     """How far each participant has read."""
     return (await marks_of(reader, [thread]))[thread]
 
 
-async def marks_of(reader: Reader, threads: Sequence[UUID]) -> dict[UUID, list[Mark]]:
+async def marks_of(reader: Reader, threads: Sequence[ThreadId]) -> dict[ThreadId, list[Mark]]:
     """How far each participant of many threads has read."""
     sql = (
         "select p.thread, p.account, p.joined_at, p.read_seq, t.last_seq from participants p join threads t on t.id = p.thread"
         " where p.thread in :values order by p.joined_at, p.account"
     )
-    found: dict[UUID, list[Mark]] = {thread: [] for thread in threads}
+    found: dict[ThreadId, list[Mark]] = {thread: [] for thread in threads}
     listed = await reader.rows_in(sql, [thread.bytes for thread in threads])  # one thread's rows are in one statement's
-    for thread, mark in rows.sound("participants", listed, lambda row: (rows.uuid(row, "thread"), _mark(row))):
+    for thread, mark in rows.sound("participants", listed, lambda row: (rows.thread_id(row, "thread"), _mark(row))):
         found[thread].append(mark)
     return found
 
 
 def _mark(row: Row) -> Mark:
-    return Mark(rows.uuid(row, "account"), rows.read_mark(row), _time(row, "joined_at") or 0)
+    return Mark(rows.account_id(row, "account"), rows.read_mark(row), _time(row, "joined_at") or 0)
 
 
-async def read_seq(reader: Reader, thread: UUID, account: UUID) -> int | None:
+async def read_seq(reader: Reader, thread: ThreadId, account: AccountId) -> int | None:
     """How far one participant has read; None for who takes no part."""
     row = await reader.row(
         "select p.thread, p.account, p.read_seq, t.last_seq from participants p join threads t on t.id = p.thread"
@@ -252,7 +252,7 @@ async def read_seq(reader: Reader, thread: UUID, account: UUID) -> int | None:
     return rows.read_mark(row) if row else None
 
 
-async def mark_all(tx: Transaction, seqs: Mapping[tuple[UUID, UUID], tuple[int, int]]) -> None:
+async def mark_all(tx: Transaction, seqs: Mapping[tuple[ThreadId, AccountId], tuple[int, int]]) -> None:
     """Move many read marks, by thread and account, forward: each to a number, in a thread that ends at another.
 
     A mark that stands beyond the end, or is none, is put right.
@@ -265,7 +265,7 @@ async def mark_all(tx: Transaction, seqs: Mapping[tuple[UUID, UUID], tuple[int, 
     )
 
 
-async def mark(tx: Transaction, thread: UUID, account: UUID, seq: int) -> bool:
+async def mark(tx: Transaction, thread: ThreadId, account: AccountId, seq: int) -> bool:
     """Move a read mark forward; whether it moved."""
     return bool(
         await tx.run(

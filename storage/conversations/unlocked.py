@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from storage.accounts.accounts import Account
 from storage.conversations import roster_chain, rosters
@@ -12,6 +11,7 @@ from storage.crypto.epochs import EpochSecret, MessageKey, Roster
 from storage.crypto.guarding import Guard
 from storage.crypto.keyholes import AccountKey
 from storage.engine.database import Reader
+from storage.ids import AccountId, ThreadId
 
 MOST_EPOCHS = 1024
 
@@ -23,7 +23,7 @@ class OpenEpoch:
     roster: Roster
     secret: EpochSecret
     message_key: MessageKey
-    others: tuple[UUID, ...]
+    others: tuple[AccountId, ...]
     is_of_a_participant: bool
 
 
@@ -33,9 +33,9 @@ class Unlocked:
 
     account: Account
     key: AccountKey
-    latest: dict[UUID, OpenEpoch] = field(default_factory=dict)
-    _chains: dict[UUID, list[Roster]] = field(default_factory=dict)
-    _epochs: dict[tuple[UUID, int], OpenEpoch] = field(default_factory=dict)
+    latest: dict[ThreadId, OpenEpoch] = field(default_factory=dict)
+    _chains: dict[ThreadId, list[Roster]] = field(default_factory=dict)
+    _epochs: dict[tuple[ThreadId, int], OpenEpoch] = field(default_factory=dict)
 
     async def latest_epoch(self, reader: Reader, guard: Guard, thread: Thread) -> OpenEpoch | None:
         """Unlock the latest epoch, its chain of rosters checked; None when the account has no seat in it.
@@ -57,7 +57,7 @@ class Unlocked:
         self._chains[thread.id] = rosters_
         return opened
 
-    def rosters(self, thread: UUID) -> Sequence[Roster]:
+    def rosters(self, thread: ThreadId) -> Sequence[Roster]:
         """The rosters of a thread whose latest epoch was unlocked, each of them believed."""
         return self._chains[thread]
 
@@ -65,7 +65,7 @@ class Unlocked:
         found = self._epochs.get((thread.id, thread.epoch))
         return found if found and len(self._chains.get(thread.id, ())) == thread.epoch else None
 
-    async def epoch(self, reader: Reader, guard: Guard, thread: UUID, number: int) -> OpenEpoch:
+    async def epoch(self, reader: Reader, guard: Guard, thread: ThreadId, number: int) -> OpenEpoch:
         """Unlock an epoch of a thread in which the account takes part. Raises CannotOpen when no grant opens."""
         if found := self._epochs.get((thread, number)):
             return found

@@ -25,22 +25,23 @@ from storage.crypto.primitives import (
     shared_key,
 )
 from storage.errors import Damaged
+from storage.ids import AccountId, ThreadId
 
 # Who gave or brought in when it was the service itself, and who the officer's grant is for: no account has these ids.
-THE_SERVICE = UUID(int=0)
-THE_OFFICER = UUID(int=1)
+THE_SERVICE = AccountId(UUID(int=0))
+THE_OFFICER = AccountId(UUID(int=1))
 
 
 @dataclass(frozen=True)
 class Seat:
     """One participant's place in a roster: which of its keys may read, from which epoch on, and by whose doing."""
 
-    account: UUID
+    account: AccountId
     generation: int
     public_key: bytes
     first_epoch: int
     joined_at: int
-    brought_by: UUID
+    brought_by: AccountId
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,14 @@ class Roster:
     a participant's, or a fresh one of the service's own (then ``giver`` is THE_SERVICE).
     """
 
-    thread: UUID
+    thread: ThreadId
     number: int
     previous: bytes
     first_seq: int
     began_at: int
     public_key: bytes
     officer: bytes
-    giver: UUID
+    giver: AccountId
     giver_key: bytes
     seats: tuple[Seat, ...]
 
@@ -88,11 +89,11 @@ class Roster:
         """Whether a participant gave it. In any other epoch the service alone writes, sealed to its public key."""
         return self.giver not in {THE_SERVICE, THE_OFFICER}
 
-    def seat_of(self, account: UUID) -> Seat | None:
+    def seat_of(self, account: AccountId) -> Seat | None:
         """The account's seat, or None when it may not read this epoch."""
         return next((seat for seat in self.seats if seat.account == account), None)
 
-    def accounts(self) -> tuple[UUID, ...]:
+    def accounts(self) -> tuple[AccountId, ...]:
         """Who takes part."""
         return tuple(seat.account for seat in self.seats)
 
@@ -106,14 +107,14 @@ def _decoded(raw: bytes) -> Roster:
             raise ValueError
         seats = tuple(_seat(parts[at : at + 6]) for at in range(9, len(parts), 6))
         return Roster(
-            thread=UUID(bytes=parts[0]),
+            thread=ThreadId(UUID(bytes=parts[0])),
             number=_int(parts[1]),
             previous=parts[2],
             first_seq=_int(parts[3]),
             began_at=_int(parts[4]),
             public_key=parts[5],
             officer=parts[6],
-            giver=UUID(bytes=parts[7]),
+            giver=AccountId(UUID(bytes=parts[7])),
             giver_key=parts[8],
             seats=seats,
         )
@@ -123,7 +124,8 @@ def _decoded(raw: bytes) -> Roster:
 
 def _seat(parts: list[bytes]) -> Seat:
     account, generation, public_key, first_epoch, joined_at, brought_by = parts
-    return Seat(UUID(bytes=account), _int(generation), public_key, _int(first_epoch), _int(joined_at), UUID(bytes=brought_by))
+    who, by = AccountId(UUID(bytes=account)), AccountId(UUID(bytes=brought_by))
+    return Seat(who, _int(generation), public_key, _int(first_epoch), _int(joined_at), by)
 
 
 def _int(raw: bytes) -> int:
@@ -162,12 +164,12 @@ class MessageKey:
     id: bytes
 
 
-def grant(secret: EpochSecret, giver_private_key: bytes, receiver_key: bytes, receiver: UUID, roster: Roster) -> bytes:
+def grant(secret: EpochSecret, giver_private_key: bytes, receiver_key: bytes, receiver: AccountId, roster: Roster) -> bytes:
     """Encrypt an epoch's secret from the giver's key pair to the receiver's, bound to the roster that allows it."""
     return encrypt(shared_key(giver_private_key, receiver_key), secret.secret, _grant_place(receiver, roster))
 
 
-def open_grant(body: bytes, private_key: bytes, giver_key: bytes, receiver: UUID, roster: Roster) -> EpochSecret:
+def open_grant(body: bytes, private_key: bytes, giver_key: bytes, receiver: AccountId, roster: Roster) -> EpochSecret:
     """Open a grant. Raises CannotOpen when it is not for this receiver and roster, or its secret is not the roster's."""
     secret = EpochSecret(decrypt(shared_key(private_key, giver_key), body, _grant_place(receiver, roster)))
     if secret.public_key != roster.public_key:
@@ -176,8 +178,8 @@ def open_grant(body: bytes, private_key: bytes, giver_key: bytes, receiver: UUID
 
 
 def grants_of(
-    secret: EpochSecret, roster: Roster, giver_private_key: bytes, receivers: Iterable[tuple[UUID, bytes]] | None = None
-) -> dict[UUID, bytes]:
+    secret: EpochSecret, roster: Roster, giver_private_key: bytes, receivers: Iterable[tuple[AccountId, bytes]] | None = None
+) -> dict[AccountId, bytes]:
     """A grant for everybody in the roster (or for ``receivers``: account and public key) and for the officer, by account."""
     everybody = [(seat.account, seat.public_key) for seat in roster.seats]
     if roster.officer:
@@ -186,7 +188,7 @@ def grants_of(
     return {account: grant(secret, giver_private_key, key, account, roster) for account, key in chosen}
 
 
-def _grant_place(receiver: UUID, roster: Roster) -> bytes:
+def _grant_place(receiver: AccountId, roster: Roster) -> bytes:
     return canonical(b"ailo.grant.1", roster.hash(), receiver, roster.number)
 
 

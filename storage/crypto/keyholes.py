@@ -8,7 +8,6 @@ guessing a password is possible. A keyhole opens an account only if what it hold
 import unicodedata
 from base64 import b32decode, b32encode
 from dataclasses import dataclass
-from uuid import UUID
 
 from storage.crypto.guarding import Guard
 from storage.crypto.primitives import (
@@ -26,6 +25,7 @@ from storage.crypto.primitives import (
 from storage.engine import rows
 from storage.engine.database import Row
 from storage.errors import Damaged
+from storage.ids import AccountId
 
 SALT_BYTES = 16
 COOKIE_BYTES = 32
@@ -50,13 +50,13 @@ PROFILE = 1
 class AccountKey:
     """An account's unlocked key pair, of one generation. Lives in memory, for one connection or one request."""
 
-    account: UUID
+    account: AccountId
     generation: int
     private_key: bytes
     public_key: bytes
 
     @classmethod
-    def fresh(cls, account: UUID, generation: int = 1) -> "AccountKey":
+    def fresh(cls, account: AccountId, generation: int = 1) -> "AccountKey":
         private_key = random_bytes(KEY_BYTES)
         return cls(account, generation, private_key, public_key_of(private_key))
 
@@ -69,7 +69,7 @@ class AccountKey:
 class Opening:
     """What a keyhole must open: the account, and the key pair that it has now."""
 
-    account: UUID
+    account: AccountId
     generation: int
     public_key: bytes
 
@@ -122,7 +122,7 @@ def guard_again(guard: Guard, key: AccountKey, keyhole: PasswordKeyhole, stretch
     return guard.guard(body, *password_place(key.account, keyhole.profile, key.generation))
 
 
-def unguard_password(guard: Guard, body: bytes, account: UUID, profile: int, generation: int) -> PasswordKeyhole:
+def unguard_password(guard: Guard, body: bytes, account: AccountId, profile: int, generation: int) -> PasswordKeyhole:
     """Read a password keyhole's row. Raises CannotOpen when it is not as the service wrote it."""
     if profile not in PROFILES:
         raise Damaged("a keyhole names an unknown profile")
@@ -141,12 +141,12 @@ def open_password(keyhole: PasswordKeyhole, stretched: Stretched, opening: Openi
     return _unwrap(stretched.wrapping, keyhole.wrapped, "password", opening)
 
 
-def password_place(account: UUID, profile: int, generation: int) -> tuple[str, str, UUID, str, int, int]:
+def password_place(account: AccountId, profile: int, generation: int) -> tuple[str, str, AccountId, str, int, int]:
     """The place for which a password keyhole is guarded."""
     return _keyhole_place(account, "password", profile, generation)
 
 
-def _keyhole_place(account: UUID, kind: str, profile: int, generation: int) -> tuple[str, str, UUID, str, int, int]:
+def _keyhole_place(account: AccountId, kind: str, profile: int, generation: int) -> tuple[str, str, AccountId, str, int, int]:
     return ("keyholes", "body", account, kind, profile, generation)
 
 
@@ -219,18 +219,20 @@ def open_session(guard: Guard, cookie: Cookie, pepper: bytes, body: bytes, openi
     return _unwrap(cookie.wrapping(pepper), wrapped, "session", opening)
 
 
-def _session_place(session: bytes, account: UUID, generation: int, expires_at: int) -> tuple[str, str, bytes, UUID, int, int]:
+def _session_place(
+    session: bytes, account: AccountId, generation: int, expires_at: int
+) -> tuple[str, str, bytes, AccountId, int, int]:
     return ("sessions", "body", session, account, generation, expires_at)
 
 
 def password_parts(row: Row) -> tuple[Part, ...]:
     """The place of a keyhole of a password or a recovery code, by its row."""
-    return _keyhole_place(rows.uuid(row, "account"), row["kind"], row["profile"], row["generation"])
+    return _keyhole_place(rows.account_id(row, "account"), row["kind"], row["profile"], row["generation"])
 
 
 def session_parts(row: Row) -> tuple[Part, ...]:
     """The place of a session's keyhole, by its row."""
-    return _session_place(row["id"], rows.uuid(row, "account"), row["generation"], row["expires_at"])
+    return _session_place(row["id"], rows.account_id(row, "account"), row["generation"], row["expires_at"])
 
 
 def _wrap(wrapping: bytes, key: AccountKey, kind: str) -> bytes:

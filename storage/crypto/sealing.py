@@ -7,7 +7,6 @@ swapped or re-dated is seen.
 
 import struct
 from typing import Protocol
-from uuid import UUID
 
 from msgspec import Struct
 
@@ -29,6 +28,7 @@ from storage.crypto.primitives import (
     shared_key,
 )
 from storage.errors import Damaged, WrongKey
+from storage.ids import AccountId, MessageId, ThreadId
 
 PADDING_STEP = 256
 
@@ -45,10 +45,10 @@ class _Named(Protocol):
     def epoch(self) -> int: ...
 
     @property
-    def id(self) -> UUID: ...
+    def id(self) -> MessageId: ...
 
     @property
-    def author(self) -> UUID: ...
+    def author(self) -> AccountId: ...
 
     @property
     def kind(self) -> str: ...
@@ -58,7 +58,7 @@ class Placed(_Named, Protocol):
     """What stands in one place: a ``Place``; and a message's row, so that nothing else is made of each that is read."""
 
     @property
-    def thread(self) -> UUID: ...
+    def thread(self) -> ThreadId: ...
 
 
 class Linked(_Named, Protocol):
@@ -77,10 +77,10 @@ class Linked(_Named, Protocol):
 class Place(Struct, frozen=True, gc=False):
     """Where a message belongs."""
 
-    thread: UUID
+    thread: ThreadId
     epoch: int
-    id: UUID
-    author: UUID
+    id: MessageId
+    author: AccountId
     kind: str
 
     def encoded(self) -> bytes:
@@ -155,14 +155,14 @@ class Fact(Struct, frozen=True, gc=False):
 
     seq: int
     at: int
-    id: UUID
-    author: UUID
+    id: MessageId
+    author: AccountId
     kind: str
     epoch: int
     body: bytes
 
 
-def first_link(thread: UUID) -> bytes:
+def first_link(thread: ThreadId) -> bytes:
     """What stands before the link of a thread's message 1."""
     return keyed_hash(b"", b"ailo.thread.1", thread.bytes)
 

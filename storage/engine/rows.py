@@ -11,6 +11,7 @@ from uuid import UUID
 
 from storage.engine.database import Row, Value
 from storage.errors import CannotOpen, Damaged
+from storage.ids import AccountId, ThreadId
 
 T = TypeVar("T")
 
@@ -59,6 +60,16 @@ TEXT = Shape(str, 0, 2**30)
 def uuid(row: Row, column: str) -> UUID:
     """An id of 16 bytes."""
     return UUID(bytes=raw_id(row, column))
+
+
+def thread_id(row: Row, column: str) -> ThreadId:
+    """As ``uuid``, of a thread."""
+    return ThreadId(uuid(row, column))
+
+
+def account_id(row: Row, column: str) -> AccountId:
+    """As ``uuid``, of an account."""
+    return AccountId(uuid(row, column))
 
 
 def raw_id(row: Row, column: str) -> bytes:

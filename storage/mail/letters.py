@@ -16,6 +16,7 @@ from storage.engine.database import Reader, Row, Transaction
 from storage.engine.rows import ID, NUMBER, TEXT, TIME
 from storage.errors import Damaged
 from storage.families import OF_ACCOUNT, Family, Table
+from storage.ids import AccountId
 
 
 class State(StrEnum):
@@ -32,7 +33,7 @@ class Letter:
     """One e-mail to one account, to be written. ``facts`` is what its words are made of. Times in ms since 1970."""
 
     id: UUID
-    account: UUID
+    account: AccountId
     kind: str
     facts: Mapping[str, str]
     message_id: str
@@ -45,7 +46,7 @@ class Claimed:
     """A letter that is ours to try, as its row stands; ``attempts`` counts this one. Its facts are still guarded."""
 
     id: UUID
-    account: UUID
+    account: AccountId
     kind: str
     guarded_facts: bytes
     message_id: str
@@ -128,7 +129,7 @@ async def _refuse_first(tx: Transaction, now: int) -> None:
 def _claimed(row: Row) -> Claimed:
     return Claimed(
         rows.uuid(row, "id"),
-        rows.uuid(row, "account"),
+        rows.account_id(row, "account"),
         rows.text(row, "kind"),
         rows.blob(row, "facts"),
         rows.text(row, "message_id"),
@@ -174,7 +175,7 @@ async def free_leases(tx: Transaction) -> None:
     await tx.run("update letters set leased_until = null where leased_until is not null")
 
 
-async def refused_at(reader: Reader, account: UUID) -> int | None:
+async def refused_at(reader: Reader, account: AccountId) -> int | None:
     """When the last letter to an account was refused for good by the other side; None when it was not, or went out since."""
     row = await reader.row(
         "select state, ended_at from letters where account = :account and (state = 'sent' or state = 'refused'"

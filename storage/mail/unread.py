@@ -6,13 +6,13 @@ stays for a day, so that no other letter follows until the person has read or th
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from uuid import UUID
 
 from storage.engine import rows
 from storage.engine.database import Reader, Row, Transaction
 from storage.engine.rows import ID, NUMBER, TIME
 from storage.errors import Damaged
 from storage.families import OF_ACCOUNT, OF_THREAD, Family, Table
+from storage.ids import AccountId, ThreadId
 
 # So many rows that are none are put aside in one transaction.
 MOST_DAMAGED = 100
@@ -23,8 +23,8 @@ DAY_MS = 86_400_000
 class Due:
     """An announcement whose time has come, with where its participant stands now; ``read_seq`` is None for who has left."""
 
-    account: UUID
-    thread: UUID
+    thread: ThreadId
+    account: AccountId
     due_at: int
     told_seq: int | None
     read_seq: int | None
@@ -36,7 +36,7 @@ class Due:
         return self.read_seq is not None and self.last_seq > max(self.read_seq, self.told_seq or 0)
 
 
-async def owe(tx: Transaction, thread: UUID, accounts: Iterable[UUID], due_at: int) -> None:
+async def owe(tx: Transaction, thread: ThreadId, accounts: Iterable[AccountId], due_at: int) -> None:
     """A message has come: note what it owes to those who have not read it.
 
     An announcement that was told stays quiet, unless its reader has read what it told of since.
@@ -44,7 +44,7 @@ async def owe(tx: Transaction, thread: UUID, accounts: Iterable[UUID], due_at: i
     await owe_all(tx, {thread: set(accounts)}, due_at)
 
 
-async def owe_all(tx: Transaction, owed: Mapping[UUID, Iterable[UUID]], due_at: int) -> None:
+async def owe_all(tx: Transaction, owed: Mapping[ThreadId, Iterable[AccountId]], due_at: int) -> None:
     """As ``owe``, for the accounts of many threads at once."""
     await tx.run_rows(
         "insert into unread_owed (account, thread, due_at) values :rows"  # noqa: S608 (a constant)
@@ -57,7 +57,7 @@ async def owe_all(tx: Transaction, owed: Mapping[UUID, Iterable[UUID]], due_at: 
     )
 
 
-async def settle(tx: Transaction, account: UUID, thread: UUID, *, has_unread: bool, due_at: int) -> None:
+async def settle(tx: Transaction, thread: ThreadId, account: AccountId, *, has_unread: bool, due_at: int) -> None:
     """Somebody has read. With something still unread, an announcement that was told begins anew."""
     if has_unread:
         await tx.run(
@@ -66,10 +66,10 @@ async def settle(tx: Transaction, account: UUID, thread: UUID, *, has_unread: bo
             account=account.bytes, thread=thread.bytes, due_at=due_at,
         )  # fmt: skip
     else:
-        await drop(tx, account, thread)
+        await drop(tx, thread, account)
 
 
-async def drop(tx: Transaction, account: UUID, thread: UUID) -> None:
+async def drop(tx: Transaction, thread: ThreadId, account: AccountId) -> None:
     """Nothing is owed any more."""
     await tx.run(
         "delete from unread_owed where account = :account and thread = :thread",
@@ -78,7 +78,7 @@ async def drop(tx: Transaction, account: UUID, thread: UUID) -> None:
     )
 
 
-async def drop_all(tx: Transaction, read: Iterable[tuple[UUID, UUID]]) -> None:
+async def drop_all(tx: Transaction, read: Iterable[tuple[ThreadId, AccountId]]) -> None:
     """As ``drop``, for many threads and accounts at once."""
     # Marked first: no database looks a list of pairs up by its index in a delete.
     marked = await tx.run_rows(
@@ -127,8 +127,8 @@ _FIRST = (
 def _due(row: Row) -> Due:
     last_seq, told_seq = rows.number(row, "last_seq"), rows.number_or_none(row, "told_seq")
     return Due(
-        rows.uuid(row, "account"),
-        rows.uuid(row, "thread"),
+        rows.thread_id(row, "thread"),
+        rows.account_id(row, "account"),
         rows.time(row, "due_at"),
         told_seq if told_seq is not None and told_seq <= last_seq else None,
         None if row["read_seq"] is None else rows.read_mark(row),
@@ -152,7 +152,7 @@ async def postpone(tx: Transaction, due: Due, due_at: int) -> None:
     )  # fmt: skip
 
 
-async def still_tells(reader: Reader, account: UUID, thread: UUID, seq: int) -> bool:
+async def still_tells(reader: Reader, thread: ThreadId, account: AccountId, seq: int) -> bool:
     """Whether a letter that tells of ``seq`` is still worth sending: unread since, and no newer announcement in its place."""
     row = await reader.row(
         "select p.thread, p.account, p.read_seq, n.due_at, n.told_seq, t.last_seq from participants p"

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from uuid import UUID
 
 from storage import installation
 from storage.accounts import readdressing
@@ -15,6 +14,7 @@ from storage.engine.database import Reader
 from storage.engine.rows import NUMBER
 from storage.errors import CannotOpen, Stalled
 from storage.families import families, orphans, tables
+from storage.ids import ThreadId
 from storage.maintenance import shapes
 from storage.rekeying import reguarding
 from storage.store import Store
@@ -39,7 +39,7 @@ async def check_all(store: Store) -> list[str]:
     return found
 
 
-async def row_and_people(store: Store, id_: UUID) -> list[str]:
+async def row_and_people(store: Store, id_: ThreadId) -> list[str]:
     """What is wrong with a thread's own row and with who takes part, at one point in time. Its messages are not read."""
 
     async def read(reader: Reader) -> list[str]:
@@ -51,7 +51,7 @@ async def row_and_people(store: Store, id_: UUID) -> list[str]:
     return await store.database.read(read)
 
 
-async def _check_thread(store: Store, reader: Reader, id_: UUID) -> list[str]:
+async def _check_thread(store: Store, reader: Reader, id_: ThreadId) -> list[str]:
     thread = await threads.find(reader, store.guard, id_)
     if thread is None:
         return []

@@ -7,7 +7,6 @@ participant would: the request comes from a server that may be in the wrong hand
 from collections import Counter
 from dataclasses import replace
 from typing import Literal
-from uuid import UUID
 
 import msgspec
 from msgspec import structs
@@ -17,6 +16,7 @@ from storage.crypto.epochs import THE_OFFICER, EpochSecret, Roster, Seat, grant,
 from storage.crypto.keyholes import AccountKey
 from storage.crypto.primitives import KEY_BYTES, keyed_hash, public_key_of, shared_key
 from storage.errors import CannotOpen, Damaged, Refused
+from storage.ids import AccountId
 
 
 class OfficerGrant(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class ThreadAsked(msgspec.Struct, frozen=True):
 class Named(msgspec.Struct, frozen=True):
     """Somebody who takes part in the conversations, as the server names them."""
 
-    account: UUID
+    account: AccountId
     first_name: str
     role: str
 
@@ -48,7 +48,7 @@ class Request(msgspec.Struct, frozen=True):
     no ``account``, to put another officer in the place of the present one. ``asker`` is a public key made for this request:
     the answer is proven to it."""
 
-    account: UUID | None
+    account: AccountId | None
     address: str
     first_name: str
     generation: int
@@ -119,7 +119,7 @@ def _bare(answer: Answer) -> Answer:
     return structs.replace(answer, proof=b"")
 
 
-def seats(request: Request) -> Counter[UUID]:
+def seats(request: Request) -> Counter[AccountId]:
     """In how many of the request's conversations each account takes part. Raises Refused when they cannot be read."""
     try:
         latest = [Roster.decoded(asked.rosters[-1]) for asked in request.threads if asked.rosters]
@@ -172,7 +172,7 @@ def _seat(request: Request, seat: Seat) -> Seat:
     return replace(seat, generation=request.generation, public_key=request.public_key)
 
 
-def _receiver(request: Request, roster: Roster) -> tuple[UUID, bytes, int]:
+def _receiver(request: Request, roster: Roster) -> tuple[AccountId, bytes, int]:
     """Who is given the epochs before, under which key, and from which epoch on."""
     if request.account is None:
         return THE_OFFICER, roster.officer, 1

@@ -25,6 +25,7 @@ from storage.engine.database import Reader, Row, Transaction
 from storage.engine.rows import HASH, ID, KEY, NUMBER, TIME
 from storage.errors import CannotOpen, Refused
 from storage.families import OF_ACCOUNT, Family, Table, families
+from storage.ids import AccountId, ThreadId
 from storage.rekeying.officer import (
     Answer,
     Named,
@@ -69,7 +70,7 @@ async def ask(tx: Transaction, store: Store, account: Account | None, address: s
     return raw
 
 
-async def _check_generation(tx: Transaction, guard: Guard, id_: UUID, generation: int) -> Account:
+async def _check_generation(tx: Transaction, guard: Guard, id_: AccountId, generation: int) -> Account:
     account = await accounts.by_id(tx, guard, id_)
     if account is None or account.generation + 1 != generation:
         raise Refused("The account has another key since the request was made: make another request.")
@@ -101,7 +102,7 @@ async def _named(reader: Reader, store: Store, request: Request) -> Request:
     return msgspec.structs.replace(request, people=[Named(one.id, one.first_name, one.role.value) for one in people.values()])
 
 
-async def covered(reader: Reader, guard: Guard, account: UUID | None) -> list[UUID]:
+async def covered(reader: Reader, guard: Guard, account: AccountId | None) -> list[ThreadId]:
     """The threads that a recovery of an account, or (None) of the officer's place, must cover.
 
     An account's seats decide, not the rows in ``participants``, which nothing proves. A thread whose rosters cannot be
@@ -112,16 +113,16 @@ async def covered(reader: Reader, guard: Guard, account: UUID | None) -> list[UU
     latest = await reader.rows(
         "select t.id, e.roster from threads t join epochs e on e.thread = t.id and e.number = t.epoch order by t.id"
     )
-    named = rows.sound("threads", [row for row in latest if _names(row, account)], lambda row: rows.uuid(row, "id"))
+    named = rows.sound("threads", [row for row in latest if _names(row, account)], lambda row: rows.thread_id(row, "id"))
     listed = await threads.ids_of(reader, account)
     return [id_ for id_ in sorted({*named, *listed}) if await _may_be_seated(reader, guard, id_, account)]
 
 
-def _names(row: Row, account: UUID) -> bool:
+def _names(row: Row, account: AccountId) -> bool:
     return isinstance(row["roster"], bytes) and account.bytes in row["roster"]
 
 
-async def _may_be_seated(reader: Reader, guard: Guard, id_: UUID, account: UUID) -> bool:
+async def _may_be_seated(reader: Reader, guard: Guard, id_: ThreadId, account: AccountId) -> bool:
     thread = await threads.find(reader, guard, id_)
     if thread is None or not thread.is_sound:
         return True
@@ -178,7 +179,7 @@ def _proven(row: Row) -> tuple[Part, ...]:
     return ("recoveries", row["request"], *facts, row["asked_at"])
 
 
-async def _asked(reader: Reader, store: Store, id_: UUID) -> ThreadAsked:
+async def _asked(reader: Reader, store: Store, id_: ThreadId) -> ThreadAsked:
     thread = await threads.find(reader, store.guard, id_)
     try:
         found = await rosters.find_all(reader, store.guard, id_, thread.epoch) if thread else []
@@ -201,7 +202,7 @@ async def apply(tx: Transaction, store: Store, answer: Answer) -> list[Change]:
     row = await _open_request(tx, store.guard, answer, officer)
     if row["account"] is None:
         return await _replace_officer(tx, store, answer, officer)
-    account = await _check_generation(tx, store.guard, rows.uuid(row, "account"), row["generation"])
+    account = await _check_generation(tx, store.guard, rows.account_id(row, "account"), row["generation"])
     if answer.officer != officer:
         raise Refused("The answer names another officer, which was not asked for.")
     key = AccountKey(account.id, row["generation"], b"", row["public_key"])
@@ -269,7 +270,7 @@ def _first_keyhole(guard: Guard, row: Row) -> Keyhole:
     except CannotOpen:
         log.error("alert: the keyhole of an open recovery is not as the service wrote it")
         raise Refused("What was asked is not as the service wrote it: run `ailo check`, and make another request.") from None
-    place = password_place(rows.uuid(row, "account"), row["profile"], row["generation"])
+    place = password_place(rows.account_id(row, "account"), row["profile"], row["generation"])
     return Keyhole(row["profile"], row["generation"], guard.guard(plain, *place))
 
 
@@ -289,7 +290,7 @@ async def _begin(tx: Transaction, store: Store, answered: ThreadAnswered, office
     last = await rosters.find(tx, store.guard, thread.id, thread.epoch)
     _check_roster(last, roster, officer if key is None else last.officer, key)
     await threads.save(tx, store.guard, msgspec.structs.replace(thread, epoch=roster.number))
-    await rosters.add(tx, store.guard, roster, {UUID(account): body for account, body in answered.grants.items()})
+    await rosters.add(tx, store.guard, roster, {AccountId(UUID(account)): body for account, body in answered.grants.items()})
     receiver = key.account if key else THE_OFFICER
     for number, body in answered.history.items():
         before = await rosters.find(tx, store.guard, thread.id, int(number))

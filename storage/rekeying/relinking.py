@@ -26,6 +26,7 @@ from storage.engine.database import Reader, Transaction
 from storage.engine.rows import ID, NUMBER, TIME
 from storage.errors import CannotOpen
 from storage.families import OF_THREAD, Family, Table
+from storage.ids import ThreadId
 from storage.store import Store
 
 CHUNK = 500
@@ -49,7 +50,7 @@ async def relink_all(store: Store) -> AsyncIterator[None]:
         if not rows.ID.fits(before):
             rows.alert_once("a row of messages", "without an id", "thread is of a shape that the service never writes")
             continue
-        thread = UUID(bytes=before)
+        thread = ThreadId(UUID(bytes=before))
         while is_due and await store.database.write(lambda tx: relink_some(tx, store, thread)) is Outcome.MORE:  # noqa: B023
             yield
         yield
@@ -71,7 +72,7 @@ async def _next(reader: Reader, guard: Guard, before: bytes) -> tuple[bytes, boo
     return row["thread"], found is not None
 
 
-async def relink_some(tx: Transaction, store: Store, id_: UUID) -> Outcome:
+async def relink_some(tx: Transaction, store: Store, id_: ThreadId) -> Outcome:
     """Link the next chunk of a thread anew."""
     guard = store.guard
     seam, thread = await relink_progress.find(tx, guard, id_), await threads.find(tx, guard, id_)
@@ -126,7 +127,7 @@ def _body(guard: Guard, message: SealedMessage) -> bytes:
         return message.body
 
 
-async def _end(tx: Transaction, guard: Guard, id_: UUID) -> Outcome:
+async def _end(tx: Transaction, guard: Guard, id_: ThreadId) -> Outcome:
     """A seam begun under a key that was the newest before leaves its links behind: then all of it is done again."""
     first = await tx.row("select substr(link, 2, 8) as name from messages where thread = :thread and seq = 1", thread=id_.bytes)
     if first is None or first["name"] != guard.keyring.newest.id:
@@ -135,7 +136,7 @@ async def _end(tx: Transaction, guard: Guard, id_: UUID) -> Outcome:
     return Outcome.DONE
 
 
-async def _leave(tx: Transaction, store: Store, id_: UUID, seq: int) -> Outcome:
+async def _leave(tx: Transaction, store: Store, id_: ThreadId, seq: int) -> Outcome:
     log.error("alert: thread %s is not as it was written at message %s: it was left under the root key that it has", id_, seq)
     await tx.run(
         "insert into broken_chains (thread, seq, found_at) values (:thread, :seq, :now)"

@@ -8,7 +8,6 @@ of the new.
 
 import logging
 from dataclasses import replace
-from uuid import UUID
 
 from storage.accounts import accounts, sessions
 from storage.accounts.accounts import Account, Keyhole
@@ -20,6 +19,7 @@ from storage.crypto.keyholes import AccountKey
 from storage.engine.database import Transaction
 from storage.errors import CannotOpen, Superseded
 from storage.families import families
+from storage.ids import ThreadId
 
 log = logging.getLogger("ailo.storage")
 
@@ -59,7 +59,7 @@ async def check_current(tx: Transaction, guard: Guard, key: AccountKey) -> None:
         raise Superseded("the account has another key by now")
 
 
-async def _renew_in(tx: Transaction, guard: Guard, id_: UUID, old: AccountKey, new: AccountKey, now: int) -> Change | None:
+async def _renew_in(tx: Transaction, guard: Guard, id_: ThreadId, old: AccountKey, new: AccountKey, now: int) -> Change | None:
     thread = await threads.find(tx, guard, id_)
     try:
         rosters_ = await roster_chain.verified(tx, guard, old, thread) if thread else None

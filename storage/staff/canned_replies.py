@@ -6,7 +6,6 @@ What the value holds is the author's affair; here it is a text.
 
 import logging
 from dataclasses import dataclass
-from uuid import UUID
 
 from storage.crypto.keyholes import AccountKey
 from storage.crypto.primitives import canonical, decrypt, encrypt, keyed_hash
@@ -16,6 +15,7 @@ from storage.engine.database import Reader, Row, Transaction
 from storage.engine.rows import BYTES, ID, NUMBER, TIME
 from storage.errors import CannotOpen
 from storage.families import OF_ACCOUNT, Family, OwnSealed, Table
+from storage.ids import AccountId
 
 log = logging.getLogger("ailo.storage")
 
@@ -68,7 +68,7 @@ async def turn_to_key(tx: Transaction, old: AccountKey, new: AccountKey) -> None
     )  # fmt: skip
 
 
-async def forget(tx: Transaction, account: UUID) -> None:
+async def forget(tx: Transaction, account: AccountId) -> None:
     """Forget what an account keeps: nobody has the key any more."""
     await tx.run("delete from canned_replies where account = :account", account=account.bytes)
 
@@ -78,7 +78,7 @@ def _sealed(key: AccountKey, kept: Kept) -> bytes:
 
 
 def _opened(key: AccountKey, row: Row) -> str:
-    place = _place(rows.uuid(row, "account"), rows.number(row, "generation"), rows.number(row, "version"))
+    place = _place(rows.account_id(row, "account"), rows.number(row, "generation"), rows.number(row, "version"))
     return unpadded(decrypt(_key(key), row["body"], place)).decode()
 
 
@@ -86,7 +86,7 @@ def _key(key: AccountKey) -> bytes:
     return keyed_hash(key.private_key, b"ailo.replies.1")
 
 
-def _place(account: UUID, generation: int, version: int) -> bytes:
+def _place(account: AccountId, generation: int, version: int) -> bytes:
     return canonical(b"ailo.replies.1", account, generation, version)
 
 

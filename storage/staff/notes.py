@@ -4,7 +4,6 @@ The key derives from the author's private key: neither the service nor another p
 """
 
 import logging
-from uuid import UUID
 
 from storage.crypto.keyholes import AccountKey
 from storage.crypto.primitives import canonical, decrypt, encrypt, keyed_hash
@@ -14,11 +13,12 @@ from storage.engine.database import Reader, Row, Transaction
 from storage.engine.rows import BYTES, ID, NUMBER, TIME
 from storage.errors import CannotOpen
 from storage.families import OF_ACCOUNT, OF_THREAD, Family, OwnSealed, Table
+from storage.ids import AccountId, ThreadId
 
 log = logging.getLogger("ailo.storage")
 
 
-async def write(tx: Transaction, key: AccountKey, thread: UUID, text: str, now: int) -> None:
+async def write(tx: Transaction, key: AccountKey, thread: ThreadId, text: str, now: int) -> None:
     """Keep a note in the place of the one before; an empty one is forgotten."""
     if not text:
         await tx.run(
@@ -33,7 +33,7 @@ async def write(tx: Transaction, key: AccountKey, thread: UUID, text: str, now: 
     )  # fmt: skip
 
 
-async def read(reader: Reader, key: AccountKey, thread: UUID) -> str:
+async def read(reader: Reader, key: AccountKey, thread: ThreadId) -> str:
     """One's note about a thread; empty when there is none. Raises CannotOpen when it is not as it was written."""
     row = await reader.row(
         "select * from notes where thread = :thread and account = :account", thread=thread.bytes, account=key.account.bytes
@@ -45,24 +45,24 @@ async def turn_to_key(tx: Transaction, old: AccountKey, new: AccountKey) -> None
     """Seal every note of an account to its new key. One that does not open raises the alarm and stays as it is."""
     for row in await tx.rows("select * from notes where account = :account", account=old.account.bytes):
         try:
-            thread, written_at, text = rows.uuid(row, "thread"), rows.time(row, "written_at"), _opened(old, row)
+            thread, written_at, text = rows.thread_id(row, "thread"), rows.time(row, "written_at"), _opened(old, row)
         except (CannotOpen, ValueError) as error:
             log.error("alert: a note of %s cannot be opened while a key is renewed: %s", old.account, type(error).__name__)
             continue
         await write(tx, new, thread, text, written_at)
 
 
-async def forget(tx: Transaction, account: UUID) -> None:
+async def forget(tx: Transaction, account: AccountId) -> None:
     """Forget every note of an account: nobody has the key any more."""
     await tx.run("delete from notes where account = :account", account=account.bytes)
 
 
-def _sealed(key: AccountKey, thread: UUID, text: str) -> bytes:
-    return encrypt(_key(key), padded(text.encode()), _place(key.account, thread, key.generation))
+def _sealed(key: AccountKey, thread: ThreadId, text: str) -> bytes:
+    return encrypt(_key(key), padded(text.encode()), _place(thread, key.account, key.generation))
 
 
 def _opened(key: AccountKey, row: Row) -> str:
-    place = _place(key.account, rows.uuid(row, "thread"), rows.number(row, "generation"))
+    place = _place(rows.thread_id(row, "thread"), key.account, rows.number(row, "generation"))
     return unpadded(decrypt(_key(key), row["body"], place)).decode()
 
 
@@ -70,7 +70,7 @@ def _key(key: AccountKey) -> bytes:
     return keyed_hash(key.private_key, b"ailo.notes.1")
 
 
-def _place(account: UUID, thread: UUID, generation: int) -> bytes:
+def _place(thread: ThreadId, account: AccountId, generation: int) -> bytes:
     return canonical(b"ailo.note.1", account, thread, generation)
 
 

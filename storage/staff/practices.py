@@ -6,7 +6,6 @@ said nothing has no row.
 
 import logging
 from collections.abc import Iterable
-from uuid import UUID
 
 import msgspec
 
@@ -17,6 +16,7 @@ from storage.engine.database import Reader, Row, Transaction
 from storage.engine.rows import ID
 from storage.errors import CannotOpen, Damaged
 from storage.families import OF_ACCOUNT, Family, Table
+from storage.ids import AccountId
 
 log = logging.getLogger("ailo.storage")
 
@@ -38,7 +38,7 @@ class Practice(msgspec.Struct, frozen=True):
 NOTHING_SAID = Practice()
 
 
-async def keep(tx: Transaction, guard: Guard, account: UUID, practice: Practice) -> None:
+async def keep(tx: Transaction, guard: Guard, account: AccountId, practice: Practice) -> None:
     """Keep what somebody said, in the place of what was before."""
     await tx.run(
         "insert into practices (account, body) values (:account, :body)"
@@ -47,7 +47,7 @@ async def keep(tx: Transaction, guard: Guard, account: UUID, practice: Practice)
     )  # fmt: skip
 
 
-async def find_all(reader: Reader, guard: Guard, accounts: Iterable[UUID]) -> dict[UUID, Practice]:
+async def find_all(reader: Reader, guard: Guard, accounts: Iterable[AccountId]) -> dict[AccountId, Practice]:
     """What each of these said. A row that was tampered with raises the alarm, and is as if nothing was said."""
     ids = list(accounts)
     found = await reader.rows_in("select * from practices where account in :values", [id_.bytes for id_ in ids])
@@ -55,8 +55,8 @@ async def find_all(reader: Reader, guard: Guard, accounts: Iterable[UUID]) -> di
     return {**dict.fromkeys(ids, NOTHING_SAID), **dict(said)}
 
 
-def _practice(guard: Guard, row: Row) -> tuple[UUID, Practice]:
-    account = rows.uuid(row, "account")
+def _practice(guard: Guard, row: Row) -> tuple[AccountId, Practice]:
+    account = rows.account_id(row, "account")
     try:
         return account, _decoded(guard.unguard(row["body"], *_place(account)))
     except CannotOpen as error:
@@ -71,11 +71,11 @@ def _decoded(body: bytes) -> Practice:
         raise Damaged("how somebody answers cannot be read") from None
 
 
-def _place(account: UUID) -> tuple[Part, ...]:
+def _place(account: AccountId) -> tuple[Part, ...]:
     return ("practices", "body", account)
 
 
 FAMILY = Family(
     tables=(Table("practices", ("account",), {"account": ID}, (OF_ACCOUNT,)),),
-    guarded=(Guarded("practices", ("account",), "body", lambda row: _place(rows.uuid(row, "account"))),),
+    guarded=(Guarded("practices", ("account",), "body", lambda row: _place(rows.account_id(row, "account"))),),
 )

@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Origin, Subprotocol
 
 from chat.client.remote import Json
-from storage.ids import new_id
+from storage.ids import MessageId, new_id
 from tests.chaos.history import Acknowledged, Connected, History, Received, Sent, now
 from tests.load.population import Person
 
@@ -124,7 +124,7 @@ class Correspondent:
                 return id_
         if self._is_stopping or len(self._open) >= WINDOW:
             return None
-        id_ = str(new_id())
+        id_ = str(new_id(MessageId))
         self._open[id_] = f"{self.name} {id_} {'…' * self._chance.choice([0, 0, 0, 300, 3000])}"
         return id_
 

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
-from uuid import UUID
 
 import msgspec
 from aiohttp import web
@@ -27,7 +26,7 @@ from storage import installation
 from storage.accounts import accounts
 from storage.accounts.accounts import Account, Role
 from storage.conversations.unlocked import Unlocked
-from storage.ids import new_id
+from storage.ids import AccountId, MessageId, ThreadId, new_id
 from storage.settings import StorageSettings
 from storage.store import Clock, wall_clock
 
@@ -80,7 +79,7 @@ class Cast:
         for name in ROLES:
             await self.add(name)
 
-    async def add(self, name: str, locale: str = "fr") -> UUID:
+    async def add(self, name: str, locale: str = "fr") -> AccountId:
         person = Person(ROLES.get(name, Role.MEMBER), address(name), name.title(), "Rossi", locale, PASSWORD)
         return await add_account(self.ailo.store, self.ailo.sign_ins.pool, person)
 
@@ -97,17 +96,17 @@ class Cast:
         assert signed_in
         return signed_in.unlocked
 
-    async def open_thread(self, *names: str) -> UUID:
+    async def open_thread(self, *names: str) -> ThreadId:
         people = [await self.account(name) for name in names]
-        return await self.ailo.conversations.participants.open_thread(new_id(), people)
+        return await self.ailo.conversations.participants.open_thread(new_id(ThreadId), people)
 
-    async def leave(self, thread: UUID, name: str) -> None:
+    async def leave(self, thread: ThreadId, name: str) -> None:
         await self.ailo.conversations.participants.leave(thread, (await self.account(name)).id)
 
-    async def say(self, who: Unlocked, thread: UUID, *texts: str) -> list[int]:
+    async def say(self, who: Unlocked, thread: ThreadId, *texts: str) -> list[int]:
         """Post texts one after the other; gives their numbers."""
         conversation = self.ailo.conversations.conversation
-        return [(await conversation.post_and_wait(who, thread, new_id(), text)).message.seq for text in texts]
+        return [(await conversation.post_and_wait(who, thread, new_id(MessageId), text)).message.seq for text in texts]
 
 
 @asynccontextmanager
@@ -189,9 +188,9 @@ class Talk:
         for frame in frames:
             await self.session.take(msgspec.json.encode(frame).decode())
 
-    async def send(self, thread: UUID, text: str, id_: UUID | None = None) -> Json:
+    async def send(self, thread: ThreadId, text: str, id_: MessageId | None = None) -> Json:
         """Post a text, and wait for its answer."""
-        id_, before = id_ or new_id(), len(self.answers())
+        id_, before = id_ or new_id(MessageId), len(self.answers())
         await self.put({"type": "send", "id": id_, "thread": thread, "text": text})
         while len(self.answers()) == before:
             self.outlet._arrived.clear()
@@ -202,7 +201,7 @@ class Talk:
     def answers(self) -> list[Json]:
         return [frame for frame in self.outlet.frames if frame["type"] in {"sent", "error"}]
 
-    async def join(self, hub: Any, correspondents: Iterable[UUID] = ()) -> "Talk":
+    async def join(self, hub: Any, correspondents: Iterable[AccountId] = ()) -> "Talk":
         """Listen to what is live from now on."""
         await self.session.release()
         await self.session._after_resume()

@@ -8,8 +8,9 @@ from uuid import UUID
 import pytest
 
 from chat.security_events import ORDINARY, SecurityEvent, record
+from storage.ids import AccountId
 
-SOMEBODY = UUID(int=7)
+SOMEBODY = AccountId(UUID(int=7))
 
 
 def test_an_event_is_one_line_with_the_account_and_its_facts(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
 from delivery.outbox.outbox import Outbox
 from delivery.settings import DeliverySettings
+from storage.ids import ThreadId
 from storage.store import Store
 from tests.delivery.transports.recording import RecordingTransport
 from tests.people import House, assert_sound
@@ -26,7 +26,7 @@ def store(house: House) -> Store:
 
 
 @pytest.fixture
-async def thread(house: House) -> UUID:
+async def thread(house: House) -> ThreadId:
     """Léa's with Claire."""
     return await house.open_thread(house.lea, house.claire)
 

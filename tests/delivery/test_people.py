@@ -1,18 +1,17 @@
 """What these tests have people do could happen to the product: `ailo check` finds nothing after it, and would."""
 
-from uuid import UUID
-
 import pytest
 
 from delivery.outbox.outbox import Outbox
 from storage.accounts.accounts import Role
+from storage.ids import ThreadId
 from storage.maintenance.check import check_all
 from tests.delivery.rounds import deliver_all
 from tests.people import GRACE, House, StoppedClock, assert_sound, person
 
 
 async def test_all_that_people_do_leaves_their_threads_sound(
-    house: House, thread: UUID, outbox: Outbox, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, outbox: Outbox, stopped_clock: StoppedClock
 ) -> None:
     anais = person(Role.MEMBER, "Anaïs", "", "anais@ailo.test")
     await house.add(anais)
@@ -30,7 +29,7 @@ async def test_all_that_people_do_leaves_their_threads_sound(
     assert await check_all(house.store) == []
 
 
-async def test_a_message_that_is_a_number_alone_is_found(house: House, thread: UUID) -> None:
+async def test_a_message_that_is_a_number_alone_is_found(house: House, thread: ThreadId) -> None:
     sql = "update threads set last_seq = last_seq + 1 where id = :id"
     await house.store.database.write(lambda tx: tx.run(sql, id=thread.bytes))
     assert not (await house.thread(thread)).is_sound

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,6 +17,7 @@ from delivery.transports.smtp import SmtpTransport
 from delivery.transports.transport import Later
 from storage.accounts import accounts, preferences
 from storage.accounts.preferences import Letters, Preferences
+from storage.ids import ThreadId
 from storage.mail import letters
 from storage.store import Store
 from tests.delivery.rounds import deliver_all
@@ -49,7 +49,7 @@ async def letter_waits(store: Store, settings: DeliverySettings) -> None:
 
 
 async def test_who_wants_no_letters_gets_none_and_nothing_is_kept(
-    outbox: Outbox, post: RecordingTransport, house: House, thread: UUID, stopped_clock: StoppedClock
+    outbox: Outbox, post: RecordingTransport, house: House, thread: ThreadId, stopped_clock: StoppedClock
 ) -> None:
     await choose(house, NONE)
     await house.post(house.claire, thread)
@@ -59,7 +59,7 @@ async def test_who_wants_no_letters_gets_none_and_nothing_is_kept(
 
 
 async def test_who_wants_them_again_gets_those_of_what_comes_then(
-    outbox: Outbox, post: RecordingTransport, house: House, thread: UUID, stopped_clock: StoppedClock
+    outbox: Outbox, post: RecordingTransport, house: House, thread: ThreadId, stopped_clock: StoppedClock
 ) -> None:
     await choose(house, NONE)
     await house.post(house.claire, thread)
@@ -76,7 +76,12 @@ async def test_who_wants_them_again_gets_those_of_what_comes_then(
 
 
 async def test_a_letter_that_waits_already_is_not_sent_any_more(
-    outbox: Outbox, post: RecordingTransport, settings: DeliverySettings, house: House, thread: UUID, stopped_clock: StoppedClock
+    outbox: Outbox,
+    post: RecordingTransport,
+    settings: DeliverySettings,
+    house: House,
+    thread: ThreadId,
+    stopped_clock: StoppedClock,
 ) -> None:
     await house.post(house.claire, thread)
     stopped_clock.advance(GRACE)
@@ -88,7 +93,7 @@ async def test_a_letter_that_waits_already_is_not_sent_any_more(
 
 
 async def test_what_one_chose_is_nothing_to_the_others(
-    outbox: Outbox, post: RecordingTransport, house: House, thread: UUID, stopped_clock: StoppedClock
+    outbox: Outbox, post: RecordingTransport, house: House, thread: ThreadId, stopped_clock: StoppedClock
 ) -> None:
     await choose(house, NONE)
     await house.post(house.lea, thread)
@@ -101,7 +106,7 @@ async def test_what_one_chose_is_nothing_to_the_others(
 
 
 async def test_in_quiet_hours_an_announcement_waits_for_their_end_and_is_one_letter(
-    store: Store, settings: DeliverySettings, house: House, thread: UUID, stopped_clock: StoppedClock
+    store: Store, settings: DeliverySettings, house: House, thread: ThreadId, stopped_clock: StoppedClock
 ) -> None:
     """Into the real Maildir: nothing in the night, one letter in the morning for all that came."""
     outbox = Outbox(store, MaildirTransport(settings.maildir), settings)
@@ -120,7 +125,7 @@ async def test_in_quiet_hours_an_announcement_waits_for_their_end_and_is_one_let
 
 
 async def test_who_reads_in_the_night_gets_no_letter_in_the_morning(
-    outbox: Outbox, post: RecordingTransport, house: House, thread: UUID, stopped_clock: StoppedClock
+    outbox: Outbox, post: RecordingTransport, house: House, thread: ThreadId, stopped_clock: StoppedClock
 ) -> None:
     await choose(house, NIGHT)
     move_to(stopped_clock, "2026-11-23T23:00")
@@ -135,7 +140,7 @@ async def test_who_reads_in_the_night_gets_no_letter_in_the_morning(
 
 @pytest.mark.parametrize("reads", [False, True])
 async def test_a_letter_that_would_be_repeated_in_the_night_waits_too(
-    outbox: Outbox, post: RecordingTransport, house: House, thread: UUID, stopped_clock: StoppedClock, reads: bool
+    outbox: Outbox, post: RecordingTransport, house: House, thread: ThreadId, stopped_clock: StoppedClock, reads: bool
 ) -> None:
     """The relay said "later" in the evening: neither is it asked in the night, nor do its tries run out."""
     await choose(house, NIGHT)
@@ -159,7 +164,7 @@ async def test_a_letter_that_would_be_repeated_in_the_night_waits_too(
 
 
 async def test_letters_of_others_go_out_meanwhile(
-    outbox: Outbox, post: RecordingTransport, house: House, thread: UUID, stopped_clock: StoppedClock
+    outbox: Outbox, post: RecordingTransport, house: House, thread: ThreadId, stopped_clock: StoppedClock
 ) -> None:
     await choose(house, NIGHT)
     move_to(stopped_clock, "2026-11-23T23:00")
@@ -171,7 +176,7 @@ async def test_letters_of_others_go_out_meanwhile(
 
 
 async def test_the_clock_is_that_of_ones_own_zone(
-    outbox: Outbox, post: RecordingTransport, house: House, thread: UUID, stopped_clock: StoppedClock
+    outbox: Outbox, post: RecordingTransport, house: House, thread: ThreadId, stopped_clock: StoppedClock
 ) -> None:
     await choose(house, NIGHT)
     await house.store.database.write(lambda tx: accounts.settle(tx, house.lea.id, "fr", "America/Martinique"))
@@ -192,7 +197,7 @@ async def test_choices_that_were_tampered_with_hold_that_letter_back_alone(
     outbox: Outbox,
     post: RecordingTransport,
     house: House,
-    thread: UUID,
+    thread: ThreadId,
     stopped_clock: StoppedClock,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -218,7 +223,7 @@ async def test_what_a_real_relay_refuses_for_good_is_told_until_a_letter_is_take
     store: Store,
     settings: DeliverySettings,
     house: House,
-    thread: UUID,
+    thread: ThreadId,
     stopped_clock: StoppedClock,
     refuse: Callable[[object], list[str]],
 ) -> None:

@@ -5,7 +5,6 @@ import logging
 from dataclasses import replace
 from email.headerregistry import Address
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
@@ -18,6 +17,7 @@ from delivery.transports.smtp import SmtpTransport
 from delivery.transports.transport import Sent
 from delivery.worker import deliver, open_post
 from storage.errors import Stalled
+from storage.ids import ThreadId
 from storage.mail import letters
 from storage.store import Store
 from tests.delivery.transports.recording import RecordingTransport
@@ -50,7 +50,7 @@ def signalling(monkeypatch: pytest.MonkeyPatch) -> Signalling:
 
 
 @pytest.fixture
-async def due(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+async def due(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
     """A message has been unread for the time of grace."""
     await house.post(house.claire, thread)
     stopped_clock.advance(GRACE)

@@ -13,6 +13,7 @@ from storage.conversations.unlocked import Unlocked
 from storage.crypto.epochs import MessageKey
 from storage.crypto.sealing import Fact, Place, link, seal
 from storage.engine.database import Transaction
+from storage.ids import MessageId, ThreadId
 from storage.store import Store
 from tests.load.population import Pair
 from tests.load.traffic import TEXT, fresh_id
@@ -25,8 +26,8 @@ class Filler:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._threads: dict[UUID, Thread] = {}
-        self._keys: dict[UUID, MessageKey] = {}
+        self._threads: dict[ThreadId, Thread] = {}
+        self._keys: dict[ThreadId, MessageKey] = {}
 
     async def fill(self, pairs: Sequence[Pair], total: int) -> None:
         """Add messages until each of these threads has an equal share of ``total`` more."""
@@ -63,7 +64,7 @@ class Filler:
 
     def _next(self, pair: Pair) -> SealedMessage:
         thread, root = self._threads[pair.thread], self._store.guard.keyring.newest
-        id_, seq, at = UUID(fresh_id()), thread.last_seq + 1, max(self._store.clock(), thread.last_at)
+        id_, seq, at = MessageId(UUID(fresh_id())), thread.last_seq + 1, max(self._store.clock(), thread.last_at)
         place = Place(thread.id, thread.epoch, id_, pair.member.id, "text")
         body = seal(self._keys[thread.id], TEXT, place)
         linked = link(root.id, root.linking, thread.last_link, Fact(seq, at, id_, place.author, "text", thread.epoch, body))

@@ -13,7 +13,7 @@ from storage.accounts.accounts import Role
 from storage.conversations import participants
 from storage.crypto import keyholes
 from storage.crypto.keyholes import EXAMPLE_PROFILE, PROFILE
-from storage.ids import new_id
+from storage.ids import AccountId, ThreadId, new_id
 from storage.store import Store
 from tests.load import live
 from tests.load.figures import Results, of_times
@@ -95,7 +95,7 @@ async def professional(store: Store, number: int) -> None:
         member, key = await account(store, Role.MEMBER, f"m{number}.{one}@growth.test")
         change = await store.database.write(
             lambda tx, member=member: participants.open_thread(  # type: ignore[misc]
-                tx, store.guard, store.officer, new_id(), [member, coach], store.clock()
+                tx, store.guard, store.officer, new_id(ThreadId), [member, coach], store.clock()
             )
         )
         opened.append(Pair(change.roster.thread, Person(member.id, "", key), Person(coach.id, "")))
@@ -122,7 +122,7 @@ async def _arrivals(port: int, number: int) -> Results:
                 assert all(entry["last"]["text"] for entry in listed)
             took["first list"].append(time.perf_counter() - started)
             started = time.perf_counter()
-            wire = await live.signed_in(port, Person(new_id(), cookies), lambda _: None)
+            wire = await live.signed_in(port, Person(new_id(AccountId), cookies), lambda _: None)
             took["hello"].append(time.perf_counter() - started)
             wire.transport.close()
             await asyncio.sleep(0)

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import UUID
 
 from chat.ailo import open_ailo
 from storage import installation
@@ -18,7 +17,7 @@ from storage.accounts.sessions import Session
 from storage.conversations import participants
 from storage.crypto import keyholes
 from storage.crypto.keyholes import EXAMPLE_PROFILE, AccountKey, Cookie
-from storage.ids import new_id
+from storage.ids import AccountId, ThreadId, new_id
 from storage.settings import StorageSettings
 from storage.store import SESSION_MS, Store
 
@@ -30,7 +29,7 @@ PASSWORD = "un mot de passe assez long"
 class Person:
     """An account with the cookie of a session of its own."""
 
-    id: UUID
+    id: AccountId
     cookie: str
     key: AccountKey | None = field(default=None, repr=False)
 
@@ -39,7 +38,7 @@ class Person:
 class Pair:
     """A member and a Professional, and their thread."""
 
-    thread: UUID
+    thread: ThreadId
     member: Person
     professional: Person
 
@@ -59,14 +58,14 @@ async def _pair(store: Store, number: int) -> Pair:
     coach, coach_key = await account(store, Role.PROFESSIONAL, f"p{number}@example.test")
     now = store.clock()
     change = await store.database.write(
-        lambda tx: participants.open_thread(tx, store.guard, store.officer, new_id(), [member, coach], now)
+        lambda tx: participants.open_thread(tx, store.guard, store.officer, new_id(ThreadId), [member, coach], now)
     )
     return Pair(change.roster.thread, await _person(store, member_key), await _person(store, coach_key))
 
 
 async def account(store: Store, role: Role, email: str) -> tuple[Account, AccountKey]:
     """Somebody's account, as a real one but for the price of its password (``PASSWORD``): 3 ms instead of 240."""
-    key = AccountKey.fresh(new_id())
+    key = AccountKey.fresh(new_id(AccountId))
     body = keyholes.guard_password(store.guard, key, PASSWORD, EXAMPLE_PROFILE)
     new = NewAccount(key, role, email, "Prénom", "", "fr", "Europe/Paris", body, EXAMPLE_PROFILE)
     await store.database.write(lambda tx: accounts.add(tx, store.guard, new, store.clock()))

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, cast
-from uuid import UUID
 
 from msgspec import structs
 
@@ -17,23 +16,24 @@ from storage.crypto.keyholes import EXAMPLE_PROFILE, AccountKey, Opening, fresh_
 from storage.crypto.sealing import unseal
 from storage.engine.database import Reader, Transaction
 from storage.errors import CannotOpen
+from storage.ids import AccountId, ThreadId
 from storage.rekeying import renewal
 from tests.people import House, Person
 
 
-async def begin_own(house: House, one: Person, thread: UUID) -> Change | None:
+async def begin_own(house: House, one: Person, thread: ThreadId) -> Change | None:
     store = house.store
     return await store.database.write(lambda tx: participants.begin_own(tx, store.guard, one.key, thread, store.clock()))
 
 
-async def bring_in(house: House, by: Person, thread: UUID, newcomer: Person, *, whole: bool = False) -> Change | None:
+async def bring_in(house: House, by: Person, thread: ThreadId, newcomer: Person, *, whole: bool = False) -> Change | None:
     account, store = await house.account(newcomer), house.store
     return await store.database.write(
         lambda tx: participants.bring_in(tx, store.guard, by.key, thread, account, store.clock(), whole=whole)
     )
 
 
-async def hand_over(house: House, by: Person, thread: UUID, successor: Person, *, whole: bool = False) -> Change | None:
+async def hand_over(house: House, by: Person, thread: ThreadId, successor: Person, *, whole: bool = False) -> Change | None:
     account, store = await house.account(successor), house.store
     return await store.database.write(
         lambda tx: participants.hand_over(tx, store.guard, by.key, thread, account, store.clock(), whole=whole)
@@ -79,18 +79,18 @@ async def key_by_code(house: House, one: Person, code: str) -> AccountKey | None
         return None
 
 
-async def rosters_of(house: House, thread: UUID) -> list[Roster]:
+async def rosters_of(house: House, thread: ThreadId) -> list[Roster]:
     last = (await house.thread(thread)).epoch
     return await house.store.database.read(lambda reader: rosters.find_all(reader, house.store.guard, thread, last))
 
 
-async def latest(house: House, one: Person, thread: UUID) -> OpenEpoch | None:
+async def latest(house: House, one: Person, thread: ThreadId) -> OpenEpoch | None:
     """The latest epoch as somebody unlocks it who just signed in."""
     who, stands = await house.unlocked(one), await house.thread(thread)
     return await house.store.database.read(lambda reader: who.latest_epoch(reader, house.store.guard, stands))
 
 
-async def officers_texts(house: House, thread: UUID) -> list[str]:
+async def officers_texts(house: House, thread: ThreadId) -> list[str]:
     """What the officer reads of a thread, every message of every epoch."""
     key = AccountKey(THE_OFFICER, 0, house.officer.private_key, house.officer.public_key)
     rows, chain = await house.rows(thread), {roster.number: roster for roster in await rosters_of(house, thread)}
@@ -110,7 +110,11 @@ class Intruder:
     stranger: Person
 
     async def plant(
-        self, thread: UUID, roster: Roster, giver_private_key: bytes, receivers: Iterable[tuple[UUID, bytes]] | None = None
+        self,
+        thread: ThreadId,
+        roster: Roster,
+        giver_private_key: bytes,
+        receivers: Iterable[tuple[AccountId, bytes]] | None = None,
     ) -> EpochSecret:
         """Put an epoch on top, its proof and the thread's head true, its grants from this private key. Its secret is known."""
         store, secret = self.house.store, EpochSecret.fresh()
@@ -125,12 +129,12 @@ class Intruder:
         await store.database.write(write)
         return secret
 
-    async def next(self, thread: UUID) -> Roster:
+    async def next(self, thread: ThreadId) -> Roster:
         """A roster that follows from the latest one and changes nothing."""
         last = (await rosters_of(self.house, thread))[-1]
         return replace(last, number=last.number + 1, previous=last.hash())
 
-    async def with_grant_named(self, thread: UUID, number: int, giver_key: bytes) -> None:
+    async def with_grant_named(self, thread: ThreadId, number: int, giver_key: bytes) -> None:
         """Have the grants of an epoch say that they come from this key."""
         await self.house.spoil(
             "update grants set giver_key = :giver where thread = :thread and epoch = :epoch",

@@ -1,27 +1,30 @@
 """Ids that grow with time, and what is read as one."""
 
 import time
+from collections.abc import Callable
+from uuid import UUID
 
 import pytest
 
-from storage.ids import new_id, read_id
+from storage.ids import AccountId, MessageId, ThreadId, new_id, read_id
 
 
-def test_an_id_is_a_uuid_of_version_7() -> None:
-    made = new_id()
+@pytest.mark.parametrize("of", [ThreadId, AccountId, MessageId])
+def test_an_id_is_a_uuid_of_version_7(of: Callable[[UUID], UUID]) -> None:
+    made = new_id(of)
     assert (made.version, made.variant) == (7, "specified in RFC 4122")
 
 
 def test_an_id_begins_with_its_time() -> None:
-    assert abs((new_id().int >> 80) - time.time_ns() // 1_000_000) < 5_000
+    assert abs((new_id(ThreadId).int >> 80) - time.time_ns() // 1_000_000) < 5_000
 
 
 def test_ids_are_distinct() -> None:
-    assert len({new_id() for _ in range(10_000)}) == 10_000
+    assert len({new_id(ThreadId) for _ in range(10_000)}) == 10_000
 
 
 def test_an_id_is_read_back() -> None:
-    made = new_id()
+    made = new_id(ThreadId)
     assert read_id(str(made)) == made
 
 

@@ -6,10 +6,10 @@ succeeds, or is never computed. A recovery code has a limit of its own: wrong pa
 
 from collections.abc import Hashable
 from typing import NoReturn
-from uuid import UUID
 
 from chat.auth.limits import ACCOUNT_COMPUTATIONS, ACCOUNT_FAILURES, ADDRESS_FAILURES, DEVICE_FAILURES, Failures, SlowDown
 from chat.security_events import SecurityEvent, record
+from storage.ids import AccountId
 
 Key = tuple[Hashable, ...]
 
@@ -87,24 +87,24 @@ class Guesses:
             _refuse(wait)
         return Counted(self._failures, (one, all_))
 
-    def proof(self, account: UUID) -> Counted:
+    def proof(self, account: AccountId) -> Counted:
         """Count that somebody who is signed in gives the password once more, which is computed. Raises SlowDown."""
         proof: Key = ("proof", account.bytes)
         if wait := self._failures.wait(proof, ACCOUNT_FAILURES):
             _refuse(wait, account)
         return Counted(self._failures, (proof,), (proof,), (self._computation(account),))
 
-    def computation(self, account: UUID) -> Counted:
+    def computation(self, account: AccountId) -> Counted:
         """Count a computation for somebody who is signed in: with the right password it costs as much. Raises SlowDown."""
         return Counted(self._failures, (), (), (self._computation(account),))
 
-    def _computation(self, account: UUID) -> Key:
+    def _computation(self, account: AccountId) -> Key:
         key: Key = ("computation", account.bytes)
         if wait := self._failures.wait(key, ACCOUNT_COMPUTATIONS):
             _refuse(wait, account)
         return key
 
 
-def _refuse(wait: float, account: UUID | None = None) -> NoReturn:
+def _refuse(wait: float, account: AccountId | None = None) -> NoReturn:
     record(SecurityEvent.SIGN_IN_LIMITED, account)
     raise SlowDown(wait)

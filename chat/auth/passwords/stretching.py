@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
-from uuid import UUID
 
 from chat.auth.limits import SlowDown
 from chat.auth.passwords import machine
 from chat.http.addresses import site_of
 from chat.security_events import SecurityEvent, record
+from storage.ids import AccountId
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ class Asker:
 OPERATOR = Asker((Side.OPERATOR,))
 
 
-def signed_in(account: UUID) -> Asker:
+def signed_in(account: AccountId) -> Asker:
     """Somebody behind a session."""
     return Asker((Side.SIGNED_IN, account.bytes))
 

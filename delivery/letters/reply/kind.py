@@ -5,13 +5,14 @@ from uuid import UUID
 
 from delivery.letters.kinds import Kind
 from storage.engine.database import Reader
+from storage.ids import AccountId, ThreadId
 from storage.mail import unread
 
 __all__ = ["KIND"]
 
 
-async def _why_not(reader: Reader, account: UUID, facts: Mapping[str, str]) -> str | None:
-    still_tells = await unread.still_tells(reader, account, UUID(facts["thread"]), int(facts["seq"]))
+async def _why_not(reader: Reader, account: AccountId, facts: Mapping[str, str]) -> str | None:
+    still_tells = await unread.still_tells(reader, ThreadId(UUID(facts["thread"])), account, int(facts["seq"]))
     return None if still_tells else "read meanwhile"
 
 

@@ -1,7 +1,7 @@
 """The service dates nothing by what nobody proves: whatever time stands in a row, messages are dated now, and answered."""
 
 import asyncio
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -9,7 +9,7 @@ from chat.protocol.frames import moment
 from storage.conversations.group_commit import MOST_AHEAD_MS, NotCommitted, Posted
 from storage.engine.rows import LAST_TIME
 from storage.errors import Stalled
-from storage.ids import new_id
+from storage.ids import AccountId, MessageId, ThreadId, new_id
 from storage.maintenance import check
 from tests.people import DAY, MINUTE, House, StoppedClock
 
@@ -17,7 +17,7 @@ IN_2031 = 1_925_000_000_000
 
 
 @pytest.fixture
-async def thread(house: House) -> UUID:
+async def thread(house: House) -> ThreadId:
     thread = await house.open_thread(house.lea, house.claire)
     await house.post(house.lea, thread)
     return thread
@@ -26,7 +26,7 @@ async def thread(house: House) -> UUID:
 @pytest.mark.parametrize("planted", [IN_2031, 2**62, -1, 1.5, "'x'", "x'00'", LAST_TIME - 1])
 @pytest.mark.parametrize("column", ["last_at", "waiting_since", "closed_at", "opened_at"])
 async def test_a_message_is_dated_now(
-    house: House, thread: UUID, column: str, planted: object, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, column: str, planted: object, stopped_clock: StoppedClock
 ) -> None:
     await house.spoil(f"update threads set {column} = {planted} where id = :id", id=thread.bytes)
     stopped_clock.advance(MINUTE)
@@ -38,7 +38,7 @@ async def test_a_message_is_dated_now(
 
 
 @pytest.mark.parametrize("planted", [IN_2031, 0])
-async def test_a_time_that_is_not_that_of_the_last_message_is_told(house: House, thread: UUID, planted: int) -> None:
+async def test_a_time_that_is_not_that_of_the_last_message_is_told(house: House, thread: ThreadId, planted: int) -> None:
     await house.spoil("update threads set last_at = :at where id = :id", id=thread.bytes, at=planted)
     assert f"thread {thread}: its last message was at another time than its row says" in await check.check_all(house.store)
 
@@ -49,13 +49,13 @@ async def test_a_thread_without_messages_is_dated_by_its_opening(house: House) -
     assert f"thread {thread}: its last message was at another time than its row says" in await check.check_all(house.store)
 
 
-async def test_somebody_who_waits_since_tomorrow_is_told(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+async def test_somebody_who_waits_since_tomorrow_is_told(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
     await house.spoil("update threads set waiting_since = :at where id = :id", id=thread.bytes, at=stopped_clock() + DAY)
     assert f"thread {thread}: somebody waits since later than its last message" in await check.check_all(house.store)
 
 
 async def test_a_clock_that_was_wrong_once_dates_nothing_for_long(
-    house: House, thread: UUID, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, stopped_clock: StoppedClock
 ) -> None:
     """The time of the message before is proven, and cannot be right all the same."""
     stopped_clock.advance(400 * DAY)
@@ -64,14 +64,14 @@ async def test_a_clock_that_was_wrong_once_dates_nothing_for_long(
     assert (await house.post(house.lea, thread)).at == stopped_clock()
 
 
-async def test_within_minutes_time_never_runs_backwards(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+async def test_within_minutes_time_never_runs_backwards(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
     first = await house.post(house.lea, thread)
     stopped_clock.advance(-MOST_AHEAD_MS)
     assert (await house.post(house.claire, thread)).at == first.at
 
 
 async def test_after_a_restart_the_time_is_that_of_the_last_message(
-    house: House, thread: UUID, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, stopped_clock: StoppedClock
 ) -> None:
     before = (await house.rows(thread))[-1].at
     house.commits._times._by_thread.clear()
@@ -80,14 +80,16 @@ async def test_after_a_restart_the_time_is_that_of_the_last_message(
     assert (await house.post(house.claire, thread)).at == before
 
 
-async def test_a_last_message_that_was_re_dated_dates_nothing(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+async def test_a_last_message_that_was_re_dated_dates_nothing(
+    house: House, thread: ThreadId, stopped_clock: StoppedClock
+) -> None:
     house.commits._times._by_thread.clear()
     await house.spoil("update messages set at = :at where thread = :id", id=thread.bytes, at=stopped_clock() + MINUTE)
     assert (await house.post(house.claire, thread)).at == stopped_clock()
 
 
-async def test_a_repeated_message_is_not_answered_with_a_planted_date(house: House, thread: UUID) -> None:
-    id_ = new_id()
+async def test_a_repeated_message_is_not_answered_with_a_planted_date(house: House, thread: ThreadId) -> None:
+    id_ = new_id(MessageId)
     await house.post(house.lea, thread, "Bonjour", id_)
     await house.spoil("update messages set at = :at where id = :id", id=id_.bytes, at=IN_2031)
     assert await house.commits.commit(await house.sealed(house.lea, thread, "Bonjour", id_)) is NotCommitted.BROKEN
@@ -96,12 +98,12 @@ async def test_a_repeated_message_is_not_answered_with_a_planted_date(house: Hou
 # An answer, whatever happens
 
 
-async def test_one_that_cannot_be_committed_does_not_stop_its_group(house: House, thread: UUID) -> None:
+async def test_one_that_cannot_be_committed_does_not_stop_its_group(house: House, thread: ThreadId) -> None:
     """A participant of whom there is no account: the database refuses the announcement, and with it the whole group."""
     other = await house.open_thread(house.karim, house.claire)
     good = [await house.sealed(house.karim, other, str(number)) for number in range(4)]
     bad = await house.sealed(house.lea, thread, "?")
-    bad = type(bad)(bad.thread, bad.epoch, bad.id, bad.author, bad.kind, bad.body, (uuid4(),), bad.waits)
+    bad = type(bad)(bad.thread, bad.epoch, bad.id, bad.author, bad.kind, bad.body, (AccountId(uuid4()),), bad.waits)
     outcomes = await asyncio.gather(*(house.commits.commit(post) for post in good[:2]), _committed(house, bad), *(
         house.commits.commit(post) for post in good[2:]
     ))  # fmt: skip

@@ -7,7 +7,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from msgspec import structs
@@ -25,7 +25,7 @@ from storage.crypto.keyring import create
 from storage.crypto.sealing import Fact, link
 from storage.engine.database import Value
 from storage.errors import CannotOpen, Refused
-from storage.ids import new_id
+from storage.ids import AccountId, ThreadId, new_id
 from storage.installation import officer as read_officer
 from storage.maintenance import check
 from tests.people import DAY, House, Person
@@ -38,8 +38,8 @@ class Scene:
     """Léa writes with Claire; Karim, who will forge, has a thread with Claire of his own."""
 
     house: House
-    thread: UUID
-    theirs: UUID
+    thread: ThreadId
+    theirs: ThreadId
 
     async def forge(self, *statements: str, **values: Value) -> None:
         """Statements by somebody who knows the schema; ``:mine`` is Léa's thread, ``:theirs`` Karim's."""
@@ -227,7 +227,9 @@ async def test_a_forged_account_is_no_account(scene: Scene, forgery: str) -> Non
 async def test_an_account_planted_for_a_foreign_key_is_none(scene: Scene, tmp_path: Path) -> None:
     """A whole account with its proof, made with a keyring of the forger's own."""
     guard, house = Guard(create(tmp_path / "forged.json")), scene.house
-    new = replace(house.new_account(house.karim), email="forger@ailo.test", key=replace(house.karim.key, account=new_id()))
+    new = replace(
+        house.new_account(house.karim), email="forger@ailo.test", key=replace(house.karim.key, account=new_id(AccountId))
+    )
     await house.store.database.write(lambda tx: accounts.add(tx, guard, new, 0))
     with pytest.raises(CannotOpen):
         await house.store.database.read(lambda reader: accounts.by_id(reader, house.store.guard, new.key.account))
@@ -406,7 +408,7 @@ async def test_a_damaged_roster_is_seen(scene: Scene, change: str) -> None:
 async def test_a_thread_set_back_to_an_old_epoch_is_seen(house: House) -> None:
     """Sam has left, and would like the epoch back in which Sam took part."""
     thread = await house.open_thread(house.lea, house.claire, house.sam)
-    scene = Scene(house, thread, uuid4())
+    scene = Scene(house, thread, ThreadId(uuid4()))
     await house.leave(thread, house.sam)
     await scene.forge("update threads set epoch = 1 where id = :mine")
     await refused(scene, house.sam, house.lea)

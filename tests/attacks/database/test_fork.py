@@ -6,7 +6,6 @@ anew. Each limit that docs/security.md names is held here: what the others belie
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from uuid import UUID
 
 import pytest
 from msgspec import structs
@@ -20,7 +19,7 @@ from storage.crypto.keyholes import AccountKey
 from storage.crypto.sealing import Place, first_link, seal
 from storage.engine.database import Reader, Transaction
 from storage.errors import CannotOpen
-from storage.ids import new_id
+from storage.ids import MessageId, ThreadId, new_id
 from storage.maintenance import check
 from tests.people import House, Person
 from tests.storage.deeds import Intruder, begin_own, latest, renew, rosters_of
@@ -31,7 +30,7 @@ class Scene:
     """Léa, Claire and Sam write in an epoch of Léa's; then somebody's key is of yesterday, and more is said."""
 
     house: House
-    thread: UUID
+    thread: ThreadId
     intruder: Intruder
 
     async def fork(self, at: int, key: AccountKey, *, is_careful: bool = True) -> Roster:
@@ -216,7 +215,7 @@ async def test_the_old_messages_do_not_open_in_the_thread_in_their_place(scene: 
 # What the service writes, in a participant's name
 
 
-async def service_text(house: House, one: Person, thread: UUID) -> list[str | None]:
+async def service_text(house: House, one: Person, thread: ThreadId) -> list[str | None]:
     """What somebody reads where the service wrote: a text each, or None."""
     who, guard, rows = await house.unlocked(one), house.store.guard, await house.rows(thread)
 
@@ -239,7 +238,7 @@ async def service_text(house: House, one: Person, thread: UUID) -> list[str | No
 async def test_an_email_in_a_participants_name_is_believed_on_the_root_key_alone(scene: Scene) -> None:
     """It is always shown as what it is: no text of hers."""
     house = scene.house
-    post = ServicePost(scene.thread, new_id(), "email", "Je n’ai plus besoin de vous", house.lea.id)
+    post = ServicePost(scene.thread, new_id(MessageId), "email", "Je n’ai plus besoin de vous", house.lea.id)
     item = await house.store.database.read(lambda reader: service_posts.prepared(reader, house.store.guard, post))
     assert item
     await house.commits.commit(item)
@@ -250,7 +249,7 @@ async def test_an_email_in_a_participants_name_is_believed_on_the_root_key_alone
 async def test_an_email_that_is_made_a_text_is_broken(scene: Scene) -> None:
     """The kind stands inside its seal: with the root key, and a true link, it is still no text."""
     house = scene.house
-    post = ServicePost(scene.thread, new_id(), "email", "…", house.lea.id)
+    post = ServicePost(scene.thread, new_id(MessageId), "email", "…", house.lea.id)
     item = await house.store.database.read(lambda reader: service_posts.prepared(reader, house.store.guard, post))
     assert item
     await house.commits.commit(structs.replace(item, kind="text"))
@@ -261,7 +260,7 @@ async def test_an_email_that_is_made_a_text_is_broken(scene: Scene) -> None:
 async def test_a_text_cannot_be_forged_with_the_root_key(scene: Scene) -> None:
     """Proven and linked by the service itself, under a key of the intruder's: it does not open."""
     house, stands = scene.house, await scene.house.thread(scene.thread)
-    place = Place(scene.thread, stands.epoch, new_id(), house.lea.id, "text")
+    place = Place(scene.thread, stands.epoch, new_id(MessageId), house.lea.id, "text")
     body = seal(EpochSecret.fresh().message_key(), "…", place)
     await house.commits.commit(Post(scene.thread, stands.epoch, place.id, house.lea.id, "text", body, (house.claire.id,), None))
     row = (await house.rows(scene.thread))[-1]

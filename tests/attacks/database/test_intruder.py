@@ -5,14 +5,14 @@ Each thief tries all that they have on each copy; what one copy gives goes into 
 
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
+from uuid import uuid4
 
 import pytest
 
 from storage.accounts import accounts, sessions
 from storage.accounts.sessions import Session
 from storage.crypto.keyholes import Cookie, guard_session
-from storage.ids import new_id
+from storage.ids import ThreadId
 from storage.staff import canned_replies, notes
 from tests.attacks.disk.thief import Thief, steal
 from tests.people import DAY, House, Person, StoppedClock
@@ -24,12 +24,12 @@ class Scene:
     """Léa writes with Claire and Sam."""
 
     house: House
-    thread: UUID
+    thread: ThreadId
     folder: Path
 
     def steal(self) -> Thief:
         settings = self.house.store.settings
-        return steal(settings.data, settings.keys, self.folder / f"stolen-{new_id()}")
+        return steal(settings.data, settings.keys, self.folder / f"stolen-{uuid4()}")
 
     async def write(self, *texts: str) -> None:
         await begin_own(self.house, self.house.lea, self.thread)

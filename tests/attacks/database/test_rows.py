@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -31,7 +31,7 @@ from storage.conversations.unlocked import Unlocked
 from storage.engine import rows
 from storage.engine.database import Transaction
 from storage.families import guarded, tables
-from storage.ids import new_id
+from storage.ids import AccountId, MessageId, ThreadId, new_id
 from storage.mail import letters
 from storage.mail.letters import Letter
 from storage.maintenance import check
@@ -61,14 +61,14 @@ class Scene:
     ailo: Ailo
     cast: Cast
     planter: Planter
-    hers: UUID
-    his: UUID
-    lea: UUID
-    claire: UUID
+    hers: ThreadId
+    his: ThreadId
+    lea: AccountId
+    claire: AccountId
 
     def whose(self, table: str) -> tuple[str, dict[str, bytes]]:
         """The row of Léa, of Claire or of their thread, in a table."""
-        of_all = {"threads": [("id", self.hers)], "accounts": [("id", self.lea)]}
+        of_all: dict[str, list[tuple[str, UUID]]] = {"threads": [("id", self.hers)], "accounts": [("id", self.lea)]}
         places = of_all.get(table, [("thread", self.hers), ("account", self.lea), ("account", self.claire)])
         for column, id_ in places:
             if column in self.planter.columns(table):
@@ -100,7 +100,7 @@ async def furnish(folder: Path) -> None:
             one, other = await cast.unlock(member), await cast.unlock(professional)
             await cast.say(one, thread, "Bonjour", "Quand ?")
             await ailo.staff.notes.write(other, thread, "À rappeler.")
-            await RepliesAtHand(ailo.store).write(other, CannedReplies([CannedReply(new_id(), "Merci", "Merci !")], 0))
+            await RepliesAtHand(ailo.store).write(other, CannedReplies([CannedReply(uuid4(), "Merci", "Merci !")], 0))
             await ailo.staff.practices.write(other, OwnPractice(48, None, None))
             await SettingsOfOne(ailo.store).change(one.account, {"enter_sends": True})
             await cast.say(other, thread, "Demain.")
@@ -114,9 +114,9 @@ async def furnish(folder: Path) -> None:
             await ailo.store.database.write(lambda tx, sql=sql, used=used: tx.run(sql, **used))  # type: ignore[misc]
 
 
-async def owe_letter(ailo: Ailo, who: Unlocked, thread: UUID) -> None:
+async def owe_letter(ailo: Ailo, who: Unlocked, thread: ThreadId) -> None:
     facts = {"thread": str(thread), "seq": "3", "group": "0" * 24}
-    letter = Letter(new_id(), who.account.id, "reply", facts, "one@ailo.test", 1)
+    letter = Letter(uuid4(), who.account.id, "reply", facts, "one@ailo.test", 1)
 
     async def work(tx: Transaction) -> None:
         await letters.write(tx, ailo.store.guard, letter, 1)
@@ -224,7 +224,7 @@ async def of_those_concerned(scene: Scene, name: str) -> None:
     ]
     for one in asked:
         await clearly(one)
-    accepted = await clearly(asyncio.wait_for(conversation.post_and_wait(who, thread, new_id(), "?"), 20))
+    accepted = await clearly(asyncio.wait_for(conversation.post_and_wait(who, thread, new_id(MessageId), "?"), 20))
     if accepted:
         assert abs(accepted.message.at.timestamp() * 1000 - wall_clock()) < 600_000
 

@@ -8,7 +8,6 @@ from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 from nacl import bindings
@@ -29,7 +28,7 @@ from storage.conversations import participants
 from storage.crypto import keyholes, primitives
 from storage.engine.database import Transaction
 from storage.errors import Stalled
-from storage.ids import new_id
+from storage.ids import AccountId, MessageId, ThreadId, new_id
 from storage.maintenance import backup
 from tests.attacks.disk.search import files_with, forms, traces
 from tests.people import HOUR, StoppedClock, settings_in
@@ -97,7 +96,7 @@ async def converse(ailo: Ailo) -> None:
         assert signed_in is not None
         if one.role.is_staff:
             await ailo.staff.practices.write(signed_in.unlocked, OwnPractice(48, None, CANARIES["absence"]))
-        await ailo.conversations.conversation.post_and_wait(signed_in.unlocked, thread, new_id(), CANARIES["message"])
+        await ailo.conversations.conversation.post_and_wait(signed_in.unlocked, thread, new_id(MessageId), CANARIES["message"])
         assert CANARIES["message"] in {
             message.text for message in await ailo.conversations.conversation.before(signed_in.unlocked, thread, None, 50)
         }
@@ -136,8 +135,8 @@ def copy_as_killed(data: Path, to: Path) -> None:
     assert {"ailo.sqlite", "ailo.sqlite-wal", "ailo.sqlite-shm"} <= {path.name for path in to.iterdir()}
 
 
-async def open_thread(ailo: Ailo, people: list[UUID]) -> UUID:
-    store, id_ = ailo.store, new_id()
+async def open_thread(ailo: Ailo, people: list[AccountId]) -> ThreadId:
+    store, id_ = ailo.store, new_id(ThreadId)
 
     async def work(tx: Transaction) -> None:
         seated = [found for found in [await accounts.by_id(tx, store.guard, one) for one in people] if found]

@@ -7,7 +7,7 @@ import json
 from base64 import b64decode
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -18,7 +18,7 @@ from storage.accounts.sessions import About, Session, guard_about
 from storage.crypto.guarding import Guard
 from storage.crypto.keyholes import Cookie, guard_session
 from storage.crypto.keyring import create
-from storage.ids import new_id
+from storage.ids import ThreadId
 from storage.mail.letters import Letter, write
 from storage.maintenance import backup
 from storage.staff import practices
@@ -38,13 +38,13 @@ class Scene:
     """A thread that Sam left in the middle; Léa is signed in; a letter waits."""
 
     house: House
-    thread: UUID
+    thread: ThreadId
     cookie: Cookie
     folder: Path
 
     def steal(self, *, with_keys: bool = True) -> Thief:
         settings = self.house.store.settings
-        to = self.folder / f"stolen-{new_id()}"
+        to = self.folder / f"stolen-{uuid4()}"
         return steal(settings.data, settings.keys if with_keys else None, to)
 
 
@@ -65,7 +65,7 @@ async def joined(house: House, tmp_path: Path) -> Scene:
     thread = await house.open_thread(house.lea, house.claire, house.sam)
     await house.post(house.lea, thread, "avant un")
     await house.post(house.claire, thread, "avant deux")
-    letter = Letter(new_id(), house.lea.id, "reply", {"thread": "x"}, "one@ailo.test", 0)
+    letter = Letter(uuid4(), house.lea.id, "reply", {"thread": "x"}, "one@ailo.test", 0)
     await house.store.database.write(lambda tx: write(tx, house.store.guard, letter, 0))
     await house.store.database.write(lambda tx: preferences.keep(tx, house.store.guard, house.lea.id, CHOSEN))
     await house.store.database.write(lambda tx: practices.keep(tx, house.store.guard, house.claire.id, SAID))

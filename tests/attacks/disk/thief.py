@@ -20,6 +20,7 @@ from storage.crypto.keyring import Keyring, load
 from storage.crypto.primitives import KEY_BYTES, canonical, decrypt_named, keyed_hash, shared_key
 from storage.crypto.sealing import Place
 from storage.errors import CannotOpen
+from storage.ids import AccountId, MessageId, ThreadId
 from tests.storage.engine import wal
 
 
@@ -81,10 +82,12 @@ class Thief:
     def _locks(self) -> Iterator[Lock]:
         rosters = {(row["thread"], row["number"]): row["roster"] for row in self.rows("epochs")}
         for row in self.rows("messages"):
-            place = Place(_id(row["thread"]), row["epoch"], _id(row["id"]), _id(row["author"]), row["kind"])
+            place = Place(
+                ThreadId(_id(row["thread"])), row["epoch"], MessageId(_id(row["id"])), AccountId(_id(row["author"])), row["kind"]
+            )
             yield Lock("message", row["body"], place.encoded())
         for row in self.rows("grants"):
-            roster, receiver = Roster.decoded(rosters[row["thread"], row["epoch"]]), _id(row["account"])
+            roster, receiver = Roster.decoded(rosters[row["thread"], row["epoch"]]), AccountId(_id(row["account"]))
             bound_to = canonical(b"ailo.grant.1", roster.hash(), receiver, roster.number)
             seat = roster.seat_of(receiver)
             yield Lock("grant", row["body"], bound_to, (row["giver_key"], seat.public_key if seat else roster.officer))

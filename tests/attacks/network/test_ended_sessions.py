@@ -24,7 +24,7 @@ from chat.client.remote import Client, Wire
 from chat.settings import ChatSettings
 from storage.accounts import sessions
 from storage.accounts.sessions import DAY_MS, MOST_SESSIONS, MOST_UNSEEN_MS
-from storage.ids import new_id
+from storage.ids import AccountId, MessageId, new_id
 from storage.store import SESSION_MS
 from tests.chat.talk import PASSWORD as CHEAP
 from tests.chat.talk import Cast, Outlet, address
@@ -76,7 +76,9 @@ async def slow_request(client: Client, method: str, path: str, body: bytes) -> A
 async def test_a_body_that_ends_after_its_session_does_nothing(visit: Visit, method: str, path: str) -> None:
     thread = await visit.thread("lea", "claire")
     claire, lea = await visit.client("claire"), await visit.client("lea")
-    body = json.dumps({"id": str(new_id()), "text": "trop tard", "account": str(new_id()), "history": "whole"}).encode()
+    body = json.dumps(
+        {"id": str(new_id(MessageId)), "text": "trop tard", "account": str(new_id(AccountId)), "history": "whole"}
+    ).encode()
     async with slow_request(claire, method, path.format(thread=thread), body) as end:
         await claire.sign_out()
         status, answer = await end()
@@ -87,7 +89,7 @@ async def test_a_body_that_ends_after_its_session_does_nothing(visit: Visit, met
 async def test_a_body_that_ends_after_all_sessions_were_ended_elsewhere_posts_nothing(visit: Visit) -> None:
     thread = await visit.thread("lea", "claire")
     thief, owner = await visit.client("lea"), await visit.client("lea")
-    body = json.dumps({"id": str(new_id()), "text": "trop tard"}).encode()
+    body = json.dumps({"id": str(new_id(MessageId)), "text": "trop tard"}).encode()
     async with slow_request(thief, "POST", f"/api/threads/{thread}/messages", body) as end:
         await owner.ask("DELETE", "/api/account/sessions")
         assert (await end())[0] == 401
@@ -97,7 +99,7 @@ async def test_a_body_that_ends_after_all_sessions_were_ended_elsewhere_posts_no
 async def test_a_slow_body_of_a_session_that_stands_is_taken(visit: Visit) -> None:
     thread = await visit.thread("lea", "claire")
     lea = await visit.client("lea")
-    body = json.dumps({"id": str(new_id()), "text": "pas à pas"}).encode()
+    body = json.dumps({"id": str(new_id(MessageId)), "text": "pas à pas"}).encode()
     async with slow_request(lea, "POST", f"/api/threads/{thread}/messages", body) as end:
         assert (await end())[0] == 201
 

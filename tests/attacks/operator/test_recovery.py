@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import pytest
@@ -16,7 +15,7 @@ from storage.crypto.epochs import THE_OFFICER, Roster
 from storage.crypto.keyholes import AccountKey
 from storage.crypto.primitives import shared_key
 from storage.errors import Refused
-from storage.ids import new_id
+from storage.ids import ThreadId, new_id
 from storage.maintenance.check import check_all
 from storage.rekeying import officer, recovery
 from storage.rekeying.officer import Answer, proven, request_hash
@@ -27,7 +26,7 @@ from tests.storage.deeds import begin_own, bring_in, keyhole_of, latest, make_co
 
 
 @pytest.fixture
-async def thread(house: House) -> UUID:
+async def thread(house: House) -> ThreadId:
     thread = await house.open_thread(house.lea, house.claire)
     await begin_own(house, house.lea, thread)
     await house.post(house.lea, thread, "un")
@@ -67,7 +66,7 @@ def exchanged(raw: bytes, **changes: Any) -> bytes:
     return msgspec.json.encode(structs.replace(officer.read_request(raw), **changes))
 
 
-async def test_a_request_exchanged_on_its_way_and_in_the_database_is_refused(house: House, thread: UUID) -> None:
+async def test_a_request_exchanged_on_its_way_and_in_the_database_is_refused(house: House, thread: ThreadId) -> None:
     raw, stranger = await ask(house, with_new_key(house.lea)), AccountKey.fresh(house.lea.id, 2)
     false = exchanged(raw, public_key=stranger.public_key)
     await house.spoil(
@@ -77,7 +76,7 @@ async def test_a_request_exchanged_on_its_way_and_in_the_database_is_refused(hou
     assert any("recoveries.proof: 1" in line for line in await check_all(house.store))
 
 
-async def test_a_request_exchanged_with_an_asker_of_their_own_is_refused(house: House, thread: UUID) -> None:
+async def test_a_request_exchanged_with_an_asker_of_their_own_is_refused(house: House, thread: ThreadId) -> None:
     """They can then make any answer, and guard nothing: the asker's key is the service's to guard."""
     raw, asker = await ask(house, None), AccountKey.fresh(THE_OFFICER)
     false = exchanged(raw, asker=asker.public_key)
@@ -87,7 +86,7 @@ async def test_a_request_exchanged_with_an_asker_of_their_own_is_refused(house: 
     await assert_refused(house, answered(house, false, AccountKey.fresh(THE_OFFICER).public_key), "not as the service wrote it")
 
 
-async def test_a_request_exchanged_on_its_way_alone_is_refused(house: House, thread: UUID) -> None:
+async def test_a_request_exchanged_on_its_way_alone_is_refused(house: House, thread: ThreadId) -> None:
     raw, stranger = await ask(house, with_new_key(house.lea)), AccountKey.fresh(house.lea.id, 2)
     false = exchanged(raw, public_key=stranger.public_key)
     await assert_refused(house, answered(house, false), "Nothing was asked")
@@ -114,7 +113,7 @@ ALTERED = {
 
 @pytest.mark.parametrize("change", ALTERED)
 async def test_an_open_request_altered_in_the_database_is_refused_and_reported(
-    house: House, thread: UUID, change: str, caplog: pytest.LogCaptureFixture
+    house: House, thread: ThreadId, change: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = answered(house, await ask(house, with_new_key(house.lea)))
     await house.spoil(f"update recoveries set {ALTERED[change]}")
@@ -123,7 +122,7 @@ async def test_an_open_request_altered_in_the_database_is_refused_and_reported(
     assert any("recoveries" in line for line in await check_all(house.store))
 
 
-async def test_the_keyhole_of_another_request_opens_nothing(house: House, thread: UUID) -> None:
+async def test_the_keyhole_of_another_request_opens_nothing(house: House, thread: ThreadId) -> None:
     """Who may have seen one first password must not have it open another account's, or a later key."""
     await ask(house, with_new_key(house.karim))
     other = (await house.select("select keyhole from recoveries"))[0]["keyhole"]
@@ -132,7 +131,7 @@ async def test_the_keyhole_of_another_request_opens_nothing(house: House, thread
     await assert_refused(house, answer, "not as the service wrote it")
 
 
-async def test_a_planted_request_is_refused_and_reported(house: House, thread: UUID) -> None:
+async def test_a_planted_request_is_refused_and_reported(house: House, thread: ThreadId) -> None:
     answer = answered(house, await ask(house, with_new_key(house.lea)))
     await house.spoil("update recoveries set request = zeroblob(32)")
     await house.spoil(
@@ -143,7 +142,7 @@ async def test_a_planted_request_is_refused_and_reported(house: House, thread: U
     assert any("open recoveries that lack what proves them" in line for line in await check_all(house.store))
 
 
-async def test_an_open_request_is_brought_to_another_root_key(house: House, thread: UUID) -> None:
+async def test_an_open_request_is_brought_to_another_root_key(house: House, thread: ThreadId) -> None:
     new = with_new_key(house.lea)
     answer = answered(house, await ask(house, new))
     rotation, old = Rotation(house.store), house.store.guard.keyring.newest.id
@@ -158,7 +157,7 @@ async def test_an_open_request_is_brought_to_another_root_key(house: House, thre
 # The answer, altered or exchanged on its way
 
 
-async def test_an_answer_cannot_name_an_officer_of_their_own(house: House, thread: UUID) -> None:
+async def test_an_answer_cannot_name_an_officer_of_their_own(house: House, thread: ThreadId) -> None:
     """The next conversations would be granted to them."""
     key = AccountKey.fresh(THE_OFFICER).public_key
     for_officer = structs.replace(answered(house, await ask(house, None), key), officer=AccountKey.fresh(THE_OFFICER).public_key)
@@ -188,13 +187,13 @@ ANSWERS: dict[str, Callable[[Answer], Answer]] = {
 
 
 @pytest.mark.parametrize("change", ANSWERS)
-async def test_an_answer_altered_on_its_way_is_refused(house: House, thread: UUID, change: str) -> None:
+async def test_an_answer_altered_on_its_way_is_refused(house: House, thread: ThreadId, change: str) -> None:
     await house.open_thread(house.lea, house.thomas)
     answer = answered(house, await ask(house, with_new_key(house.lea)))
     await assert_refused(house, ANSWERS[change](answer), "exchanged on its way")
 
 
-async def test_an_answer_of_the_officer_themselves_covers_all_and_changes_nothing_else(house: House, thread: UUID) -> None:
+async def test_an_answer_of_the_officer_themselves_covers_all_and_changes_nothing_else(house: House, thread: ThreadId) -> None:
     """What is proven by the right hands is looked at all the same."""
     raw = await ask(house, with_new_key(house.lea))
     answer, shared = answered(house, raw), shared_key(house.officer.private_key, officer.read_request(raw).asker)
@@ -206,7 +205,7 @@ async def test_an_answer_of_the_officer_themselves_covers_all_and_changes_nothin
     await assert_refused(house, proven(other, shared), "names another officer")
 
 
-async def test_the_officer_of_before_gives_nothing_back(house: House, thread: UUID) -> None:
+async def test_the_officer_of_before_gives_nothing_back(house: House, thread: ThreadId) -> None:
     successor = AccountKey.fresh(THE_OFFICER)
     stale = answered(house, await ask(house, with_new_key(house.lea)))
     await apply(house, answered(house, await ask(house, None), successor.public_key))
@@ -218,49 +217,49 @@ async def test_the_officer_of_before_gives_nothing_back(house: House, thread: UU
 # What came between the request and its answer
 
 
-async def opened(house: House, thread: UUID) -> None:
+async def opened(house: House, thread: ThreadId) -> None:
     await house.open_thread(house.lea, house.thomas)
 
 
-async def brought_in(house: House, thread: UUID) -> None:
+async def brought_in(house: House, thread: ThreadId) -> None:
     other = await house.open_thread(house.karim, house.claire)
     await bring_in(house, house.claire, other, house.lea)
 
 
-async def left(house: House, thread: UUID) -> None:
+async def left(house: House, thread: ThreadId) -> None:
     await house.leave(thread, house.lea)
 
 
-async def left_by_another(house: House, thread: UUID) -> None:
+async def left_by_another(house: House, thread: ThreadId) -> None:
     await house.leave(thread, house.claire)
 
 
-async def joined_by_another(house: House, thread: UUID) -> None:
+async def joined_by_another(house: House, thread: ThreadId) -> None:
     await bring_in(house, house.claire, thread, house.sam)
 
 
-async def renewed(house: House, thread: UUID) -> None:
+async def renewed(house: House, thread: ThreadId) -> None:
     await renew(house, house.lea)
 
 
-async def other_renewed(house: House, thread: UUID) -> None:
+async def other_renewed(house: House, thread: ThreadId) -> None:
     await renew(house, house.claire)
 
 
-async def password_changed(house: House, thread: UUID) -> None:
+async def password_changed(house: House, thread: ThreadId) -> None:
     store, keyhole = house.store, keyhole_of(house, replace(house.lea, password="un autre mot"))
     await store.database.write(lambda tx: accounts.keep_keyhole(tx, house.lea.id, "password", keyhole, store.clock()))
 
 
-async def code_made(house: House, thread: UUID) -> None:
+async def code_made(house: House, thread: ThreadId) -> None:
     await make_code(house, house.lea)
 
 
-async def asked_again(house: House, thread: UUID) -> None:
+async def asked_again(house: House, thread: ThreadId) -> None:
     await ask(house, with_new_key(house.lea))
 
 
-BETWEEN: dict[str, Callable[[House, UUID], Awaitable[None]]] = {
+BETWEEN: dict[str, Callable[[House, ThreadId], Awaitable[None]]] = {
     "a conversation was opened": opened,
     "they were brought into one": brought_in,
     "they left one": left,
@@ -275,13 +274,13 @@ BETWEEN: dict[str, Callable[[House, UUID], Awaitable[None]]] = {
 
 
 @pytest.mark.parametrize("between", BETWEEN)
-async def test_an_answer_that_the_world_outgrew_is_refused(house: House, thread: UUID, between: str) -> None:
+async def test_an_answer_that_the_world_outgrew_is_refused(house: House, thread: ThreadId, between: str) -> None:
     answer = answered(house, await ask(house, with_new_key(house.lea)))
     await BETWEEN[between](house, thread)
     await assert_refused(house, answer, "[Mm]ake another")
 
 
-async def test_after_that_another_request_covers_all(house: House, thread: UUID) -> None:
+async def test_after_that_another_request_covers_all(house: House, thread: ThreadId) -> None:
     new = with_new_key(house.lea)
     stale = answered(house, await ask(house, new))
     other = await house.open_thread(house.lea, house.thomas)
@@ -291,7 +290,7 @@ async def test_after_that_another_request_covers_all(house: House, thread: UUID)
     assert await latest(house, new, other)
 
 
-async def test_messages_in_between_are_given_back_with_the_rest(house: House, thread: UUID) -> None:
+async def test_messages_in_between_are_given_back_with_the_rest(house: House, thread: ThreadId) -> None:
     new = with_new_key(house.lea)
     answer = answered(house, await ask(house, new))
     await house.post(house.claire, thread, "deux")
@@ -299,7 +298,7 @@ async def test_messages_in_between_are_given_back_with_the_rest(house: House, th
     assert await house.texts(new, thread) == ["un", "deux"]
 
 
-async def test_a_conversation_opened_while_an_officer_is_replaced_is_not_passed_over(house: House, thread: UUID) -> None:
+async def test_a_conversation_opened_while_an_officer_is_replaced_is_not_passed_over(house: House, thread: ThreadId) -> None:
     key = AccountKey.fresh(THE_OFFICER).public_key
     answer = answered(house, await ask(house, None), key)
     other = await house.open_thread(house.karim, house.thomas)
@@ -308,7 +307,7 @@ async def test_a_conversation_opened_while_an_officer_is_replaced_is_not_passed_
     assert {(await rosters_of(house, id_))[-1].officer for id_ in (thread, other)} == {key}
 
 
-async def test_of_two_requests_for_another_officer_the_newer_counts(house: House, thread: UUID) -> None:
+async def test_of_two_requests_for_another_officer_the_newer_counts(house: House, thread: ThreadId) -> None:
     keys = [AccountKey.fresh(THE_OFFICER).public_key for _ in range(2)]
     older = answered(house, await ask(house, None), keys[0])
     newer = answered(house, await ask(house, None), keys[1])
@@ -317,7 +316,7 @@ async def test_of_two_requests_for_another_officer_the_newer_counts(house: House
     assert await house.store.database.read(lambda reader: installation.officer_now(reader, house.store.guard)) == keys[1]
 
 
-async def test_requests_for_different_accounts_are_open_at_once(house: House, thread: UUID) -> None:
+async def test_requests_for_different_accounts_are_open_at_once(house: House, thread: ThreadId) -> None:
     new = [with_new_key(house.lea), with_new_key(house.karim)]
     answers = [answered(house, await ask(house, one)) for one in new]
     for answer in answers:
@@ -325,7 +324,7 @@ async def test_requests_for_different_accounts_are_open_at_once(house: House, th
     assert [(await house.account(one)).generation for one in new] == [2, 2]
 
 
-async def test_a_row_put_back_after_a_renewal_is_refused(house: House, thread: UUID) -> None:
+async def test_a_row_put_back_after_a_renewal_is_refused(house: House, thread: ThreadId) -> None:
     """All that it says was true on its day; the account has gone on."""
     answer = answered(house, await ask(house, with_new_key(house.lea)))
     (row,) = await house.select("select * from recoveries")
@@ -335,7 +334,7 @@ async def test_a_row_put_back_after_a_renewal_is_refused(house: House, thread: U
     await assert_refused(house, answer, "another key since")
 
 
-async def test_a_request_made_while_the_key_was_renewed_is_refused(house: House, thread: UUID) -> None:
+async def test_a_request_made_while_the_key_was_renewed_is_refused(house: House, thread: ThreadId) -> None:
     """The first password takes a moment to stretch: who had it stretched for the key of before begins anew."""
     new, account = with_new_key(house.lea), await house.account(house.lea)
     key, store = NewKey(new.key, keyhole_of(house, new)), house.store
@@ -347,14 +346,14 @@ async def test_a_request_made_while_the_key_was_renewed_is_refused(house: House,
 # Rows in `participants`, which nothing proves
 
 
-async def test_a_removed_row_hides_no_conversation_from_a_recovery(house: House, thread: UUID) -> None:
+async def test_a_removed_row_hides_no_conversation_from_a_recovery(house: House, thread: ThreadId) -> None:
     await house.spoil("delete from participants where account = :lea", lea=house.lea.id.bytes)
     new = with_new_key(house.lea)
     await apply(house, answered(house, await ask(house, new)))
     assert await latest(house, new, thread)
 
 
-async def test_a_planted_row_stops_no_recovery(house: House, thread: UUID) -> None:
+async def test_a_planted_row_stops_no_recovery(house: House, thread: ThreadId) -> None:
     other = await house.open_thread(house.karim, house.thomas)
     await house.spoil("insert into participants values (:thread, :lea, 0, 0)", thread=other.bytes, lea=house.lea.id.bytes)
     new = with_new_key(house.lea)
@@ -362,7 +361,7 @@ async def test_a_planted_row_stops_no_recovery(house: House, thread: UUID) -> No
     assert await latest(house, new, thread)
 
 
-async def test_a_conversation_that_was_altered_is_named(house: House, thread: UUID) -> None:
+async def test_a_conversation_that_was_altered_is_named(house: House, thread: ThreadId) -> None:
     await house.spoil("update epochs set proof = zeroblob(41)")
     with pytest.raises(Refused, match=f"Conversation {thread} is not as the service wrote it"):
         await ask(house, with_new_key(house.lea))
@@ -371,15 +370,15 @@ async def test_a_conversation_that_was_altered_is_named(house: House, thread: UU
 # What the check reports
 
 
-async def test_the_check_names_a_conversation_of_another_officer(house: House, thread: UUID) -> None:
+async def test_the_check_names_a_conversation_of_another_officer(house: House, thread: ThreadId) -> None:
     store, account = house.store, await house.account(house.karim)
     assert await check_all(store) == []
-    other, key = new_id(), AccountKey.fresh(THE_OFFICER).public_key
+    other, key = new_id(ThreadId), AccountKey.fresh(THE_OFFICER).public_key
     await store.database.write(lambda tx: participants.open_thread(tx, store.guard, key, other, [account], store.clock()))
     assert await check_all(store) == [f"thread {other}: its recovery officer is not this installation's"]
 
 
-async def test_sound_open_requests_are_well(house: House, thread: UUID) -> None:
+async def test_sound_open_requests_are_well(house: House, thread: ThreadId) -> None:
     await ask(house, with_new_key(house.lea))
     await ask(house, None)
     assert await check_all(house.store) == []

@@ -11,7 +11,7 @@ import pytest
 from chat.client.remote import Client, ClientRefused
 from chat.logs import MOST_OF_A_KIND
 from chat.operations.commands import KeysRenew, KeysRotate
-from storage.ids import new_id
+from storage.ids import MessageId, new_id
 from tests.flows.service import PASSWORD, Visit, running
 
 OTHER = "cinq autres mots sans suite"
@@ -120,7 +120,7 @@ async def test_what_a_stranger_sends_stays_short_and_on_its_line(tmp_path: Path,
 async def posted(client: Client, thread: str) -> int:
     """Post a message; the status of a refusal, or 0."""
     try:
-        await client.ask("POST", f"/api/threads/{thread}/messages", {"id": str(new_id()), "text": "…"})
+        await client.ask("POST", f"/api/threads/{thread}/messages", {"id": str(new_id(MessageId)), "text": "…"})
     except ClientRefused as refusal:
         return refusal.status
     return 0
@@ -135,7 +135,7 @@ async def test_an_accounts_limit_is_told_with_its_route(tmp_path: Path) -> None:
             pass
         wire = await visit.wire(lea)
         for _ in range(100):
-            await wire.put({"type": "send", "id": str(new_id()), "thread": thread, "text": "…"})
+            await wire.put({"type": "send", "id": str(new_id(MessageId)), "thread": thread, "text": "…"})
         await wire.wait_for("error", code="slow_down")
         told = set(events(service.log))
         await visit.close()

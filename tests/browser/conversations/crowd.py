@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from itertools import islice
-from uuid import UUID
 
 from msgspec import structs
 
@@ -12,7 +11,7 @@ from storage.accounts.accounts import Account, NewAccount, Role
 from storage.conversations import participants, threads
 from storage.crypto.keyholes import AccountKey
 from storage.engine.database import Transaction
-from storage.ids import new_id
+from storage.ids import AccountId, ThreadId, new_id
 from storage.settings import StorageSettings
 from storage.store import Store
 from tests.load.fill import Filler
@@ -30,7 +29,7 @@ class Crowd:
 
     professional: tuple[str, str]
     last_member: tuple[str, str]
-    threads: list[UUID]
+    threads: list[ThreadId]
 
 
 def name_of(number: int) -> str:
@@ -63,12 +62,12 @@ async def _open(tx: Transaction, store: Store, coach: Account, numbers: list[int
     members = await _accounts(tx, store, [(Role.MEMBER, name_of(number), f"m{number}@example.test") for number in numbers])
     made = []
     for member, key in members:
-        change = await participants.open_thread(tx, store.guard, store.officer, new_id(), [member, coach], store.clock())
+        change = await participants.open_thread(tx, store.guard, store.officer, new_id(ThreadId), [member, coach], store.clock())
         made.append(Pair(change.roster.thread, Person(member.id, "", key), Person(coach.id, "")))
     return made
 
 
-async def _let_wait(tx: Transaction, store: Store, ids: list[UUID]) -> None:
+async def _let_wait(tx: Transaction, store: Store, ids: list[ThreadId]) -> None:
     for number, id_ in enumerate(ids):
         thread = await threads.find(tx, store.guard, id_)
         assert thread
@@ -79,7 +78,7 @@ async def _let_wait(tx: Transaction, store: Store, ids: list[UUID]) -> None:
 async def _accounts(tx: Transaction, store: Store, wanted: list[tuple[Role, str, str]]) -> list[tuple[Account, AccountKey]]:
     made = []
     for role, name, email in wanted:
-        key = AccountKey.fresh(new_id())
+        key = AccountKey.fresh(new_id(AccountId))
         new = NewAccount(key, role, email, name, "", "fr", "Europe/Paris", b"none", 0)
         await accounts.add(tx, store.guard, new, store.clock())
         found = await accounts.by_id(tx, store.guard, key.account)

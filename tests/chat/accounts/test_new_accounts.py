@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 from dataclasses import replace
-from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -13,12 +12,13 @@ from chat.ailo import Ailo
 from chat.protocol.refusals import CannotDo, Misuse
 from storage.accounts import accounts
 from storage.accounts.accounts import Role
+from storage.ids import AccountId
 from tests.chat.talk import PASSWORD
 
 ZOE = Person(Role.MEMBER, "zoe@ailo.test", "Léa", "Rossi", "fr", PASSWORD)
 
 
-async def add(ailo: Ailo, person: Person) -> UUID:
+async def add(ailo: Ailo, person: Person) -> AccountId:
     return await add_account(ailo.store, ailo.sign_ins.pool, person)
 
 

@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import replace
-from uuid import UUID
 
 import pytest
 from msgspec import structs
@@ -16,39 +15,39 @@ from storage.conversations.unlocked import Unlocked
 from storage.crypto.epochs import THE_SERVICE, EpochSecret, Roster, Seat, ephemeral, grants_of
 from storage.crypto.sealing import Place, seal
 from storage.engine.database import Transaction
-from storage.ids import new_id
+from storage.ids import MessageId, ThreadId, new_id
 from tests.chat.talk import Cast
 
 
 @pytest.fixture
-async def thread(cast: Cast) -> UUID:
+async def thread(cast: Cast) -> ThreadId:
     return await cast.open_thread("lea", "claire", "sam")
 
 
 @pytest.fixture
-async def lea(cast: Cast, thread: UUID) -> Unlocked:
+async def lea(cast: Cast, thread: ThreadId) -> Unlocked:
     lea = await cast.unlock("lea")
     await cast.say(lea, thread, "un")
     return lea
 
 
-async def test_the_first_to_come_begins_an_epoch_of_their_own(ailo: Ailo, cast: Cast, lea: Unlocked, thread: UUID) -> None:
+async def test_the_first_to_come_begins_an_epoch_of_their_own(ailo: Ailo, cast: Cast, lea: Unlocked, thread: ThreadId) -> None:
     epoch = await ailo.conversations.conversation._access.latest(lea, thread)
     assert (epoch.roster.number, epoch.roster.giver) == (2, lea.account.id)
 
 
-async def test_who_comes_next_begins_none(ailo: Ailo, cast: Cast, lea: Unlocked, thread: UUID) -> None:
+async def test_who_comes_next_begins_none(ailo: Ailo, cast: Cast, lea: Unlocked, thread: ThreadId) -> None:
     epoch = await ailo.conversations.conversation._access.latest(await cast.unlock("claire"), thread)
     assert epoch.roster.number == 2
 
 
 @pytest.mark.parametrize("name", ["karim", "thomas", "ada"])
-async def test_an_outsider_finds_nothing(ailo: Ailo, cast: Cast, lea: Unlocked, thread: UUID, name: str) -> None:
+async def test_an_outsider_finds_nothing(ailo: Ailo, cast: Cast, lea: Unlocked, thread: ThreadId, name: str) -> None:
     with pytest.raises(NotFound):
         await ailo.conversations.conversation._access.latest(await cast.unlock(name), thread)
 
 
-async def test_a_former_participant_finds_nothing(ailo: Ailo, cast: Cast, lea: Unlocked, thread: UUID) -> None:
+async def test_a_former_participant_finds_nothing(ailo: Ailo, cast: Cast, lea: Unlocked, thread: ThreadId) -> None:
     sam = await cast.unlock("sam")
     await ailo.conversations.conversation._access.latest(sam, thread)
     await cast.leave(thread, "sam")
@@ -58,10 +57,10 @@ async def test_a_former_participant_finds_nothing(ailo: Ailo, cast: Cast, lea: U
 
 async def test_no_thread_is_found_as_one_of_others(ailo: Ailo, lea: Unlocked) -> None:
     with pytest.raises(NotFound):
-        await ailo.conversations.conversation._access.latest(lea, new_id())
+        await ailo.conversations.conversation._access.latest(lea, new_id(ThreadId))
 
 
-async def test_a_newcomer_reads_from_their_first_message_on(ailo: Ailo, cast: Cast, lea: Unlocked, thread: UUID) -> None:
+async def test_a_newcomer_reads_from_their_first_message_on(ailo: Ailo, cast: Cast, lea: Unlocked, thread: ThreadId) -> None:
     claire, thomas = await cast.unlock("claire"), await cast.unlock("thomas")
     await ailo.conversations.participants.bring_in(claire, thread, thomas.account.id, whole=False)
     await cast.say(lea, thread, "deux", "trois")
@@ -76,7 +75,7 @@ async def test_a_newcomer_reads_from_their_first_message_on(ailo: Ailo, cast: Ca
 # Tampered with, by somebody who has the root key
 
 
-async def plant(ailo: Ailo, thread: UUID, *, seat: Seat | None, by_service: bool = False) -> EpochSecret:
+async def plant(ailo: Ailo, thread: ThreadId, *, seat: Seat | None, by_service: bool = False) -> EpochSecret:
     """An epoch on top whose grants come from a strange key, in Claire's name or the service's."""
     store, secret, key = ailo.store, EpochSecret.fresh(), ephemeral()
 
@@ -103,7 +102,7 @@ async def strangers_seat(cast: Cast) -> Seat:
 
 @pytest.mark.parametrize("lets_in", [True, False])
 async def test_a_planted_epoch_hides_the_thread_and_raises_the_alarm(
-    ailo: Ailo, cast: Cast, thread: UUID, lea: Unlocked, lets_in: bool, caplog: pytest.LogCaptureFixture
+    ailo: Ailo, cast: Cast, thread: ThreadId, lea: Unlocked, lets_in: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     await plant(ailo, thread, seat=await strangers_seat(cast) if lets_in else None)
     with caplog.at_level(logging.ERROR):
@@ -118,7 +117,7 @@ async def test_a_planted_epoch_hides_the_thread_and_raises_the_alarm(
 
 
 async def test_who_was_there_before_it_was_planted_writes_nothing_either(
-    ailo: Ailo, cast: Cast, thread: UUID, lea: Unlocked
+    ailo: Ailo, cast: Cast, thread: ThreadId, lea: Unlocked
 ) -> None:
     """A connection that remembers the epoch before: the commit sees that there is another."""
     await plant(ailo, thread, seat=await strangers_seat(cast))
@@ -126,7 +125,7 @@ async def test_who_was_there_before_it_was_planted_writes_nothing_either(
         await cast.say(lea, thread, "deux")
 
 
-async def test_the_stranger_reads_nothing_of_a_planted_epoch(ailo: Ailo, cast: Cast, thread: UUID, lea: Unlocked) -> None:
+async def test_the_stranger_reads_nothing_of_a_planted_epoch(ailo: Ailo, cast: Cast, thread: ThreadId, lea: Unlocked) -> None:
     await plant(ailo, thread, seat=await strangers_seat(cast))
     with pytest.raises(NotFound):
         await cast.say(lea, thread, "deux")
@@ -135,7 +134,7 @@ async def test_the_stranger_reads_nothing_of_a_planted_epoch(ailo: Ailo, cast: C
 
 
 async def test_other_threads_are_shown_beside_one_that_was_tampered_with(
-    ailo: Ailo, cast: Cast, thread: UUID, lea: Unlocked
+    ailo: Ailo, cast: Cast, thread: ThreadId, lea: Unlocked
 ) -> None:
     other = await cast.open_thread("lea", "thomas")
     await plant(ailo, thread, seat=None)
@@ -144,12 +143,12 @@ async def test_other_threads_are_shown_beside_one_that_was_tampered_with(
 
 
 async def test_a_text_planted_in_an_epoch_of_the_service_is_broken(
-    ailo: Ailo, cast: Cast, thread: UUID, lea: Unlocked, caplog: pytest.LogCaptureFixture
+    ailo: Ailo, cast: Cast, thread: ThreadId, lea: Unlocked, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whoever has the root key can begin such an epoch, whose secret they know, and write in Claire's name."""
     secret = await plant(ailo, thread, seat=None, by_service=True)
     claire = await cast.account("claire")
-    place = Place(thread, 3, new_id(), claire.id, "text")
+    place = Place(thread, 3, new_id(MessageId), claire.id, "text")
     body = seal(secret.message_key(), "Je vous attends à 18 h.", place)
     await ailo.commits.commit(Post(thread, 3, place.id, claire.id, "text", body, (), waits=False))
     with caplog.at_level(logging.ERROR):
@@ -158,7 +157,9 @@ async def test_a_text_planted_in_an_epoch_of_the_service_is_broken(
     assert f"alert: message 2 of thread {thread}" in caplog.text
 
 
-async def test_after_an_epoch_of_the_service_one_writes_in_ones_own(ailo: Ailo, cast: Cast, thread: UUID, lea: Unlocked) -> None:
+async def test_after_an_epoch_of_the_service_one_writes_in_ones_own(
+    ailo: Ailo, cast: Cast, thread: ThreadId, lea: Unlocked
+) -> None:
     await plant(ailo, thread, seat=None, by_service=True)
     await cast.say(lea, thread, "deux")
     found = await ailo.conversations.conversation.before(await cast.unlock("claire"), thread, None, 50)

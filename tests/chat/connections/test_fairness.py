@@ -12,7 +12,7 @@ import pytest
 from chat.ailo import Ailo
 from chat.auth.limits import AccountLimits
 from chat.connections.dialogue import MOST_PENDING, Dialogue
-from storage.ids import new_id
+from storage.ids import MessageId, new_id
 from tests.chat.talk import Cast
 
 FLOOD = 3_000
@@ -83,4 +83,4 @@ async def test_a_flood_stands_before_a_neighbour_only_so_far(ailo: Ailo, cast: C
 
 
 def sending(thread: object) -> str:
-    return json.dumps({"type": "send", "id": str(new_id()), "thread": str(thread), "text": "…"})
+    return json.dumps({"type": "send", "id": str(new_id(MessageId)), "thread": str(thread), "text": "…"})

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import pytest
 from aiohttp import web
@@ -27,7 +26,7 @@ from chat.connections.gateway import ANSWER_S, FRAME_S, HEARTBEAT_S, Gateway, un
 from chat.settings import ChatSettings
 from storage.accounts import sessions
 from storage.conversations.unlocked import Unlocked
-from storage.ids import new_id
+from storage.ids import AccountId, MessageId, ThreadId, new_id
 from tests.chat.talk import PASSWORD, Cast, Json, address
 from tests.load.wire import Wire, connect
 
@@ -44,8 +43,8 @@ class Served:
     claire: Unlocked
     port: int
     cookie: str
-    thread: UUID
-    lea: UUID
+    thread: ThreadId
+    lea: AccountId
     session: bytes
 
     async def visit(self) -> Wire:
@@ -53,7 +52,7 @@ class Served:
         frames: asyncio.Queue[str] = asyncio.Queue()
         wire = await connect("127.0.0.1", self.port, self.cookie, lambda payload: frames.put_nowait(json.loads(payload)["type"]))
         wire.send(json.dumps({"type": "resume", "threads": {str(self.thread): 0}}).encode())
-        wire.send(json.dumps({"type": "send", "id": str(new_id()), "thread": str(self.thread), "text": "…"}).encode())
+        wire.send(json.dumps({"type": "send", "id": str(new_id(MessageId)), "thread": str(self.thread), "text": "…"}).encode())
         missing = {"hello", "resumed", "sent"}
         while missing:
             missing.discard(await asyncio.wait_for(frames.get(), 10))
@@ -64,7 +63,7 @@ class Served:
             while self.gateway.connections:  # noqa: ASYNC110 (nothing in the product tells of it)
                 await asyncio.sleep(0.01)
         # The group commit has its last group at hand until the next.
-        await self.gateway.conversation.post_and_wait(self.claire, self.thread, new_id(), "…")
+        await self.gateway.conversation.post_and_wait(self.claire, self.thread, new_id(MessageId), "…")
         await asyncio.sleep(0.05)  # and the library has let go of its own
 
 
@@ -407,7 +406,7 @@ async def test_what_is_live_is_held_until_the_first_frame(served: Served, ailo: 
     await coming.until("hello")
     wire = await coming.wire
     for text in ("un", "deux"):
-        await ailo.conversations.conversation.post_and_wait(served.claire, served.thread, new_id(), text)
+        await ailo.conversations.conversation.post_and_wait(served.claire, served.thread, new_id(MessageId), text)
     ailo.hub.tell([served.lea], b'{"type":"about","thread":null}')
     await coming.until("about")
     wire.send(json.dumps({"type": "typing", "thread": str(served.thread)}).encode())
@@ -420,7 +419,7 @@ async def test_what_is_held_comes_to_who_says_nothing(served: Served, ailo: Ailo
     monkeypatch.setattr(module, "HELD_S", 0.0)
     coming = Arriving(served)
     await coming.until("hello")
-    await ailo.conversations.conversation.post_and_wait(served.claire, served.thread, new_id(), "un")
+    await ailo.conversations.conversation.post_and_wait(served.claire, served.thread, new_id(MessageId), "un")
     assert (await coming.until("message"))["text"] == "un"
     (await coming.wire).transport.close()
     await served.emptied()
@@ -434,7 +433,7 @@ class Ear:
 
     def offer(self, frame: bytes) -> None: ...
 
-    def offer_message(self, thread: UUID, seq: int, frame: bytes) -> None: ...
+    def offer_message(self, thread: ThreadId, seq: int, frame: bytes) -> None: ...
 
     def sign_out(self) -> None: ...
 

@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -14,18 +13,19 @@ from chat.connections import sequencer
 from chat.connections.sequencer import PAGE, Sequencer
 from chat.protocol.frames import Message, Sent, encode
 from storage.errors import Stalled
-from storage.ids import new_id
+from storage.ids import AccountId, MessageId, ThreadId, new_id
 from tests.chat.talk import Json, Outlet
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
-A, B, HIDDEN = new_id(), new_id(), new_id()
+A, B, HIDDEN = new_id(ThreadId), new_id(ThreadId), new_id(ThreadId)
+SOMEBODY = new_id(AccountId)
 
 
 class Threads:
     """Threads that hold messages, and one line that hears of them."""
 
     def __init__(self, **counts: int) -> None:
-        self.held: dict[UUID, list[Message]] = {A: [], B: []}
+        self.held: dict[ThreadId, list[Message]] = {A: [], B: []}
         self.outlet = Outlet()
         self.line = Sequencer(self.outlet, self.page)
         self.untold: list[Message] = []
@@ -34,27 +34,27 @@ class Threads:
             for _ in range(count):
                 self.add(thread)
 
-    def add(self, thread: UUID) -> Message:
-        message = Message(new_id(), thread, len(self.held[thread]) + 1, thread, "text", AT, "")
+    def add(self, thread: ThreadId) -> Message:
+        message = Message(new_id(MessageId), thread, len(self.held[thread]) + 1, SOMEBODY, "text", AT, "")
         self.held[thread].append(message)
         return message
 
-    def live(self, thread: UUID) -> None:
+    def live(self, thread: ThreadId) -> None:
         """Somebody else's message is committed, and told."""
         self.commit(thread)
         self.tell(thread)
 
-    def commit(self, thread: UUID) -> None:
+    def commit(self, thread: ThreadId) -> None:
         """Somebody else's message is committed, but not told yet."""
         self.untold.append(self.add(thread))
 
-    def tell(self, _: UUID) -> None:
+    def tell(self, _: ThreadId) -> None:
         """All that was committed is told, in order."""
         for message in self.untold:
             self.line.offer_message(message.thread, message.seq, encode(message))
         self.untold.clear()
 
-    def own(self, thread: UUID) -> None:
+    def own(self, thread: ThreadId) -> None:
         """This connection's own message is committed, and answered."""
         self.tell(thread)
         self.repeat(self.add(thread), is_new=True)
@@ -69,11 +69,11 @@ class Threads:
                 getattr(self, kind)(A)
             yield
 
-    def repeat_second(self, thread: UUID) -> None:
+    def repeat_second(self, thread: ThreadId) -> None:
         """The thread's second message is sent once more by its author."""
         self.repeat(self.held[thread][1])
 
-    async def page(self, thread: UUID, seq: int, limit: int) -> tuple[list[Message], int] | None:
+    async def page(self, thread: ThreadId, seq: int, limit: int) -> tuple[list[Message], int] | None:
         if thread not in self.held:
             return None
         found, end = self.held[thread][seq : seq + limit], len(self.held[thread])
@@ -81,7 +81,7 @@ class Threads:
         await asyncio.sleep(0)
         return found, end
 
-    def told(self, thread: UUID) -> list[int]:
+    def told(self, thread: ThreadId) -> list[int]:
         """The numbers that the browser was told, by messages and by answers, in order."""
         return [frame["seq"] for frame in self.outlet.frames if frame["thread"] == str(thread)]
 
@@ -216,7 +216,7 @@ async def test_nothing_is_told_behind_what_a_resume_that_was_cut_short_left_out(
 
 
 async def test_a_failing_store_ends_the_resume() -> None:
-    async def page(_: UUID, __: int, ___: int) -> None:
+    async def page(_: ThreadId, __: int, ___: int) -> None:
         raise Stalled("…")
 
     failing = Sequencer(Outlet(), page)
@@ -232,7 +232,7 @@ EVENTS = st.lists(
 
 @given(EVENTS, st.integers(0, 250), st.randoms(use_true_random=False))
 def test_whatever_happens_numbers_only_rise_and_none_is_missing(
-    events: list[tuple[str, UUID, int]], old: int, chance: random.Random
+    events: list[tuple[str, ThreadId, int]], old: int, chance: random.Random
 ) -> None:
     """The browser asks once, at the start, for what it lacks; whatever comes around it, each thread is told in order."""
 
@@ -255,7 +255,7 @@ def test_whatever_happens_numbers_only_rise_and_none_is_missing(
         check(threads, B, start[B])
         return threads
 
-    def check(threads: Threads, thread: UUID, start: int) -> None:
+    def check(threads: Threads, thread: ThreadId, start: int) -> None:
         messages = numbers(threads.outlet.frames, thread, "message")
         told = sorted({*numbers(threads.outlet.frames, thread, "sent"), *messages})
         assert messages == sorted(set(messages))
@@ -264,5 +264,5 @@ def test_whatever_happens_numbers_only_rise_and_none_is_missing(
     asyncio.run(run())
 
 
-def numbers(frames: list[Json], thread: UUID, kind: str) -> list[int]:
+def numbers(frames: list[Json], thread: ThreadId, kind: str) -> list[int]:
     return [frame["seq"] for frame in frames if frame["thread"] == str(thread) and frame["type"] == kind]

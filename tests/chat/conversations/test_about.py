@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +15,7 @@ from chat.staff.shapes import OwnPractice
 from storage.conversations.service_posts import ServicePost
 from storage.conversations.threads import Order
 from storage.conversations.unlocked import Unlocked
-from storage.ids import new_id
+from storage.ids import AccountId, MessageId, ThreadId, new_id
 from storage.maintenance import check
 from tests.chat.staff.test_practices import abouts, listen
 from tests.chat.talk import Cast
@@ -25,22 +24,22 @@ SOON = datetime.now(UTC).replace(microsecond=0) + timedelta(days=3)
 
 
 @pytest.fixture
-async def thread(cast: Cast) -> UUID:
+async def thread(cast: Cast) -> ThreadId:
     return await cast.open_thread("lea", "claire")
 
 
-async def entry(ailo: Ailo, who: Unlocked, thread: UUID) -> ThreadEntry:
+async def entry(ailo: Ailo, who: Unlocked, thread: ThreadId) -> ThreadEntry:
     return next(one for one in await ailo.conversations.conversation.entries(who, Order.NEWEST, None) if one.id == thread)
 
 
-async def people(ailo: Ailo, who: Unlocked, thread: UUID) -> dict[UUID, AboutPerson]:
+async def people(ailo: Ailo, who: Unlocked, thread: ThreadId) -> dict[AccountId, AboutPerson]:
     return {one.id: one for one in (await ailo.conversations.abouts.read(who, thread)).people}
 
 
 # Who answers when
 
 
-async def test_the_member_sees_what_is_promised(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+async def test_the_member_sees_what_is_promised(ailo: Ailo, cast: Cast, thread: ThreadId) -> None:
     lea, claire = await cast.unlock("lea"), await cast.unlock("claire")
     await ailo.staff.practices.write(claire, OwnPractice(48, SOON, "En congé."))
     assert (await ailo.conversations.abouts.read(lea, thread)).people == [
@@ -49,7 +48,7 @@ async def test_the_member_sees_what_is_promised(ailo: Ailo, cast: Cast, thread: 
     ]
 
 
-async def test_words_for_the_next_time_are_shown_to_nobody(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+async def test_words_for_the_next_time_are_shown_to_nobody(ailo: Ailo, cast: Cast, thread: ThreadId) -> None:
     lea, claire = await cast.unlock("lea"), await cast.unlock("claire")
     for until in (None, datetime(2020, 1, 1, tzinfo=UTC)):
         await ailo.staff.practices.write(claire, OwnPractice(48, until, "En congé."))
@@ -58,12 +57,12 @@ async def test_words_for_the_next_time_are_shown_to_nobody(ailo: Ailo, cast: Cas
 
 
 @pytest.mark.parametrize("name", ["karim", "thomas", "sam", "ada"])
-async def test_an_outsider_learns_nothing(ailo: Ailo, cast: Cast, thread: UUID, name: str) -> None:
+async def test_an_outsider_learns_nothing(ailo: Ailo, cast: Cast, thread: ThreadId, name: str) -> None:
     with pytest.raises(NotFound):
         await ailo.conversations.abouts.read(await cast.unlock(name), thread)
 
 
-async def test_a_former_participant_learns_nothing(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+async def test_a_former_participant_learns_nothing(ailo: Ailo, cast: Cast, thread: ThreadId) -> None:
     claire = await cast.unlock("claire")
     await ailo.conversations.abouts.read(claire, thread)
     await cast.leave(thread, "claire")
@@ -71,7 +70,7 @@ async def test_a_former_participant_learns_nothing(ailo: Ailo, cast: Cast, threa
         await ailo.conversations.abouts.read(claire, thread)
 
 
-async def test_a_newcomer_reads_from_their_first_number_on(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+async def test_a_newcomer_reads_from_their_first_number_on(ailo: Ailo, cast: Cast, thread: ThreadId) -> None:
     lea, claire = await cast.unlock("lea"), await cast.unlock("claire")
     await cast.say(lea, thread, "un", "deux")
     thomas, sam = await cast.account("thomas"), await cast.account("sam")
@@ -124,7 +123,7 @@ async def test_with_the_whole_history_come_its_people(ailo: Ailo, cast: Cast) ->
 # Closing
 
 
-async def test_nobody_waits_in_a_closed_thread(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+async def test_nobody_waits_in_a_closed_thread(ailo: Ailo, cast: Cast, thread: ThreadId) -> None:
     lea, claire = await cast.unlock("lea"), await cast.unlock("claire")
     await cast.say(lea, thread, "Merci, au revoir")
     await ailo.conversations.abouts.close(claire, thread)
@@ -135,7 +134,7 @@ async def test_nobody_waits_in_a_closed_thread(ailo: Ailo, cast: Cast, thread: U
 
 
 @pytest.mark.parametrize("name", ["lea", "claire"])
-async def test_writing_opens_it_again(ailo: Ailo, cast: Cast, thread: UUID, name: str) -> None:
+async def test_writing_opens_it_again(ailo: Ailo, cast: Cast, thread: ThreadId, name: str) -> None:
     await ailo.conversations.abouts.close(await cast.unlock("claire"), thread)
     who = await cast.unlock(name)
     await cast.say(who, thread, "Encore une chose")
@@ -144,15 +143,15 @@ async def test_writing_opens_it_again(ailo: Ailo, cast: Cast, thread: UUID, name
     assert (seen.waiting_since is not None) == (name == "lea")
 
 
-async def test_what_the_service_writes_leaves_it_closed(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+async def test_what_the_service_writes_leaves_it_closed(ailo: Ailo, cast: Cast, thread: ThreadId) -> None:
     claire = await cast.unlock("claire")
     await ailo.conversations.abouts.close(claire, thread)
-    await ailo.conversations.conversation.post_from_service(ServicePost(thread, new_id(), "lesson", "…"))
+    await ailo.conversations.conversation.post_from_service(ServicePost(thread, new_id(MessageId), "lesson", "…"))
     assert (await entry(ailo, claire, thread)).closed_at is not UNSET
 
 
 @pytest.mark.parametrize("name", ["karim", "thomas", "ada"])
-async def test_an_outsider_closes_nothing(ailo: Ailo, cast: Cast, thread: UUID, name: str) -> None:
+async def test_an_outsider_closes_nothing(ailo: Ailo, cast: Cast, thread: ThreadId, name: str) -> None:
     who = await cast.unlock(name)
     for deed in (ailo.conversations.abouts.close, ailo.conversations.abouts.reopen):
         with pytest.raises(NotFound):
@@ -175,7 +174,7 @@ async def test_who_leaves_while_closing_closes_nothing(ailo: Ailo, cast: Cast, m
     thread = await cast.open_thread("lea", "claire", "sam")
     claire, looked = await cast.unlock("claire"), ailo.access.latest
 
-    async def look_and_wait(who: Unlocked, id_: UUID) -> object:
+    async def look_and_wait(who: Unlocked, id_: ThreadId) -> object:
         monkeypatch.undo()
         roster = await looked(who, id_)
         await cast.leave(thread, "claire")
@@ -188,11 +187,11 @@ async def test_who_leaves_while_closing_closes_nothing(ailo: Ailo, cast: Cast, m
 
 
 async def test_a_colleague_who_comes_meanwhile_is_no_hindrance(
-    ailo: Ailo, cast: Cast, thread: UUID, monkeypatch: pytest.MonkeyPatch
+    ailo: Ailo, cast: Cast, thread: ThreadId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claire, looked, sam = await cast.unlock("claire"), ailo.access.latest, await cast.account("sam")
 
-    async def look_and_wait(who: Unlocked, id_: UUID) -> object:
+    async def look_and_wait(who: Unlocked, id_: ThreadId) -> object:
         monkeypatch.undo()
         roster = await looked(who, id_)
         await ailo.conversations.participants.bring_in(await cast.unlock("claire"), thread, sam.id, whole=False)
@@ -203,7 +202,7 @@ async def test_a_colleague_who_comes_meanwhile_is_no_hindrance(
     assert (await entry(ailo, claire, thread)).closed_at is not UNSET
 
 
-async def test_a_message_that_was_not_seen_is_not_closed_over(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+async def test_a_message_that_was_not_seen_is_not_closed_over(ailo: Ailo, cast: Cast, thread: ThreadId) -> None:
     """Somebody writes « au secours » in the moment in which their conversation is being closed."""
     lea, claire = await cast.unlock("lea"), await cast.unlock("claire")
     (seq,) = await cast.say(lea, thread, "Merci")
@@ -214,7 +213,7 @@ async def test_a_message_that_was_not_seen_is_not_closed_over(ailo: Ailo, cast: 
     await ailo.conversations.abouts.close(claire, thread, seen=seq + 1)
 
 
-async def test_both_hear_of_it_once(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+async def test_both_hear_of_it_once(ailo: Ailo, cast: Cast, thread: ThreadId) -> None:
     claire = await cast.unlock("claire")
     browsers = [listen(ailo, (await cast.account(name)).id) for name in ("lea", "claire", "karim")]
     await ailo.conversations.abouts.close(claire, thread)
@@ -225,18 +224,18 @@ async def test_both_hear_of_it_once(ailo: Ailo, cast: Cast, thread: UUID) -> Non
     assert [len(abouts(browser)) for browser in browsers] == [2, 2, 0]
 
 
-async def test_opened_again_they_wait_since_their_first_unanswered_word(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+async def test_opened_again_they_wait_since_their_first_unanswered_word(ailo: Ailo, cast: Cast, thread: ThreadId) -> None:
     lea, claire = await cast.unlock("lea"), await cast.unlock("claire")
     await cast.say(claire, thread, "Bonjour")
     await cast.say(lea, thread, "une question", "une autre")
-    await ailo.conversations.conversation.post_from_service(ServicePost(thread, new_id(), "lesson", "…"))
+    await ailo.conversations.conversation.post_from_service(ServicePost(thread, new_id(MessageId), "lesson", "…"))
     before = await entry(ailo, claire, thread)
     await ailo.conversations.abouts.close(claire, thread)
     await ailo.conversations.abouts.reopen(claire, thread)
     assert (await entry(ailo, claire, thread)).waiting_since == before.waiting_since is not None
 
 
-async def test_opened_again_nobody_waits_who_had_an_answer(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+async def test_opened_again_nobody_waits_who_had_an_answer(ailo: Ailo, cast: Cast, thread: ThreadId) -> None:
     claire = await cast.unlock("claire")
     await cast.say(claire, thread, "Bonjour")
     await ailo.conversations.abouts.close(claire, thread)
@@ -244,7 +243,7 @@ async def test_opened_again_nobody_waits_who_had_an_answer(ailo: Ailo, cast: Cas
     assert (await entry(ailo, claire, thread)).waiting_since is None
 
 
-async def test_a_thread_that_was_tampered_with_is_not_closed(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+async def test_a_thread_that_was_tampered_with_is_not_closed(ailo: Ailo, cast: Cast, thread: ThreadId) -> None:
     claire = await cast.unlock("claire")
     await cast.say(claire, thread, "Bonjour")
     await ailo.store.database.write(lambda tx: tx.run("update threads set last_seq = 7"))
@@ -266,7 +265,7 @@ async def test_no_message_is_closed_over_by_an_earlier_closing(ailo: Ailo, cast:
         if deed in {"close", "reopen"}:
             await (ailo.conversations.abouts.close if deed == "close" else ailo.conversations.abouts.reopen)(claire, thread)
         else:
-            await ailo.conversations.conversation.post_and_wait(lea if deed == "lea" else claire, thread, new_id(), "…")
+            await ailo.conversations.conversation.post_and_wait(lea if deed == "lea" else claire, thread, new_id(MessageId), "…")
 
     await ailo.conversations.conversation.must_take_part(lea, thread)
     await asyncio.gather(*map(do, deeds))

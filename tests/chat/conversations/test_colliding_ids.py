@@ -15,7 +15,7 @@ from chat.connections.dialogue import THREADS_A_FRAME
 from chat.protocol.frames import MOST_RESUMED
 from chat.staff.canned_replies import RepliesAtHand
 from chat.staff.shapes import CannedReplies, CannedReply
-from storage.ids import new_id
+from storage.ids import MessageId, ThreadId, new_id
 from tests.chat.talk import Cast, Talk
 
 MODULUS = 2**61 - 1  # of Python's hash of a whole number, on 64 bits
@@ -23,7 +23,7 @@ FEW = 20  # Each with each would be 150 for every one.
 
 
 def colliding(count: int) -> list[UUID]:
-    first = new_id().int >> 64 << 64
+    first = new_id(ThreadId).int >> 64 << 64
     ids = [UUID(int=first + number * MODULUS) for number in range(count)]
     assert len({hash(id_) for id_ in ids}) == 1
     return ids
@@ -61,7 +61,7 @@ async def test_messages_whose_ids_collide_are_kept_at_the_usual_cost(ailo: Ailo,
     thread, lea = await cast.open_thread("lea", "claire"), await cast.unlock("lea")
     ids = colliding(300)
     compared.times = 0
-    await asyncio.gather(*(ailo.conversations.conversation.post_and_wait(lea, thread, id_, "Bonjour") for id_ in ids))
+    await asyncio.gather(*(ailo.conversations.conversation.post_and_wait(lea, thread, MessageId(id_), "Bonjour") for id_ in ids))
     assert compared.times < FEW * len(ids)
 
 
@@ -76,7 +76,7 @@ async def test_replies_whose_ids_collide_are_kept_at_the_usual_cost(ailo: Ailo, 
 async def test_a_resume_counts_by_its_threads(ailo: Ailo, cast: Cast) -> None:
     limits = AccountLimits(1, clock=lambda: 0.0)
     lea = Talk(ailo.conversations.conversation, await cast.unlock("lea"), limits)
-    frame = {"type": "resume", "threads": {str(new_id()): 0 for _ in range(MOST_RESUMED)}}
+    frame = {"type": "resume", "threads": {str(new_id(ThreadId)): 0 for _ in range(MOST_RESUMED)}}
     allowed = int(limits.frames.burst / (1 + MOST_RESUMED / THREADS_A_FRAME))
     await lea.put(*[frame] * (allowed + 1))
     assert [answer["code"] for answer in lea.outlet.of("error")] == ["slow_down"]
@@ -85,7 +85,7 @@ async def test_a_resume_counts_by_its_threads(ailo: Ailo, cast: Cast) -> None:
 
 async def test_a_resume_of_too_many_threads_is_not_understood(ailo: Ailo, cast: Cast) -> None:
     lea = Talk(ailo.conversations.conversation, await cast.unlock("lea"))
-    await lea.session.take(json.dumps({"type": "resume", "threads": {str(new_id()): 0 for _ in range(MOST_RESUMED + 1)}}))
+    await lea.session.take(json.dumps({"type": "resume", "threads": {str(new_id(ThreadId)): 0 for _ in range(MOST_RESUMED + 1)}}))
     assert [answer["code"] for answer in lea.outlet.of("error")] == ["bad_frame"]
 
 
@@ -98,6 +98,6 @@ async def test_unknown_threads_are_looked_up_together(ailo: Ailo, cast: Cast, mo
         return await read(work)  # type: ignore[arg-type]
 
     monkeypatch.setattr(ailo.store.database, "read", counted)
-    await lea.put({"type": "resume", "threads": {str(new_id()): 0 for _ in range(MOST_RESUMED)}})
+    await lea.put({"type": "resume", "threads": {str(new_id(ThreadId)): 0 for _ in range(MOST_RESUMED)}})
     await lea.outlet.until("resumed")
     assert len(reads) == 1

@@ -1,7 +1,6 @@
 """Who takes part in a thread and how that changes, as participants do it."""
 
 import asyncio
-from uuid import UUID
 
 import pytest
 
@@ -14,33 +13,33 @@ from storage.conversations.unlocked import Unlocked
 from storage.crypto.epochs import THE_OFFICER
 from storage.crypto.keyholes import AccountKey
 from storage.crypto.primitives import key_id
-from storage.ids import new_id
+from storage.ids import AccountId, ThreadId, new_id
 from tests.chat.talk import Cast, Talk
 
 
 @pytest.fixture
-async def thread(cast: Cast) -> UUID:
+async def thread(cast: Cast) -> ThreadId:
     return await cast.open_thread("lea", "claire")
 
 
 @pytest.fixture
-async def claire(cast: Cast, thread: UUID) -> Unlocked:
+async def claire(cast: Cast, thread: ThreadId) -> Unlocked:
     claire = await cast.unlock("claire")
     await cast.say(claire, thread, "un")
     return claire
 
 
-async def texts(ailo: Ailo, who: Unlocked, thread: UUID) -> list[str]:
+async def texts(ailo: Ailo, who: Unlocked, thread: ThreadId) -> list[str]:
     return [message.text for message in await ailo.conversations.conversation.before(who, thread, None, 50)]
 
 
-async def names(ailo: Ailo, who: Unlocked, thread: UUID) -> set[str]:
+async def names(ailo: Ailo, who: Unlocked, thread: ThreadId) -> set[str]:
     return {seat.first_name for seat in (await ailo.conversations.participants.access_list(who, thread)).participants}
 
 
 @pytest.mark.parametrize(("whole", "reads"), [(True, ["un", "deux"]), (False, ["deux"])])
 async def test_a_colleague_is_brought_in(
-    ailo: Ailo, cast: Cast, claire: Unlocked, thread: UUID, whole: bool, reads: list[str]
+    ailo: Ailo, cast: Cast, claire: Unlocked, thread: ThreadId, whole: bool, reads: list[str]
 ) -> None:
     thomas = await cast.unlock("thomas")
     await ailo.conversations.participants.bring_in(claire, thread, thomas.account.id, whole=whole)
@@ -48,7 +47,7 @@ async def test_a_colleague_is_brought_in(
     assert await texts(ailo, thomas, thread) == reads
 
 
-async def test_a_successor_takes_over_and_the_giver_is_out(ailo: Ailo, cast: Cast, claire: Unlocked, thread: UUID) -> None:
+async def test_a_successor_takes_over_and_the_giver_is_out(ailo: Ailo, cast: Cast, claire: Unlocked, thread: ThreadId) -> None:
     thomas = await cast.unlock("thomas")
     await ailo.conversations.participants.hand_over(claire, thread, thomas.account.id, whole=True)
     assert await names(ailo, thomas, thread) == {"Lea", "Thomas"}
@@ -57,7 +56,7 @@ async def test_a_successor_takes_over_and_the_giver_is_out(ailo: Ailo, cast: Cas
 
 
 async def test_the_next_word_after_a_hand_over_is_under_an_epoch_that_the_giver_did_not_make(
-    ailo: Ailo, cast: Cast, claire: Unlocked, thread: UUID
+    ailo: Ailo, cast: Cast, claire: Unlocked, thread: ThreadId
 ) -> None:
     lea, thomas = await cast.unlock("lea"), await cast.unlock("thomas")
     await ailo.conversations.participants.hand_over(claire, thread, thomas.account.id, whole=True)
@@ -65,20 +64,20 @@ async def test_the_next_word_after_a_hand_over_is_under_an_epoch_that_the_giver_
     assert lea.latest[thread].roster.giver == lea.account.id
 
 
-async def test_staff_leave_by_themselves(ailo: Ailo, cast: Cast, claire: Unlocked, thread: UUID) -> None:
+async def test_staff_leave_by_themselves(ailo: Ailo, cast: Cast, claire: Unlocked, thread: ThreadId) -> None:
     await ailo.conversations.participants.leave_self(claire, thread)
     with pytest.raises(NotFound):
         await ailo.conversations.participants.access_list(claire, thread)
     assert await names(ailo, await cast.unlock("lea"), thread) == {"Lea"}
 
 
-async def test_a_member_stays(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+async def test_a_member_stays(ailo: Ailo, cast: Cast, thread: ThreadId) -> None:
     with pytest.raises(NotAllowed):
         await ailo.conversations.participants.leave_self(await cast.unlock("lea"), thread)
 
 
 @pytest.mark.parametrize("name", ["thomas", "ada"])
-async def test_an_outsider_brings_nobody_in(ailo: Ailo, cast: Cast, thread: UUID, name: str) -> None:
+async def test_an_outsider_brings_nobody_in(ailo: Ailo, cast: Cast, thread: ThreadId, name: str) -> None:
     who, sam = await cast.unlock(name), await cast.account("sam")
     for change in (ailo.conversations.participants.bring_in, ailo.conversations.participants.hand_over):
         with pytest.raises(NotFound):
@@ -86,20 +85,20 @@ async def test_an_outsider_brings_nobody_in(ailo: Ailo, cast: Cast, thread: UUID
 
 
 @pytest.mark.parametrize("name", ["karim", "ada", None])
-async def test_only_staff_are_brought_in(ailo: Ailo, cast: Cast, claire: Unlocked, thread: UUID, name: str | None) -> None:
-    other = (await cast.account(name)).id if name else new_id()
+async def test_only_staff_are_brought_in(ailo: Ailo, cast: Cast, claire: Unlocked, thread: ThreadId, name: str | None) -> None:
+    other = (await cast.account(name)).id if name else new_id(AccountId)
     with pytest.raises(NotFound):
         await ailo.conversations.participants.bring_in(claire, thread, other, whole=True)
 
 
-async def test_nobody_is_brought_in_twice(ailo: Ailo, claire: Unlocked, cast: Cast, thread: UUID) -> None:
+async def test_nobody_is_brought_in_twice(ailo: Ailo, claire: Unlocked, cast: Cast, thread: ThreadId) -> None:
     for name in ("lea", "claire"):
         with pytest.raises(NotAllowed):
             await ailo.conversations.participants.bring_in(claire, thread, (await cast.account(name)).id, whole=True)
 
 
 async def test_who_was_disabled_is_not_brought_in(
-    ailo: Ailo, cast: Cast, claire: Unlocked, thread: UUID, monkeypatch: pytest.MonkeyPatch
+    ailo: Ailo, cast: Cast, claire: Unlocked, thread: ThreadId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thomas = await cast.account("thomas")
     disabled = Account(**{**vars(thomas), "status": Status.DISABLED})
@@ -115,7 +114,7 @@ def _gives(found: Account):  # type: ignore[no-untyped-def]
     return by_id
 
 
-async def test_two_who_bring_in_the_same_colleague_do_so_once(ailo: Ailo, cast: Cast, claire: Unlocked, thread: UUID) -> None:
+async def test_two_who_bring_in_the_same_colleague_do_so_once(ailo: Ailo, cast: Cast, claire: Unlocked, thread: ThreadId) -> None:
     sam, thomas = await cast.unlock("sam"), await cast.account("thomas")
     await ailo.conversations.participants.bring_in(claire, thread, sam.account.id, whole=True)
     ends = await asyncio.gather(
@@ -126,7 +125,9 @@ async def test_two_who_bring_in_the_same_colleague_do_so_once(ailo: Ailo, cast: 
     assert await names(ailo, claire, thread) == {"Lea", "Claire", "Sam", "Thomas"}
 
 
-async def test_who_is_brought_in_is_seated_with_the_key_of_now(ailo: Ailo, cast: Cast, claire: Unlocked, thread: UUID) -> None:
+async def test_who_is_brought_in_is_seated_with_the_key_of_now(
+    ailo: Ailo, cast: Cast, claire: Unlocked, thread: ThreadId
+) -> None:
     """Thomas renewed his key between the look at the list and the change: the old one would be anybody's."""
     thomas = await cast.account("thomas")
     fresh = AccountKey.fresh(thomas.id, 2)
@@ -138,7 +139,7 @@ async def test_who_is_brought_in_is_seated_with_the_key_of_now(ailo: Ailo, cast:
     assert seat.public_key == fresh.public_key
 
 
-async def test_the_list_says_who_brought_whom_and_since_when(ailo: Ailo, cast: Cast, claire: Unlocked, thread: UUID) -> None:
+async def test_the_list_says_who_brought_whom_and_since_when(ailo: Ailo, cast: Cast, claire: Unlocked, thread: ThreadId) -> None:
     thomas = await cast.account("thomas")
     await ailo.conversations.participants.bring_in(claire, thread, thomas.id, whole=False)
     found = {seat.first_name: seat for seat in (await ailo.conversations.participants.access_list(claire, thread)).participants}
@@ -147,14 +148,14 @@ async def test_the_list_says_who_brought_whom_and_since_when(ailo: Ailo, cast: C
     assert found["Lea"].since < found["Thomas"].since
 
 
-async def test_the_list_names_the_recovery_officer(ailo: Ailo, claire: Unlocked, thread: UUID) -> None:
+async def test_the_list_names_the_recovery_officer(ailo: Ailo, claire: Unlocked, thread: ThreadId) -> None:
     found = (await ailo.conversations.participants.access_list(claire, thread)).recovery
     assert found
     assert found.fingerprint == key_id(ailo.store.officer).hex()
 
 
 @pytest.mark.parametrize("name", ["karim", "thomas", "ada"])
-async def test_only_participants_see_the_list(ailo: Ailo, cast: Cast, thread: UUID, name: str) -> None:
+async def test_only_participants_see_the_list(ailo: Ailo, cast: Cast, thread: ThreadId, name: str) -> None:
     with pytest.raises(NotFound):
         await ailo.conversations.participants.access_list(await cast.unlock(name), thread)
 
@@ -164,7 +165,7 @@ async def test_staff_see_their_colleagues(ailo: Ailo, cast: Cast) -> None:
     assert {one.first_name for one in found} == {"Thomas", "Sam"}
 
 
-async def test_everybody_there_is_told(ailo: Ailo, cast: Cast, claire: Unlocked, thread: UUID) -> None:
+async def test_everybody_there_is_told(ailo: Ailo, cast: Cast, claire: Unlocked, thread: ThreadId) -> None:
     thomas = await cast.unlock("thomas")
     talks = [
         await Talk(ailo.conversations.conversation, who).join(ailo.hub) for who in (await cast.unlock("lea"), claire, thomas)
@@ -175,7 +176,7 @@ async def test_everybody_there_is_told(ailo: Ailo, cast: Cast, claire: Unlocked,
         assert {one["first_name"] for one in told["participants"]} == {"Lea", "Claire", "Thomas"}
 
 
-async def test_the_same_people_have_one_thread(cast: Cast, thread: UUID) -> None:
+async def test_the_same_people_have_one_thread(cast: Cast, thread: ThreadId) -> None:
     assert await cast.open_thread("claire", "lea") == thread
     assert await cast.open_thread("claire", "lea", "sam") != thread
 

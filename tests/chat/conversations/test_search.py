@@ -4,7 +4,6 @@ import asyncio
 import threading
 import unicodedata
 from typing import Literal
-from uuid import UUID
 
 import pytest
 
@@ -12,7 +11,7 @@ from chat.ailo import Ailo
 from chat.conversations import search
 from chat.conversations.search import LONGEST_UNFOLDING, Crowded, Search, folded
 from chat.protocol.refusals import NotAllowed, NotFound
-from storage.ids import new_id
+from storage.ids import ThreadId, new_id
 from tests.chat.talk import Cast
 
 
@@ -21,7 +20,7 @@ def finder(ailo: Ailo) -> Search:
     return Search(ailo.conversations.conversation)
 
 
-async def texts(finder: Search, cast: Cast, name: str, query: str, within: UUID | None = None) -> list[str]:
+async def texts(finder: Search, cast: Cast, name: str, query: str, within: ThreadId | None = None) -> list[str]:
     found = await finder.find(await cast.unlock(name), query, within, None)
     return [message.text for message in found.found]
 
@@ -57,7 +56,7 @@ async def test_an_outsider_finds_nothing(finder: Search, cast: Cast) -> None:
     thread = await cast.open_thread("lea", "claire")
     await cast.say(await cast.unlock("lea"), thread, "Un secret")
     assert await texts(finder, cast, "karim", "secret") == []
-    for within, cursor in ((thread, None), (new_id(), None), (None, f"{thread}:9"), (None, "nothing:9")):
+    for within, cursor in ((thread, None), (new_id(ThreadId), None), (None, f"{thread}:9"), (None, "nothing:9")):
         with pytest.raises(NotFound):
             await finder.find(await cast.unlock("karim"), "secret", within, cursor)
 

@@ -11,7 +11,7 @@ from chat.ailo import Ailo
 from chat.conversations.commands import ThreadLeave, ThreadOpen
 from chat.core import Done
 from chat.operations.commands import Backup, Check, carry_out
-from storage.ids import new_id
+from storage.ids import ThreadId, new_id
 from tests.chat.talk import PASSWORD, Cast, address
 
 NOBODY = "nobody@ailo.test"
@@ -59,8 +59,8 @@ async def test_after_somebody_left_the_same_people_get_a_new_thread(ailo: Ailo, 
         (ThreadOpen(address("claire"), [address("lea")], []), 1),
         (ThreadOpen(address("lea"), [address("claire")] * 2, []), 2),
         (ThreadLeave("x", address("lea")), 1),
-        (ThreadLeave(str(new_id()), address("lea")), 1),
-        (ThreadLeave(str(new_id()), NOBODY), 1),
+        (ThreadLeave(str(new_id(ThreadId)), address("lea")), 1),
+        (ThreadLeave(str(new_id(ThreadId)), NOBODY), 1),
     ],
 )
 async def test_a_refusal_is_one_line_that_repeats_nothing(ailo: Ailo, cast: Cast, command: Struct, code: int) -> None:

@@ -25,9 +25,11 @@ from chat.protocol.frames import (
     id_in,
     moment,
 )
+from storage.ids import AccountId, MessageId, ThreadId
 
-ID = UUID("019abcde-0000-7000-8000-000000000001")
-THREAD = UUID("019abcde-0000-7000-8000-000000000002")
+ID = MessageId(UUID("019abcde-0000-7000-8000-000000000001"))
+THREAD = ThreadId(UUID("019abcde-0000-7000-8000-000000000002"))
+LEA = AccountId(UUID("019abcde-0000-7000-8000-000000000003"))
 AT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 JSON = st.recursive(
@@ -120,9 +122,9 @@ def test_an_error_has_an_id_only_when_there_is_one() -> None:
 
 
 def test_hello_says_who_and_how_much() -> None:
-    hello = json.loads(encode(Hello(ID)))
+    hello = json.loads(encode(Hello(LEA)))
     limits = {"text": 8_000, "frame": 131_072}
-    assert hello == {"type": "hello", "account": str(ID), "protocol": "ailo.v1", "limits": limits}
+    assert hello == {"type": "hello", "account": str(LEA), "protocol": "ailo.v1", "limits": limits}
 
 
 def test_times_are_rfc_3339_in_utc() -> None:
@@ -135,7 +137,7 @@ def test_a_moment_keeps_its_milliseconds(ms: int) -> None:
 
 
 def test_a_plain_message_is_the_frame_without_its_type() -> None:
-    message = Message(ID, THREAD, 1, THREAD, "text", AT, "bonjour")
+    message = Message(ID, THREAD, 1, LEA, "text", AT, "bonjour")
     frame = msgspec.to_builtins(message)
     del frame["type"]
     assert msgspec.to_builtins(plain(message)) == frame

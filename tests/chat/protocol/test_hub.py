@@ -1,16 +1,15 @@
 """Who is connected, who is told what, and the grace of those who come back at once."""
 
 import asyncio
-from uuid import UUID
 
 import msgspec
 import pytest
 
 from chat.protocol import hub as hub_module
 from chat.protocol.hub import Hub
-from storage.ids import new_id
+from storage.ids import AccountId, ThreadId, new_id
 
-LEA, CLAIRE, KARIM, THREAD = new_id(), new_id(), new_id(), new_id()
+LEA, CLAIRE, KARIM, THREAD = new_id(AccountId), new_id(AccountId), new_id(AccountId), new_id(ThreadId)
 
 
 class Browser:
@@ -29,7 +28,7 @@ class Browser:
         self.told.set()
         self.frames.append(msgspec.json.decode(frame) if frame.startswith(b"{") else frame)
 
-    def offer_message(self, thread: UUID, seq: int, frame: bytes) -> None:
+    def offer_message(self, thread: ThreadId, seq: int, frame: bytes) -> None:
         self.messages.append(seq)
 
     def sign_out(self) -> None:
@@ -39,7 +38,7 @@ class Browser:
         self.is_restarted = True
 
 
-def presence(account: UUID, *, online: bool) -> dict[str, object]:
+def presence(account: AccountId, *, online: bool) -> dict[str, object]:
     return {"type": "presence", "account": str(account), "online": online}
 
 
@@ -119,7 +118,7 @@ def test_a_message_goes_to_every_connection_but_the_sending_one(hub: Hub) -> Non
     hub.join(LEA, one, set())
     hub.join(LEA, other, set())
     hub.join(KARIM, karim, set())
-    hub.tell_message([LEA, CLAIRE], THREAD, 7, b"frame", one)
+    hub.tell_message(THREAD, 7, [LEA, CLAIRE], b"frame", one)
     assert (one.messages, other.messages, karim.messages) == ([], [7], [])
 
 

@@ -1,5 +1,7 @@
 """A name can be seen, and no short text reaches beyond itself."""
 
+from uuid import uuid4
+
 import pytest
 
 from chat.accounts.new_accounts import checked_name
@@ -7,7 +9,6 @@ from chat.protocol.refusals import Misuse, NotAllowed
 from chat.protocol.shown_text import TURNS
 from chat.staff.canned_replies import RepliesAtHand
 from chat.staff.shapes import CannedReplies, CannedReply, OwnPractice
-from storage.ids import new_id
 from tests.chat.talk import Cast
 
 HIDDEN = {
@@ -68,8 +69,8 @@ async def test_words_of_absence_turn_nothing_around_them(cast: Cast) -> None:
 async def test_a_title_of_a_reply_can_be_seen(cast: Cast) -> None:
     claire, replies = await cast.unlock("claire"), RepliesAtHand(cast.ailo.store)
     with pytest.raises(NotAllowed):
-        await replies.write(claire, CannedReplies([CannedReply(new_id(), "\u202e\u200b", "Merci")], 0))
-    kept = await replies.write(claire, CannedReplies([CannedReply(new_id(), "Mer\u202eci", "\u202eMerci")], 0))
+        await replies.write(claire, CannedReplies([CannedReply(uuid4(), "\u202e\u200b", "Merci")], 0))
+    kept = await replies.write(claire, CannedReplies([CannedReply(uuid4(), "Mer\u202eci", "\u202eMerci")], 0))
     assert [(one.title, one.text) for one in kept.replies] == [("Merci", "\u202eMerci")]
 
 

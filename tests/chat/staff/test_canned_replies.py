@@ -1,5 +1,7 @@
 """Canned replies: of the staff, theirs alone, changed by one tab at a time."""
 
+from uuid import uuid4
+
 import pytest
 
 from chat.ailo import Ailo
@@ -9,10 +11,9 @@ from chat.staff.shapes import CannedReplies, CannedReply
 from storage.conversations.unlocked import Unlocked
 from storage.crypto.keyholes import AccountKey
 from storage.errors import CannotOpen, Superseded
-from storage.ids import new_id
 from tests.chat.talk import Cast
 
-THANKS = CannedReply(new_id(), "Merci", "Merci de votre confiance, {prénom}.\n« À {jour et heure} ? »")
+THANKS = CannedReply(uuid4(), "Merci", "Merci de votre confiance, {prénom}.\n« À {jour et heure} ? »")
 ONE = CannedReplies([THANKS], 0)
 
 
@@ -68,7 +69,7 @@ async def test_one_id_stands_once(at_hand: RepliesAtHand, cast: Cast) -> None:
 @pytest.mark.parametrize(("letter", "fits"), [("a", True), ("é", False)])
 async def test_all_together_have_a_bound(at_hand: RepliesAtHand, cast: Cast, letter: str, *, fits: bool) -> None:
     """Twelve of 8,000 letters: below the bound in one byte each, above it in two."""
-    new = CannedReplies([CannedReply(new_id(), "Long", letter * 8_000) for _ in range(12)], 0)
+    new = CannedReplies([CannedReply(uuid4(), "Long", letter * 8_000) for _ in range(12)], 0)
     claire = await cast.unlock("claire")
     if fits:
         assert (await at_hand.write(claire, new)).version == 1

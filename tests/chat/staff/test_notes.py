@@ -1,7 +1,5 @@
 """Private notes of staff: for those who take part, and for nobody else."""
 
-from uuid import UUID
-
 import pytest
 
 from chat.ailo import Ailo
@@ -9,28 +7,28 @@ from chat.protocol.refusals import NotFound
 from storage.conversations.unlocked import Unlocked
 from storage.crypto.keyholes import AccountKey
 from storage.errors import Superseded
-from storage.ids import new_id
+from storage.ids import ThreadId, new_id
 from tests.chat.talk import Cast
 
 
 @pytest.fixture
-async def thread(cast: Cast) -> UUID:
+async def thread(cast: Cast) -> ThreadId:
     return await cast.open_thread("lea", "claire", "sam")
 
 
-async def test_a_note_is_its_authors_alone(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+async def test_a_note_is_its_authors_alone(ailo: Ailo, cast: Cast, thread: ThreadId) -> None:
     claire, sam = await cast.unlock("claire"), await cast.unlock("sam")
     await ailo.staff.notes.write(claire, thread, "à revoir")
     assert [await ailo.staff.notes.read(who, thread) for who in (claire, sam)] == ["à revoir", ""]
 
 
-async def test_a_note_is_there_at_the_next_sign_in(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+async def test_a_note_is_there_at_the_next_sign_in(ailo: Ailo, cast: Cast, thread: ThreadId) -> None:
     await ailo.staff.notes.write(await cast.unlock("claire"), thread, "à revoir")
     assert await ailo.staff.notes.read(await cast.unlock("claire"), thread) == "à revoir"
 
 
 @pytest.mark.parametrize("name", ["karim", "thomas", "ada"])
-async def test_an_outsider_has_none(ailo: Ailo, cast: Cast, thread: UUID, name: str) -> None:
+async def test_an_outsider_has_none(ailo: Ailo, cast: Cast, thread: ThreadId, name: str) -> None:
     who = await cast.unlock(name)
     with pytest.raises(NotFound):
         await ailo.staff.notes.read(who, thread)
@@ -38,7 +36,7 @@ async def test_an_outsider_has_none(ailo: Ailo, cast: Cast, thread: UUID, name: 
         await ailo.staff.notes.write(who, thread, "…")
 
 
-async def test_a_former_participant_has_none(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+async def test_a_former_participant_has_none(ailo: Ailo, cast: Cast, thread: ThreadId) -> None:
     claire = await cast.unlock("claire")
     await ailo.staff.notes.write(claire, thread, "à revoir")
     await cast.leave(thread, "claire")
@@ -46,7 +44,7 @@ async def test_a_former_participant_has_none(ailo: Ailo, cast: Cast, thread: UUI
         await ailo.staff.notes.read(claire, thread)
 
 
-async def test_who_comes_back_finds_their_note(ailo: Ailo, cast: Cast, thread: UUID) -> None:
+async def test_who_comes_back_finds_their_note(ailo: Ailo, cast: Cast, thread: ThreadId) -> None:
     claire, sam = await cast.unlock("claire"), await cast.unlock("sam")
     await ailo.staff.notes.write(claire, thread, "à revoir")
     await cast.leave(thread, "claire")
@@ -56,11 +54,11 @@ async def test_who_comes_back_finds_their_note(ailo: Ailo, cast: Cast, thread: U
 
 async def test_there_is_none_about_no_thread(ailo: Ailo, cast: Cast) -> None:
     with pytest.raises(NotFound):
-        await ailo.staff.notes.read(await cast.unlock("claire"), new_id())
+        await ailo.staff.notes.read(await cast.unlock("claire"), new_id(ThreadId))
 
 
 async def test_nothing_is_sealed_to_a_key_that_was_renewed(
-    ailo: Ailo, cast: Cast, thread: UUID, monkeypatch: pytest.MonkeyPatch
+    ailo: Ailo, cast: Cast, thread: ThreadId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection still has the old key, and the renewal came between the look and the write."""
     claire = await cast.unlock("claire")

@@ -4,7 +4,6 @@ from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from statistics import median
 from typing import NamedTuple
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from chat.staff.overview import DAYS, Overview, Overviews, dates_until, start_of, zone_named
 from storage.engine.database import Transaction, Value
-from storage.ids import new_id
+from storage.ids import MessageId, ThreadId, new_id
 from tests.people import DAY, HOUR, MINUTE, House, Person, StoppedClock
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -58,11 +57,13 @@ def test_a_zone_that_is_none_is_the_usual_one(name: str) -> None:
 
 
 @pytest.fixture
-async def thread(house: House) -> UUID:
+async def thread(house: House) -> ThreadId:
     return await house.open_thread(house.lea, house.claire, house.sam)
 
 
-async def test_a_day_has_what_came_and_went_and_how_long_it_took(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+async def test_a_day_has_what_came_and_went_and_how_long_it_took(
+    house: House, thread: ThreadId, stopped_clock: StoppedClock
+) -> None:
     for one, pause in ((house.lea, 10), (house.lea, 20), (house.claire, 5), (house.sam, 30), (house.lea, 2), (house.sam, 0)):
         await house.post(one, thread)
         stopped_clock.advance(pause * MINUTE)
@@ -72,7 +73,7 @@ async def test_a_day_has_what_came_and_went_and_how_long_it_took(house: House, t
     assert (today.usual, today.longest) == (16 * MINUTE, 30 * MINUTE)
 
 
-async def test_a_wait_belongs_to_the_day_of_the_answer(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+async def test_a_wait_belongs_to_the_day_of_the_answer(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
     await house.post(house.lea, thread)
     stopped_clock.advance(20 * DAY)
     await house.post(house.claire, thread)
@@ -87,7 +88,7 @@ async def test_a_day_without_anything_has_no_wait(house: House) -> None:
     assert (found.all_days.usual, found.waiting) == (None, [])
 
 
-async def test_an_outsider_and_who_left_are_told_of_nothing(house: House, thread: UUID) -> None:
+async def test_an_outsider_and_who_left_are_told_of_nothing(house: House, thread: ThreadId) -> None:
     await house.post(house.lea, thread)
     await house.leave(thread, house.claire)
     for one in (house.claire, house.thomas):
@@ -123,7 +124,7 @@ LINES = st.lists(
 class World:
     """Two threads of Claire's, and one of others. ``rows`` is what stands in them: thread, author, whether text, time."""
 
-    def __init__(self, house: House, threads: list[UUID]) -> None:
+    def __init__(self, house: House, threads: list[ThreadId]) -> None:
         self.house, self.threads = house, threads
         self.rows: list[tuple[int, Person, bool, int]] = []
 
@@ -141,8 +142,8 @@ class World:
             last[line.thread] += 1
             author, id_ = self.author(line), self.threads[line.thread].bytes
             self.rows.append((line.thread, author, line.kind == "text", at))
-            values.append({"thread": id_, "seq": last[line.thread], "id": new_id().bytes, "author": author.id.bytes, "at": at,
-                           "kind": line.kind})  # fmt: skip
+            values.append({"thread": id_, "seq": last[line.thread], "id": new_id(MessageId).bytes,
+                           "author": author.id.bytes, "at": at, "kind": line.kind})  # fmt: skip
 
         async def work(tx: Transaction) -> None:
             await tx.run("delete from messages")

@@ -1,7 +1,6 @@
 """What staff say of how they answer: their own business, told to those who write with them, and to nobody else."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 import pytest
 
@@ -9,6 +8,7 @@ from chat.ailo import Ailo
 from chat.protocol.refusals import NotAllowed
 from chat.staff import practices
 from chat.staff.shapes import OwnPractice
+from storage.ids import AccountId
 from tests.chat.protocol.test_hub import Browser
 from tests.chat.talk import Cast
 
@@ -16,7 +16,7 @@ SOON = datetime.now(UTC).replace(microsecond=0) + timedelta(days=3)
 AWAY = OwnPractice(48, SOON, "En congé jusqu’à lundi.")
 
 
-def listen(ailo: Ailo, account: UUID) -> Browser:
+def listen(ailo: Ailo, account: AccountId) -> Browser:
     browser = Browser()
     ailo.hub.join(account, browser, set())
     return browser

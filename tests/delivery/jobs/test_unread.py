@@ -1,13 +1,13 @@
 """From announcements to letters: who is owed one, and who is not."""
 
 import logging
-from uuid import UUID
 
 import pytest
 
 from delivery.jobs.unread import announce_one
 from delivery.settings import DeliverySettings
 from storage.conversations import threads
+from storage.ids import ThreadId
 from tests.delivery.rounds import announce_all
 from tests.people import DAY, GRACE, HOUR, House, StoppedClock
 
@@ -19,7 +19,7 @@ async def settle_all(house: House, settings: DeliverySettings) -> int:
 
 
 async def test_an_unread_message_is_owed_a_letter_after_the_grace(
-    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, settings: DeliverySettings, stopped_clock: StoppedClock
 ) -> None:
     await house.post(house.claire, thread)
     stopped_clock.advance(GRACE - 1)
@@ -30,7 +30,7 @@ async def test_an_unread_message_is_owed_a_letter_after_the_grace(
 
 
 async def test_many_messages_are_owed_one_letter(
-    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, settings: DeliverySettings, stopped_clock: StoppedClock
 ) -> None:
     for _ in range(20):
         await house.post(house.claire, thread)
@@ -40,7 +40,7 @@ async def test_many_messages_are_owed_one_letter(
 
 
 async def test_who_has_read_meanwhile_gets_none(
-    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, settings: DeliverySettings, stopped_clock: StoppedClock
 ) -> None:
     posted = await house.post(house.claire, thread)
     await house.mark(house.lea, thread, posted.seq)
@@ -49,7 +49,7 @@ async def test_who_has_read_meanwhile_gets_none(
 
 
 async def test_a_read_mark_is_enough_to_owe_nothing(
-    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, settings: DeliverySettings, stopped_clock: StoppedClock
 ) -> None:
     """Though the announcement was left where it stood."""
     posted = await house.post(house.claire, thread)
@@ -60,7 +60,7 @@ async def test_a_read_mark_is_enough_to_owe_nothing(
 
 
 async def test_no_other_letter_follows_until_a_day_has_passed(
-    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, settings: DeliverySettings, stopped_clock: StoppedClock
 ) -> None:
     await house.post(house.claire, thread)
     stopped_clock.advance(GRACE)
@@ -73,7 +73,7 @@ async def test_no_other_letter_follows_until_a_day_has_passed(
 
 
 async def test_after_a_day_without_anything_new_none_follows(
-    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, settings: DeliverySettings, stopped_clock: StoppedClock
 ) -> None:
     await house.post(house.claire, thread)
     stopped_clock.advance(GRACE)
@@ -84,7 +84,7 @@ async def test_after_a_day_without_anything_new_none_follows(
 
 
 async def test_who_reads_is_told_of_the_next_message(
-    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, settings: DeliverySettings, stopped_clock: StoppedClock
 ) -> None:
     posted = await house.post(house.claire, thread)
     stopped_clock.advance(GRACE)
@@ -96,7 +96,7 @@ async def test_who_reads_is_told_of_the_next_message(
 
 
 async def test_a_disabled_account_gets_none(
-    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, settings: DeliverySettings, stopped_clock: StoppedClock
 ) -> None:
     await house.post(house.claire, thread)
     await house.disable(house.lea)
@@ -106,7 +106,7 @@ async def test_a_disabled_account_gets_none(
 
 
 async def test_a_former_participant_gets_none(
-    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, settings: DeliverySettings, stopped_clock: StoppedClock
 ) -> None:
     await house.post(house.claire, thread)
     await house.leave(thread, house.lea)
@@ -116,7 +116,7 @@ async def test_a_former_participant_gets_none(
 
 
 async def test_an_announcement_that_outlived_its_reader_s_part_is_dropped(
-    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, settings: DeliverySettings, stopped_clock: StoppedClock
 ) -> None:
     await house.post(house.claire, thread)
     await house.spoil("delete from participants where account = :id", id=house.lea.id.bytes)
@@ -126,7 +126,7 @@ async def test_an_announcement_that_outlived_its_reader_s_part_is_dropped(
 
 
 async def test_an_account_that_was_tampered_with_does_not_hold_up_the_others(
-    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock, caplog: pytest.LogCaptureFixture
+    house: House, thread: ThreadId, settings: DeliverySettings, stopped_clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = await house.open_thread(house.karim, house.claire)
     await house.post(house.claire, thread)
@@ -142,7 +142,7 @@ async def test_an_account_that_was_tampered_with_does_not_hold_up_the_others(
 
 
 async def test_the_log_names_the_letter_alone(
-    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock, caplog: pytest.LogCaptureFixture
+    house: House, thread: ThreadId, settings: DeliverySettings, stopped_clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     await house.post(house.claire, thread)
     stopped_clock.advance(GRACE)
@@ -156,7 +156,7 @@ async def test_the_log_names_the_letter_alone(
 
 
 async def test_a_letter_reveals_nothing_of_its_thread_in_the_database(
-    house: House, thread: UUID, settings: DeliverySettings, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, settings: DeliverySettings, stopped_clock: StoppedClock
 ) -> None:
     await house.post(house.claire, thread)
     stopped_clock.advance(GRACE)

@@ -4,7 +4,6 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from email.message import EmailMessage
-from uuid import UUID
 
 import pytest
 
@@ -12,6 +11,7 @@ from delivery.outbox.outbox import Outbox
 from delivery.settings import DeliverySettings, Relay
 from delivery.transports.smtp import SmtpTransport
 from storage.accounts.accounts import Role
+from storage.ids import ThreadId
 from storage.mail import letters
 from storage.store import Store
 from tests.delivery.rounds import announce_all, deliver_all, send_all
@@ -37,7 +37,7 @@ async def outbox(store: Store, settings: DeliverySettings, free_port: int) -> As
 
 
 @pytest.fixture
-async def letter(house: House, thread: UUID, stopped_clock: StoppedClock, settings: DeliverySettings) -> None:
+async def letter(house: House, thread: ThreadId, stopped_clock: StoppedClock, settings: DeliverySettings) -> None:
     """Claire has written five times, and it is time to tell Léa."""
     for _ in range(5):
         await house.post(house.claire, thread, "Canary")
@@ -60,7 +60,7 @@ async def test_five_messages_are_one_letter_that_says_nothing_of_them(outbox: Ou
 
 
 async def test_letters_do_not_tell_which_conversations_are_one(
-    outbox: Outbox, house: House, thread: UUID, letter: None, stopped_clock: StoppedClock, free_port: int
+    outbox: Outbox, house: House, thread: ThreadId, letter: None, stopped_clock: StoppedClock, free_port: int
 ) -> None:
     other = await house.open_thread(house.lea, house.sam)
     async with running(free_port) as relay:

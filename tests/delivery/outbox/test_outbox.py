@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from uuid import UUID
 
 import pytest
 
@@ -14,6 +13,7 @@ from delivery.transports.transport import Later, Rejected, Sent, Unanswered
 from storage.accounts.accounts import Role
 from storage.engine.database import Row
 from storage.errors import Stalled
+from storage.ids import ThreadId
 from storage.mail import letters
 from tests.delivery.rounds import announce_all, send_all
 from tests.delivery.transports.recording import RecordingTransport
@@ -23,7 +23,7 @@ WAIT = 450 * SECOND
 
 
 @pytest.fixture
-async def seq(house: House, thread: UUID, stopped_clock: StoppedClock, settings: DeliverySettings) -> int:
+async def seq(house: House, thread: ThreadId, stopped_clock: StoppedClock, settings: DeliverySettings) -> int:
     """A letter waits for Léa; gives the number of the message that it tells of."""
     posted = await house.post(house.claire, thread)
     stopped_clock.advance(GRACE)
@@ -54,7 +54,7 @@ async def test_a_letter_is_sent_once(outbox: Outbox, post: RecordingTransport, h
 
 
 async def test_who_has_read_since_is_not_written_to(
-    outbox: Outbox, post: RecordingTransport, house: House, thread: UUID, seq: int
+    outbox: Outbox, post: RecordingTransport, house: House, thread: ThreadId, seq: int
 ) -> None:
     await house.mark(house.lea, thread, seq)
     assert await send_one_letter(outbox)
@@ -69,7 +69,7 @@ async def test_who_was_disabled_since_is_not_written_to(outbox: Outbox, post: Re
 
 
 async def test_who_has_left_since_is_not_written_to(
-    outbox: Outbox, post: RecordingTransport, house: House, thread: UUID, seq: int
+    outbox: Outbox, post: RecordingTransport, house: House, thread: ThreadId, seq: int
 ) -> None:
     await house.leave(thread, house.lea)
     assert await send_one_letter(outbox)
@@ -202,7 +202,7 @@ async def test_a_letter_that_is_with_the_relay_is_not_sent_again(
 
 
 async def test_a_damaged_letter_does_not_hold_up_the_others(
-    outbox: Outbox, post: RecordingTransport, house: House, thread: UUID, stopped_clock: StoppedClock, seq: int
+    outbox: Outbox, post: RecordingTransport, house: House, thread: ThreadId, stopped_clock: StoppedClock, seq: int
 ) -> None:
     await house.spoil("update letters set facts = :facts", facts=b"nonsense")
     await house.post(house.lea, thread)

@@ -5,6 +5,7 @@ Nothing is said here of any one route: a feature's rows come with its card.
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -12,7 +13,7 @@ from chat.auth.routing import Reach, Roles, Route
 from chat.client.remote import Client, Json
 from chat.connections.dialogue import FRAMES
 from storage.accounts.accounts import Role
-from storage.ids import new_id
+from storage.ids import MessageId, ThreadId, new_id
 from tests import access_matrix
 from tests.flows.service import Visit, settled
 
@@ -27,7 +28,7 @@ WHO = {
 }
 IN_THREADS = (Role.MEMBER, Role.PROFESSIONAL, Role.COMPANION)
 REFUSED = {401, 403, 404, 405}
-BODIES: dict[str, Json] = {"send": {"id": str(new_id()), "text": "…"}, "read": {"seq": 0}, "typing": {}}
+BODIES: dict[str, Json] = {"send": {"id": str(new_id(MessageId)), "text": "…"}, "read": {"seq": 0}, "typing": {}}
 
 
 @dataclass
@@ -63,13 +64,13 @@ class Threads:
 
 async def threads_of(visit: Visit, role: Role) -> Threads:
     """Karim writes with Thomas, of whose thread the others know nothing; Claire and Sam have left one."""
-    own = await visit.thread("lea", "claire", "sam") if role in IN_THREADS else str(new_id())
+    own = await visit.thread("lea", "claire", "sam") if role in IN_THREADS else str(new_id(ThreadId))
     others = await visit.thread("karim", "thomas")
     former = None
     if role in (Role.PROFESSIONAL, Role.COMPANION):
         former = await visit.thread("karim", "claire", "sam")
         await visit.leave(former, WHO[role])
-    return Threads(own, others, former, str(new_id()))
+    return Threads(own, others, former, str(new_id(ThreadId)))
 
 
 def named(route: Route) -> str:
@@ -87,7 +88,7 @@ async def test_a_route_is_there_for_its_roles_alone(visit: Visit, route: Route, 
     client, threads = await visit.client(WHO[role]), await threads_of(visit, role)
     nothing = await ask(client, route.method, "/api/nothing-of-this-name")
     assert nothing.status == 404
-    ids = {"session": str(new_id()), "thread": threads.own}
+    ids = {"session": str(uuid4()), "thread": threads.own}
     if "{session}" in route.path:
         ids["session"] = next(one["id"] for one in (await client.get("/api/account/sessions"))["sessions"])
     if not route.roles.has(role):
@@ -105,7 +106,7 @@ async def test_a_route_is_there_for_its_roles_alone(visit: Visit, route: Route, 
 async def test_signed_out_there_is_signing_in_and_nothing_else(visit: Visit, route: Route) -> None:
     client = await visit.client("lea")
     client.http.cookie_jar.clear()
-    answer = await ask(client, route.method, route.path.format(thread=new_id(), session=new_id()))
+    answer = await ask(client, route.method, route.path.format(thread=new_id(ThreadId), session=uuid4()))
     unknown = await ask(client, route.method, "/api/nothing-of-this-name")
     if route.roles & Roles.NOBODY:
         assert answer.status == 400  # an empty body: it was looked at

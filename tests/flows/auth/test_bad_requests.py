@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from chat.client.remote import Client
-from storage.ids import new_id
+from storage.ids import MessageId, ThreadId, new_id
 from tests.flows.service import PASSWORD, Visit
 
 CANARY = "canari-21ab"
@@ -68,13 +68,13 @@ async def test_a_bad_body_is_a_bad_request(visit: Visit, content_type: str, body
 async def test_a_text_of_a_wrong_length_is_a_bad_request(visit: Visit, text: str) -> None:
     thread = await visit.thread("lea", "claire")
     answer = await ask(
-        await visit.client("lea"), "POST", f"/api/threads/{thread}/messages", json={"id": str(new_id()), "text": text}
+        await visit.client("lea"), "POST", f"/api/threads/{thread}/messages", json={"id": str(new_id(MessageId)), "text": text}
     )
     assert (answer.status, answer.code) == (400, "bad_request")
 
 
 async def test_an_id_that_is_somebody_elses_is_a_bad_request(visit: Visit) -> None:
-    thread, id_ = await visit.thread("lea", "claire"), str(new_id())
+    thread, id_ = await visit.thread("lea", "claire"), str(new_id(MessageId))
     statuses = [
         (await ask(await visit.client(name), "POST", f"/api/threads/{thread}/messages", json={"id": id_, "text": "…"})).status
         for name in ("lea", "claire")
@@ -87,7 +87,7 @@ async def test_an_id_that_is_somebody_elses_is_a_bad_request(visit: Visit) -> No
 )
 async def test_an_unknown_route_does_not_exist(visit: Visit, path: str) -> None:
     lea = await visit.client("lea")
-    unknown_thread = await ask(lea, "GET", f"/api/threads/{new_id()}/messages")
+    unknown_thread = await ask(lea, "GET", f"/api/threads/{new_id(ThreadId)}/messages")
     for method in ("GET", "POST"):
         answer = await ask(lea, method, path)
         assert (answer.status, answer.code) == (404, "not_found")
@@ -141,7 +141,7 @@ async def test_what_changes_something_must_come_from_our_pages(visit: Visit, ori
     thread = await visit.thread("lea", "claire")
     lea = await visit.client("lea")
     for method, path in (("POST", f"/api/threads/{thread}/messages"), ("DELETE", "/api/session"), ("POST", "/api/nothing")):
-        answer = await ask(lea, method, path, origin=origin, json={"id": str(new_id()), "text": "…"})
+        answer = await ask(lea, method, path, origin=origin, json={"id": str(new_id(MessageId)), "text": "…"})
         assert (answer.status, answer.code) == (403, "foreign_origin")
     assert (await lea.get(f"/api/threads/{thread}/messages"))["messages"] == []
 

@@ -7,11 +7,14 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from chat.client.remote import Json, Wire
-from storage.ids import new_id
+from storage.ids import MessageId, new_id
 from tests.flows.service import Visit, settled
 
 CANARY = "canari-7e5d"
-ID, THREAD = str(new_id()), "0199a8f0-0000-7000-8000-000000000000"  # THREAD is in the names of tests: the same each time.
+ID, THREAD = (
+    str(new_id(MessageId)),
+    "0199a8f0-0000-7000-8000-000000000000",
+)  # THREAD is in the names of tests: the same each time.
 LARGEST = 131_072
 SMILE = "\N{SLIGHTLY SMILING FACE}"
 

@@ -7,7 +7,7 @@ import pytest
 
 from chat.conversations.search import MOST_CHARACTERS
 from chat.protocol.frames import LARGEST_FRAME, MOST_RESUMED
-from storage.ids import new_id
+from storage.ids import ThreadId, new_id
 from tests.flows.service import Visit
 
 SENTENCE = "\ufdfa"  # one letter, which Unicode's compatibility form unfolds into 18
@@ -31,7 +31,7 @@ async def test_a_search_through_letters_that_unfold_comes_in_bounded_steps(visit
 async def test_a_resume_of_threads_whose_ids_collide(visit: Visit, count: int) -> None:
     thread = await visit.thread("lea", "claire")
     lea, claire = await visit.wire("lea"), await visit.wire("claire")
-    first = new_id().int
+    first = new_id(ThreadId).int
     asked = {str(UUID(int=first + number * COLLIDING)): 0 for number in range(count)}
     frame = json.dumps({"type": "resume", "threads": asked})
     assert len(frame) < LARGEST_FRAME

@@ -15,7 +15,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from chat.client.remote import Client, Json, Wire
-from storage.ids import new_id
+from storage.ids import MessageId, new_id
 from tests.flows.connections.test_resume import memory_of
 from tests.flows.service import Service, Visit, running, settled
 
@@ -31,7 +31,7 @@ async def limited(tmp_path: Path) -> AsyncIterator[Service]:
 
 async def flood(wire: Wire, thread: str, count: int) -> list[str]:
     """Send so many messages without waiting for any answer; gives their ids."""
-    ids = [str(new_id()) for _ in range(count)]
+    ids = [str(new_id(MessageId)) for _ in range(count)]
     for id_ in ids:
         await wire.put({"type": "send", "id": id_, "thread": thread, "text": id_})
     return ids

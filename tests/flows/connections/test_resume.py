@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
 from chat.client.remote import Client, Json, Wire
-from storage.ids import new_id
+from storage.ids import MessageId, ThreadId, new_id
 from tests.flows.service import Visit, running, settled
 from tests.flows.slow_line import SlowLine
 
@@ -23,7 +23,7 @@ async def fill(wire: Wire, thread: str, count: int, text: str = "…") -> None:
     """Post many messages, and wait until they are on the disk."""
     last = None
     for _ in range(count):
-        await wire.put({"type": "send", "id": str(new_id()), "thread": thread, "text": text})
+        await wire.put({"type": "send", "id": str(new_id(MessageId)), "thread": thread, "text": text})
     for _ in range(count):
         last = await wire.wait_for("sent")
     assert last
@@ -45,7 +45,7 @@ async def test_what_followed_comes_in_order_then_where_it_ended(visit: Visit) ->
     await fill(lea, thread, 5)
     await fill(lea, other, 3)
     claire = await visit.wire("lea")
-    await claire.put({"type": "resume", "threads": {thread: 2, other: 99, str(new_id()): 0}})
+    await claire.put({"type": "resume", "threads": {thread: 2, other: 99, str(new_id(ThreadId)): 0}})
     frames = [await claire.next() for _ in range(4)]
     while "presence" in [frame["type"] for frame in frames]:
         frames = [frame for frame in frames if frame["type"] != "presence"] + [await claire.next()]
@@ -92,7 +92,7 @@ async def test_cut_after_any_step_one_more_resume_mends_it(visit: Visit, cut: st
         if cut in {"half", "resumed", "sent"}:
             seen += await told(wire, thread, 70 if cut == "half" else 150)
         if cut == "sent":
-            await wire.put({"type": "send", "id": str(new_id()), "thread": thread, "text": "…"})
+            await wire.put({"type": "send", "id": str(new_id(MessageId)), "thread": thread, "text": "…"})
         wire.socket.transport.abort()
     async with client.connect() as wire:
         await wire.put({"type": "resume", "threads": {thread: seen[-1]}})
@@ -126,7 +126,7 @@ async def test_who_writes_while_resuming_is_answered_in_order(visit: Visit) -> N
     claire = await visit.wire("claire", resumes=False)
     await claire.put({"type": "resume", "threads": {thread: 0}})
     for _ in range(20):
-        await claire.put({"type": "send", "id": str(new_id()), "thread": thread, "text": "…"})
+        await claire.put({"type": "send", "id": str(new_id(MessageId)), "thread": thread, "text": "…"})
     await flood
     numbers: list[int] = []
     while len(numbers) < 820:

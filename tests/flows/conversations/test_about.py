@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from chat.client.remote import ClientRefused, Json, Wire
-from storage.ids import new_id
+from storage.ids import ThreadId, new_id
 from tests.flows.conversations.test_access import OUTSIDERS, ask
 from tests.flows.service import Visit, settled
 
@@ -27,7 +27,7 @@ ROUTES: list[tuple[str, str, Json | None]] = [
 async def test_an_outsider_is_told_as_of_nothing(visit: Visit, name: str, method: str, route: str, body: Json | None) -> None:
     thread = await visit.thread("lea", "claire")
     outsider = await visit.client(name)
-    answers = [await ask(outsider, method, route.format(id_), body) for id_ in (thread, new_id(), uuid4(), "x")]
+    answers = [await ask(outsider, method, route.format(id_), body) for id_ in (thread, new_id(ThreadId), uuid4(), "x")]
     assert answers[0].status == 404
     assert [answer == answers[0] for answer in answers] == [True] * 4
 
@@ -38,7 +38,7 @@ async def test_a_former_participant_is_told_as_of_nothing(visit: Visit, method: 
     claire = await visit.client("claire")
     await claire.get(f"/api/threads/{thread}/about")
     await claire.ask("DELETE", f"/api/threads/{thread}/participants/me")
-    answers = [await ask(claire, method, route.format(id_), body) for id_ in (thread, new_id())]
+    answers = [await ask(claire, method, route.format(id_), body) for id_ in (thread, new_id(ThreadId))]
     assert (answers[0].status, answers[0]) == (404, answers[1])
 
 
@@ -46,7 +46,7 @@ async def test_a_former_participant_is_told_as_of_nothing(visit: Visit, method: 
 async def test_a_member_closes_nothing(visit: Visit, method: str, route: str, body: Json | None) -> None:
     thread = await visit.thread("lea", "claire")
     lea = await visit.client("lea")
-    answers = [await ask(lea, method, route.format(id_), body) for id_ in (thread, new_id())]
+    answers = [await ask(lea, method, route.format(id_), body) for id_ in (thread, new_id(ThreadId))]
     assert (answers[0].status, answers[0]) == (404, answers[1])
     assert (await lea.get(f"/api/threads/{thread}/about"))["closed_at"] is None
 

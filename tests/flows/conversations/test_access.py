@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from chat.client.remote import Client, Json
-from storage.ids import new_id
+from storage.ids import MessageId, ThreadId, new_id
 from tests.flows.service import Visit, settled
 
 ROUTES = [
@@ -66,7 +66,7 @@ async def test_by_http_an_outsider_is_told_as_of_nothing(
     thread = await visit.thread("lea", "claire")
     await (await visit.wire("lea")).send(thread, "un")
     outsider = await visit.client(name)
-    answers = [await ask(outsider, method, route.format(id_), body) for id_ in (thread, new_id(), uuid4(), "x", "1" * 36)]
+    answers = [await ask(outsider, method, route.format(id_), body) for id_ in (thread, new_id(ThreadId), uuid4(), "x", "1" * 36)]
     assert answers[0].status in {404, 405}
     assert [answer == answers[0] for answer in answers] == [True] * 5
 
@@ -77,7 +77,9 @@ async def test_by_http_a_former_participant_is_told_as_of_nothing(
 ) -> None:
     thread = await former(visit)
     claire = await visit.client("claire")
-    assert await ask(claire, method, route.format(thread), body) == await ask(claire, method, route.format(new_id()), body)
+    assert await ask(claire, method, route.format(thread), body) == await ask(
+        claire, method, route.format(new_id(ThreadId)), body
+    )
 
 
 @pytest.mark.parametrize(("method", "route", "body"), ROUTES)
@@ -85,7 +87,7 @@ async def test_by_http_who_is_signed_out_is_told_only_that(visit: Visit, method:
     thread = await visit.thread("lea", "claire")
     client = await visit.client("lea")
     client.http.cookie_jar.clear()
-    answers = [await ask(client, method, route.format(id_), body) for id_ in (thread, new_id(), "x")]
+    answers = [await ask(client, method, route.format(id_), body) for id_ in (thread, new_id(ThreadId), "x")]
     assert answers[0].status == 401
     assert [answer == answers[0] for answer in answers] == [True] * 3
     assert json.loads(answers[0].body)["error"]["code"] == "signed_out"
@@ -99,7 +101,7 @@ async def test_by_frame_an_outsider_is_told_as_of_nothing(visit: Visit, name: st
     await lea.send(thread, "un")
     await settled(outsider)
     told = []
-    for id_ in (thread, str(new_id())):
+    for id_ in (thread, str(new_id(ThreadId))):
         await outsider.put({**frame, "thread": id_})
         told.append(await outsider.socket.recv())
     assert told[0] == told[1]
@@ -115,7 +117,7 @@ async def test_by_frame_a_former_participant_is_told_as_of_nothing(visit: Visit,
     await visit.leave(thread, "claire")
     await claire.wait_for("participants")
     told = []
-    for id_ in (thread, str(new_id())):
+    for id_ in (thread, str(new_id(ThreadId))):
         await claire.put({**frame, "thread": id_})
         told.append(await claire.socket.recv())
     assert told[0] == told[1]
@@ -129,7 +131,7 @@ async def test_a_resume_leaves_out_what_one_may_not_see(visit: Visit, name: str)
     await visit.leave(thread, "claire")
     await visit.leave(thread, "sam")
     await settled(outsider)
-    await outsider.put({"type": "resume", "threads": {thread: 0, str(new_id()): 0, own: 0}})
+    await outsider.put({"type": "resume", "threads": {thread: 0, str(new_id(ThreadId)): 0, own: 0}})
     resumed = await outsider.next()
     assert resumed == {"type": "resumed", "threads": {own: 0} if name in {"karim", "thomas", "sam"} else {}}
 
@@ -174,7 +176,7 @@ async def test_who_stays_keeps_the_whole_history(visit: Visit) -> None:
 
 
 async def test_fields_that_are_not_ones_own_to_set_are_ignored(visit: Visit) -> None:
-    thread, id_ = await visit.thread("lea", "claire"), str(new_id())
+    thread, id_ = await visit.thread("lea", "claire"), str(new_id(MessageId))
     lea = await visit.client("lea")
     forged = {"author": visit.ids["claire"], "at": "2020-01-01T00:00:00Z", "seq": 99, "kind": "lesson"}
     posted = await lea.ask("POST", f"/api/threads/{thread}/messages", {"id": id_, "text": "…", **forged})
@@ -185,7 +187,7 @@ async def test_fields_that_are_not_ones_own_to_set_are_ignored(visit: Visit) -> 
 async def test_no_get_changes_anything(visit: Visit) -> None:
     thread = await visit.thread("lea", "claire")
     lea = await visit.client("lea")
-    for path in ("/api/session", f"/api/threads/{thread}/messages?text=x&id={new_id()}", "/api/account"):
+    for path in ("/api/session", f"/api/threads/{thread}/messages?text=x&id={new_id(MessageId)}", "/api/account"):
         async with lea.http.get(lea.origin + path) as response:
             await response.read()
     found = await lea.get(f"/api/threads/{thread}/messages")

@@ -8,12 +8,12 @@ import aiohttp
 import pytest
 
 from chat.client.remote import Client, ClientRefused, Json
-from storage.ids import new_id
+from storage.ids import MessageId, new_id
 from tests.flows.service import Visit, settled
 
 
 async def post(client: Client, thread: str, text: str, id_: str | None = None) -> Json:
-    return await client.ask("POST", f"/api/threads/{thread}/messages", {"id": id_ or str(new_id()), "text": text})
+    return await client.ask("POST", f"/api/threads/{thread}/messages", {"id": id_ or str(new_id(MessageId)), "text": text})
 
 
 async def numbers(client: Client, thread: str, query: str = "") -> list[int]:
@@ -148,7 +148,7 @@ async def test_history_is_read_in_pages(visit: Visit) -> None:
     thread = await visit.thread("lea", "claire")
     lea, wire = await visit.client("lea"), await visit.wire("lea")
     for seq in range(1, 121):
-        await wire.put({"type": "send", "id": str(new_id()), "thread": thread, "text": str(seq)})
+        await wire.put({"type": "send", "id": str(new_id(MessageId)), "thread": thread, "text": str(seq)})
     await wire.wait_for("sent", seq=120)
     assert await numbers(lea, thread) == list(range(71, 121))
     assert await numbers(lea, thread, "?before=71&limit=100") == list(range(1, 71))
@@ -170,7 +170,7 @@ async def test_a_page_that_makes_no_sense_is_refused(visit: Visit, query: str) -
 
 async def test_the_same_id_at_once_is_one_message(visit: Visit) -> None:
     """By three connections and by HTTP, ten times in all: ten equal answers."""
-    thread, id_ = await visit.thread("lea", "claire"), str(new_id())
+    thread, id_ = await visit.thread("lea", "claire"), str(new_id(MessageId))
     client, other, claire = await visit.client("lea"), await visit.client("lea"), await visit.wire("claire")
     wires = [await visit.wire(client) for _ in range(3)]
     answers = await asyncio.gather(
@@ -198,7 +198,7 @@ async def test_two_who_write_at_once_see_one_order(visit: Visit) -> None:
     thread = await visit.thread("lea", "claire")
     lea, claire, reader = await visit.wire("lea"), await visit.wire("claire"), await visit.wire("claire")
     for wire in (lea, claire) * 50:
-        await wire.put({"type": "send", "id": str(new_id()), "thread": thread, "text": "…"})
+        await wire.put({"type": "send", "id": str(new_id(MessageId)), "thread": thread, "text": "…"})
     await reader.wait_for("message", seq=100)
     everything = await numbers(await visit.client("lea"), thread, "?after=0&limit=100")
     assert everything == list(range(1, 101))

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from chat.client.remote import Client, ClientRefused, Json, sign_in
-from storage.ids import new_id
+from storage.ids import MessageId, ThreadId, new_id
 from tests.flows.auth.test_sessions import codes_at_once
 from tests.flows.conversations.test_access import ask
 from tests.flows.service import PASSWORD, Visit, settled
@@ -43,7 +43,7 @@ async def test_an_outsider_is_told_as_of_nothing(visit: Visit, name: str, method
     thread = await visit.thread("lea", "claire")
     await visit.arrive(*{"sam"} - visit.ids.keys())
     outsider, body = await visit.client(name), somebody(visit, body)
-    answers = [await ask(outsider, method, route.format(id_), body) for id_ in (thread, new_id(), uuid4(), "x")]
+    answers = [await ask(outsider, method, route.format(id_), body) for id_ in (thread, new_id(ThreadId), uuid4(), "x")]
     assert answers[0].status == 404
     assert [answer == answers[0] for answer in answers] == [True] * 4
 
@@ -54,7 +54,7 @@ async def test_a_former_participant_is_told_as_of_nothing(visit: Visit, method: 
     claire = await visit.client("claire")
     await claire.ask("PUT", f"/api/threads/{thread}/note", {"text": "à revoir"})
     await claire.ask("DELETE", f"/api/threads/{thread}/participants/me")
-    answers = [await ask(claire, method, route.format(id_), somebody(visit, body)) for id_ in (thread, new_id())]
+    answers = [await ask(claire, method, route.format(id_), somebody(visit, body)) for id_ in (thread, new_id(ThreadId))]
     assert answers[0].status == 404
     assert answers[0] == answers[1]
 
@@ -66,7 +66,7 @@ async def test_a_member_is_told_as_of_nothing_what_is_for_staff(visit: Visit, me
     if body and "account" not in body and body["text"] == 1:
         body = {"text": "…"}
     lea = await visit.client("lea")
-    answers = [await ask(lea, method, route.format(id_), somebody(visit, body)) for id_ in (thread, new_id())]
+    answers = [await ask(lea, method, route.format(id_), somebody(visit, body)) for id_ in (thread, new_id(ThreadId))]
     assert answers[0].status == 404
     assert answers[0] == answers[1]
 
@@ -76,7 +76,7 @@ async def test_who_is_signed_out_is_told_only_that(visit: Visit, method: str, ro
     thread = await visit.thread("lea", "claire")
     client = await visit.client("lea")
     client.http.cookie_jar.clear()
-    answers = [await ask(client, method, route.format(id_), body) for id_ in (thread, new_id(), "x")]
+    answers = [await ask(client, method, route.format(id_), body) for id_ in (thread, new_id(ThreadId), "x")]
     assert answers[0].status == 401
     assert [answer == answers[0] for answer in answers] == [True] * 3
 
@@ -93,7 +93,7 @@ async def test_foreign_pages_change_nothing(visit: Visit, method: str, route: st
 async def test_only_staff_see_their_colleagues(visit: Visit) -> None:
     await visit.thread("lea", "claire")
     answers = [await ask(await visit.client(name), "GET", "/api/colleagues", None) for name in ("lea", "ada")]
-    nothing = await ask(await visit.client("lea"), "GET", f"/api/threads/{new_id()}/messages", None)
+    nothing = await ask(await visit.client("lea"), "GET", f"/api/threads/{new_id(ThreadId)}/messages", None)
     assert answers == [nothing, nothing]
     await visit.arrive("thomas")
     found = (await (await visit.client("claire")).get("/api/colleagues"))["colleagues"]
@@ -160,7 +160,7 @@ async def test_messages_that_race_a_change_are_sealed_for_those_who_are_there_th
     await visit.arrive("thomas", "sam")
     lea, claire = await visit.wire("lea"), await visit.client("claire")
     body = {"account": visit.ids["thomas"], "history": "from_now"}
-    ids = [str(new_id()) for _ in range(40)]
+    ids = [str(new_id(MessageId)) for _ in range(40)]
     for number, id_ in enumerate(ids):
         await lea.put({"type": "send", "id": id_, "thread": thread, "text": str(number)})
     await claire.ask("POST", f"/api/threads/{thread}/participants", body)

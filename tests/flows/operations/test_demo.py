@@ -14,7 +14,7 @@ import pytest
 from chat.client.remote import Client, Json, sign_in
 from chat.example.cast import figures
 from storage.conversations.threads import PAGE
-from storage.ids import new_id
+from storage.ids import MessageId, new_id
 from storage.settings import StorageSettings
 from tests.chat.example.test_example import counted
 
@@ -152,7 +152,7 @@ async def test_an_e_mail_comes_to_who_is_away(demo: Demo) -> None:
         threads = (await claire.get("/api/threads"))["threads"]
         thread = next(one["id"] for one in threads if is_with(one, "Léa"))
         text = "Un mot que l’e-mail tait."
-        await claire.ask("POST", f"/api/threads/{thread}/messages", {"id": str(new_id()), "text": text})
+        await claire.ask("POST", f"/api/threads/{thread}/messages", {"id": str(new_id(MessageId)), "text": text})
         await demo.wait_for("letter .* sent")
         page = await page_of(claire, "/mailbox")
         assert "à lea@exemple.test" in page
@@ -165,7 +165,7 @@ async def test_an_e_mail_comes_to_who_is_away(demo: Demo) -> None:
 async def test_a_second_start_keeps_what_was_written(tmp_path: Path) -> None:
     async with running(tmp_path) as demo, demo.as_somebody("sam") as sam:
         thread = (await sam.get("/api/threads"))["threads"][0]
-        sent = await sam.ask("POST", f"/api/threads/{thread['id']}/messages", {"id": str(new_id()), "text": "À demain."})
+        sent = await sam.ask("POST", f"/api/threads/{thread['id']}/messages", {"id": str(new_id(MessageId)), "text": "À demain."})
     async with running(tmp_path) as demo, demo.as_somebody("sam") as sam:
         assert "Making the example" not in demo.printed
         assert (await sam.get("/api/threads"))["threads"][0]["last"] == sent
@@ -193,6 +193,6 @@ async def test_letters_stay_here_whatever_relay_is_set(tmp_path: Path) -> None:
     async with running(tmp_path, **relay) as demo, demo.as_somebody("claire") as claire:
         threads = (await claire.get("/api/threads"))["threads"]
         thread = next(one["id"] for one in threads if is_with(one, "Hugo"))
-        await claire.ask("POST", f"/api/threads/{thread}/messages", {"id": str(new_id()), "text": "Bonjour Hugo."})
+        await claire.ask("POST", f"/api/threads/{thread}/messages", {"id": str(new_id(MessageId)), "text": "Bonjour Hugo."})
         await demo.wait_for("letter .* sent")
         assert "à hugo@exemple.test" in await page_of(claire, "/mailbox")

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from chat.client.remote import Json, Wire, sign_in
 from chat.operations.commands import Backup
-from storage.ids import new_id
+from storage.ids import MessageId, new_id
 from storage.maintenance import check
 from storage.settings import StorageSettings
 from storage.store import open_store
@@ -130,7 +130,7 @@ async def test_in_the_whole_group_of_a_failed_sync_none_is_acknowledged(pair: Pa
     service = pair.service
     service.start(*strace(service, "error=EIO:when=4+"))
     async with pair.wire() as wire:
-        ids = [str(new_id()) for _ in range(95)]
+        ids = [str(new_id(MessageId)) for _ in range(95)]
         for id_ in ids:
             await wire.put({"type": "send", "id": id_, "thread": pair.thread, "text": id_})
         await until_closed(wire)
@@ -149,7 +149,7 @@ async def test_in_the_whole_group_of_a_failed_sync_none_is_acknowledged(pair: Pa
 
 @injected
 async def test_what_was_refused_can_be_sent_again_after_the_restart(pair: Pair) -> None:
-    service, id_ = pair.service, new_id()
+    service, id_ = pair.service, new_id(MessageId)
     service.start(*strace(service, "error=EIO:when=4+"))
     async with pair.wire() as wire:
         while (answer := await wire.send(pair.thread, "encore", id_))["type"] == "sent":
@@ -188,12 +188,12 @@ async def test_syncs_that_take_their_time_delay_the_answers_and_nothing_else(pai
 @injected
 async def test_killed_between_commit_and_answer_the_repeat_has_the_same_number(pair: Pair) -> None:
     """The kill comes at the sync, when the transaction stands in the log and nobody has been told."""
-    service, ids = pair.service, [new_id()]
+    service, ids = pair.service, [new_id(MessageId)]
     service.start(*strace(service, "signal=SIGKILL:when=7"))
     async with pair.wire() as wire:
         with suppress(ConnectionClosed):
             while await wire.send(pair.thread, "au bord", ids[-1]):
-                ids.append(new_id())
+                ids.append(new_id(MessageId))
     assert await service.ended() == -signal.SIGKILL
     service.close()
     service.start()
@@ -242,7 +242,7 @@ async def test_on_a_full_disk_it_says_so_and_recovers(small_disk: Path, pair: Pa
         fill(small_disk)
         while (await wire.send(pair.thread, "x" * 2000))["type"] == "sent":
             kept.append("x" * 2000)
-        last = await wire.send(pair.thread, "refusé", id_ := new_id())
+        last = await wire.send(pair.thread, "refusé", id_ := new_id(MessageId))
         assert last["code"] == "busy"
         assert await ready(pair.service) == 503
         assert await pair.resumed(wire) == kept

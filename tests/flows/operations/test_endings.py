@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from chat.client.remote import Json, Wire
 from chat.operations.commands import Check
 from storage import installation
-from storage.ids import new_id
+from storage.ids import MessageId, new_id
 from storage.settings import StorageSettings
 from tests.flows.service import ROOT, Service, Visit, running, settled
 
@@ -41,7 +41,7 @@ async def test_a_stop_answers_what_was_taken_and_closes_with_1012(tmp_path: Path
         thread = await visit.thread("lea", "claire")
         lea, claire = await visit.wire("lea"), await visit.wire("claire")
         await settled(claire)
-        ids = [str(new_id()) for _ in range(200)]
+        ids = [str(new_id(MessageId)) for _ in range(200)]
         for id_ in ids:
             await lea.put({"type": "send", "id": id_, "thread": thread, "text": "…"})
         await lea.wait_for("sent", id=ids[0])
@@ -97,7 +97,7 @@ async def test_after_a_kill_all_that_was_acknowledged_is_there_once(tmp_path: Pa
         for round_ in range(3):
             lea = await visit.wire("lea")
             repeated = [id_ for id_ in texts if id_ not in acknowledged]
-            fresh = {str(new_id()): f"{round_} {number}" for number in range(150)}
+            fresh = {str(new_id(MessageId)): f"{round_} {number}" for number in range(150)}
             texts |= fresh
             for id_ in (*repeated, *fresh):
                 await lea.put({"type": "send", "id": id_, "thread": thread, "text": texts[id_]})
@@ -122,7 +122,7 @@ async def test_a_message_whose_answer_was_lost_keeps_its_number(tmp_path: Path) 
     """Killed between commit and answer: seen by the other side, then sent again by its author."""
     async with running(tmp_path) as service:
         visit = Visit(service)
-        thread, id_ = await visit.thread("lea", "claire"), str(new_id())
+        thread, id_ = await visit.thread("lea", "claire"), str(new_id(MessageId))
         lea, claire = await visit.wire("lea"), await visit.wire("claire")
         await lea.put({"type": "send", "id": id_, "thread": thread, "text": "un"})
         first = await claire.wait_for("message")  # committed; whether Léa heard of it is not looked at

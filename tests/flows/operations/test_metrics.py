@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from chat.client.remote import ClientRefused, sign_in
 from chat.settings import ChatSettings
-from storage.ids import new_id
+from storage.ids import MessageId, new_id
 from storage.settings import Environment
 from tests.flows.service import ROOT, Service, Visit, free_port, settled
 
@@ -113,7 +113,7 @@ async def test_the_loop_was_never_blocked(watched: Watched) -> None:
     thread = await visit.thread("lea", "claire")
     lea = await visit.wire("lea")
     for _ in range(300):
-        await lea.put({"type": "send", "id": str(new_id()), "thread": thread, "text": "x" * 8_000})
+        await lea.put({"type": "send", "id": str(new_id(MessageId)), "thread": thread, "text": "x" * 8_000})
     for _ in range(300):
         await lea.wait_for("sent")
     claire = await visit.wire("claire")

@@ -18,7 +18,7 @@ import pytest
 
 from chat import __version__, cli
 from chat.client.remote import Json
-from storage.ids import new_id
+from storage.ids import MessageId, new_id
 from tests.flows.service import PASSWORD, ROOT, Service, Visit, running, settled
 
 ADD = ["account", "add", "--role", "member", "--first-name", "Canari", "--last-name", "Rossi", "--password-stdin", "--email"]
@@ -173,7 +173,7 @@ async def test_a_flood_is_slowed_and_loses_nothing_acknowledged(tmp_path: Path) 
         visit = Visit(service)
         thread, count = await visit.thread("lea", "claire"), 600
         lea, claire = await visit.wire("lea"), await visit.wire("claire")
-        ids = [str(new_id()) for _ in range(count)]
+        ids = [str(new_id(MessageId)) for _ in range(count)]
         for id_ in ids:
             await lea.put({"type": "send", "id": id_, "thread": thread, "text": "…"})
         answers: dict[str, Json] = {}
@@ -193,7 +193,7 @@ async def test_a_rate_of_off_lifts_it(visit: Visit) -> None:
     thread = await visit.thread("lea", "claire")
     lea = await visit.wire("lea")
     for _ in range(600):
-        await lea.put({"type": "send", "id": str(new_id()), "thread": thread, "text": "…"})
+        await lea.put({"type": "send", "id": str(new_id(MessageId)), "thread": thread, "text": "…"})
     for seq in range(1, 601):
         await lea.wait_for("sent", seq=seq)
     assert [frame for frame in await settled(lea) if frame["type"] == "error"] == []

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import CookieJar
 
 from chat.client.remote import Client
-from storage.ids import new_id
+from storage.ids import MessageId, new_id
 from tests.flows.service import Visit, running
 
 HTML = {"Accept": "text/html"}
@@ -46,7 +46,7 @@ async def talk(visit: Visit) -> str:
     thread = await visit.thread("lea", "claire", "sam")
     lea, claire = await asyncio.gather(visit.client("lea"), visit.client("claire"))
     for client in (lea, lea, claire, lea):
-        await client.ask("POST", f"/api/threads/{thread}/messages", {"id": str(new_id()), "text": "Bonjour"})
+        await client.ask("POST", f"/api/threads/{thread}/messages", {"id": str(new_id(MessageId)), "text": "Bonjour"})
     return thread
 
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from uuid import UUID
 
 from chat.accounts.keys import NewPassword
 from chat.ailo import Ailo
@@ -15,6 +14,7 @@ from storage.conversations.threads import Order
 from storage.conversations.unlocked import Unlocked
 from storage.crypto import keyholes
 from storage.engine.database import Reader
+from storage.ids import ThreadId
 from tests.chat.talk import PASSWORD, Cast, address, opened_rooms
 
 THREADS = 400
@@ -60,7 +60,7 @@ async def furnish(ailo: Ailo) -> Unlocked:
     return claire
 
 
-async def verify(ailo: Ailo, who: Unlocked, ids: Sequence[UUID]) -> None:
+async def verify(ailo: Ailo, who: Unlocked, ids: Sequence[ThreadId]) -> None:
     async def read(reader: Reader) -> None:
         for id_ in ids:
             if thread := await threads.find(reader, ailo.store.guard, id_):
@@ -69,7 +69,7 @@ async def verify(ailo: Ailo, who: Unlocked, ids: Sequence[UUID]) -> None:
     await ailo.store.database.read(read)
 
 
-async def unlock(ailo: Ailo, who: Unlocked, ids: Sequence[UUID]) -> None:
+async def unlock(ailo: Ailo, who: Unlocked, ids: Sequence[ThreadId]) -> None:
     fresh = Unlocked(who.account, who.key)
 
     async def read(reader: Reader) -> None:

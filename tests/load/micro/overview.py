@@ -18,7 +18,7 @@ from storage.accounts.accounts import Role
 from storage.conversations import activity
 from storage.conversations.activity import Figures
 from storage.engine.database import Reader, Transaction, Value
-from storage.ids import new_id
+from storage.ids import MessageId, new_id
 from tests.people import DAY, House, Person, StoppedClock, open_house, person
 
 CONVERSATIONS, EACH, ROUNDS = 400, 250, 9
@@ -51,7 +51,7 @@ def _said(house: House, member: Person, thread: bytes, days: int) -> list[dict[s
         {
             "thread": thread,
             "seq": seq,
-            "id": new_id().bytes,
+            "id": new_id(MessageId).bytes,
             "epoch": 1,
             "author": chance.choice((member, house.claire)).id.bytes,
             "kind": "text",

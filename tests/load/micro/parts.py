@@ -11,6 +11,7 @@ from chat.protocol import frames
 from storage.crypto.primitives import canonical, decrypt_named, encrypt_named, key_id, keyed_hash, random_bytes
 from storage.crypto.sealing import Fact, Place, link, padded
 from storage.engine.sqlite import CHECKPOINT_PAGES
+from storage.ids import AccountId, MessageId, ThreadId
 from tests.load.figures import Figures, Results, of_times
 from tests.load.live import send_frame
 from tests.load.traffic import TEXT, fresh_id
@@ -80,12 +81,12 @@ async def measure(folder: Path) -> Results:
     """Every part."""
     key = random_bytes(32)
     name, text = key_id(key), padded(TEXT.encode())
-    ids = [UUID(fresh_id()) for _ in range(3)]
-    place = Place(ids[0], 1, ids[1], ids[2], "text")
+    thread, id_, author = ThreadId(UUID(fresh_id())), MessageId(UUID(fresh_id())), AccountId(UUID(fresh_id()))
+    place = Place(thread, 1, id_, author, "text")
     body = encrypt_named(key, name, text, place.encoded())
-    fact = Fact(7, 1_795_000_000_000, ids[1], ids[2], "text", 1, body)
-    sent = send_frame(str(ids[0]))(str(ids[1])).decode()
-    message = frames.Message(ids[1], ids[0], 7, ids[2], "text", frames.moment(fact.at), TEXT)
+    fact = Fact(7, 1_795_000_000_000, id_, author, "text", 1, body)
+    sent = send_frame(str(thread))(str(id_)).decode()
+    message = frames.Message(id_, thread, 7, author, "text", frames.moment(fact.at), TEXT)
     encoded = place.encoded()
     results: Results = {f"SQLite rows, fsync every {group}": _rows(folder, group) for group in (1, 32, 128, 512)}
     return results | {
@@ -94,7 +95,7 @@ async def measure(folder: Path) -> Results:
         f"decryption of {len(text)} bytes": _rate(lambda: decrypt_named(key, body, encoded)),
         "BLAKE2b of a body": _rate(lambda: keyed_hash(b"", b"ailo.body.1", body)),
         "link of a message (2 hashes)": _rate(lambda: link(name, key, body[:41], fact)),
-        "associated data (canonical)": _rate(lambda: canonical(b"ailo.message.1", *ids, 1, "text")),
+        "associated data (canonical)": _rate(lambda: canonical(b"ailo.message.1", thread, id_, author, 1, "text")),
         "frame `send` decoded": _rate(lambda: frames.decode(sent)),
         "frame `message` encoded": _rate(lambda: frames.encode(message)),
     }

@@ -10,11 +10,11 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-from uuid import UUID
 
 from nacl import bindings
 
 from storage.crypto import primitives
+from storage.ids import ThreadId
 
 
 def _module(name: str) -> Any:
@@ -48,7 +48,7 @@ def _statement_each() -> None:
         for thread in changed:
             await threads.save(tx, guard, thread)
 
-    async def find_all(reader: Any, guard: Any, ids: Iterable[UUID]) -> dict[UUID, Any]:
+    async def find_all(reader: Any, guard: Any, ids: Iterable[ThreadId]) -> dict[ThreadId, Any]:
         found = [await threads.find(reader, guard, id_) for id_ in ids]
         return {thread.id: thread for thread in found if thread}
 

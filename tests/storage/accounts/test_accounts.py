@@ -9,7 +9,7 @@ from storage.accounts import accounts
 from storage.accounts.accounts import Account, Keyhole, NewAccount, Role, Status
 from storage.crypto.keyholes import EXAMPLE_PROFILE, AccountKey
 from storage.errors import Damaged
-from storage.ids import new_id
+from storage.ids import AccountId, new_id
 from tests.people import House
 
 
@@ -38,7 +38,7 @@ async def test_an_unknown_address_finds_nobody(house: House) -> None:
 
 
 async def test_an_address_has_one_account(house: House) -> None:
-    again = replace(house.new_account(house.lea), key=AccountKey.fresh(new_id()), email="LEA@ailo.test")
+    again = replace(house.new_account(house.lea), key=AccountKey.fresh(new_id(AccountId)), email="LEA@ailo.test")
     assert not await add(house, again)
     assert (await house.select("select count(*) as n from accounts"))[0]["n"] == len(house.people)
     assert (await house.select("select count(*) as n from keyholes"))[0]["n"] == len(house.people)
@@ -46,12 +46,12 @@ async def test_an_address_has_one_account(house: House) -> None:
 
 async def test_an_unknown_id_is_none(house: House) -> None:
     guard = house.store.guard
-    assert await house.store.database.read(lambda reader: accounts.by_id(reader, guard, uuid4())) is None
-    assert await house.store.database.read(lambda reader: accounts.address_of(reader, guard, uuid4())) is None
+    assert await house.store.database.read(lambda reader: accounts.by_id(reader, guard, AccountId(uuid4()))) is None
+    assert await house.store.database.read(lambda reader: accounts.address_of(reader, guard, AccountId(uuid4()))) is None
 
 
 async def test_many_are_named_at_once(house: House) -> None:
-    ids = [house.lea.id, house.lea.id, house.claire.id, uuid4()]
+    ids = [house.lea.id, house.lea.id, house.claire.id, AccountId(uuid4())]
     found = await house.store.database.read(lambda reader: accounts.named(reader, house.store.guard, ids))
     assert {id_: account.first_name for id_, account in found.items()} == {house.lea.id: "Léa", house.claire.id: "Claire"}
 
@@ -63,11 +63,11 @@ async def test_a_letter_learns_the_address(house: House) -> None:
 
 
 async def test_the_password_keyhole_is_that_of_the_account(house: House) -> None:
-    new = replace(house.new_account(house.lea), key=AccountKey.fresh(new_id()), email="other@ailo.test", keyhole=b"body")
+    new = replace(house.new_account(house.lea), key=AccountKey.fresh(new_id(AccountId)), email="other@ailo.test", keyhole=b"body")
     assert await add(house, new)
     found = await house.store.database.read(lambda reader: accounts.password_keyhole(reader, new.key.account))
     assert found == Keyhole(EXAMPLE_PROFILE, 1, b"body")
-    assert await house.store.database.read(lambda reader: accounts.password_keyhole(reader, uuid4())) is None
+    assert await house.store.database.read(lambda reader: accounts.password_keyhole(reader, AccountId(uuid4()))) is None
 
 
 async def test_no_row_holds_a_name_or_an_address(house: House) -> None:

@@ -17,13 +17,13 @@ from msgspec import structs
 from storage.conversations import group_commit, threads
 from storage.conversations.group_commit import GroupCommit, Item, Marked, MarkRead, NotCommitted, Outcome, Post, Posted
 from storage.errors import Stalled
-from storage.ids import new_id
+from storage.ids import AccountId, MessageId, ThreadId, new_id
 from storage.maintenance import check
 from tests.people import MINUTE, House, Person, StoppedClock, open_house
 
 
 @pytest.fixture
-async def thread(house: House) -> UUID:
+async def thread(house: House) -> ThreadId:
     return await house.open_thread(house.lea, house.claire)
 
 
@@ -47,47 +47,47 @@ async def together(house: House, items: list[Item]) -> list[Outcome]:
     return [outcome for _, outcome in told]
 
 
-async def test_messages_are_numbered_as_they_came(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+async def test_messages_are_numbered_as_they_came(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
     posts = [await house.sealed(one, thread, "Bonjour") for one in (house.lea, house.claire, house.lea)]
     outcomes = await together(house, list(posts))
     assert outcomes == [Posted(seq, stopped_clock(), is_new=True) for seq in (1, 2, 3)]
     assert [row.id for row in await house.rows(thread)] == [post.id for post in posts]
 
 
-async def test_one_id_ten_times_at_once_is_one_message(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+async def test_one_id_ten_times_at_once_is_one_message(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
     post = await house.sealed(house.lea, thread, "Bonjour")
     outcomes = await together(house, [post] * 10)
     assert outcomes == [Posted(1, stopped_clock(), is_new=number == 0) for number in range(10)]
     assert len(await house.rows(thread)) == 1
 
 
-async def test_a_repeated_message_keeps_its_first_time(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
-    id_ = new_id()
+async def test_a_repeated_message_keeps_its_first_time(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
+    id_ = new_id(MessageId)
     first = await house.post(house.lea, thread, "Bonjour", id_)
     stopped_clock.advance(MINUTE)
     assert await house.post(house.lea, thread, "autre chose", id_) == structs.replace(first, is_new=False)
     assert await house.texts(house.claire, thread) == ["Bonjour"]
 
 
-async def test_an_id_of_somebody_else_is_taken(house: House, thread: UUID) -> None:
-    id_ = new_id()
+async def test_an_id_of_somebody_else_is_taken(house: House, thread: ThreadId) -> None:
+    id_ = new_id(MessageId)
     await house.post(house.lea, thread, "Bonjour", id_)
     assert await house.commits.commit(await house.sealed(house.claire, thread, "Bonsoir", id_)) is NotCommitted.TAKEN
 
 
-async def test_one_id_may_stand_in_two_threads(house: House, thread: UUID) -> None:
-    other, id_ = await house.open_thread(house.karim, house.claire), new_id()
+async def test_one_id_may_stand_in_two_threads(house: House, thread: ThreadId) -> None:
+    other, id_ = await house.open_thread(house.karim, house.claire), new_id(MessageId)
     assert (await house.post(house.claire, thread, "Bonjour", id_)).is_new
     assert (await house.post(house.claire, other, "Bonjour", id_)).is_new
 
 
-async def test_time_never_runs_backwards_in_a_thread(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+async def test_time_never_runs_backwards_in_a_thread(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
     first = await house.post(house.lea, thread)
     stopped_clock.advance(-MINUTE)
     assert (await house.post(house.claire, thread)).at == first.at
 
 
-async def test_a_history_keeps_the_times_that_it_brings(house: House, thread: UUID) -> None:
+async def test_a_history_keeps_the_times_that_it_brings(house: House, thread: ThreadId) -> None:
     at = (await house.thread(thread)).last_at + 5
     outcome = await house.commits.commit(structs.replace(await house.sealed(house.lea, thread, "Bonjour"), at=at))
     assert outcome == Posted(1, at, is_new=True)
@@ -102,36 +102,36 @@ async def test_a_message_of_an_older_epoch_is_moved(house: House) -> None:
     assert await house.rows(thread) == []
 
 
-async def test_an_unknown_thread_is_absent(house: House, thread: UUID) -> None:
+async def test_an_unknown_thread_is_absent(house: House, thread: ThreadId) -> None:
     post = structs.replace(await house.sealed(house.lea, thread, "Bonjour"), thread=uuid4())
     assert await house.commits.commit(post) is NotCommitted.ABSENT
 
 
-async def test_who_has_left_marks_nothing(house: House, thread: UUID) -> None:
+async def test_who_has_left_marks_nothing(house: House, thread: ThreadId) -> None:
     assert await house.mark(house.karim, thread, 0) is NotCommitted.ABSENT
 
 
-async def test_nobody_has_read_what_is_not_there(house: House, thread: UUID) -> None:
+async def test_nobody_has_read_what_is_not_there(house: House, thread: ThreadId) -> None:
     await house.post(house.claire, thread)
     assert await house.mark(house.lea, thread, 2) is NotCommitted.BEYOND_END
     assert await house.mark(house.lea, thread, 1) == Marked(1, has_moved=True)
 
 
 @pytest.mark.parametrize("seq", [1, 0, -1])
-async def test_a_mark_moves_forward_only(house: House, thread: UUID, seq: int) -> None:
+async def test_a_mark_moves_forward_only(house: House, thread: ThreadId, seq: int) -> None:
     await house.post(house.claire, thread)
     await house.mark(house.lea, thread, 1)
     assert await house.mark(house.lea, thread, seq) == Marked(1, has_moved=False)
 
 
-async def test_a_mark_may_be_of_the_same_group(house: House, thread: UUID) -> None:
+async def test_a_mark_may_be_of_the_same_group(house: House, thread: ThreadId) -> None:
     post = await house.sealed(house.claire, thread, "Bonjour")
     outcomes = await together(house, [post, MarkRead(thread, 1, house.lea.id, 1), MarkRead(thread, 1, house.lea.id, 1)])
     assert outcomes[1:] == [Marked(1, has_moved=True), Marked(1, has_moved=False)]
     assert await owed(house) == set()
 
 
-async def test_the_member_waits_until_staff_answers(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+async def test_the_member_waits_until_staff_answers(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
     begun = stopped_clock()
     await house.post(house.lea, thread)
     stopped_clock.advance(MINUTE)
@@ -141,16 +141,16 @@ async def test_the_member_waits_until_staff_answers(house: House, thread: UUID, 
     assert (await house.thread(thread)).waiting_since is None
 
 
-async def owed(house: House) -> set[tuple[UUID, UUID]]:
-    """The announcements owed, as account and thread."""
+async def owed(house: House) -> set[tuple[ThreadId, AccountId]]:
+    """The announcements owed, as thread and account."""
     rows = await house.select("select account, thread from unread_owed")
-    return {(UUID(bytes=row["account"]), UUID(bytes=row["thread"])) for row in rows}
+    return {(ThreadId(UUID(bytes=row["thread"])), AccountId(UUID(bytes=row["account"]))) for row in rows}
 
 
 # A group that fails
 
 
-async def test_a_thread_that_was_tampered_with_takes_nothing(house: House, thread: UUID) -> None:
+async def test_a_thread_that_was_tampered_with_takes_nothing(house: House, thread: ThreadId) -> None:
     other = await house.open_thread(house.karim, house.claire)
     bad, good = await house.sealed(house.lea, thread, "Bonjour"), await house.sealed(house.karim, other, "Bonjour")
     await house.spoil("update threads set last_seq = 7 where id = :id", id=thread.bytes)
@@ -160,7 +160,7 @@ async def test_a_thread_that_was_tampered_with_takes_nothing(house: House, threa
 
 
 @pytest.mark.parametrize("head", ["zeroblob(41)", "x'01' || zeroblob(40)", "x''"])
-async def test_a_foreign_proof_stops_no_other_thread(house: House, thread: UUID, head: str) -> None:
+async def test_a_foreign_proof_stops_no_other_thread(house: House, thread: ThreadId, head: str) -> None:
     other = await house.open_thread(house.karim, house.claire)
     bad, good = await house.sealed(house.lea, thread, "Bonjour"), await house.sealed(house.karim, other, "Bonjour")
     await house.spoil(f"update threads set head = {head} where id = :id", id=thread.bytes)
@@ -169,7 +169,7 @@ async def test_a_foreign_proof_stops_no_other_thread(house: House, thread: UUID,
     assert isinstance(outcomes[1], Posted)
 
 
-async def test_a_thread_put_back_to_before_takes_nothing(house: House, thread: UUID) -> None:
+async def test_a_thread_put_back_to_before_takes_nothing(house: House, thread: ThreadId) -> None:
     (before,) = await house.select("select * from threads where id = :id", id=thread.bytes)
     await house.post(house.lea, thread)
     await house.spoil(
@@ -202,7 +202,7 @@ class Failing:
 
 @pytest.mark.parametrize("error", [Stalled("full"), RuntimeError("bug")])
 async def test_a_failed_group_is_told_to_each_and_tried_again(
-    house: House, thread: UUID, monkeypatch: pytest.MonkeyPatch, error: Exception
+    house: House, thread: ThreadId, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     posts = [await house.sealed(house.lea, thread, "Bonjour") for _ in range(3)]
     failing = Failing(house, monkeypatch, error)
@@ -212,7 +212,7 @@ async def test_a_failed_group_is_told_to_each_and_tried_again(
     assert [outcome.seq for outcome in again if isinstance(outcome, Posted)] == [1, 2, 3]
 
 
-async def test_commit_raises_when_nothing_was_kept(house: House, thread: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_commit_raises_when_nothing_was_kept(house: House, thread: ThreadId, monkeypatch: pytest.MonkeyPatch) -> None:
     post = await house.sealed(house.lea, thread, "Bonjour")
     Failing(house, monkeypatch, Stalled("full"))
     with pytest.raises(Stalled):
@@ -220,7 +220,7 @@ async def test_commit_raises_when_nothing_was_kept(house: House, thread: UUID, m
 
 
 async def test_the_log_names_the_failure_and_no_more(
-    house: House, thread: UUID, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    house: House, thread: ThreadId, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     post = await house.sealed(house.lea, thread, "Bonjour")
     Failing(house, monkeypatch, RuntimeError("canary"))
@@ -230,7 +230,7 @@ async def test_the_log_names_the_failure_and_no_more(
     assert "canary" not in caplog.text
 
 
-async def test_a_listener_that_fails_keeps_nobody_waiting(house: House, thread: UUID) -> None:
+async def test_a_listener_that_fails_keeps_nobody_waiting(house: House, thread: ThreadId) -> None:
     def fail(_: Outcome) -> None:
         raise ZeroDivisionError
 
@@ -238,7 +238,7 @@ async def test_a_listener_that_fails_keeps_nobody_waiting(house: House, thread: 
     assert (await house.post(house.lea, thread, "deux")).seq == 2
 
 
-async def test_who_gave_up_waiting_stops_nobody(house: House, thread: UUID) -> None:
+async def test_who_gave_up_waiting_stops_nobody(house: House, thread: ThreadId) -> None:
     waiting = asyncio.create_task(house.commits.commit(await house.sealed(house.lea, thread, "un")))
     await asyncio.sleep(0)
     waiting.cancel()
@@ -248,7 +248,7 @@ async def test_who_gave_up_waiting_stops_nobody(house: House, thread: UUID) -> N
 # The queue
 
 
-async def test_no_more_wait_than_the_queue_holds(house: House, thread: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_more_wait_than_the_queue_holds(house: House, thread: ThreadId, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_commit, "LARGEST_QUEUE", 2)
     mark = MarkRead(thread, 1, house.lea.id, 0)
     house.commits.put(mark, lambda _: None)
@@ -258,20 +258,20 @@ async def test_no_more_wait_than_the_queue_holds(house: House, thread: UUID, mon
         house.commits.put(mark, lambda _: None)
 
 
-async def test_a_message_opens_a_closed_thread(house: House, thread: UUID) -> None:
+async def test_a_message_opens_a_closed_thread(house: House, thread: ThreadId) -> None:
     await close(house, thread)
     await house.post(house.lea, thread)
     assert (await house.thread(thread)).closed_at is None
 
 
-async def test_a_mark_leaves_a_closed_thread_closed(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+async def test_a_mark_leaves_a_closed_thread_closed(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
     await house.post(house.claire, thread)
     await close(house, thread)
     await house.mark(house.lea, thread, 1)
     assert (await house.thread(thread)).closed_at == stopped_clock()
 
 
-async def test_the_service_leaves_a_closed_thread_closed(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+async def test_the_service_leaves_a_closed_thread_closed(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
     """A lesson that comes by itself is nobody taking the conversation up again."""
     await close(house, thread)
     post = await house.sealed(house.lea, thread, "…")
@@ -279,7 +279,7 @@ async def test_the_service_leaves_a_closed_thread_closed(house: House, thread: U
     assert (await house.thread(thread)).closed_at == stopped_clock()
 
 
-async def test_a_message_sent_again_leaves_a_closed_thread_closed(house: House, thread: UUID) -> None:
+async def test_a_message_sent_again_leaves_a_closed_thread_closed(house: House, thread: ThreadId) -> None:
     """A browser that never heard of its first answer repeats itself: nothing new was said."""
     post = await house.sealed(house.lea, thread, "Merci, au revoir")
     await together(house, [post])
@@ -288,14 +288,14 @@ async def test_a_message_sent_again_leaves_a_closed_thread_closed(house: House, 
     assert (await house.thread(thread)).closed_at is not None
 
 
-async def test_a_long_queue_goes_in_several_groups(house: House, thread: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_queue_goes_in_several_groups(house: House, thread: ThreadId, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_commit, "LARGEST_GROUP", 2)
     posts = [await house.sealed(house.lea, thread, "Bonjour") for _ in range(5)]
     outcomes = await together(house, list(posts))
     assert [outcome.seq for outcome in outcomes if isinstance(outcome, Posted)] == [1, 2, 3, 4, 5]
 
 
-async def test_closing_commits_what_still_waits(house: House, thread: UUID) -> None:
+async def test_closing_commits_what_still_waits(house: House, thread: ThreadId) -> None:
     told: list[Outcome] = []
     post = await house.sealed(house.lea, thread, "Bonjour")
     async with GroupCommit(house.store) as commits:
@@ -312,12 +312,12 @@ async def test_closing_commits_what_still_waits(house: House, thread: UUID) -> N
 class ModelThread:
     """A thread as a plain list of ids and authors."""
 
-    id: UUID
+    id: ThreadId
     people: list[Person]
     posts: list[Post]
     epoch: int = 1
-    messages: list[tuple[UUID, UUID]] = field(default_factory=list)
-    read: dict[UUID, int] = field(default_factory=dict)
+    messages: list[tuple[MessageId, AccountId]] = field(default_factory=list)
+    read: dict[AccountId, int] = field(default_factory=dict)
     waiting_since: int | None = None
     closed_at: int | None = None
 
@@ -343,8 +343,8 @@ class ModelThread:
         self.read[mark.account] = max(mark.seq, self.read[mark.account])
         return self.read[mark.account], moved
 
-    def owed(self) -> set[tuple[UUID, UUID]]:
-        return {(account, self.id) for account, seq in self.read.items() if seq < len(self.messages)}
+    def owed(self) -> set[tuple[ThreadId, AccountId]]:
+        return {(self.id, account) for account, seq in self.read.items() if seq < len(self.messages)}
 
 
 # One step: in which thread, by which of its people, a post (by which of a few ids) or a mark, of which epoch.
@@ -390,7 +390,7 @@ async def play(sequence: list[list[tuple[int, int, int, int, int]]], leave_at: i
 
 async def model(house: House, *people: Person) -> ModelThread:
     thread = await house.open_thread(*people)
-    posts = [await house.sealed(one, thread, "Bonjour", UUID(int=number)) for number in range(4) for one in people]
+    posts = [await house.sealed(one, thread, "Bonjour", MessageId(UUID(int=number))) for number in range(4) for one in people]
     return ModelThread(thread, list(people), posts, read={one.id: 0 for one in people})
 
 
@@ -402,7 +402,7 @@ async def somebody_leaves(house: House, thread: ModelThread) -> None:
     thread.epoch += 1
 
 
-async def close(house: House, thread: UUID) -> None:
+async def close(house: House, thread: ThreadId) -> None:
     """The staff ends the conversation."""
     store = house.store
     await store.database.write(lambda tx: threads.close(tx, store.guard, thread, store.clock()))
@@ -416,7 +416,7 @@ def item_of(thread: ModelThread, who: int, what: int, which: int, age: int) -> I
     mine = [post for post in thread.posts if post.author == author.id]
     others = tuple(one.id for one in thread.people if one.id != author.id)
     post = structs.replace(mine[which % len(mine)], epoch=thread.epoch + age, others=others)
-    return post if what % 2 else structs.replace(post, id=new_id())
+    return post if what % 2 else structs.replace(post, id=new_id(MessageId))
 
 
 async def compare(house: House, models: list[ModelThread]) -> None:
@@ -436,7 +436,7 @@ async def compare(house: House, models: list[ModelThread]) -> None:
 
 
 @pytest.mark.parametrize(("burst", "groups"), [(group_commit.COMPANY, [8, 2]), (1, [1, 1, 1])])
-async def test_in_a_burst_a_small_group_waits_for_company(house: House, thread: UUID, burst: int, groups: list[int]) -> None:
+async def test_in_a_burst_a_small_group_waits_for_company(house: House, thread: ThreadId, burst: int, groups: list[int]) -> None:
     """What comes right after a group goes along with what came during it; where there is no burst, nothing waits."""
     posts = [await house.sealed(house.lea, thread, "Bonjour") for _ in range(burst + 2)]
     sizes: list[int] = []

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from hypothesis import HealthCheck, settings
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from storage.engine.database import Transaction
+from storage.ids import ThreadId
 from storage.maintenance import check
 from storage.rekeying import officer, recovery
 from storage.rekeying.recovery import NewKey
@@ -41,7 +41,7 @@ names, numbers = st.sampled_from(NAMES), st.integers(0, 2)
 class Model:
     """What a thread should hold: its texts, and from which of them on each participant reads."""
 
-    id: UUID
+    id: ThreadId
     texts: list[str] = field(default_factory=list)
     reads_from: dict[str, int] = field(default_factory=dict)
 

@@ -15,6 +15,7 @@ from storage.crypto.keyholes import AccountKey
 from storage.crypto.keyring import RootKey
 from storage.engine.database import Transaction
 from storage.errors import CannotOpen, Refused
+from storage.ids import ThreadId
 from storage.maintenance import check
 from storage.rekeying import officer, recovery
 from storage.rekeying.recovery import NewKey
@@ -27,8 +28,8 @@ class Scene:
     """A thread that Léa took over from the service; the intruder's own key pair; and a thread beside it."""
 
     house: House
-    thread: UUID
-    beside: UUID
+    thread: ThreadId
+    beside: ThreadId
     intruder: Intruder
     key: AccountKey
 
@@ -42,7 +43,7 @@ class Scene:
         return [await is_believed(self.house, one, self.thread) for one in people]
 
 
-async def is_believed(house: House, one: Person, thread: UUID) -> bool:
+async def is_believed(house: House, one: Person, thread: ThreadId) -> bool:
     try:
         return await latest(house, one, thread) is not None
     except CannotOpen:
@@ -470,7 +471,7 @@ async def test_a_newcomer_believes_what_came_before_them(scene: Scene) -> None:
 
 async def test_without_an_officer_rosters_are_believed(house: House) -> None:
     store, people = house.store, [await house.account(one) for one in (house.lea, house.claire)]
-    thread = UUID(int=77)
+    thread = ThreadId(UUID(int=77))
     await store.database.write(lambda tx: participants.open_thread(tx, store.guard, b"", thread, people, store.clock()))
     await begin_own(house, house.lea, thread)
     assert await bring_in(house, house.claire, thread, house.sam)

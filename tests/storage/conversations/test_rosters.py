@@ -1,6 +1,6 @@
 """Rosters and grants as rows."""
 
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -9,14 +9,15 @@ from storage.conversations.rosters import Grant
 from storage.crypto.epochs import THE_OFFICER, Roster
 from storage.crypto.keyholes import AccountKey
 from storage.errors import CannotOpen, Damaged
+from storage.ids import AccountId, ThreadId
 from tests.people import House
 
 
-async def found(house: House, thread: UUID, number: int = 1) -> Roster:
+async def found(house: House, thread: ThreadId, number: int = 1) -> Roster:
     return await house.store.database.read(lambda reader: rosters.find(reader, house.store.guard, thread, number))
 
 
-async def grant_of(house: House, thread: UUID, account: UUID) -> Grant | None:
+async def grant_of(house: House, thread: ThreadId, account: AccountId) -> Grant | None:
     return await house.store.database.read(lambda reader: rosters.grant_of(reader, thread, 1, account))
 
 
@@ -34,7 +35,7 @@ async def test_a_roster_is_found_as_it_was_kept(house: House) -> None:
 
 async def test_a_missing_roster_is_damage(house: House) -> None:
     with pytest.raises(Damaged):
-        await found(house, uuid4())
+        await found(house, ThreadId(uuid4()))
 
 
 async def test_a_roster_in_the_place_of_another_is_seen(house: House) -> None:

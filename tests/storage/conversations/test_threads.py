@@ -1,6 +1,6 @@
 """Threads as rows: where each stands, who takes part, and the two orders of somebody's list."""
 
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from msgspec.structs import replace
@@ -8,11 +8,12 @@ from msgspec.structs import replace
 from storage.conversations import rosters, threads
 from storage.conversations.threads import Order, Thread
 from storage.engine.database import Reader, Transaction
+from storage.ids import AccountId, ThreadId
 from tests.people import House, Person
 
 
 def standing(last_at: int, waiting_since: int | None = None) -> Thread:
-    return Thread(uuid4(), 1, 0, last_at, b"link", waiting_since, last_at)
+    return Thread(ThreadId(uuid4()), 1, 0, last_at, b"link", waiting_since, last_at)
 
 
 async def keep(house: House, found: list[Thread], *people: Person) -> None:
@@ -90,7 +91,7 @@ async def test_a_thread_is_saved_where_it_stands(house: House) -> None:
 
 async def test_an_unknown_thread_is_none(house: House) -> None:
     guard = house.store.guard
-    assert await house.store.database.read(lambda reader: threads.find(reader, guard, uuid4())) is None
+    assert await house.store.database.read(lambda reader: threads.find(reader, guard, ThreadId(uuid4()))) is None
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ async def test_correspondents_are_those_of_all_threads(house: House) -> None:
     assert found == [{house.lea.id, house.sam.id, house.karim.id}, {house.claire.id, house.sam.id}, set()]
 
 
-async def correspondents(house: House, one: Person) -> set[UUID]:
+async def correspondents(house: House, one: Person) -> set[AccountId]:
     found = await house.store.database.read(lambda reader: rosters.seated(reader, house.store.guard, one.id))
     return {account for roster in found for account in roster.accounts()} - {one.id}
 
@@ -141,7 +142,7 @@ async def test_ids_are_those_of_ones_own_threads(house: House) -> None:
     mine = await house.open_thread(house.lea, house.claire)
     other = await house.open_thread(house.karim, house.claire)
 
-    async def read(reader: Reader) -> tuple[set[UUID], set[UUID]]:
+    async def read(reader: Reader) -> tuple[set[ThreadId], set[ThreadId]]:
         return set(await threads.ids_of(reader, house.lea.id)), set(await threads.all_ids(reader))
 
     assert await house.store.database.read(read) == ({mine}, {mine, other})
@@ -151,7 +152,7 @@ async def test_marks_are_in_the_order_of_joining(house: House) -> None:
     thread = standing(7)
     await keep(house, [thread])
 
-    async def work(tx: Transaction) -> list[UUID]:
+    async def work(tx: Transaction) -> list[AccountId]:
         for at, one in ((3, house.sam), (1, house.claire), (2, house.lea)):
             await threads.join(tx, thread.id, one.id, at, 0)
         return [mark.account for mark in await threads.marks(tx, thread.id)]

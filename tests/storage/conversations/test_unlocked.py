@@ -1,21 +1,20 @@
 """Somebody signed in: which epochs open to them, and what is remembered of it."""
 
-from uuid import UUID
-
 import pytest
 
 from storage.conversations import unlocked
 from storage.conversations.unlocked import OpenEpoch, Unlocked
 from storage.errors import CannotOpen, Damaged
+from storage.ids import ThreadId
 from tests.people import House, Person
 
 
-async def latest(house: House, who: Unlocked, thread: UUID) -> OpenEpoch | None:
+async def latest(house: House, who: Unlocked, thread: ThreadId) -> OpenEpoch | None:
     stands = await house.thread(thread)
     return await house.store.database.read(lambda reader: who.latest_epoch(reader, house.store.guard, stands))
 
 
-async def epoch(house: House, who: Unlocked, thread: UUID, number: int = 1) -> OpenEpoch:
+async def epoch(house: House, who: Unlocked, thread: ThreadId, number: int = 1) -> OpenEpoch:
     return await house.store.database.read(lambda reader: who.epoch(reader, house.store.guard, thread, number))
 
 

@@ -13,11 +13,12 @@ from storage.crypto.epochs import THE_OFFICER, THE_SERVICE, EpochSecret, Roster,
 from storage.crypto.keyholes import AccountKey
 from storage.crypto.primitives import public_key_of
 from storage.errors import CannotOpen, Damaged
+from storage.ids import AccountId, ThreadId
 
-LEA, CLAIRE, OFFICER, GIVER = (AccountKey.fresh(uuid4()) for _ in range(4))
+LEA, CLAIRE, OFFICER, GIVER = (AccountKey.fresh(AccountId(uuid4())) for _ in range(4))
 SECRET = EpochSecret.fresh()
 ROSTER = Roster(
-    thread=UUID(int=9),
+    thread=ThreadId(UUID(int=9)),
     number=1,
     previous=b"",
     first_seq=1,
@@ -77,7 +78,7 @@ def test_a_roster_of_an_unknown_version_is_damaged() -> None:
 
 def test_a_seat_is_found_by_its_account() -> None:
     assert ROSTER.seat_of(LEA.account) == ROSTER.seats[0]
-    assert ROSTER.seat_of(uuid4()) is None
+    assert ROSTER.seat_of(AccountId(uuid4())) is None
     assert ROSTER.accounts() == (LEA.account, CLAIRE.account)
 
 

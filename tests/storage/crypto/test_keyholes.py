@@ -31,10 +31,11 @@ from storage.crypto.keyholes import (
 from storage.crypto.keyring import Keyring, RootKey
 from storage.crypto.primitives import public_key_of
 from storage.errors import CannotOpen, Damaged, WrongKey
+from storage.ids import AccountId
 
 ROOT = RootKey.derived_from(bytes(32))
 GUARD = Guard(Keyring(ROOT, {ROOT.id: ROOT}, bytes(32)))
-LEA, KARIM = AccountKey.fresh(uuid4()), AccountKey.fresh(uuid4())
+LEA, KARIM = AccountKey.fresh(AccountId(uuid4())), AccountKey.fresh(AccountId(uuid4()))
 PASSWORD = "des pommes et des poires"
 PEPPER = bytes([7]) * 32
 EXPIRES = 1_800_000_000_000
@@ -111,7 +112,11 @@ def test_an_unknown_profile_is_damage() -> None:
 def test_a_keyhole_opens_no_other_account() -> None:
     keyhole = keyhole_of(LEA)
     stretched = stretch(PASSWORD, keyhole.salt, keyhole.profile)
-    for other in (opening_of(KARIM), replace(opening_of(LEA), generation=2), replace(opening_of(LEA), account=uuid4())):
+    for other in (
+        opening_of(KARIM),
+        replace(opening_of(LEA), generation=2),
+        replace(opening_of(LEA), account=AccountId(uuid4())),
+    ):
         with pytest.raises(Damaged):
             open_password(keyhole, stretched, other)
 

@@ -12,12 +12,13 @@ from storage.crypto.epochs import EpochSecret, MessageKey
 from storage.crypto.primitives import HEADER_BYTES, TAG_BYTES, canonical, encrypt_named, keyed_hash
 from storage.crypto.sealing import PADDING_STEP, Fact, Place, first_link, is_linked, link, seal, unseal
 from storage.errors import CannotOpen, Damaged, WrongKey
+from storage.ids import AccountId, MessageId, ThreadId
 
 KEY, OTHER_KEY = EpochSecret(bytes([1]) * 32).message_key(), EpochSecret(bytes([2]) * 32).message_key()
-PLACE = Place(UUID(int=10), 1, UUID(int=11), UUID(int=12), "text")
-FACT = Fact(3, 1_795_424_400_000, UUID(int=11), UUID(int=12), "text", 1, b"body")
+PLACE = Place(ThreadId(UUID(int=10)), 1, MessageId(UUID(int=11)), AccountId(UUID(int=12)), "text")
+FACT = Fact(3, 1_795_424_400_000, MessageId(UUID(int=11)), AccountId(UUID(int=12)), "text", 1, b"body")
 LINKING, NAME = bytes([5]) * 32, b"rootkey1"
-PREVIOUS = first_link(UUID(int=10))
+PREVIOUS = first_link(ThreadId(UUID(int=10)))
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=600)
 
@@ -82,14 +83,14 @@ numbers = st.integers(0, 2**64 - 1)
 
 
 @given(st.uuids(), numbers, st.uuids(), st.uuids(), texts)
-def test_a_place_is_packed_as_the_format_says(thread: UUID, epoch: int, id_: UUID, author: UUID, kind: str) -> None:
+def test_a_place_is_packed_as_the_format_says(thread: ThreadId, epoch: int, id_: MessageId, author: AccountId, kind: str) -> None:
     packed = Place(thread, epoch, id_, author, kind).encoded()
     assert packed == canonical(b"ailo.message.1", thread, epoch, id_, author, kind)
 
 
 @given(st.binary(max_size=50), numbers, numbers, st.uuids(), st.uuids(), texts, numbers, st.binary(max_size=50))
 def test_a_link_covers_what_the_format_says(
-    before: bytes, seq: int, at: int, id_: UUID, author: UUID, kind: str, epoch: int, body: bytes
+    before: bytes, seq: int, at: int, id_: MessageId, author: AccountId, kind: str, epoch: int, body: bytes
 ) -> None:
     hashed = keyed_hash(b"", b"ailo.body.1", body)
     covered = canonical(b"ailo.link.1", before, seq, at, id_, author, kind, epoch, hashed)
@@ -128,7 +129,7 @@ def test_another_message_before_breaks_the_link() -> None:
 
 
 def test_two_threads_begin_differently() -> None:
-    assert first_link(UUID(int=1)) != first_link(UUID(int=2))
+    assert first_link(ThreadId(UUID(int=1))) != first_link(ThreadId(UUID(int=2)))
 
 
 @pytest.mark.parametrize("found", [b"x", b"\x01" + NAME, b"\x02" + link(NAME, LINKING, PREVIOUS, FACT)[1:]])

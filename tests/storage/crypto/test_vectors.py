@@ -5,7 +5,6 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
@@ -22,15 +21,18 @@ from storage.crypto.keyholes import AccountKey, Cookie, Opening
 from storage.crypto.keyring import Keyring, RootKey
 from storage.crypto.sealing import Fact, Place
 from storage.errors import CannotOpen
+from storage.ids import AccountId, MessageId, ThreadId
 from storage.mail import letters
 from storage.rekeying import officer
 from storage.staff import canned_replies, notes, practices
 from storage.staff.practices import Practice
 from tests.storage.crypto import second
-from tests.storage.crypto.second import AT, CLAIRE_ID, EXPIRES_AT, LEA_ID, MESSAGE, PASSWORD, ROOT, TEXT, THE_SERVICE, THREAD
+from tests.storage.crypto.second import AT, EXPIRES_AT, PASSWORD, ROOT, TEXT
 
 VECTORS = {name: bytes.fromhex(value) for name, value in json.loads(second.FILE.read_text()).items()}
 
+THREAD, MESSAGE = ThreadId(second.THREAD), MessageId(second.MESSAGE)
+LEA_ID, CLAIRE_ID, THE_SERVICE = (AccountId(id_) for id_ in (second.LEA_ID, second.CLAIRE_ID, second.THE_SERVICE))
 KEY = RootKey.derived_from(ROOT)
 GUARD = Guard(Keyring(KEY, {KEY.id: KEY}, second.INDEX))
 LEA, CLAIRE, OFFICER = (second.public_key(key) for key in (second.LEA, second.CLAIRE, second.OFFICER))
@@ -88,7 +90,7 @@ def of_the_service() -> str:
     return sealing.unseal_from_service(EPOCH.private_key, sealed, LESSON)
 
 
-def seats() -> list[UUID]:
+def seats() -> list[AccountId]:
     found = roster()
     assert found.encoded() == VECTORS["roster"]
     assert [seat.public_key for seat in found.seats] == [LEA, CLAIRE]

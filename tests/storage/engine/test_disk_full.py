@@ -15,6 +15,7 @@ import pytest
 
 from storage.conversations.group_commit import GroupCommit
 from storage.errors import Stalled
+from storage.ids import ThreadId
 from storage.maintenance import backup, check
 from storage.store import open_store
 from tests.people import House, StoppedClock, open_house
@@ -91,8 +92,8 @@ async def full(disk: Disk, stopped_clock: StoppedClock) -> AsyncIterator[House]:
         disk.free()
 
 
-async def thread_of(house: House) -> UUID:
-    return UUID(bytes=(await house.select("select id from threads"))[0]["id"])
+async def thread_of(house: House) -> ThreadId:
+    return ThreadId(UUID(bytes=(await house.select("select id from threads"))[0]["id"]))
 
 
 async def post_until_stalled(house: House) -> list[str]:

@@ -1,17 +1,16 @@
 """Announcements owed: one at most per participant and thread, and what a letter told of."""
 
-from uuid import UUID
-
 import pytest
 
 from storage.conversations import threads
+from storage.ids import ThreadId
 from storage.mail import unread
 from storage.mail.unread import Due
 from tests.people import DAY, GRACE, SECOND, House, StoppedClock
 
 
 @pytest.fixture
-async def thread(house: House) -> UUID:
+async def thread(house: House) -> ThreadId:
     return await house.open_thread(house.lea, house.claire)
 
 
@@ -27,12 +26,12 @@ async def tell(house: House) -> Due:
     return due
 
 
-async def still_tells(house: House, thread: UUID, seq: int) -> bool:
-    return await house.store.database.read(lambda reader: unread.still_tells(reader, house.lea.id, thread, seq))
+async def still_tells(house: House, thread: ThreadId, seq: int) -> bool:
+    return await house.store.database.read(lambda reader: unread.still_tells(reader, thread, house.lea.id, seq))
 
 
 async def test_many_messages_make_one_announcement_due_after_the_first(
-    house: House, thread: UUID, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, stopped_clock: StoppedClock
 ) -> None:
     begun = stopped_clock()
     for _ in range(3):
@@ -41,16 +40,16 @@ async def test_many_messages_make_one_announcement_due_after_the_first(
     assert [(row["account"], row["due_at"]) for row in await house.owed()] == [(house.lea.id.bytes, begun + GRACE)]
 
 
-async def test_what_is_due_says_where_its_reader_stands(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+async def test_what_is_due_says_where_its_reader_stands(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
     await house.post(house.claire, thread)
     assert await first_due(house) is None
     stopped_clock.advance(GRACE)
     due = await first_due(house)
-    assert due == Due(house.lea.id, thread, stopped_clock(), told_seq=None, read_seq=0, last_seq=1)
+    assert due == Due(thread, house.lea.id, stopped_clock(), told_seq=None, read_seq=0, last_seq=1)
     assert due.is_owed
 
 
-async def test_who_leaves_is_owed_nothing(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+async def test_who_leaves_is_owed_nothing(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
     await house.post(house.claire, thread)
     await house.leave(thread, house.lea)
     stopped_clock.advance(GRACE)
@@ -59,7 +58,7 @@ async def test_who_leaves_is_owed_nothing(house: House, thread: UUID, stopped_cl
 
 
 async def test_an_announcement_that_outlived_its_reader_s_part_is_not_owed(
-    house: House, thread: UUID, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, stopped_clock: StoppedClock
 ) -> None:
     await house.post(house.claire, thread)
     await house.spoil("delete from participants where account = :id", id=house.lea.id.bytes)
@@ -69,7 +68,7 @@ async def test_an_announcement_that_outlived_its_reader_s_part_is_not_owed(
     assert not due.is_owed
 
 
-async def test_what_was_told_is_not_owed_again(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+async def test_what_was_told_is_not_owed_again(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
     await house.post(house.claire, thread)
     stopped_clock.advance(GRACE)
     await tell(house)
@@ -80,13 +79,15 @@ async def test_what_was_told_is_not_owed_again(house: House, thread: UUID, stopp
     assert not due.is_owed
 
 
-async def test_reading_all_ends_the_announcement(house: House, thread: UUID) -> None:
+async def test_reading_all_ends_the_announcement(house: House, thread: ThreadId) -> None:
     posted = await house.post(house.claire, thread)
     await house.mark(house.lea, thread, posted.seq)
     assert await house.owed() == []
 
 
-async def test_reading_a_part_begins_a_told_announcement_anew(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+async def test_reading_a_part_begins_a_told_announcement_anew(
+    house: House, thread: ThreadId, stopped_clock: StoppedClock
+) -> None:
     await house.post(house.claire, thread)
     await house.post(house.claire, thread)
     stopped_clock.advance(GRACE)
@@ -97,7 +98,7 @@ async def test_reading_a_part_begins_a_told_announcement_anew(house: House, thre
 
 
 async def test_reading_a_part_leaves_the_grace_of_an_announcement_not_yet_told(
-    house: House, thread: UUID, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, stopped_clock: StoppedClock
 ) -> None:
     begun = stopped_clock()
     await house.post(house.claire, thread)
@@ -108,7 +109,7 @@ async def test_reading_a_part_leaves_the_grace_of_an_announcement_not_yet_told(
 
 
 async def test_a_postponed_announcement_lets_the_next_one_go_first(
-    house: House, thread: UUID, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, stopped_clock: StoppedClock
 ) -> None:
     other = await house.open_thread(house.karim, house.claire)
     await house.post(house.claire, thread)
@@ -123,7 +124,7 @@ async def test_a_postponed_announcement_lets_the_next_one_go_first(
     assert (due.account, following.account) == (house.lea.id, house.claire.id)
 
 
-async def test_a_letter_still_tells_while_all_is_unread(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+async def test_a_letter_still_tells_while_all_is_unread(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
     posted = await house.post(house.claire, thread)
     stopped_clock.advance(GRACE)
     await tell(house)
@@ -131,7 +132,7 @@ async def test_a_letter_still_tells_while_all_is_unread(house: House, thread: UU
     assert await still_tells(house, thread, posted.seq)
 
 
-async def test_a_letter_tells_nothing_to_who_has_read(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+async def test_a_letter_tells_nothing_to_who_has_read(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
     posted = await house.post(house.claire, thread)
     stopped_clock.advance(GRACE)
     await tell(house)
@@ -140,7 +141,7 @@ async def test_a_letter_tells_nothing_to_who_has_read(house: House, thread: UUID
 
 
 async def test_a_letter_gives_way_to_the_announcement_that_began_anew(
-    house: House, thread: UUID, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, stopped_clock: StoppedClock
 ) -> None:
     await house.post(house.claire, thread)
     posted = await house.post(house.claire, thread)
@@ -150,21 +151,23 @@ async def test_a_letter_gives_way_to_the_announcement_that_began_anew(
     assert not await still_tells(house, thread, posted.seq)
 
 
-async def test_a_letter_still_tells_after_its_day_of_quiet(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+async def test_a_letter_still_tells_after_its_day_of_quiet(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
     posted = await house.post(house.claire, thread)
     stopped_clock.advance(GRACE)
     due = await tell(house)
-    await house.store.database.write(lambda tx: unread.drop(tx, due.account, due.thread))
+    await house.store.database.write(lambda tx: unread.drop(tx, due.thread, due.account))
     assert await still_tells(house, thread, posted.seq)
 
 
-async def test_a_letter_tells_nothing_to_who_has_left(house: House, thread: UUID) -> None:
+async def test_a_letter_tells_nothing_to_who_has_left(house: House, thread: ThreadId) -> None:
     posted = await house.post(house.claire, thread)
     await house.leave(thread, house.lea)
     assert not await still_tells(house, thread, posted.seq)
 
 
-async def test_a_told_announcement_stays_quiet_when_more_comes(house: House, thread: UUID, stopped_clock: StoppedClock) -> None:
+async def test_a_told_announcement_stays_quiet_when_more_comes(
+    house: House, thread: ThreadId, stopped_clock: StoppedClock
+) -> None:
     await house.post(house.claire, thread)
     stopped_clock.advance(GRACE)
     await tell(house)
@@ -173,7 +176,7 @@ async def test_a_told_announcement_stays_quiet_when_more_comes(house: House, thr
 
 
 async def test_a_told_announcement_begins_anew_for_who_has_read_by_answering(
-    house: House, thread: UUID, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, stopped_clock: StoppedClock
 ) -> None:
     await house.post(house.claire, thread)
     stopped_clock.advance(GRACE)
@@ -185,7 +188,7 @@ async def test_a_told_announcement_begins_anew_for_who_has_read_by_answering(
 
 
 async def test_a_told_announcement_begins_anew_where_a_mark_alone_says_that_it_was_read(
-    house: House, thread: UUID, stopped_clock: StoppedClock
+    house: House, thread: ThreadId, stopped_clock: StoppedClock
 ) -> None:
     await house.post(house.claire, thread)
     stopped_clock.advance(GRACE)

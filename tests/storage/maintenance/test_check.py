@@ -1,14 +1,14 @@
 """`ailo check` finds whatever is not as the service wrote it, and says in one line where."""
 
 from pathlib import Path
-from uuid import UUID
+from uuid import uuid4
 
 import pytest
 
 from storage.crypto.keyring import create, load
 from storage.engine.database import Value
 from storage.errors import Stalled
-from storage.ids import new_id
+from storage.ids import ThreadId
 from storage.mail import letters
 from storage.mail.letters import Letter
 from storage.maintenance import check
@@ -18,7 +18,7 @@ from tests.people import House
 
 
 @pytest.fixture
-async def thread(house: House) -> UUID:
+async def thread(house: House) -> ThreadId:
     thread = await house.open_thread(house.lea, house.claire, house.sam)
     for number in range(5):
         await house.post(house.lea, thread, str(number))
@@ -26,7 +26,7 @@ async def thread(house: House) -> UUID:
     return thread
 
 
-async def found(house: House, thread: UUID, sql: str = "") -> list[str]:
+async def found(house: House, thread: ThreadId, sql: str = "") -> list[str]:
     """What is found after a forgery, without the words that come before each."""
     values: dict[str, Value] = {"id": thread.bytes} if ":id" in sql else {}
     if sql:
@@ -34,52 +34,52 @@ async def found(house: House, thread: UUID, sql: str = "") -> list[str]:
     return [line.removeprefix(f"thread {thread}: ") for line in await check.check_all(house.store)]
 
 
-async def test_a_sound_store_has_nothing_to_say(house: House, thread: UUID) -> None:
+async def test_a_sound_store_has_nothing_to_say(house: House, thread: ThreadId) -> None:
     await house.open_thread(house.karim, house.claire)
     assert await found(house, thread) == []
 
 
-async def test_pages_make_no_difference(house: House, thread: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pages_make_no_difference(house: House, thread: ThreadId, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check, "PAGE", 2)
     assert await found(house, thread) == []
 
 
 @pytest.mark.parametrize("size", [1, 2, 1000])
-async def test_a_missing_message_is_named(house: House, thread: UUID, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+async def test_a_missing_message_is_named(house: House, thread: ThreadId, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     monkeypatch.setattr(check, "PAGE", size)
     lines = await found(house, thread, "delete from messages where thread = :id and seq = 3")
     assert lines == ["messages 3 to 3 are missing", "message 4 is not as it was written"]
 
 
-async def test_an_altered_message_is_named(house: House, thread: UUID) -> None:
+async def test_an_altered_message_is_named(house: House, thread: ThreadId) -> None:
     lines = await found(house, thread, "update messages set at = at + 1 where thread = :id and seq = 3")
     assert lines == ["message 3 is not as it was written"]
 
 
 @pytest.mark.parametrize(("gone", "left"), [("seq = 5", 4), ("seq > 0", 0)])
-async def test_a_cut_off_end_is_named(house: House, thread: UUID, gone: str, left: int) -> None:
+async def test_a_cut_off_end_is_named(house: House, thread: ThreadId, gone: str, left: int) -> None:
     lines = await found(house, thread, f"delete from messages where thread = :id and {gone}")
     assert lines == [f"ends at message {left}, but 5 were acknowledged"]
 
 
 @pytest.mark.parametrize("change", ["epoch = 9000000000", "head = zeroblob(41)"])
-async def test_an_altered_thread_is_named(house: House, thread: UUID, change: str) -> None:
+async def test_an_altered_thread_is_named(house: House, thread: ThreadId, change: str) -> None:
     assert await found(house, thread, f"update threads set {change} where id = :id") == ["its row is not as the service wrote it"]
 
 
-async def test_a_missing_roster_is_named(house: House, thread: UUID) -> None:
+async def test_a_missing_roster_is_named(house: House, thread: ThreadId) -> None:
     await house.spoil("delete from grants where thread = :id and epoch = 1", id=thread.bytes)
     lines = await found(house, thread, "delete from epochs where thread = :id and number = 1")
     assert lines == ["epoch 1: an epoch has no roster", "epoch 2 does not follow from the one before"]
 
 
-async def test_an_altered_roster_is_named(house: House, thread: UUID) -> None:
+async def test_an_altered_roster_is_named(house: House, thread: ThreadId) -> None:
     lines = await found(house, thread, "update epochs set proof = zeroblob(41) where thread = :id and number = 2")
     assert len(lines) == 1
     assert lines[0].startswith("epoch 2: ")
 
 
-async def test_what_the_database_finds_is_told(house: House, thread: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_the_database_finds_is_told(house: House, thread: ThreadId, monkeypatch: pytest.MonkeyPatch) -> None:
     async def damaged() -> list[str]:
         return ["page 7 is never used"]
 
@@ -87,7 +87,7 @@ async def test_what_the_database_finds_is_told(house: House, thread: UUID, monke
     assert await found(house, thread) == ["database: page 7 is never used"]
 
 
-async def test_a_database_that_cannot_be_read_is_told(house: House, thread: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_database_that_cannot_be_read_is_told(house: House, thread: ThreadId, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(_: object) -> None:
         raise Stalled("the database failed: SQLITE_CORRUPT")
 
@@ -95,7 +95,7 @@ async def test_a_database_that_cannot_be_read_is_told(house: House, thread: UUID
     assert await found(house, thread) == ["the database failed: SQLITE_CORRUPT"]
 
 
-async def test_no_line_names_anybody(house: House, thread: UUID) -> None:
+async def test_no_line_names_anybody(house: House, thread: ThreadId) -> None:
     lines = await found(house, thread, "update messages set body = zeroblob(300) where thread = :id")
     assert not any(one.first_name in line for one in house.people for line in lines)
 
@@ -151,7 +151,7 @@ async def plant(house: House, sql: str, **values: Value) -> None:
 
 
 @pytest.mark.parametrize(("sql", "line"), ORPHANS)
-async def test_what_belongs_to_nothing_is_counted(house: House, thread: UUID, sql: str, line: str) -> None:
+async def test_what_belongs_to_nothing_is_counted(house: House, thread: ThreadId, sql: str, line: str) -> None:
     await plant(house, sql, id=thread.bytes, other=b"\x09" * 16)
     assert line in await found(house, thread)
 
@@ -166,7 +166,7 @@ CLOSED = [
 
 @pytest.fixture
 async def letter(house: House) -> None:
-    letter = Letter(new_id(), house.lea.id, "reply", {"name": "Léa"}, "<one@ailo.test>", 0)
+    letter = Letter(uuid4(), house.lea.id, "reply", {"name": "Léa"}, "<one@ailo.test>", 0)
     await house.store.database.write(lambda tx: letters.write(tx, house.store.guard, letter, 0))
 
 
@@ -179,19 +179,19 @@ async def practice(house: House) -> None:
 @pytest.mark.usefixtures("letter", "practice")
 @pytest.mark.parametrize("value", ["zeroblob(60)", "'no bytes'"])
 @pytest.mark.parametrize(("table", "column"), CLOSED)
-async def test_a_value_that_does_not_open_is_counted(house: House, thread: UUID, table: str, column: str, value: str) -> None:
+async def test_a_value_that_does_not_open_is_counted(house: House, thread: ThreadId, table: str, column: str, value: str) -> None:
     (before,) = await house.select(f"select count(*) as count from {table}")
     assert await found(house, thread, f"update {table} set {column} = {value}") == [
         f"{table}.{column}: {before['count']} are not as the service wrote them"
     ]
 
 
-async def test_values_that_were_exchanged_do_not_open(house: House, thread: UUID) -> None:
+async def test_values_that_were_exchanged_do_not_open(house: House, thread: ThreadId) -> None:
     sql = "update accounts set first_name = (select first_name from accounts where role = 'companion') where role != 'companion'"
     assert await found(house, thread, sql) == ["accounts.first_name: 5 are not as the service wrote them"]
 
 
-async def test_with_another_keyring_nothing_opens(house: House, thread: UUID, tmp_path: Path) -> None:
+async def test_with_another_keyring_nothing_opens(house: House, thread: ThreadId, tmp_path: Path) -> None:
     create(tmp_path / "foreign.json")
     house.store.guard.turn_to(load(tmp_path / "foreign.json"))
     lines = await found(house, thread)

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from uuid import UUID
 
 import msgspec
 import pytest
@@ -12,6 +11,7 @@ from storage.crypto.epochs import THE_OFFICER, Roster
 from storage.crypto.keyholes import AccountKey
 from storage.engine.database import Transaction
 from storage.errors import Refused
+from storage.ids import ThreadId
 from storage.installation import Officer
 from storage.rekeying import officer, recovery
 from storage.rekeying.recovery import NewKey
@@ -25,7 +25,7 @@ TABLES = (
 
 
 @pytest.fixture
-async def thread(house: House) -> UUID:
+async def thread(house: House) -> ThreadId:
     thread = await house.open_thread(house.lea, house.claire)
     await begin_own(house, house.lea, thread)
     await house.post(house.lea, thread, "un")
@@ -59,18 +59,18 @@ async def succeeded(house: House) -> None:
     house.officer = Officer(key.private_key, key.public_key)
 
 
-async def test_the_officer_gives_the_whole_history_back(house: House, thread: UUID) -> None:
+async def test_the_officer_gives_the_whole_history_back(house: House, thread: ThreadId) -> None:
     assert await house.texts(await recovered(house), thread) == ["un", "deux"]
 
 
-async def test_after_a_recovery_everybody_goes_on(house: House, thread: UUID) -> None:
+async def test_after_a_recovery_everybody_goes_on(house: House, thread: ThreadId) -> None:
     lea = await recovered(house)
     await house.post(lea, thread, "trois")
     await house.post(house.claire, thread, "quatre")
     assert await house.texts(house.claire, thread) == await house.texts(lea, thread) == ["un", "deux", "trois", "quatre"]
 
 
-async def test_who_joined_later_is_given_what_followed(house: House, thread: UUID) -> None:
+async def test_who_joined_later_is_given_what_followed(house: House, thread: ThreadId) -> None:
     await bring_in(house, house.claire, thread, house.sam)
     await house.post(house.lea, thread, "trois")
     new = with_new_key(house.sam)
@@ -78,13 +78,13 @@ async def test_who_joined_later_is_given_what_followed(house: House, thread: UUI
     assert await house.texts(new, thread) == [None, None, "trois"]
 
 
-async def test_a_new_officer_can_read_what_was_before(house: House, thread: UUID) -> None:
+async def test_a_new_officer_can_read_what_was_before(house: House, thread: ThreadId) -> None:
     await succeeded(house)
     await house.post(house.lea, thread, "trois")
     assert await officers_texts(house, thread) == ["un", "deux", "trois"]
 
 
-async def test_a_new_officer_gives_access_back(house: House, thread: UUID) -> None:
+async def test_a_new_officer_gives_access_back(house: House, thread: ThreadId) -> None:
     await succeeded(house)
     await house.post(house.lea, thread, "trois")
     lea = await recovered(house)
@@ -92,14 +92,14 @@ async def test_a_new_officer_gives_access_back(house: House, thread: UUID) -> No
     assert await house.texts(lea, thread) == await house.texts(house.claire, thread) == ["un", "deux", "trois", "quatre"]
 
 
-async def test_an_answer_is_applied_once(house: House, thread: UUID) -> None:
+async def test_an_answer_is_applied_once(house: House, thread: ThreadId) -> None:
     raw = await ask(house, house.lea, with_new_key(house.lea))
     await apply(house, raw)
     with pytest.raises(Refused, match="applied already"):
         await apply(house, raw)
 
 
-async def test_an_answer_that_somebody_overtook_is_refused(house: House, thread: UUID) -> None:
+async def test_an_answer_that_somebody_overtook_is_refused(house: House, thread: ThreadId) -> None:
     raw = await ask(house, house.lea, with_new_key(house.lea))
     await bring_in(house, house.claire, thread, house.sam)
     with pytest.raises(Refused, match="make another"):
@@ -107,13 +107,13 @@ async def test_an_answer_that_somebody_overtook_is_refused(house: House, thread:
     assert await house.texts(house.lea, thread) == ["un", "deux"]
 
 
-async def test_an_answer_of_another_officer_is_refused(house: House, thread: UUID) -> None:
+async def test_an_answer_of_another_officer_is_refused(house: House, thread: ThreadId) -> None:
     raw, stranger = await ask(house, house.lea, with_new_key(house.lea)), AccountKey.fresh(THE_OFFICER)
     with pytest.raises(Refused):
         officer.answer(raw, stranger.private_key)
 
 
-async def test_an_answer_that_changes_more_is_refused(house: House, thread: UUID) -> None:
+async def test_an_answer_that_changes_more_is_refused(house: House, thread: ThreadId) -> None:
     """Claire's seat is left out of the roster that the answer brings."""
     raw = await ask(house, house.lea, with_new_key(house.lea))
     answer = officer.answer(raw, house.officer.private_key)
@@ -144,14 +144,14 @@ async def killed_everywhere(house: House, do: Callable[[Transaction], Awaitable[
             return killed
 
 
-async def test_a_recovery_killed_anywhere_changes_nothing(house: House, thread: UUID) -> None:
+async def test_a_recovery_killed_anywhere_changes_nothing(house: House, thread: ThreadId) -> None:
     new = with_new_key(house.lea)
     answer = officer.answer(await ask(house, house.lea, new), house.officer.private_key)
     assert await killed_everywhere(house, lambda tx: recovery.apply(tx, house.store, answer)) > 10
     assert await house.texts(new, thread) == ["un", "deux"]
 
 
-async def test_a_hand_over_killed_anywhere_changes_nothing(house: House, thread: UUID) -> None:
+async def test_a_hand_over_killed_anywhere_changes_nothing(house: House, thread: ThreadId) -> None:
     account, guard = await house.account(house.sam), house.store.guard
     assert await killed_everywhere(
         house, lambda tx: participants.hand_over(tx, guard, house.claire.key, thread, account, 0, whole=True)
@@ -159,7 +159,7 @@ async def test_a_hand_over_killed_anywhere_changes_nothing(house: House, thread:
     assert await house.texts(house.sam, thread) == ["un", "deux"]
 
 
-async def test_a_leave_killed_anywhere_changes_nothing(house: House, thread: UUID) -> None:
+async def test_a_leave_killed_anywhere_changes_nothing(house: House, thread: ThreadId) -> None:
     guard = house.store.guard
     assert await killed_everywhere(house, lambda tx: participants.leave(tx, guard, thread, house.claire.id, 0)) > 5
     assert await house.texts(house.lea, thread) == ["un", "deux"]

@@ -3,7 +3,6 @@
 import asyncio
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +12,7 @@ from storage.conversations import messages
 from storage.crypto import keyring
 from storage.crypto.keyring import Keyring
 from storage.files import write_private
+from storage.ids import ThreadId
 from storage.maintenance.check import check_all
 from storage.rekeying import relinking
 from storage.rekeying.relinking import Outcome, relink_some
@@ -40,14 +40,14 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relinking, "CHUNK", 2)
 
 
-async def said(house: House, how_many: int = 6) -> UUID:
+async def said(house: House, how_many: int = 6) -> ThreadId:
     thread = await house.open_thread(house.lea, house.claire)
     for number in range(1, how_many + 1):
         await house.post(house.lea, thread, f"{number}")
     return thread
 
 
-async def step(house: House, thread: UUID) -> Outcome:
+async def step(house: House, thread: ThreadId) -> Outcome:
     return await house.store.database.write(lambda tx: relink_some(tx, house.store, thread))
 
 

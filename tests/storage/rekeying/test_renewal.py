@@ -13,6 +13,7 @@ from storage.crypto.epochs import THE_OFFICER, open_grant
 from storage.crypto.keyholes import AccountKey, Cookie
 from storage.engine.database import Transaction
 from storage.errors import CannotOpen, Superseded
+from storage.ids import AccountId, ThreadId
 from storage.rekeying import renewal
 from storage.staff import canned_replies, notes
 from tests.people import DAY, House, Person
@@ -37,7 +38,7 @@ TABLES = (
 
 
 @pytest.fixture
-async def thread(house: House) -> UUID:
+async def thread(house: House) -> ThreadId:
     """Léa and Claire have written; Léa took it over from the service."""
     thread = await house.open_thread(house.lea, house.claire)
     await begin_own(house, house.lea, thread)
@@ -46,19 +47,19 @@ async def thread(house: House) -> UUID:
     return thread
 
 
-async def test_the_new_key_reads_all_that_the_old_one_could(house: House, thread: UUID) -> None:
+async def test_the_new_key_reads_all_that_the_old_one_could(house: House, thread: ThreadId) -> None:
     new = await renew(house, house.lea)
     await house.post(house.claire, thread, "trois")
     assert await house.texts(new, thread) == ["un", "deux", "trois"]
 
 
-async def test_the_others_go_on(house: House, thread: UUID) -> None:
+async def test_the_others_go_on(house: House, thread: ThreadId) -> None:
     new = await renew(house, house.lea)
     await house.post(new, thread, "trois")
     assert await house.texts(house.claire, thread) == ["un", "deux", "trois"]
 
 
-async def test_a_history_that_began_later_stays_as_long_as_it_was(house: House, thread: UUID) -> None:
+async def test_a_history_that_began_later_stays_as_long_as_it_was(house: House, thread: ThreadId) -> None:
     await bring_in(house, house.claire, thread, house.sam)
     await house.post(house.lea, thread, "trois")
     new = await renew(house, house.sam)
@@ -66,7 +67,7 @@ async def test_a_history_that_began_later_stays_as_long_as_it_was(house: House, 
     assert await house.texts(new, thread) == [None, None, "trois", "quatre"]
 
 
-async def opened_with(house: House, thread: UUID, key: AccountKey) -> set[int]:
+async def opened_with(house: House, thread: ThreadId, key: AccountKey) -> set[int]:
     """The epochs whose secret this private key finds in any grant, from either end."""
     found = set()
     for roster in await rosters_of(house, thread):
@@ -74,7 +75,7 @@ async def opened_with(house: House, thread: UUID, key: AccountKey) -> set[int]:
         for row in await house.select(
             "select * from grants where thread = :thread and epoch = :epoch", thread=thread.bytes, epoch=roster.number
         ):
-            receiver = UUID(bytes=row["account"])
+            receiver = AccountId(UUID(bytes=row["account"]))
             for other_end in (row["giver_key"], ends[receiver]):
                 try:
                     open_grant(row["body"], key.private_key, other_end, receiver, roster)
@@ -84,7 +85,7 @@ async def opened_with(house: House, thread: UUID, key: AccountKey) -> set[int]:
     return found
 
 
-async def test_no_epoch_that_is_written_in_opens_with_the_old_key(house: House, thread: UUID) -> None:
+async def test_no_epoch_that_is_written_in_opens_with_the_old_key(house: House, thread: ThreadId) -> None:
     """From neither end: whoever gives a grant can open it, too. In the epoch that let the new key in nobody ever writes."""
     old = house.lea
     new = await renew(house, old)
@@ -95,7 +96,7 @@ async def test_no_epoch_that_is_written_in_opens_with_the_old_key(house: House, 
     assert await opened_with(house, thread, new.key) == {1, 2, 3, 4}
 
 
-async def test_no_grant_to_the_old_key_is_left(house: House, thread: UUID) -> None:
+async def test_no_grant_to_the_old_key_is_left(house: House, thread: ThreadId) -> None:
     old = house.claire
     await renew(house, old)
     for roster in await rosters_of(house, thread):
@@ -109,7 +110,7 @@ async def test_the_account_has_another_key_of_the_next_generation(house: House) 
     assert (account.generation, account.public_key) == (2, new.key.public_key)
 
 
-async def test_every_thread_begins_anew(house: House, thread: UUID) -> None:
+async def test_every_thread_begins_anew(house: House, thread: ThreadId) -> None:
     other, foreign = await house.open_thread(house.lea, house.sam), await house.open_thread(house.karim, house.claire)
     await renew(house, house.lea)
     assert [(await house.thread(id_)).epoch for id_ in (thread, other, foreign)] == [4, 3, 1]
@@ -149,7 +150,7 @@ async def test_a_renewal_that_was_due_is_done(house: House) -> None:
     assert not await store.database.read(lambda reader: accounts.is_renewal_due(reader, new.id))
 
 
-async def test_of_two_renewals_the_second_is_told(house: House, thread: UUID) -> None:
+async def test_of_two_renewals_the_second_is_told(house: House, thread: ThreadId) -> None:
     old = house.lea
     first = await renew(house, old)
     account, second = await house.account(first), with_new_key(old)
@@ -159,7 +160,7 @@ async def test_of_two_renewals_the_second_is_told(house: House, thread: UUID) ->
     assert await house.texts(first, thread) == ["un", "deux"]
 
 
-async def test_a_message_sealed_before_it_is_sealed_again(house: House, thread: UUID) -> None:
+async def test_a_message_sealed_before_it_is_sealed_again(house: House, thread: ThreadId) -> None:
     """Its epoch has ended when it comes to be committed: nothing is written for the old key."""
     post = await house.sealed(house.claire, thread, "trois")
     await renew(house, house.lea)
@@ -168,7 +169,7 @@ async def test_a_message_sealed_before_it_is_sealed_again(house: House, thread: 
 
 
 async def test_a_thread_that_was_tampered_with_stops_no_renewal(
-    house: House, thread: UUID, caplog: pytest.LogCaptureFixture
+    house: House, thread: ThreadId, caplog: pytest.LogCaptureFixture
 ) -> None:
     spoilt = await house.open_thread(house.lea, house.sam)
     await house.spoil("update epochs set proof = zeroblob(41) where thread = :id", id=spoilt.bytes)
@@ -203,7 +204,7 @@ async def state(house: House) -> dict[str, list[dict[str, object]]]:
     return {table: await house.store.database.read(lambda reader, t=table: all_rows(reader, t)) for table in TABLES}  # type: ignore[misc]
 
 
-async def test_killed_at_any_statement_all_is_as_before(house: House, thread: UUID) -> None:
+async def test_killed_at_any_statement_all_is_as_before(house: House, thread: ThreadId) -> None:
     await house.open_thread(house.lea, house.sam)
     await make_code(house, house.lea)
     await house.store.database.write(lambda tx: notes.write(tx, house.lea.key, thread, "à moi", 0))

@@ -14,6 +14,7 @@ from storage.crypto.guarding import Guarded
 from storage.crypto.keyholes import Cookie, Opening, open_session, unguard_password
 from storage.errors import Damaged, KeyringRefused
 from storage.families import guarded
+from storage.ids import AccountId
 from storage.rekeying import reguarding, relinking
 from storage.rekeying.rotation import Rotation
 from storage.store import open_store
@@ -84,8 +85,8 @@ async def test_a_session_and_a_password_still_open(house: House) -> None:
         unguard_password(house.store.guard, row["body"], row_account(row["account"]), row["profile"], row["generation"])
 
 
-def row_account(raw: bytes) -> UUID:
-    return UUID(bytes=raw)
+def row_account(raw: bytes) -> AccountId:
+    return AccountId(UUID(bytes=raw))
 
 
 async def test_what_the_service_wrote_is_guarded_anew_with_its_link(house: House) -> None:

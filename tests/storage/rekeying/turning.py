@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import UUID
+from uuid import uuid4
 
 import pytest
 from msgspec import structs
@@ -22,7 +22,7 @@ from storage.crypto.sealing import link
 from storage.engine.database import Database, Reader, Transaction
 from storage.families import guarded
 from storage.files import write_private
-from storage.ids import new_id
+from storage.ids import MessageId, ThreadId, new_id
 from storage.mail import letters
 from storage.mail.letters import Letter
 from storage.maintenance.check import check_all
@@ -35,7 +35,7 @@ from tests.people import DAY, House, Person, settings_in
 T = TypeVar("T")
 
 
-async def fill(house: House) -> list[UUID]:
+async def fill(house: House) -> list[ThreadId]:
     """Two conversations with something said, and one without; a letter and a session."""
     said = [await house.open_thread(house.lea, house.claire), await house.open_thread(house.karim, house.claire, house.sam)]
     for number in range(5):
@@ -48,7 +48,7 @@ async def fill(house: House) -> list[UUID]:
 
 async def _write_more(tx: Transaction, house: House) -> None:
     store, now = house.store, house.store.clock()
-    letter = Letter(new_id(), house.lea.id, "reply", {"link": "https://ailo.test"}, "<one@ailo.test>", now)
+    letter = Letter(uuid4(), house.lea.id, "reply", {"link": "https://ailo.test"}, "<one@ailo.test>", now)
     await letters.write(tx, store.guard, letter, now)
     cookie, (name, pepper) = Cookie(b"c" * 32), store.peppers.current(now)
     body = guard_session(store.guard, cookie, pepper, house.lea.key, now + DAY)
@@ -58,12 +58,12 @@ async def _write_more(tx: Transaction, house: House) -> None:
     await practices.keep(tx, store.guard, house.claire.id, Practice(48))
 
 
-async def add_by_service(house: House, thread: UUID, *, misplaced: bool = False) -> SealedMessage:
+async def add_by_service(house: House, thread: ThreadId, *, misplaced: bool = False) -> SealedMessage:
     """A message whose body is guarded over its seal (for another place, if ``misplaced``), at the end of a thread."""
     store, stands = house.store, await house.thread(thread)
     sealed = await house.sealed(house.claire, thread, "Une leçon")
     bare = SealedMessage(
-        thread, stands.last_seq + 1, new_id(), stands.epoch, house.claire.id, "lesson", store.clock(), sealed.body, b""
+        thread, stands.last_seq + 1, new_id(MessageId), stands.epoch, house.claire.id, "lesson", store.clock(), sealed.body, b""
     )
     place = messages.values(structs.replace(bare, seq=0, kind="welcome") if misplaced else bare)
     body = store.guard.guard(sealed.body, *messages.GUARDED_BODY.parts(place))
@@ -79,7 +79,7 @@ async def add_by_service(house: House, thread: UUID, *, misplaced: bool = False)
     return kept
 
 
-async def _move_end(tx: Transaction, house: House, thread: UUID, last: SealedMessage) -> None:
+async def _move_end(tx: Transaction, house: House, thread: ThreadId, last: SealedMessage) -> None:
     stands = await threads.find(tx, house.store.guard, thread)
     assert stands
     await threads.save(tx, house.store.guard, structs.replace(stands, last_seq=last.seq, last_link=last.link))

@@ -7,6 +7,7 @@ import pytest
 
 from storage.crypto.keyholes import AccountKey
 from storage.errors import CannotOpen
+from storage.ids import AccountId
 from storage.staff import canned_replies
 from storage.staff.canned_replies import NOTHING, Kept
 from tests.people import House, Person
@@ -30,7 +31,7 @@ async def test_they_are_read_as_they_were_written(house: House) -> None:
 
 
 async def test_who_kept_none_has_none(house: House) -> None:
-    assert await read(house, house.claire.key) == await read(house, AccountKey.fresh(uuid4())) == NOTHING
+    assert await read(house, house.claire.key) == await read(house, AccountKey.fresh(AccountId(uuid4()))) == NOTHING
 
 
 async def test_a_version_follows_the_one_before(house: House) -> None:

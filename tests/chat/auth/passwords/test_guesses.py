@@ -10,7 +10,6 @@ from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 import pytest
 from aiohttp import web
@@ -27,6 +26,7 @@ from chat.settings import ChatSettings
 from storage.accounts import accounts
 from storage.crypto import keyholes
 from storage.errors import Superseded
+from storage.ids import AccountId
 from tests.chat.talk import PASSWORD, Cast, address, held, serving, waiting
 
 OWN, NEXT, THIEFS = "un mot de passe à moi", "et encore un autre", "celui du voleur"
@@ -420,7 +420,7 @@ async def test_a_renewal_at_sign_in_keeps_no_password_that_was_changed_meanwhile
 ) -> None:
     """With the old password somebody signs in while its owner changes it, and the operator asks for a new key."""
     me, store = await enter(ailo, OWN), ailo.store
-    lea: UUID = (await cast.account("lea")).id
+    lea: AccountId = (await cast.account("lea")).id
 
     async def meanwhile() -> None:
         await change(ailo, me, OWN, NEXT)

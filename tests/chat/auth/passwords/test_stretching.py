@@ -16,9 +16,10 @@ from chat.auth.passwords import stretching
 from chat.auth.passwords.stretching import OPERATOR, Asker, Gone, Job, Side, Stretching, Turns
 from chat.http.addresses import network_of
 from storage.crypto.primitives import argon2id
+from storage.ids import AccountId
 from tests.chat.talk import held
 
-LEA, KARIM = UUID(int=1), UUID(int=2)
+LEA, KARIM = AccountId(UUID(int=1)), AccountId(UUID(int=2))
 
 
 def never() -> bool:

@@ -10,6 +10,7 @@ import msgspec
 
 from chat.auth.routing import Route
 from chat.core import Command, Core, Done, Feature, Setting, Web
+from storage.ids import AccountId
 
 from .greetings import Greetings
 from .routes import GreetingRoutes
@@ -34,7 +35,7 @@ def _read(given: Namespace) -> GreetingSet:
 
 
 async def _set(card: "GreetingFeature", new: GreetingSet) -> Done:
-    await card.greetings.keep(UUID(new.account), new.text)
+    await card.greetings.keep(AccountId(UUID(new.account)), new.text)
     return Done(0, "Said.")
 
 

@@ -1,10 +1,9 @@
 """The rules of greetings."""
 
-from uuid import UUID
-
 from storage.greetings import greetings
 
 from chat.protocol.refusals import Refusal
+from storage.ids import AccountId
 from storage.store import Store
 
 
@@ -20,11 +19,11 @@ class Greetings:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def read(self, account: UUID) -> str | None:
+    async def read(self, account: AccountId) -> str | None:
         """Somebody's greeting."""
         return await self._store.database.read(lambda reader: greetings.read(reader, self._store.guard, account))
 
-    async def keep(self, account: UUID, text: str) -> None:
+    async def keep(self, account: AccountId, text: str) -> None:
         """Keep one's greeting. Raises TooWarm."""
         if text.count("!") > 1:
             raise TooWarm

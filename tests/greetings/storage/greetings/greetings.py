@@ -1,16 +1,15 @@
 """What somebody of the staff says to whoever comes: one guarded value per account."""
 
-from uuid import UUID
-
 from storage.crypto.guarding import Guard, Guarded
 from storage.crypto.primitives import Part
 from storage.engine import rows
 from storage.engine.database import Reader, Transaction
 from storage.engine.rows import ID, TIME
 from storage.families import OF_ACCOUNT, Family, Table
+from storage.ids import AccountId
 
 
-async def keep(tx: Transaction, guard: Guard, account: UUID, text: str, due_at: int) -> None:
+async def keep(tx: Transaction, guard: Guard, account: AccountId, text: str, due_at: int) -> None:
     """Keep a greeting in the place of the one before, and owe a letter that tells of it."""
     await tx.run(
         "insert into greetings (account, body, due_at) values (:account, :body, :due_at)"
@@ -19,26 +18,26 @@ async def keep(tx: Transaction, guard: Guard, account: UUID, text: str, due_at: 
     )  # fmt: skip
 
 
-async def read(reader: Reader, guard: Guard, account: UUID) -> str | None:
+async def read(reader: Reader, guard: Guard, account: AccountId) -> str | None:
     """Somebody's greeting."""
     row = await reader.row("select body from greetings where account = :account", account=account.bytes)
     return guard.unguard(row["body"], *_place(account)).decode() if row else None
 
 
-async def take_due(tx: Transaction, now: int) -> UUID | None:
+async def take_due(tx: Transaction, now: int) -> AccountId | None:
     """The account whose letter has been due for longest; it is due no more."""
     row = await tx.row("select account from greetings where due_at <= :now order by due_at limit 1", now=now)
     if row is None:
         return None
     await tx.run("update greetings set due_at = null where account = :account", account=row["account"])
-    return rows.uuid(row, "account")
+    return rows.account_id(row, "account")
 
 
-def _place(account: UUID) -> tuple[Part, ...]:
+def _place(account: AccountId) -> tuple[Part, ...]:
     return ("greetings", "body", account)
 
 
 FAMILY = Family(
     tables=(Table("greetings", ("account",), {"account": ID, "due_at": TIME.or_null()}, (OF_ACCOUNT,)),),
-    guarded=(Guarded("greetings", ("account",), "body", lambda row: _place(rows.uuid(row, "account"))),),
+    guarded=(Guarded("greetings", ("account",), "body", lambda row: _place(rows.account_id(row, "account"))),),
 )

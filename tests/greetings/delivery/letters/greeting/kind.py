@@ -1,13 +1,13 @@
 """A new greeting is always worth its letter."""
 
 from collections.abc import Mapping
-from uuid import UUID
 
 from delivery.letters.kinds import Kind
 from storage.engine.database import Reader
+from storage.ids import AccountId
 
 
-async def _why_not(_: Reader, __: UUID, ___: Mapping[str, str]) -> str | None:
+async def _why_not(_: Reader, __: AccountId, ___: Mapping[str, str]) -> str | None:
     return None
 
 
