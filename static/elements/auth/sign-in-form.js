@@ -15,6 +15,7 @@ export class SignInForm extends HTMLElement {
   connectedCallback() {
     this.#form = part(this, "form")
     this.#form.addEventListener("submit", (event) => this.#submit(event))
+    part(this, "submit").disabled = false // Before, the browser itself would send the password, and leave the page.
     this.#form.addEventListener("input", () => this.#say(""))
     part(this, "forgot").addEventListener("click", () => this.#showRecovery())
     part(this, "show").addEventListener("click", ({ currentTarget }) => this.#togglePassword(currentTarget))

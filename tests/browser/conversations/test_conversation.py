@@ -1,10 +1,11 @@
 """Two people talk, each in a browser of their own."""
 
+import asyncio
 import re
 from uuid import UUID
 
 import pytest
-from playwright.async_api import Page, WebSocketRoute, expect
+from playwright.async_api import Page, Route, WebSocketRoute, expect
 
 from tests.browser.conftest import (
     PASSWORD,
@@ -277,9 +278,32 @@ async def test_signing_in_again_is_enough_for_all_tabs(visitors: Visitors, pair:
     await expect(second.get_by_text("Votre session est terminée")).to_be_visible()
     await second.fill("input[name=email]", pair.member.email)
     await second.fill("input[name=password]", PASSWORD)
-    await second.keyboard.press("Enter")
+    await second.get_by_role("button", name="Se connecter").click()
     await expect(first.locator("member-page")).to_be_visible()
     await expect(first.get_by_text("En direct")).to_be_visible()
+
+
+async def test_who_is_faster_than_the_form_sends_nothing_by_the_browser_itself(visitors: Visitors, pair: Pair) -> None:
+    """On a slow line the form is there before its module: the page stays, and what was typed, until it can be sent."""
+    visitors.tolerate("401")
+    page, come = await visitors.page_of(pair.member), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await come.wait()
+        await route.continue_()
+
+    await page.context.route("**/sign-in-form.js", late)
+    await page.context.request.delete("/api/session", headers={"Origin": visitors.url})
+    await page.fill("input[name=email]", pair.member.email)
+    await page.fill("input[name=password]", PASSWORD)
+    await page.keyboard.press("Enter")
+    button = page.get_by_role("button", name="Se connecter")
+    await expect(button).to_be_disabled()
+    await expect(page.locator("input[name=password]")).to_have_value(PASSWORD)
+    come.set()
+    await expect(button).to_be_enabled()
+    await page.locator("input[name=password]").press("Enter")
+    await expect(page.locator("member-page")).to_be_visible()
 
 
 async def test_ids_of_messages_are_ordered_by_time(visitors: Visitors, pair: Pair) -> None:
