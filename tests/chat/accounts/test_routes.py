@@ -11,7 +11,8 @@ from chat.accounts.routes import AccountApi
 from chat.ailo import Ailo
 from chat.auth.door import Door, application
 from chat.settings import ChatSettings
-from tests.chat.talk import PASSWORD, Cast, address
+from tests.chat.talk import Cast
+from tests.people import PASSWORD, address
 
 ORIGIN = "http://127.0.0.1:8080"
 OWN, NEXT = "un mot de passe à moi", "et encore un autre"

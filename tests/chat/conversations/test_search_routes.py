@@ -12,7 +12,8 @@ from chat.auth.door import Door, application
 from chat.conversations.search import Search
 from chat.conversations.search_routes import AT_ONCE, SearchApi
 from chat.settings import ChatSettings
-from tests.chat.talk import PASSWORD, Cast, address
+from tests.chat.talk import Cast
+from tests.people import PASSWORD, address
 
 ORIGIN = "http://127.0.0.1:8080"
 

@@ -15,7 +15,8 @@ from chat.auth.door import Door, application
 from chat.http.cookies import cookie_of
 from chat.pages.assets import Asset
 from chat.settings import ChatSettings
-from tests.chat.talk import PASSWORD, Cast, address
+from tests.chat.talk import Cast
+from tests.people import PASSWORD, address
 
 ORIGIN = "http://127.0.0.1:8080"
 

@@ -8,7 +8,8 @@ import pytest
 from chat.ailo import Ailo
 from chat.operations.commands import AccountAdd, Backup, Check, Command, Done, ThreadLeave, ThreadOpen, carry_out
 from storage.ids import new_id
-from tests.chat.talk import PASSWORD, Cast, address
+from tests.chat.talk import Cast
+from tests.people import PASSWORD, address
 
 NOBODY = "nobody@ailo.test"
 ADD = AccountAdd("member", "zoe@ailo.test", "Zoé", "Canary", "fr", PASSWORD)

@@ -11,7 +11,7 @@ from chat.ailo import Ailo
 from chat.operations import control
 from chat.operations.commands import AccountAdd, Check, Done
 from storage.errors import Stalled
-from tests.chat.talk import PASSWORD
+from tests.people import PASSWORD
 
 ADD = AccountAdd("member", "zoe@ailo.test", "Zoé", "", "fr", PASSWORD)
 

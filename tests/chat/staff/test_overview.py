@@ -88,7 +88,7 @@ async def test_a_day_without_anything_has_no_wait(house: House) -> None:
     assert (found.all_days.usual, found.waiting) == (None, [])
 
 
-@pytest.mark.parametrize("name", ["lea", "nora"])
+@pytest.mark.parametrize("name", ["lea", "ada"])
 async def test_who_is_not_staff_has_none(house: House, thread: UUID, name: str) -> None:
     with pytest.raises(NotFound):
         await overview_of(house, getattr(house, name))

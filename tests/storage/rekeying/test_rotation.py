@@ -159,7 +159,7 @@ async def test_what_is_no_value_at_all_stops_nothing(house: House, planted: byte
     await fill(house)
     if planted is not None:
         await house.spoil("update letters set facts = :planted", planted=planted)
-    await house.spoil("update accounts set role = 7 where id = :id", id=house.nora.id.bytes)
+    await house.spoil("update accounts set role = 7 where id = :id", id=house.ada.id.bytes)
     status = await (await rotated(house)).status()
     assert status.keys[0].uses == {"accounts.proof": 1}
     assert status.unknown.total() == (planted is not None)
