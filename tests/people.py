@@ -269,3 +269,12 @@ async def open_house(folder: Path, clock: Clock) -> AsyncIterator[House]:
         made = House(store, commits, officer)
         await made.add(*made.people)
         yield made
+
+
+@asynccontextmanager
+async def opened_again(folder: Path, clock: Clock, before: House) -> AsyncIterator[House]:
+    """The same house after its process has ended, with the same people."""
+    async with open_store(settings_in(folder), clock) as store, GroupCommit(store) as commits:
+        made = House(store, commits, before.officer)
+        vars(made).update({name: one for name, one in vars(before).items() if isinstance(one, Person)})
+        yield made

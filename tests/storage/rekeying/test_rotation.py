@@ -17,8 +17,8 @@ from storage.rekeying import reguarding, relinking
 from storage.rekeying.reguarding import COLUMNS
 from storage.rekeying.rotation import Rotation
 from storage.store import open_store
-from tests.people import House, StoppedClock, open_house, settings_in
-from tests.storage.rekeying.turning import Countdown, add_by_service, assert_all_opens, fill, opened_again, rotate_until_crash
+from tests.people import House, StoppedClock, open_house, opened_again, settings_in
+from tests.storage.rekeying.turning import Countdown, add_by_service, assert_all_opens, fill, rotate_until_crash
 
 
 async def rotated(house: House) -> Rotation:
