@@ -9,7 +9,8 @@ from chat.client.remote import sign_in
 from chat.operations.commands import AccountAdd, ThreadOpen
 from tests.delivery.transports.relay import SLOW, FakeRelay
 from tests.delivery.transports.relay import running as running_relay
-from tests.flows.service import PASSWORD, Visit, running, settled
+from tests.flows.service import Visit, running, settled
+from tests.people import PASSWORD
 
 SETTINGS = "/api/account/settings"
 

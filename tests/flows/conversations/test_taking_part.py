@@ -9,7 +9,8 @@ from websockets.exceptions import ConnectionClosed
 from chat.client.remote import Client, ClientRefused, Json, Wire, sign_in
 from storage.ids import new_id
 from tests.flows.conversations.test_access import ask
-from tests.flows.service import PASSWORD, Visit, settled
+from tests.flows.service import Visit, settled
+from tests.people import PASSWORD
 
 SOON = 1.0
 OWN = "un mot de passe à moi"
