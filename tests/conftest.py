@@ -1,6 +1,8 @@
 """What all tests share: a clock that stands still, and a house with the cast in it."""
 
+import asyncio
 import logging
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from chat.logs import OneLine
 from storage.engine import rows
-from tests.people import House, StoppedClock, open_house
+from tests.people import House, StoppedClock, open_house, opened_again
 
 pytest_plugins = ["tests.budgets"]
 
@@ -42,7 +44,21 @@ def stopped_clock() -> StoppedClock:
     return StoppedClock()
 
 
+@pytest.fixture(scope="session")
+def first_house(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, House]:
+    """Where the cast has moved in, made once and copied for each test: most of that is waiting for the disk."""
+
+    async def build(folder: Path) -> House:
+        async with open_house(folder, StoppedClock()) as house:
+            return house
+
+    folder = tmp_path_factory.mktemp("house")
+    return folder, asyncio.run(build(folder))
+
+
 @pytest.fixture
-async def house(tmp_path: Path, stopped_clock: StoppedClock) -> AsyncIterator[House]:
-    async with open_house(tmp_path, stopped_clock) as house:
+async def house(first_house: tuple[Path, House], tmp_path: Path, stopped_clock: StoppedClock) -> AsyncIterator[House]:
+    folder, first = first_house
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    async with opened_again(tmp_path, stopped_clock, first) as house:
         yield house

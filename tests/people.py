@@ -1,6 +1,6 @@
 """The people of the tests and their house: an opened store, six accounts, and what they do in their threads.
 
-Léa and Karim are members, Claire and Thomas Professionals, Sam a companion; Nora administers.
+Léa and Karim are members, Claire and Thomas Professionals, Sam a companion; Ada administers.
 What they do is done by what the product itself calls: but for ``spoil``, `ailo check` finds nothing after it.
 """
 
@@ -32,6 +32,16 @@ SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
 # How long a message may stay unread before it is owed a letter: what is usual.
 GRACE = 3 * MINUTE
 KIND = "text"
+ROLES = {
+    "lea": Role.MEMBER,
+    "karim": Role.MEMBER,
+    "claire": Role.PROFESSIONAL,
+    "thomas": Role.PROFESSIONAL,
+    "sam": Role.COMPANION,
+    "ada": Role.ADMINISTRATOR,
+}
+# Of everybody, where it makes no difference whose it is.
+PASSWORD = "quatre mots sans suite"
 
 
 class StoppedClock:
@@ -69,6 +79,15 @@ def person(role: Role, first_name: str, last_name: str, email: str, password: st
     return Person(role, email, first_name, last_name, password or f"{email} aime les pommes", AccountKey.fresh(new_id(AccountId)))
 
 
+def address(name: str) -> str:
+    """The address of somebody of the cast."""
+    return f"{name}@ailo.test"
+
+
+def _of_the_cast(name: str, first_name: str, last_name: str) -> Person:
+    return person(ROLES[name], first_name, last_name, address(name))
+
+
 class House:
     """An open store with the cast in it. ``officer`` has the recovery officer's private key.
 
@@ -78,16 +97,16 @@ class House:
     def __init__(self, store: Store, commits: GroupCommit, officer: Officer) -> None:
         self.store, self.commits, self.officer = store, commits, officer
         self.is_spoiled = False
-        self.lea = person(Role.MEMBER, "Léa", "Martin", "lea@ailo.test")
-        self.karim = person(Role.MEMBER, "Karim", "Benali", "karim@ailo.test")
-        self.claire = person(Role.PROFESSIONAL, "Claire", "Dubois", "claire@ailo.test")
-        self.thomas = person(Role.PROFESSIONAL, "Thomas", "Leroy", "thomas@ailo.test")
-        self.sam = person(Role.COMPANION, "Sam", "", "sam@ailo.test")
-        self.nora = person(Role.ADMINISTRATOR, "Nora", "Petit", "nora@ailo.test")
+        self.lea = _of_the_cast("lea", "Léa", "Martin")
+        self.karim = _of_the_cast("karim", "Karim", "Benali")
+        self.claire = _of_the_cast("claire", "Claire", "Dubois")
+        self.thomas = _of_the_cast("thomas", "Thomas", "Leroy")
+        self.sam = _of_the_cast("sam", "Sam", "")
+        self.ada = _of_the_cast("ada", "Ada", "Petit")
 
     @property
     def people(self) -> Sequence[Person]:
-        return (self.lea, self.karim, self.claire, self.thomas, self.sam, self.nora)
+        return (self.lea, self.karim, self.claire, self.thomas, self.sam, self.ada)
 
     # Accounts
 
@@ -235,9 +254,9 @@ async def assert_sound(house: House) -> None:
         assert await check_all(house.store) == []
 
 
-def settings_in(folder: Path) -> StorageSettings:
+def settings_in(folder: Path, grace: int = GRACE) -> StorageSettings:
     """Data and keys side by side in one folder."""
-    return StorageSettings(folder / "data", folder / "keys" / "root.json")
+    return StorageSettings(folder / "data", folder / "keys" / "root.json", grace)
 
 
 @asynccontextmanager
@@ -248,4 +267,13 @@ async def open_house(folder: Path, clock: Clock) -> AsyncIterator[House]:
     async with open_store(settings_in(folder), clock) as store, GroupCommit(store) as commits:
         made = House(store, commits, officer)
         await made.add(*made.people)
+        yield made
+
+
+@asynccontextmanager
+async def opened_again(folder: Path, clock: Clock, before: House) -> AsyncIterator[House]:
+    """The same house after its process has ended, with the same people."""
+    async with open_store(settings_in(folder), clock) as store, GroupCommit(store) as commits:
+        made = House(store, commits, before.officer)
+        vars(made).update({name: one for name, one in vars(before).items() if isinstance(one, Person)})
         yield made

@@ -27,30 +27,16 @@ from storage.accounts import accounts
 from storage.accounts.accounts import Account, Role
 from storage.conversations.unlocked import Unlocked
 from storage.ids import AccountId, MessageId, ThreadId, new_id
-from storage.settings import StorageSettings
 from storage.store import Clock, wall_clock
-
-PASSWORD = "quatre mots sans suite"
-ROLES = {
-    "lea": Role.MEMBER,
-    "karim": Role.MEMBER,
-    "claire": Role.PROFESSIONAL,
-    "thomas": Role.PROFESSIONAL,
-    "sam": Role.COMPANION,
-    "ada": Role.ADMINISTRATOR,
-}
+from tests.people import PASSWORD, ROLES, address, settings_in
 
 Json = dict[str, Any]
-
-
-def settings_of(folder: Path, **more: Any) -> StorageSettings:
-    return StorageSettings(folder / "data", folder / "keys" / "root.json", **more)
 
 
 @asynccontextmanager
 async def opened_rooms(folder: Path, clock: Clock = wall_clock) -> AsyncIterator[Ailo]:
     """A house of the example's kind, whose passwords are cheap to compute."""
-    settings = settings_of(folder)
+    settings = settings_in(folder)
     if not settings.database.exists():
         await installation.build(settings, is_example=True)
     async with open_ailo(settings, clock) as ailo:
@@ -63,10 +49,6 @@ def serving(ailo: Ailo, door: Door, *features: Feature) -> web.Application:
     parts = Web(door, cast("Shelf", None), {})
     mount(app, door, ailo.access, chain.from_iterable(feature.routes(parts) for feature in features))
     return app
-
-
-def address(name: str) -> str:
-    return f"{name}@ailo.test"
 
 
 class Cast:

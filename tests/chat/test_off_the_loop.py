@@ -18,7 +18,8 @@ from chat.conversations.search import Search
 from storage.conversations.threads import Order
 from storage.conversations.unlocked import Unlocked
 from storage.maintenance.check import check_all
-from tests.chat.talk import PASSWORD, Cast, Talk, address
+from tests.chat.talk import Cast, Talk
+from tests.people import PASSWORD, address
 
 NAME = "crypto_aead_xchacha20poly1305_ietf_decrypt"
 Deed = Callable[[Ailo, Unlocked, Any], Awaitable[object]]

@@ -19,19 +19,13 @@ from chat.client.remote import Client, Json, Wire, sign_in
 from chat.conversations.commands import ThreadLeave, ThreadOpen
 from chat.operations import control
 from storage import installation
-from storage.settings import StorageSettings
+from storage.accounts.accounts import Role
+from tests import people
+from tests.people import PASSWORD, settings_in
 
 ROOT = Path(__file__).parents[2]
-PASSWORD = "quatre mots sans suite"
-ROLES = {
-    "lea": "member",
-    "karim": "member",
-    "claire": "professional",
-    "thomas": "professional",
-    "sam": "companion",
-    "ada": "administrator",
-    "cléo": "client",
-}
+# The people of all tests, and somebody who pays.
+ROLES = {**people.ROLES, "cléo": Role.CLIENT}
 
 
 class Service:
@@ -69,7 +63,7 @@ class Service:
 
     async def build(self) -> None:
         """Make a house of the example's kind, whose passwords are cheap to compute."""
-        await installation.build(StorageSettings(self.data, self.folder / "keys" / "root.json"), is_example=True)
+        await installation.build(settings_in(self.folder), is_example=True)
 
     def start(self, *before: str) -> None:
         """Start it (under ``before``, such as strace) and wait until it listens; on the same port as before, if there was one."""

@@ -20,6 +20,7 @@ from storage.crypto.keyholes import EXAMPLE_PROFILE, AccountKey, Cookie
 from storage.ids import AccountId, ThreadId, new_id
 from storage.settings import StorageSettings
 from storage.store import SESSION_MS, Store
+from tests.people import settings_in
 
 ROOT = Path(__file__).parent.parent.parent
 PASSWORD = "un mot de passe assez long"
@@ -46,7 +47,7 @@ class Pair:
 @asynccontextmanager
 async def furnished(folder: Path, pairs: int) -> AsyncIterator[tuple[StorageSettings, list[Pair]]]:
     """Build an example house with so many pairs."""
-    settings = StorageSettings(folder / "data", folder / "keys" / "root.json")
+    settings = settings_in(folder)
     await installation.build(settings, is_example=True)
     async with open_ailo(settings) as ailo:
         made = [await _pair(ailo.store, number) for number in range(pairs)]

@@ -108,7 +108,7 @@ async def test_the_officers_key_is_not_in_a_repr(settings: StorageSettings) -> N
 
 
 async def test_a_build_cut_short_is_begun_again(tmp_path: Path) -> None:
-    settings = StorageSettings(tmp_path / "data", tmp_path / "keys" / "root.json")
+    settings = settings_in(tmp_path)
     await installation.build(settings, is_example=True)
     settings.database.rename(settings.database.with_suffix(".new"))
     assert await installation.build(settings, is_example=True)
@@ -117,7 +117,7 @@ async def test_a_build_cut_short_is_begun_again(tmp_path: Path) -> None:
 
 
 async def test_a_keyring_without_a_house_is_left_alone(tmp_path: Path) -> None:
-    settings = StorageSettings(tmp_path / "data", tmp_path / "keys" / "root.json")
+    settings = settings_in(tmp_path)
     create(settings.keys)
     before = settings.keys.read_bytes()
     with pytest.raises(KeyringRefused):

@@ -236,7 +236,7 @@ async def test_a_note_opens_to_its_author(scene: Scene) -> None:
 
 async def test_a_note_opens_to_nobody_else_not_even_the_officer(scene: Scene) -> None:
     thief, house = await noted(scene), scene.house
-    thief.passwords = [house.lea.password, house.sam.password, house.nora.password]
+    thief.passwords = [house.lea.password, house.sam.password, house.ada.password]
     thief.loot = {house.officer.private_key}
     assert notes_of(thief) == set()
     assert thief.messages == {"un", "deux"}
@@ -274,7 +274,7 @@ async def test_replies_open_to_their_author(scene: Scene) -> None:
 async def test_replies_open_to_nobody_else_not_even_the_officer(scene: Scene) -> None:
     """Nor to the root key, which the thief holds: it guards nothing of them."""
     thief, house = await with_replies(scene), scene.house
-    thief.passwords = [house.lea.password, house.sam.password, house.nora.password]
+    thief.passwords = [house.lea.password, house.sam.password, house.ada.password]
     thief.loot = {house.officer.private_key}
     assert replies_of(thief) == set()
     assert thief.messages == {"un", "deux"}

@@ -12,7 +12,8 @@ from chat.client.remote import Client, ClientRefused, Json
 from chat.operations import control
 from chat.operations.commands import Check
 from tests.attacks.database.planting import spoil
-from tests.flows.service import PASSWORD, Visit, running, settled
+from tests.flows.service import Visit, running, settled
+from tests.people import PASSWORD
 
 IN_2031_MS = 1_924_992_000_000
 

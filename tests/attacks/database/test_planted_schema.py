@@ -19,8 +19,8 @@ from storage.installation import build
 from storage.maintenance import backup
 from storage.maintenance.check import check_all
 from storage.store import open_store
-from tests.flows.service import PASSWORD, Visit, running
-from tests.people import House, settings_in
+from tests.flows.service import Visit, running
+from tests.people import PASSWORD, House, settings_in
 
 KEEPS_WHAT_IS_REMOVED = (
     "create table kept (account blob, body blob)",

@@ -37,8 +37,9 @@ from storage.mail.letters import Letter
 from storage.maintenance import check
 from storage.store import wall_clock
 from tests.attacks.database.planting import NO_UTF_8, WRONG, Planter
-from tests.chat.talk import Cast, opened_rooms, settings_of
+from tests.chat.talk import Cast, opened_rooms
 from tests.delivery.transports.recording import RecordingTransport
+from tests.people import settings_in
 
 T = TypeVar("T")
 
@@ -135,7 +136,7 @@ def furnished_with_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def scene(furnished_with_all: Path, tmp_path: Path) -> AsyncIterator[Scene]:
     shutil.copytree(furnished_with_all, tmp_path, dirs_exist_ok=True)
     rows.forget_alerts()
-    async with open_ailo(settings_of(tmp_path, notify_after_ms=0), count(wall_clock()).__next__) as ailo:
+    async with open_ailo(settings_in(tmp_path, grace=0), count(wall_clock()).__next__) as ailo:
         cast = Cast(ailo)
         found = {name: await cast.account(name) for name in ("lea", "karim", "claire")}
         threads = [

@@ -10,11 +10,10 @@ import pytest
 
 from storage.files import make_folders, put_in_place, remove_unfinished, unfinished, write_private
 from storage.rekeying.rotation import Rotation
-from storage.settings import StorageSettings
 from storage.store import open_store
 from tests.attacks.operator.commands import LEA, begin, begin_cheap, left, refused, run_ailo, told
 from tests.flows.service import Service
-from tests.people import House
+from tests.people import House, settings_in
 
 PRECIOUS = b"precious"
 
@@ -144,7 +143,7 @@ async def test_a_start_sweeps_them(tmp_path: Path) -> None:
     await begin_cheap(tmp_path)
     unfinished(tmp_path / "keys" / "root.json").write_bytes(PRECIOUS)
     unfinished(tmp_path / "data" / "ailo.sqlite").mkdir()
-    async with open_store(StorageSettings(tmp_path / "data", tmp_path / "keys" / "root.json")):
+    async with open_store(settings_in(tmp_path)):
         assert not [name for name in left(tmp_path) if name.endswith(".new")]
 
 

@@ -17,7 +17,8 @@ import pytest
 from chat.client.remote import Client, sign_in
 from storage.crypto.keyholes import Cookie
 from tests.attacks.disk.thief import Thief, steal
-from tests.flows.service import PASSWORD, Service, Visit, running
+from tests.flows.service import Service, Visit, running
+from tests.people import PASSWORD
 
 NEW = "cinq autres mots sans suite"
 CHANGE = {"old": PASSWORD, "new": NEW, "may_be_known": False}

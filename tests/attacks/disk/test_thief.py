@@ -135,7 +135,7 @@ async def test_a_password_opens_ones_own_threads(scene: Scene) -> None:
 
 async def test_a_password_opens_no_others_thread(scene: Scene) -> None:
     thief = scene.steal()
-    thief.passwords = [scene.house.karim.password, scene.house.nora.password]
+    thief.passwords = [scene.house.karim.password, scene.house.ada.password]
     opened = thief.try_everything().opened
     assert scene.house.karim.key.private_key in opened["keyhole"]
     assert not {"message", "grant"} & set(opened)

@@ -26,10 +26,11 @@ from storage.accounts import sessions
 from storage.accounts.sessions import DAY_MS, MOST_SESSIONS, MOST_UNSEEN_MS
 from storage.ids import AccountId, MessageId, new_id
 from storage.store import SESSION_MS
-from tests.chat.talk import PASSWORD as CHEAP
-from tests.chat.talk import Cast, Outlet, address
+from tests.chat.talk import Cast, Outlet
 from tests.flows.auth.test_sessions import close_code
 from tests.flows.service import Visit, running
+from tests.people import PASSWORD as CHEAP
+from tests.people import address
 
 # A body that is half there, on each route that reads one: what it must not do any more.
 SLOW = [

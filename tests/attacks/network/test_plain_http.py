@@ -16,7 +16,8 @@ from chat.client.remote import ClientRefused, is_private_way, sign_in
 from chat.console import typed
 from chat.settings import ChatSettings
 from storage.settings import Environment
-from tests.flows.service import PASSWORD, ROOT, Service
+from tests.flows.service import ROOT, Service
+from tests.people import PASSWORD
 
 
 @pytest.mark.parametrize(

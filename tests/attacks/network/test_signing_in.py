@@ -13,7 +13,8 @@ import aiohttp
 import pytest
 
 from chat.accounts.commands import AccountAdd
-from tests.flows.service import PASSWORD, Service
+from tests.flows.service import Service
+from tests.people import PASSWORD
 
 WRONG, OWN, NEXT, THIEFS = "une autre", "un mot de passe à moi", "et encore un autre", "celui du voleur"
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from storage import installation
-from storage.settings import StorageSettings
-from tests.flows.service import PASSWORD, ROOT, Service
+from tests.flows.service import ROOT, Service
+from tests.people import PASSWORD, settings_in
 
 Done = subprocess.CompletedProcess[str]
 LONGEST_S = 110
@@ -60,7 +60,7 @@ def begin(folder: Path) -> dict[str, str]:
 
 async def begin_cheap(folder: Path) -> installation.Officer:
     """The same, of the example's kind: its passwords are cheap to compute."""
-    made = await installation.build(StorageSettings(folder / "data", folder / "keys" / "root.json"), is_example=True)
+    made = await installation.build(settings_in(folder), is_example=True)
     assert made
     return made
 

@@ -29,8 +29,8 @@ from storage import installation
 from storage.crypto.primitives import shared_key
 from storage.rekeying import officer
 from storage.rekeying.officer import Named, Request, request_hash
-from storage.settings import StorageSettings
-from tests.flows.service import PASSWORD, ROOT, Service
+from tests.flows.service import ROOT, Service
+from tests.people import PASSWORD, settings_in
 
 HOSTILE = "Claire\x1b[2J\x1b]0;x\x07\r\n    fingerprint  AAAA\u202e\u2066\u200b\u2028\x9b1A" + " " * 500 + "\u3164"
 ADD = ("account", "add", "--password-stdin", "--role")
@@ -85,7 +85,7 @@ class Desk:
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """A member and a Professional in a conversation; made once and copied for each test."""
     folder = tmp_path_factory.mktemp("desk")
-    settings = StorageSettings(folder / "data", folder / "keys" / "root.json")
+    settings = settings_in(folder)
     made = asyncio.run(installation.build(settings, is_example=True))
     desk = Desk(folder, json.loads(sheet(made, as_json=True))["recovery"]["key"])
     desk.run(*ADD, "member", "--email", "lea@ailo.test", "--first-name", "Léa")

@@ -12,9 +12,9 @@ import pytest
 
 from storage import installation
 from storage.errors import StorageError
-from storage.settings import StorageSettings
 from tests.attacks.operator.commands import LEA, begin, begin_cheap, fill, left, refused, run_ailo, small_disk, take_off, told
 from tests.flows.service import ROOT, Service
+from tests.people import settings_in
 
 
 def through(redirection: str) -> tuple[str, ...]:
@@ -113,7 +113,7 @@ def test_a_new_officers_key_is_shown_before_its_answer_exists(tmp_path: Path) ->
 
 
 async def test_a_keyring_that_was_found_outlives_an_installation_undone(tmp_path: Path) -> None:
-    settings = StorageSettings(tmp_path / "data", tmp_path / "keys" / "root.json")
+    settings = settings_in(tmp_path)
     await installation.build(settings)
     settings.database.rename(settings.database.with_suffix(".new"))  # as a kill just before the end leaves it
     before = settings.keys.read_bytes()

@@ -12,7 +12,8 @@ from chat.client.remote import Client, ClientRefused
 from chat.logs import MOST_OF_A_KIND
 from chat.operations.commands import KeysRenew, KeysRotate
 from storage.ids import MessageId, new_id
-from tests.flows.service import PASSWORD, Visit, running
+from tests.flows.service import Visit, running
+from tests.people import PASSWORD
 
 OTHER = "cinq autres mots sans suite"
 

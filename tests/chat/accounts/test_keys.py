@@ -19,7 +19,8 @@ from storage.crypto import keyholes
 from storage.crypto.primitives import random_bytes
 from storage.errors import Superseded
 from storage.ids import ThreadId
-from tests.chat.talk import PASSWORD, Cast, Talk, address
+from tests.chat.talk import Cast, Talk
+from tests.people import PASSWORD, address
 
 OWN, NEXT = "un mot de passe à moi", "et encore un autre"
 LEA = Attempt(address("lea"), PASSWORD, "", "192.0.2.7")

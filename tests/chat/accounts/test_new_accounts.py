@@ -13,7 +13,7 @@ from chat.protocol.refusals import CannotDo, Misuse
 from storage.accounts import accounts
 from storage.accounts.accounts import Role
 from storage.ids import AccountId
-from tests.chat.talk import PASSWORD
+from tests.people import PASSWORD
 
 ZOE = Person(Role.MEMBER, "zoe@ailo.test", "Léa", "Rossi", "fr", PASSWORD)
 

@@ -19,7 +19,8 @@ from storage.errors import Stalled
 from storage.mail import letters
 from storage.mail.letters import Letter, State
 from tests.chat.accounts.test_routes import CHANGE, ORIGIN, Browser
-from tests.chat.talk import PASSWORD, Cast, address, serving
+from tests.chat.talk import Cast, serving
+from tests.people import PASSWORD, address
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Version/17.5 Mobile/15E148 Safari/604.1"

@@ -10,7 +10,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from chat.ailo import Ailo
 from chat.auth.door import Door
 from chat.settings import ChatSettings
-from tests.chat.talk import PASSWORD, Cast, address, serving
+from tests.chat.talk import Cast, serving
+from tests.people import PASSWORD, address
 
 ORIGIN = "http://127.0.0.1:8080"
 OWN, NEXT = "un mot de passe à moi", "et encore un autre"

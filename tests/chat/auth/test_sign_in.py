@@ -16,7 +16,8 @@ from chat.auth.sign_in import Attempt, SignIns, WrongCredentials
 from storage.crypto import keyholes
 from storage.crypto.keyholes import PasswordKeyhole
 from storage.store import SESSION_MS
-from tests.chat.talk import PASSWORD, Cast, address, held, waiting
+from tests.chat.talk import Cast, held, waiting
+from tests.people import PASSWORD, address
 
 OFFICE = "192.0.2.7"
 LEA = Attempt(address("lea"), PASSWORD, "", OFFICE)

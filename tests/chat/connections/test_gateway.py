@@ -27,8 +27,9 @@ from chat.settings import ChatSettings
 from storage.accounts import sessions
 from storage.conversations.unlocked import Unlocked
 from storage.ids import AccountId, MessageId, ThreadId, new_id
-from tests.chat.talk import PASSWORD, Cast, Json, address
+from tests.chat.talk import Cast, Json
 from tests.load.wire import Wire, connect
+from tests.people import PASSWORD, address
 
 SHUT = b"\x88\x82\0\0\0\0\x03\xe8"
 PING = b"\x89\x80\0\0\0\0"

@@ -27,6 +27,7 @@ from storage.errors import Refused, Stalled
 from storage.maintenance.check import check_all
 from storage.settings import StorageSettings
 from storage.store import open_store
+from tests.people import settings_in
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 DAY = 86_400_000
@@ -39,7 +40,7 @@ def told() -> list[Script]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> StorageSettings:
-    return StorageSettings(tmp_path / "data", tmp_path / "keys" / "root.json", 10_000)
+    return settings_in(tmp_path, grace=10_000)
 
 
 def lines_of(told: list[Script]) -> list[Line]:

@@ -14,7 +14,8 @@ from chat.auth.door import Door
 from chat.http.cookies import cookie_of
 from chat.pages.assets import Asset
 from chat.settings import ChatSettings
-from tests.chat.talk import PASSWORD, Cast, address, serving
+from tests.chat.talk import Cast, serving
+from tests.people import PASSWORD, address
 
 ORIGIN = "http://127.0.0.1:8080"
 

@@ -12,7 +12,8 @@ from chat.conversations.commands import ThreadLeave, ThreadOpen
 from chat.core import Done
 from chat.operations.commands import Backup, Check, carry_out
 from storage.ids import ThreadId, new_id
-from tests.chat.talk import PASSWORD, Cast, address
+from tests.chat.talk import Cast
+from tests.people import PASSWORD, address
 
 NOBODY = "nobody@ailo.test"
 ADD = AccountAdd("member", "zoe@ailo.test", "Zoé", "Canary", "fr", PASSWORD)

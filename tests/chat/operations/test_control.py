@@ -13,7 +13,7 @@ from chat.core import Done
 from chat.operations import control
 from chat.operations.commands import Check
 from storage.errors import Stalled
-from tests.chat.talk import PASSWORD
+from tests.people import PASSWORD
 
 ADD = AccountAdd("member", "zoe@ailo.test", "Zoé", "", "fr", PASSWORD)
 

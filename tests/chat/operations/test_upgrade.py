@@ -18,7 +18,8 @@ from chat.staff.canned_replies import RepliesAtHand
 from storage.conversations.threads import Order
 from storage.maintenance.check import check_all
 from storage.store import wall_clock
-from tests.chat.talk import Cast, settings_of
+from tests.chat.talk import Cast
+from tests.people import settings_in
 
 BEFORE = Path(__file__).parent / "went_by_numbers.tar.xz"
 RENAMED = {"pending_notices": "unread_owed"}
@@ -44,14 +45,14 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def ailo(folder: Path) -> AsyncIterator[Ailo]:
-    async with open_ailo(settings_of(folder), wall_clock) as opened:
+    async with open_ailo(settings_in(folder), wall_clock) as opened:
         yield opened
 
 
 async def test_no_row_is_lost(folder: Path) -> None:
     before = counts(folder)
     assert min(before.values()) > 0
-    async with open_ailo(settings_of(folder)) as ailo:
+    async with open_ailo(settings_in(folder)) as ailo:
         assert await ailo.store.database.check() == []
     assert counts(folder) == before
 

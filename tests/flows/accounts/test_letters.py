@@ -10,7 +10,8 @@ from chat.client.remote import sign_in
 from chat.conversations.commands import ThreadOpen
 from tests.delivery.transports.relay import SLOW, FakeRelay
 from tests.delivery.transports.relay import running as running_relay
-from tests.flows.service import PASSWORD, Visit, running, settled
+from tests.flows.service import Visit, running, settled
+from tests.people import PASSWORD
 
 SETTINGS = "/api/account/settings"
 

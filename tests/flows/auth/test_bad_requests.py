@@ -9,7 +9,8 @@ import pytest
 
 from chat.client.remote import Client
 from storage.ids import MessageId, ThreadId, new_id
-from tests.flows.service import PASSWORD, Visit
+from tests.flows.service import Visit
+from tests.people import PASSWORD
 
 CANARY = "canari-21ab"
 BODIES: list[tuple[str, bytes]] = [

@@ -6,7 +6,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from chat.client.remote import Client, ClientRefused, Wire
-from tests.flows.service import PASSWORD, Visit, settled
+from tests.flows.service import Visit, settled
+from tests.people import PASSWORD
 
 
 async def close_code(wire: Wire) -> int | None:

@@ -9,7 +9,8 @@ import websockets.asyncio.client
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
-from tests.flows.service import PASSWORD, Visit, running
+from tests.flows.service import Visit, running
+from tests.people import PASSWORD
 
 
 async def first_frame(address: str, cookie: str, origin: str | None, protocol: str | None = "ailo.v1") -> tuple[str, int | None]:

@@ -8,7 +8,8 @@ from chat.client.remote import Client, ClientRefused, Json, sign_in
 from storage.ids import MessageId, ThreadId, new_id
 from tests.flows.auth.test_sessions import codes_at_once
 from tests.flows.conversations.test_access import ask
-from tests.flows.service import PASSWORD, Visit, settled
+from tests.flows.service import Visit, settled
+from tests.people import PASSWORD
 
 OWN = "un mot de passe à moi"
 SOMEBODY = "0197a1b2-0000-7000-8000-000000000000"

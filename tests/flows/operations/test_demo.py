@@ -15,8 +15,8 @@ from chat.client.remote import Client, Json, sign_in
 from chat.example.cast import figures
 from storage.conversations.threads import PAGE
 from storage.ids import MessageId, new_id
-from storage.settings import StorageSettings
 from tests.chat.example.test_example import counted
+from tests.people import settings_in
 
 AILO = "from chat.cli import main; main()"
 # Ends the process, as kill -9 would, at the start of the thread after {threads} others.
@@ -92,10 +92,6 @@ async def running(folder: Path, **more: str) -> AsyncIterator[Demo]:
 async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
     async with running(tmp_path, AILO_NOTIFY_AFTER="0") as demo:
         yield demo
-
-
-def settings_of(folder: Path) -> StorageSettings:
-    return StorageSettings(folder / "data", folder / "keys" / "root.json")
 
 
 async def page_of(client: Client, path: str) -> str:
@@ -175,10 +171,10 @@ async def test_a_second_start_keeps_what_was_written(tmp_path: Path) -> None:
 async def test_a_first_start_that_is_killed_is_begun_again(tmp_path: Path, threads: int) -> None:
     killed = await launch(tmp_path, KILLED.format(threads=threads))
     assert await killed.process.wait() == -signal.SIGKILL
-    assert not settings_of(tmp_path).database.exists()
+    assert not settings_in(tmp_path).database.exists()
     async with running(tmp_path) as demo, demo.as_somebody("lea") as lea:
         assert len((await lea.get("/api/threads"))["threads"]) == 2
-    assert await counted(settings_of(tmp_path)) > 10
+    assert await counted(settings_in(tmp_path)) > 10
 
 
 async def test_two_starts_at_once_are_refused(tmp_path: Path) -> None:

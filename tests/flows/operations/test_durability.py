@@ -18,9 +18,9 @@ from chat.client.remote import Json, Wire, sign_in
 from chat.operations.commands import Backup
 from storage.ids import MessageId, new_id
 from storage.maintenance import check
-from storage.settings import StorageSettings
 from storage.store import open_store
-from tests.flows.service import PASSWORD, ROOT, Service, Visit
+from tests.flows.service import ROOT, Service, Visit
+from tests.people import PASSWORD, settings_in
 
 has_strace = shutil.which("strace") is not None and sys.platform == "linux"
 injected = pytest.mark.skipif(not has_strace and not os.environ.get("CI"), reason="needs strace, which CI has")
@@ -67,7 +67,7 @@ class Pair:
 
     async def check(self) -> list[str]:
         """What `ailo check` finds in the data, once the service is gone."""
-        settings = StorageSettings(self.service.data, self.service.folder / "keys" / "root.json")
+        settings = settings_in(self.service.folder)
         async with open_store(settings) as store:
             return await check.check_all(store)
 

@@ -14,8 +14,8 @@ from chat.client.remote import Json, Wire
 from chat.operations.commands import Check
 from storage import installation
 from storage.ids import MessageId, new_id
-from storage.settings import StorageSettings
 from tests.flows.service import ROOT, Service, Visit, running, settled
+from tests.people import settings_in
 
 
 async def until_closed(wire: Wire) -> tuple[list[Json], int | None]:
@@ -176,7 +176,7 @@ def refused(done: "subprocess.CompletedProcess[str]", *words: str) -> None:
 
 
 async def build(folder: Path, *, is_example: bool = False) -> None:
-    await installation.build(StorageSettings(folder / "data", folder / "keys" / "root.json"), is_example=is_example)
+    await installation.build(settings_in(folder), is_example=is_example)
 
 
 def test_without_a_house_it_says_what_to_do(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ import pytest
 from chat import __version__, cli
 from chat.client.remote import Json
 from storage.ids import MessageId, new_id
-from tests.flows.service import PASSWORD, ROOT, Service, Visit, running, settled
+from tests.flows.service import ROOT, Service, Visit, running, settled
+from tests.people import PASSWORD
 
 ADD = ["account", "add", "--role", "member", "--first-name", "Canari", "--last-name", "Rossi", "--password-stdin", "--email"]
 IN_CREATE, IN_MOVED_TO = 0x100, 0x80

@@ -10,7 +10,8 @@ from chat.operations import control
 from chat.operations.commands import Backup, Check, KeysDrop, KeysRotate, KeysStatus
 from storage.crypto import keyring
 from storage.files import write_private
-from tests.flows.service import PASSWORD, Service, Visit, running
+from tests.flows.service import Service, Visit, running
+from tests.people import PASSWORD
 
 LONGEST = 20.0
 

@@ -3,7 +3,8 @@
 import asyncio
 import sys
 
-from tests.flows.service import PASSWORD, Service, Visit
+from tests.flows.service import Service, Visit
+from tests.people import PASSWORD
 
 
 async def terminal(service: Service, email: str) -> asyncio.subprocess.Process:

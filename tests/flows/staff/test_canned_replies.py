@@ -8,7 +8,8 @@ import pytest
 
 from chat.client.remote import Json
 from tests.flows.conversations.test_access import ask
-from tests.flows.service import PASSWORD, Visit
+from tests.flows.service import Visit
+from tests.people import PASSWORD
 
 ROUTE = "/api/account/replies"
 OWN = "un mot de passe à moi"

@@ -15,7 +15,8 @@ from storage.conversations.unlocked import Unlocked
 from storage.crypto import keyholes
 from storage.engine.database import Reader
 from storage.ids import ThreadId
-from tests.chat.talk import PASSWORD, Cast, address, opened_rooms
+from tests.chat.talk import Cast, opened_rooms
+from tests.people import PASSWORD, address
 
 THREADS = 400
 CLAIRE = Attempt(address("claire"), PASSWORD, "", "192.0.2.1")

@@ -159,7 +159,7 @@ async def test_the_thread_of_these_people_is_found(house: House, thread: ThreadI
         return await house.store.database.read(lambda reader: participants.thread_of(reader, [one.id for one in people]))
 
     assert await find(house.claire, house.lea) == thread
-    assert await find(house.lea) is await find(house.lea, house.claire, house.sam) is await find(house.nora) is None
+    assert await find(house.lea) is await find(house.lea, house.claire, house.sam) is await find(house.ada) is None
 
 
 # Against a model: after any sequence of changes each reads exactly what they may, and the officer all

@@ -129,7 +129,7 @@ async def test_the_head_of_another_thread_is_not_sound(house: House) -> None:
 async def test_correspondents_are_those_of_all_threads(house: House) -> None:
     await house.open_thread(house.lea, house.claire, house.sam)
     await house.open_thread(house.karim, house.claire)
-    found = [await correspondents(house, one) for one in (house.claire, house.lea, house.nora)]
+    found = [await correspondents(house, one) for one in (house.claire, house.lea, house.ada)]
     assert found == [{house.lea.id, house.sam.id, house.karim.id}, {house.claire.id, house.sam.id}, set()]
 
 

@@ -18,8 +18,8 @@ from storage.ids import AccountId
 from storage.rekeying import reguarding, relinking
 from storage.rekeying.rotation import Rotation
 from storage.store import open_store
-from tests.people import House, StoppedClock, open_house, settings_in
-from tests.storage.rekeying.turning import Countdown, add_by_service, assert_all_opens, fill, opened_again, rotate_until_crash
+from tests.people import House, StoppedClock, open_house, opened_again, settings_in
+from tests.storage.rekeying.turning import Countdown, add_by_service, assert_all_opens, fill, rotate_until_crash
 
 
 async def rotated(house: House) -> Rotation:
@@ -160,7 +160,7 @@ async def test_what_is_no_value_at_all_stops_nothing(house: House, planted: byte
     await fill(house)
     if planted is not None:
         await house.spoil("update letters set facts = :planted", planted=planted)
-    await house.spoil("update accounts set role = 7 where id = :id", id=house.nora.id.bytes)
+    await house.spoil("update accounts set role = 7 where id = :id", id=house.ada.id.bytes)
     status = await (await rotated(house)).status()
     assert status.keys[0].uses == {"accounts.proof": 1}
     assert status.unknown.total() == (planted is not None)

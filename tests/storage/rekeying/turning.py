@@ -1,9 +1,7 @@
 """What the tests of the root keyring's rotation share: a filled house, proof that all of it opens, and a crash anywhere."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -14,7 +12,6 @@ from storage.accounts import preferences, sessions
 from storage.accounts.preferences import Preferences
 from storage.accounts.sessions import About, Session, guard_about
 from storage.conversations import messages, threads
-from storage.conversations.group_commit import GroupCommit
 from storage.conversations.messages import SealedMessage
 from storage.crypto.guarding import Guarded
 from storage.crypto.keyholes import Cookie, guard_session
@@ -29,8 +26,8 @@ from storage.maintenance.check import check_all
 from storage.rekeying.rotation import Rotation
 from storage.staff import practices
 from storage.staff.practices import Practice
-from storage.store import Clock, Store, open_store
-from tests.people import DAY, House, Person, settings_in
+from storage.store import Store
+from tests.people import DAY, House
 
 T = TypeVar("T")
 
@@ -98,15 +95,6 @@ async def _assert_opens(reader: Reader, store: Store, column: Guarded) -> None:
             store.guard.check(row[column.column], *column.parts(row))
         else:
             store.guard.unguard(row[column.column], *column.parts(row))
-
-
-@asynccontextmanager
-async def opened_again(folder: Path, clock: Clock, before: House) -> AsyncIterator[House]:
-    """The same house after its process has ended, with the same people."""
-    async with open_store(settings_in(folder), clock) as store, GroupCommit(store) as commits:
-        house = House(store, commits, before.officer)
-        vars(house).update({name: one for name, one in vars(before).items() if isinstance(one, Person)})
-        yield house
 
 
 class Crash(Exception):

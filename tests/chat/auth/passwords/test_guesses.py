@@ -27,7 +27,8 @@ from storage.accounts import accounts
 from storage.crypto import keyholes
 from storage.errors import Superseded
 from storage.ids import AccountId
-from tests.chat.talk import PASSWORD, Cast, address, held, serving, waiting
+from tests.chat.talk import Cast, held, serving, waiting
+from tests.people import PASSWORD, address
 
 OWN, NEXT, THIEFS = "un mot de passe à moi", "et encore un autre", "celui du voleur"
 HOME, ELSEWHERE = "192.0.2.7", "198.51.100.1"
