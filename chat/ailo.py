@@ -23,7 +23,7 @@ F = TypeVar("F", bound=Feature)
 
 @dataclass(frozen=True)
 class Ailo(Core):
-    """What the commands and the routes work with: the core, the features, and of these the ground ones by their names."""
+    """What the commands and the routes work with: the core and the features, the basic ones also by name."""
 
     rotation: Rotation
     features: Mapping[type[Feature], Feature]
@@ -49,7 +49,7 @@ class Ailo(Core):
 
 @asynccontextmanager
 async def open_ailo(settings: StorageSettings, clock: Clock = wall_clock) -> AsyncIterator[Ailo]:
-    """Open the store and all that works on it. Raises Refused, saying what to do, when it must not be used."""
+    """Open the store and everything that works on it. Raises Refused, saying what to do, if it must not be used."""
     async with open_store(settings, clock) as store:
         access, hub = Access(store), Hub()
         sign_ins = SignIns(store, access, hub)

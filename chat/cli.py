@@ -1,4 +1,4 @@
-"""The `ailo` command: reads what was typed, has it done by the running server or here, and prints one clear line."""
+"""The `ailo` command: parses what was typed, has the running server do it or does it here, and prints one clear line."""
 
 import argparse
 import asyncio
@@ -58,7 +58,7 @@ def main() -> None:
         complain("the system does not keep other processes out of this one's memory (prctl was refused).")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # no line is lost to a letter that a terminal's encoding lacks
+            stream.reconfigure(errors="backslashreplace")  # no line is lost to a character that the terminal's encoding lacks
     try:
         code = run(sys.argv[1:])
     except SystemExit as end:
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run one command; gives its exit code: 2 for a misuse, 1 for a failure."""
+    """Run one command; return its exit code: 2 for misuse, 1 for failure."""
     try:
         arguments = _parser().parse_args(argv)
         action: Callable[[argparse.Namespace], int] = arguments.action
@@ -80,7 +80,7 @@ def run(argv: Sequence[str]) -> int:
         return _fail(f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror or type(error).__name__}.")
     except KeyboardInterrupt:
         return 130
-    except Exception as error:  # noqa: BLE001 (one line, and nothing of what a traceback shows)
+    except Exception as error:  # noqa: BLE001 (one line, with nothing of what a traceback shows)
         return _fail(f"failed unexpectedly: {type(error).__name__} at {logs.place(error.__traceback__)}.")
 
 
@@ -109,7 +109,7 @@ def _init(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def _kept(path: Path | None, content: str) -> Iterator[None]:
-    """A file that was written and read back, and that goes again when what follows fails."""
+    """Write a file and read it back; remove it again if what follows fails."""
     if path is None:
         yield
         return
@@ -124,11 +124,11 @@ def _kept(path: Path | None, content: str) -> Iterator[None]:
 
 
 class CannotWrite(Exception):
-    """A file that was named could not be written; says why."""
+    """A file named on the command line could not be written; says why."""
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file that was named, never over another. Raises CannotWrite."""
+    """Write a file named on the command line, never over an existing one. Raises CannotWrite."""
     try:
         write_private(path.absolute(), content, replace=False)
     except FileExistsError:
@@ -154,7 +154,7 @@ def _chat(arguments: argparse.Namespace) -> int:
 
 
 def _of_feature(command: Command[Any], arguments: argparse.Namespace) -> int:
-    """A command that a feature brought."""
+    """Carry out a command of a feature."""
     return _carry_out(command.read(arguments), arguments)
 
 
@@ -200,7 +200,7 @@ def _recover_request(arguments: argparse.Namespace) -> int:
 
 
 def _recover_answer(arguments: argparse.Namespace) -> int:
-    """A new officer's sheet is shown before the answer that names them exists: a key that nobody saw must never be applied."""
+    """Answer a request. A new officer's sheet is shown before the answer exists: a key that nobody saw must never be applied."""
     if os.path.lexists(arguments.answer):
         return _fail(f"{arguments.answer} exists already: give another name.")
     try:
@@ -219,7 +219,7 @@ def _recover_answer(arguments: argparse.Namespace) -> int:
 
 
 def _hand_over(arguments: argparse.Namespace, answered: bytes, successor: Officer) -> int:
-    """Once the answer is applied, the new officer's key is the only one, and stands nowhere else: it is shown first."""
+    """Show the new officer's key, then write the answer: once applied, that key is the only one, and is stored nowhere else."""
     try:
         say(sheet(successor, as_json=arguments.json))
     except OutputFailed as error:
@@ -232,7 +232,7 @@ def _hand_over(arguments: argparse.Namespace, answered: bytes, successor: Office
 
 
 def _is_as_read_out(raw: bytes, read_out: str | None) -> bool:
-    """Show what is asked for. On a terminal the fingerprint is asked for before it is shown, so that it is compared."""
+    """Show what is requested. On a terminal, prompt for the fingerprint before showing it, so that it really is compared."""
     print(recovering.told(read_request(raw)), file=sys.stderr)
     if read_out is None and sys.stdin.isatty():
         print("Fingerprint of the request, as it was read out to you: ", end="", file=sys.stderr, flush=True)
@@ -250,12 +250,12 @@ def _keys_renew(arguments: argparse.Namespace) -> int:
 
 
 def _officer_key() -> bytes:
-    """From the sheet. On a terminal it is asked for, and not shown."""
+    """Read the key from the sheet. On a terminal, prompt for it without echo."""
     return read_key(getpass.getpass("Recovery key and check: ") if typed.is_terminal() else typed.everything())
 
 
 def _carry_out(command: msgspec.Struct, arguments: argparse.Namespace, out: Path | None = None) -> int:
-    """``out`` is the file for what the command made; its name is printed."""
+    """Carry out a command. ``out`` is the file for what it made; its name is printed."""
     done = asyncio.run(_done(_settings(), command))
     if done.code:
         return _fail(done.line, done.code)
@@ -272,7 +272,7 @@ def _say_result(line: str, arguments: argparse.Namespace, facts: dict[str, Any] 
 
 
 async def _done(settings: StorageSettings, command: msgspec.Struct) -> Done:
-    """By the running server; without one, here."""
+    """Have the running server carry out a command; without one, do it here."""
     answer = await control.ask(settings.data, command)
     if answer is not None:
         return answer
@@ -289,17 +289,17 @@ def _settings() -> StorageSettings:
     return settings
 
 
-# What may be typed
+# The command line
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without what was typed: it may be a name or an address. A misuse ends with 2."""
+    """Reports errors in one line, without what was typed: it may be a name or an address. Misuse exits with 2."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """Help and version; the library's own lets what was not written pass."""
+        """Print help and version; the library's own method ignores failed writes."""
         if file is sys.stdout:
             say(message.rstrip("\n"))
         else:
@@ -349,7 +349,7 @@ def _add(
 
 
 def _add_those_of_features(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Those of one word, and "thread open" as the action "open" of "thread"."""
+    """Add the features' commands: those of one word, and "thread open" as the action "open" of "thread"."""
     groups: dict[str, argparse._SubParsersAction[Any]] = {}
     for _, command in features.commands().values():
         group, _, action = command.name.rpartition(" ")

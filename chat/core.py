@@ -1,7 +1,7 @@
-"""What every feature stands on, and the card by which it says what it adds.
+"""What every feature builds on, and the card with which it declares what it adds.
 
-A feature is a folder with a ``feature.py`` that holds its card, a subclass of ``Feature``. ``features`` finds it: nothing else
-names it. The card makes the feature's rules of the ``Core`` alone, and yields its routes, pages and commands.
+A feature is a folder with a ``feature.py`` that contains its card, a subclass of ``Feature``. ``features`` discovers it: nothing
+else refers to it. The card builds the feature's rules from the ``Core`` alone, and provides its routes, pages and commands.
 """
 
 import argparse
@@ -29,7 +29,7 @@ Carried = TypeVar("Carried", bound=msgspec.Struct)
 
 @dataclass(frozen=True)
 class Core:
-    """One open store, and what all features share of it. Commands have it without a server."""
+    """One open store, and the services on top of it that all features share. Commands can use it without a server."""
 
     store: Store
     commits: GroupCommit
@@ -40,7 +40,7 @@ class Core:
 
 @dataclass(frozen=True)
 class Setting(Generic[T]):
-    """A setting that a feature adds: the environment variable's name, and how it is read. Faults go to the environment's list."""
+    """A setting that a feature adds: its environment variable, and how it is read. Errors go to ``Environment.faults``."""
 
     name: str
     read: Callable[[Environment], T]
@@ -48,7 +48,7 @@ class Setting(Generic[T]):
 
 @dataclass(frozen=True)
 class Web:
-    """What routes have beside the rules: who is let in, the pages, and the features' own settings."""
+    """What routes need besides the rules: the door, the pages, and the features' own settings."""
 
     door: Door
     shelf: Shelf
@@ -61,10 +61,10 @@ class Web:
 
 
 class Done(msgspec.Struct, frozen=True):
-    """How a command ended: its exit code, and a line for the terminal (an error unless the code is 0).
+    """The result of a command: its exit code, and a line for the terminal (an error unless the code is 0).
 
-    ``facts`` are what a script is told in its place; without them it gets the line. ``content`` is what the command writes
-    to the file that was named to it.
+    ``facts`` are what a script gets instead of the line; without them it gets the line. ``content`` is what the command writes
+    to the file named on its command line.
     """
 
     code: int
@@ -77,9 +77,9 @@ class Done(msgspec.Struct, frozen=True):
 class Command(Generic[Carried]):
     """A command of `ailo`, such as "thread open".
 
-    ``carried`` is what goes to the running server: a Struct whose tag is the name. It holds no path: files are read and written
-    by the command itself. ``fill`` adds what may be typed, ``read`` makes ``carried`` of it; ``do`` carries it out, on the card
-    of the feature. ``do`` raises Misuse, CannotDo or StorageError. ``event`` is recorded when it was done.
+    ``carried`` is what is sent to the running server: a Struct whose tag is the name. It contains no path: files are read and
+    written by the command itself. ``fill`` adds the arguments to the parser, ``read`` turns them into ``carried``, and ``do``
+    executes it, on the feature's card. ``do`` raises Misuse, CannotDo or StorageError. ``event`` is recorded on success.
     """
 
     name: str
@@ -92,17 +92,17 @@ class Command(Generic[Carried]):
 
 
 class Feature:
-    """The card of a feature. ``pages`` are shells that hold nothing of anybody: their template, by path."""
+    """The card of a feature. ``pages`` are page shells without personal data: their templates, by path."""
 
     pages: ClassVar[Mapping[str, str]] = {}
     commands: ClassVar[tuple[Command[Any], ...]] = ()
     settings: ClassVar[tuple[Setting[Any], ...]] = ()
     static: ClassVar[Path | None] = None
-    """The feature's own files, where they are not in the project's `static/`; its words are in `words/LANGUAGE/NAME.po`."""
+    """The feature's own files, if they are not in the project's `static/`; its catalogue is `words/LANGUAGE/NAME.po`."""
 
     def __init__(self, core: Core) -> None:
-        """Make the rules."""
+        """Build the feature's rules."""
 
     def routes(self, web: Web) -> Iterable[Route]:
-        """What the feature adds to the web."""
+        """The routes that the feature adds."""
         return ()

@@ -1,4 +1,4 @@
-"""`ailo demo`: serves a filled example, on this machine alone. A composition root: it alone shows the letters on a page."""
+"""`ailo demo`: serves a filled example, on this machine only. A composition root: only it shows the letters on a page."""
 
 import socket
 import sys
@@ -16,11 +16,11 @@ from chat.example.making import make_ready
 from chat.serve import Settings, announce, read_settings, serve
 from delivery.transports.mailbox import letters_in
 
-NOTIFY_AFTER = "10"  # seconds: one wants to see the e-mail come
+NOTIFY_AFTER = "10"  # seconds: one wants to see the e-mail arrive
 
 
 def main(environ: Mapping[str, str]) -> int:
-    """Make the example if it is not there yet, and serve it until a signal; gives the exit code."""
+    """Make the example if it does not exist yet, and serve it until a signal; return the exit code."""
     settings = read_settings(_defaults(environ))
     if settings is None:
         return 1
@@ -42,7 +42,7 @@ def _defaults(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _free_port() -> int:
-    """Chosen here and not when it is listened on: the address is told before."""
+    """A free port, chosen before listening on it: the address is printed first."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

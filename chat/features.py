@@ -1,4 +1,4 @@
-"""All features: the cards in `chat/*/feature.py`, found by looking."""
+"""All features: the cards in `chat/*/feature.py`, discovered at run time."""
 
 import pkgutil
 from collections.abc import Mapping
@@ -27,12 +27,12 @@ def cards() -> tuple[type[Feature], ...]:
 
 
 def commands() -> dict[type, tuple[type[Feature], Command[Any]]]:
-    """Every command of a feature with the card that carries it out, by what it sends to the running server."""
+    """Every feature's commands, each with the card that executes it, by the type it sends to the running server."""
     return {command.carried: (card, command) for card in cards() for command in card.commands}
 
 
 def pages() -> dict[str, str]:
-    """The template of every shell, by path."""
+    """The template of every page shell, by path."""
     return {path: template for card in cards() for path, template in card.pages.items()}
 
 

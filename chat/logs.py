@@ -1,7 +1,7 @@
-"""Logs: one line an event on standard error, as key=value, without anybody's words; and no flood of them.
+"""Logs: one line per event on standard error, as key=value, without user content, and rate-limited.
 
-Of an exception only its kind and its place in the code are told: its text, a traceback's lines and locals may hold a message.
-What is logged while a request or a connection is served has its id, which its answer bears as `X-Request-Id`.
+Only an exception's type and location are logged: its text and a traceback's lines and locals may contain a message. Whatever is
+logged while serving a request or a connection carries its id, which the answer has as `X-Request-Id`.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from typing import Any, TextIO
 
 Excinfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
-# So many lines of one kind are written in one minute; the rest are counted, and told of in one line when it is over.
+# At most this many lines of one kind are written per minute; the rest are counted, and reported in one line at its end.
 MOST_OF_A_KIND = 60
 WINDOW_S = 60.0
 
@@ -27,7 +27,7 @@ REQUEST: ContextVar[str] = ContextVar("request", default="")
 
 
 class OneLine(logging.Formatter):
-    """ts, level, logger, request (where there is one), event, error and at (where there is one)."""
+    """Formats a record as ts, level, logger, request (if any), event, and error and at (if there was an exception)."""
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC)
@@ -51,11 +51,11 @@ def _quoted(value: str) -> str:
 
 
 class Bounded(logging.StreamHandler[TextIO]):
-    """Writes warnings, errors and security events to a stream, ``maximum`` of each kind in a window of time, and then counts.
+    """Writes warnings, errors and security events to a stream: at most ``maximum`` of each kind per time window.
 
-    A kind is a security event, or a line's text before anything is filled in. Nothing is left out in silence: its number is
-    told when the window is over, or when the handler is closed. Lines of a lower level, one for each letter, say, are neither
-    caused by strangers nor counted. May be used from any thread.
+    A kind is a security event, or a log message before its arguments are filled in. Nothing is dropped silently: the number of
+    dropped lines is reported when the window ends, or when the handler is closed. Lines of a lower level (one per letter sent,
+    say) cannot be caused by strangers, and are not limited. May be used from any thread.
     """
 
     def __init__(self, stream: TextIO, maximum: int = MOST_OF_A_KIND, clock: Callable[[], float] = time.monotonic) -> None:
@@ -67,7 +67,7 @@ class Bounded(logging.StreamHandler[TextIO]):
         self._timer: threading.Timer | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a line if its kind has room. The library holds the handler's lock."""
+        """Write a line unless its kind has reached the limit. ``logging`` holds the handler's lock."""
         if self._clock() - self._began >= WINDOW_S:
             self._turn()
         if self._has_room(record):
@@ -92,7 +92,7 @@ class Bounded(logging.StreamHandler[TextIO]):
             self._timer.start()
 
     def tell(self) -> None:
-        """Tell what was left out, and begin a new window."""
+        """Report what was dropped, and start a new window."""
         with self.lock or nullcontext():
             self._turn()
 
@@ -106,10 +106,10 @@ class Bounded(logging.StreamHandler[TextIO]):
         for (name, kind), count in left_out.items():
             told = f"left_out={count} more lines of the last minute like: {kind}"
             record = logging.LogRecord(name, logging.WARNING, "", 0, told, None, None)
-            Context().run(super().emit, record)  # no request's own line
+            Context().run(super().emit, record)  # an empty context: the line belongs to no request
 
     def close(self) -> None:
-        """Tell what was left out until now. The library closes its handlers at exit."""
+        """Report what has been dropped until now. ``logging`` closes its handlers at exit."""
         self.tell()
         super().close()
 
@@ -124,7 +124,7 @@ def place(trace: TracebackType | None) -> str:
 
 
 def take_over(loop: asyncio.AbstractEventLoop) -> None:
-    """Log what the event loop catches as all else: its own line would repeat an exception's text, and what it was about."""
+    """Log what the event loop catches in the same form: its default handler would include an exception's text and context."""
     loop.set_exception_handler(_caught)
 
 
@@ -135,14 +135,14 @@ def _caught(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 
 
 def set_up() -> None:
-    """Send every log to standard error in this form.
+    """Send all logs to standard error in this form.
 
-    Of libraries only the warnings: what they tell in passing may name somebody (an SMTP client each recipient).
+    Of libraries only the warnings: their lower levels may contain personal data (an SMTP client logs each recipient).
     """
     handler = Bounded(sys.stderr)
     handler.setFormatter(OneLine())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("ailo").setLevel(logging.INFO)
-    # The server's own complaints about malformed requests repeat what was sent; what our handlers raise is logged by `web`.
+    # aiohttp's own messages about malformed requests repeat what was sent; what our handlers raise is logged by `ailo.web`.
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.ERROR)

@@ -1,7 +1,7 @@
-"""The security events that an operator may hear of (OWASP ASVS 5.0, 16.2 and 16.3): one log line each, by ids alone.
+"""The security events logged for operators (OWASP ASVS 5.0, 16.2 and 16.3): one log line each, with ids only.
 
-No event holds a name, an address, a password, a cookie or a text. docs/security.md lists every event. A flood of one event
-becomes so many lines a minute and a count of the rest: see ``chat.logs``.
+No event contains a name, an address, a password, a cookie or a text. docs/security.md lists every event. A flood of one event is
+cut to a maximum of lines per minute and a count of the rest: see ``chat.logs``.
 """
 
 import logging
@@ -12,7 +12,7 @@ from storage.ids import AccountId
 
 log = logging.getLogger("ailo.security")
 log.setLevel(logging.INFO)
-log.addHandler(logging.NullHandler())  # a command without a server has no log: it prints what it did itself
+log.addHandler(logging.NullHandler())  # a command without a server has no log: it prints what it did
 
 
 class SecurityEvent(StrEnum):
@@ -55,7 +55,7 @@ class SecurityEvent(StrEnum):
     FLOOD_CLOSED = "flood_closed"
 
 
-# What somebody did who may do it. Everything else is a warning: it was refused, or ended otherwise than by its owner.
+# Permitted, routine actions. Everything else is logged as a warning.
 ORDINARY = frozenset(
     {
         SecurityEvent.SIGNED_IN,
@@ -73,7 +73,7 @@ ORDINARY = frozenset(
 
 
 def record(event: SecurityEvent, account: AccountId | None = None, **facts: int | str | UUID) -> None:
-    """Log one event. ``facts`` are numbers, ids and fixed words, never what somebody typed or sent."""
+    """Log one event. ``facts`` are numbers, ids and fixed words, never user input."""
     pairs = {"account": account, **facts} if account else facts
     level = logging.INFO if event in ORDINARY else logging.WARNING
     log.log(level, " ".join([event.value, *(f"{name}={value}" for name, value in pairs.items())]), extra={"kind": event.value})

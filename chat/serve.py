@@ -1,4 +1,4 @@
-"""The composition root: settings, storage, web, delivery and signals, put together and taken down in order."""
+"""The composition root: settings, storage, web, delivery and signals, assembled and taken down in order."""
 
 import asyncio
 import gc
@@ -46,7 +46,7 @@ log = logging.getLogger("ailo.serve")
 
 
 class CannotListen(Exception):
-    """An address that we were told to listen on is not ours, or somebody else's already."""
+    """A configured address to listen on is not this machine's, or is already in use."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Settings:
         return cls(storage, chat, delivery, own, environment.text("AILO_ORIGIN") is not None)
 
     def listening_on(self, port: int) -> "Settings":
-        """The same, once the port is known that was asked for as 0."""
+        """The same settings, once the port that was requested as 0 is known."""
         if self.has_own_origin or self.chat.port:
             return self
         origin = f"http://127.0.0.1:{port}"
@@ -80,7 +80,7 @@ Announce = Callable[[str], None]
 
 
 def main(environ: Mapping[str, str]) -> int:
-    """`ailo serve`: run until SIGTERM or SIGINT; gives the exit code."""
+    """Run `ailo serve` until SIGTERM or SIGINT; return the exit code."""
     settings = read_settings(environ)
     if settings is None:
         return 1
@@ -89,7 +89,7 @@ def main(environ: Mapping[str, str]) -> int:
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings | None:
-    """The settings, or None after all their faults were told at once."""
+    """Read the settings; None if they have errors, which are all reported together."""
     environment = Environment(environ)
     settings = Settings.from_environment(environment)
     environment.check_secret_files()
@@ -99,7 +99,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings | None:
 
 
 def announce(text: str) -> None:
-    """Say something on standard output; the service goes on where nobody takes it."""
+    """Print something on standard output; the service goes on if that fails."""
     try:
         say(text)
     except OutputFailed as error:
@@ -109,7 +109,7 @@ def announce(text: str) -> None:
 async def serve(
     settings: Settings, *, extra: Extra | None = None, prepare: Callable[[Ailo], Awaitable[None]] | None = None
 ) -> int:
-    """Serve until a signal. ``prepare`` runs once before the port is opened, ``extra`` adds routes. Gives the exit code."""
+    """Serve until a signal. ``prepare`` runs once before the port is opened, ``extra`` adds routes. Return the exit code."""
     raise_descriptor_limit()
     stop = asyncio.Event()
     logs.take_over(asyncio.get_running_loop())
@@ -156,7 +156,7 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((plain, port), family=family, backlog=BACKLOG)
     except OSError as error:
-        # Python's own text has the address once more.
+        # Python's own text repeats the address.
         said = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise CannotListen(f"{host} port {port}: {said}") from None
 
@@ -206,7 +206,7 @@ async def _serve(
 
 @asynccontextmanager
 async def _watched(ailo: Ailo, gateway: Gateway) -> AsyncIterator[None]:
-    """While this lasts, and that is until the last letter is done: the disk, slow frames and ended sessions are watched."""
+    """Watch the disk, slow frames and ended sessions while this lasts, which is until the last letter is done."""
     async with (
         in_background(_end_when_failing(ailo, gateway), "watch over the disk"),
         in_background(gateway.watch(), "watch over slow frames"),
@@ -216,16 +216,16 @@ async def _watched(ailo: Ailo, gateway: Gateway) -> AsyncIterator[None]:
 
 
 def _share_the_interpreter() -> None:
-    """Hand the interpreter over every 0.1 ms: it is shared by the loop and the writer, whose every statement gives it up.
+    """Switch threads every 0.1 ms: the event loop shares the interpreter with the writer, whose every statement releases it.
 
-    By Python's own 5 ms a busy loop would let a group of a dozen statements wait for 50, see docs/speed.md.
+    At Python's default of 5 ms, a busy loop would make a group of a dozen statements wait 50 ms: see docs/speed.md.
     """
     sys.setswitchinterval(0.0001)
 
 
 def _spare_the_collector() -> None:
-    """Look for cycles seldom, and never among what lives as long as the process: by default a third of the time under load
-    goes into that, see docs/speed.md."""
+    """Run the cycle collector rarely, and never on objects that live as long as the process: by default it takes a third of
+    the time under load, see docs/speed.md."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
@@ -242,10 +242,10 @@ def _shown(metrics: Metrics | None, listener: socket.socket | None) -> AbstractA
 
 
 async def _end_when_failing(ailo: Ailo, gateway: Gateway) -> None:
-    """When the disk has failed under a write, the process ends, for its supervisor to start it again and read what is there.
+    """End the process when a write has failed on the disk, so that its supervisor restarts it and it reads what is there.
 
-    Like a kill, but for the answers: closing the database in an orderly way would write and sync once more.
-    The same where somebody else changed the schema.
+    Like a kill, except that pending answers are sent: an orderly close of the database would write and sync once more.
+    The same applies if somebody else changed the schema.
     """
     reason = await ailo.store.database.failure()
     has_disk_failed = reason.startswith("SQLITE_")
@@ -255,7 +255,7 @@ async def _end_when_failing(ailo: Ailo, gateway: Gateway) -> None:
         async with asyncio.timeout(GOODBYE_S):
             await gateway.stop()
     if not has_disk_failed:
-        await asyncio.sleep(GOODBYE_S)  # for a check under way to name what it found
+        await asyncio.sleep(GOODBYE_S)  # lets a running check report what it found
     os._exit(1)
 
 
@@ -275,7 +275,7 @@ def routes_of(ailo: Ailo, parts: Web) -> Iterable[Route]:
 
 
 def _socket_route(gateway: Gateway, door: Door) -> Route:
-    """The WebSocket. Whoever is signed out is told so on it, and turned away."""
+    """The WebSocket route, open to everybody: a visitor without a session gets an answer before being turned away."""
 
     async def socket(request: web.Request) -> web.StreamResponse:
         door.check_origin(request)

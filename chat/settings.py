@@ -1,4 +1,4 @@
-"""The settings of the live side, read from the environment."""
+"""The settings of the chat service, read from the environment."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 @dataclass(frozen=True)
 class ChatSettings:
-    """Where the service listens, under which public address, and how much an account may send.
+    """Where the service listens, its public origin, and how much an account may send.
 
-    ``metrics`` is where those who run it may watch it, if anywhere.
-    ``proxies`` is how many of our own stand in front: so many of the last addresses in `X-Forwarded-For` are to be believed.
+    ``metrics`` is the host and port at which operators can fetch metrics, if any.
+    ``proxies`` is the number of our own proxies in front: that many of the last addresses in `X-Forwarded-For` are trusted.
     """
 
     host: str
@@ -34,7 +34,7 @@ class ChatSettings:
 
     @property
     def is_secure(self) -> bool:
-        """Whether browsers reach the service by https."""
+        """Whether browsers reach the service over HTTPS."""
         return self.origin.startswith("https://")
 
     @property
@@ -43,7 +43,7 @@ class ChatSettings:
         return is_loopback(self.host)
 
     def warnings(self) -> list[str]:
-        """What goes on and should not: passwords and conversations that cross a network unencrypted."""
+        """Warnings about an insecure configuration: passwords and conversations that cross a network unencrypted."""
         if self.is_secure:
             return []
         said = []
@@ -54,7 +54,7 @@ class ChatSettings:
         return said
 
     def origins(self) -> frozenset[str]:
-        """The service's own origins: on loopback its three names count as one."""
+        """The service's own origins: on loopback, all three of its names."""
         parts = urlsplit(self.origin)
         name = parts.netloc.rpartition(":")[0] if parts.port is not None else parts.netloc
         if name not in LOOPBACK_NAMES:
@@ -64,7 +64,7 @@ class ChatSettings:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens on this address or name."""
+    """Whether only this machine can reach a server that listens on this address or name."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:

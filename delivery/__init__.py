@@ -1,1 +1,1 @@
-"""All that leaves by e-mail: the outbox, its letters and how they are sent."""
+"""Everything that leaves by e-mail: the outbox, its letters and how they are sent."""

@@ -1,14 +1,15 @@
-"""What delivery raises on purpose.
+"""The exceptions that delivery raises deliberately.
 
 DeliveryError
 └── NoSuchLetter       the outbox names a kind of letter that this program cannot write
 
-How the sending of a letter ended is no error: see ``transports``. No text here holds an address, a name or a word of anybody.
+The outcome of sending a letter is not an exception: see ``transports``. No message contains an address, a name or anything
+that somebody wrote.
 """
 
 
 class DeliveryError(Exception):
-    """Whatever delivery may raise on purpose."""
+    """The base of what delivery raises deliberately."""
 
 
 class NoSuchLetter(DeliveryError):

@@ -1,4 +1,4 @@
-"""When somebody wants no letter, by what they chose and the clock on their wall."""
+"""When somebody wants no letters, by their settings and their local time."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
@@ -13,14 +13,14 @@ MINUTE = 60_000
 
 
 def silence_until(wanted: Letters, time_zone: str, now: int) -> int | None:
-    """When the quiet hours end that somebody has now (ms since 1970); None when a letter may leave."""
+    """When somebody's current quiet hours end (ms since 1970); None if a letter may leave now."""
     if wanted.quiet_from is None or wanted.quiet_to is None:
         return None
     return quiet_until(now, wanted.quiet_from, wanted.quiet_to, _zone(time_zone))
 
 
 def _zone(name: str) -> tzinfo:
-    """A zone that was taken once and that this machine knows no more must not keep letters back for ever."""
+    """The zone of this name, else UTC: one that this machine no longer knows must not hold letters back for ever."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -28,15 +28,15 @@ def _zone(name: str) -> tzinfo:
 
 
 def quiet_until(now: int, start: int, end: int, zone: tzinfo) -> int | None:
-    """When the quiet hours end that stand now (ms since 1970); None when there are none now.
+    """When the current quiet hours end (ms since 1970); None outside quiet hours.
 
-    They last while the clock on somebody's wall shows ``start`` or later and is not yet at ``end``, in minutes after midnight;
-    past midnight where ``end`` comes before ``start``. So an hour that comes twice is quiet twice; where the end is in an hour
-    that is left out, they end with the leap. ``start`` and ``end`` differ.
+    They last while local time is at or after ``start`` and before ``end``, both in minutes after midnight; across midnight if
+    ``end`` comes before ``start``. So an hour that occurs twice is quiet twice; if the end falls in an hour that is skipped,
+    they end with the jump. ``start`` and ``end`` differ.
     """
     if not _is_quiet(now, start, end, zone):
         return None
-    # A day has 1,500 minutes at most, and every offset from UTC is of whole minutes: looking at each is sure, and takes a moment.
+    # A day has at most 1,500 minutes, and every UTC offset is in whole minutes: checking each minute is safe and quick.
     return next(minute for minute in _minutes_after(now) if not _is_quiet(minute, start, end, zone))
 
 

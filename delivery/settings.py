@@ -1,4 +1,4 @@
-"""The settings of delivery: where letters go, from whom, how often they are tried."""
+"""The settings of delivery: where letters go, from whom, and when they are retried."""
 
 import ssl
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from delivery.letters.addresses import sender
 from storage.settings import Environment
 
 PORTS = {"smtp": 587, "smtps": 465}
-# Who writes when nobody was named: a domain that can never exist, for letters that stay in a Maildir.
+# The sender if none is set: on a domain that can never exist, for letters that stay in a Maildir.
 NOBODY = Address("Ailo", "bonjour", "ailo.example")
 
 
@@ -28,7 +28,7 @@ class Relay:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether it is this same machine: nobody stands between."""
+        """Whether the relay is this same machine: there is no network in between."""
         try:
             return self.host == "localhost" or ip_address(self.host).is_loopback
         except ValueError:
@@ -47,12 +47,12 @@ class DeliverySettings:
 
     @property
     def link(self) -> str:
-        """What letters lead to."""
+        """The link in letters."""
         return f"{self.origin.rstrip('/')}/"
 
     @classmethod
     def from_environment(cls, environment: Environment, data: Path, origin: str) -> "DeliverySettings":
-        """Read them; what is wrong is added to the environment's faults, in words that repeat no secret."""
+        """Read the settings; errors are added to the environment's faults, in words that repeat no secret."""
         relay = _relay(environment)
         return cls(
             origin,
@@ -91,7 +91,7 @@ def _relay(environment: Environment) -> Relay | None:
 
 
 def _parsed(url: SplitResult, authority: Path | None) -> Relay:
-    """Raises ValueError, as ``url.port`` does, on whatever is not as it should be."""
+    """Turn a URL into a relay. Raises ValueError, as ``url.port`` does, for anything malformed."""
     has_more = url.path not in {"", "/"} or url.query or url.fragment
     half_a_login = bool(url.username) != bool(url.password)
     if url.scheme not in PORTS or not url.hostname or has_more or half_a_login or url.port == 0:

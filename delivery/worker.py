@@ -1,7 +1,6 @@
-"""The work of delivery, for as long as the service runs: every job, and the outbox, each repeated until
-nothing is left to do.
+"""The work of delivery while the service runs: every job and the outbox, each repeated until nothing is left to do.
 
-No broken letter, failing relay or stalled store ends it. A kind of failure is logged once, until the step works again.
+No broken letter, failing relay or stalled store ends it. Each kind of failure is logged once until the step works again.
 """
 
 import asyncio
@@ -27,13 +26,13 @@ __all__ = ["deliver", "open_post"]
 
 log = logging.getLogger("ailo.delivery")
 
-# Two steps lie between an unread message and its letter; together they must not take a second.
+# Two steps lie between an unread message and its letter; together they must take less than a second.
 PAUSE_SECONDS = 0.4
 STOP_SECONDS = 5.0
 
 Step = Callable[[], Awaitable[bool]]
 Job = Callable[[Store, DeliverySettings], Awaitable[bool]]
-"""Does one thing that is due; whether there was one."""
+"""Does one thing that is due; returns whether there was one."""
 
 
 def jobs() -> list[Job]:
@@ -43,16 +42,16 @@ def jobs() -> list[Job]:
 
 
 def open_post(settings: DeliverySettings) -> Transport:
-    """Where letters go: to the SMTP relay if one is set, else to the Maildir."""
+    """The transport for letters: the SMTP relay if one is set, else the Maildir."""
     if settings.relay is None:
         return MaildirTransport(settings.maildir)
     return SmtpTransport(settings.relay, settings.mail_from.addr_spec)
 
 
 async def deliver(store: Store, settings: DeliverySettings, stop: asyncio.Event) -> None:
-    """Deliver until ``stop`` is set; then finish the letter at hand, or give it up after a few seconds.
+    """Deliver until ``stop`` is set; then finish the current letter, or abandon it after a few seconds.
 
-    What is given up, here or by a crash, stays leased and is freed at the next start.
+    An abandoned letter, here or after a crash, stays leased; its lease is freed at the next start.
     """
     post = open_post(settings)
     loops = [
@@ -89,10 +88,10 @@ async def _repeat(step: Step, stop: asyncio.Event) -> None:
 
 
 async def _safely(step: Step, troubles: set[str]) -> bool:
-    """Do one step. When it fails, say so once and let some time pass before it is tried again."""
+    """Run one step. If it fails, log that once and return False, so that a pause comes before the next try."""
     try:
         found = await step()
-    except Exception as error:  # noqa: BLE001 (the loop outlives whatever happens in a step)
+    except Exception as error:  # noqa: BLE001 (the loop survives whatever happens in a step)
         _tell_once(error, troubles)
         return False
     troubles.clear()
@@ -100,7 +99,7 @@ async def _safely(step: Step, troubles: set[str]) -> bool:
 
 
 def _tell_once(error: Exception, troubles: set[str]) -> None:
-    """The error's type and place only: its text may hold what nobody should read in a log."""
+    """Log only the error's type and location: its text may contain what nobody should read in a log."""
     place = extract_tb(error.__traceback__)[-1]
     trouble = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
     if trouble not in troubles:

@@ -1,4 +1,4 @@
-"""Work that goes on beside other work, and ends with it."""
+"""Work that runs alongside other work, and ends with it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 @asynccontextmanager
 async def in_background(work: Coroutine[None, None, None], name: str) -> AsyncIterator[asyncio.Task[None]]:
-    """Do this while the block lasts; at its end what is not done is cancelled. Raises what the work has raised by then."""
+    """Run this while the block lasts; cancel it at the end if it is not done. Raises what the work has raised by then."""
     task = asyncio.create_task(work, name=name)
     try:
         yield task

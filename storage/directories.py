@@ -1,4 +1,4 @@
-"""The places of the keys and of the data: whether others of this machine may touch them, and whether one holds the other."""
+"""The locations of the keys and of the data: whether other users may touch them, and whether one contains the other."""
 
 import os
 import shlex
@@ -11,12 +11,12 @@ from storage.settings import StorageSettings
 
 
 def faults(settings: StorageSettings) -> list[str]:
-    """What is wrong with the places of the keys and of the data, a sentence each that says what to do."""
+    """What is wrong with the locations of the keys and of the data, a sentence each that says what to do."""
     return [*faults_of_keys(settings), *_faults_of_data(settings), *_links_to_keys(settings)]
 
 
 def faults_of_keys(settings: StorageSettings) -> list[str]:
-    """The same of the folder of the keys alone, and of the folder to which the keyring is linked."""
+    """The same for the folder of the keys alone, and for the folder that the keyring is a link to."""
     folders = dict.fromkeys((settings.keys.parent.resolve(), settings.keys.resolve().parent))
     return [fault for folder in folders for fault in _folder_fault(folder, "The folder of the keys")]
 
@@ -38,7 +38,7 @@ def _folder_fault(folder: Path, what: str) -> Iterator[str]:
 
 
 def _links_to_keys(settings: StorageSettings) -> Iterator[str]:
-    """A second name of the keyring, of whatever kind, from which a copy of the data would have the keys in it."""
+    """Another name for the keyring, of whatever kind, through which a copy of the data would include the keys."""
     if not settings.keys.exists() or not settings.data.is_dir():
         return
     places = [settings.keys.stat(), settings.keys.parent.stat()]

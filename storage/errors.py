@@ -5,11 +5,11 @@ StorageError
 │   ├── KeyringRefused
 │   └── DatabaseRefused
 │       └── SchemaRefused
-├── Superseded         the account's key, password or session has changed meanwhile: sign in again
+├── Superseded         the account's key, password or session has changed in the meantime: sign in again
 ├── Stalled            the store is full or failing: the work was not done and may be tried again
 └── CannotOpen         a value does not open
     ├── WrongKey       encrypted under a key that is not the one given
-    └── Damaged        the right key, but altered, cut, or moved from another place
+    │   └── Damaged        the right key, but altered, truncated, or moved from another place
 
 No text or attribute of these holds a secret or what was encrypted.
 """
@@ -18,11 +18,11 @@ from collections.abc import Sequence
 
 
 class StorageError(Exception):
-    """Whatever storage may raise on purpose."""
+    """Everything that storage raises on purpose."""
 
 
 class Refused(StorageError):
-    """The settings, the keys or the files are not fit to go on; says what to do."""
+    """The settings, the keys or the files are not fit to continue with; says what to do."""
 
 
 class KeyringRefused(Refused):
@@ -34,7 +34,7 @@ class DatabaseRefused(Refused):
 
 
 class SchemaRefused(DatabaseRefused):
-    """The schema is not what Ailo's own steps make. Made of what differs, each in a few words."""
+    """The schema is not what Ailo's own steps make. Constructed from the differences, each in a few words."""
 
     def __init__(self, found: Sequence[str]) -> None:
         super().__init__(
@@ -48,7 +48,7 @@ class Stalled(StorageError):
 
 
 class Superseded(StorageError):
-    """The account's key, its password or the session has changed meanwhile; nothing was kept."""
+    """The account's key, its password or the session has changed in the meantime; nothing was kept."""
 
 
 class CannotOpen(StorageError):
@@ -56,8 +56,8 @@ class CannotOpen(StorageError):
 
 
 class WrongKey(CannotOpen):
-    """The value was encrypted under another key than those at hand."""
+    """The value was encrypted under a key other than those available."""
 
 
 class Damaged(CannotOpen):
-    """The key is right, but the value was altered, cut, or belongs to another place."""
+    """The key is right, but the value was altered, truncated, or belongs to another place."""

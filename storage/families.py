@@ -1,8 +1,8 @@
-"""What each family of tables declares of itself, and all of them together.
+"""What each family of tables declares about itself, and all the families together.
 
-A module that keeps rows ends with ``FAMILY = Family(…)``. Whoever goes through the whole database asks here instead of keeping
-a list: the check, the rotation of the root key, the renewal of an account's key, a recovery. A table that no family claims
-fails a test.
+A module that stores rows ends with ``FAMILY = Family(…)``. Code that goes through the whole database asks here instead of
+keeping a list: the check, the rotation of the root key, the renewal of an account's key, a recovery. A table that no family
+claims fails a test.
 """
 
 import pkgutil
@@ -21,7 +21,7 @@ from storage.ids import AccountId
 
 @dataclass(frozen=True)
 class BelongsTo:
-    """Each row's ``columns`` name a row of ``table`` by its ``key``; where one of them is null, the row belongs to nothing."""
+    """Each row's ``columns`` refer to a row of ``table`` by its ``key``; if one of them is null, the row belongs to nothing."""
 
     columns: tuple[str, ...]
     table: str
@@ -34,9 +34,9 @@ OF_THREAD = BelongsTo(("thread",), "threads", ("id",))
 
 @dataclass(frozen=True)
 class Table:
-    """A table: its primary key, the shape of each column that nothing proves, and the rows without which none of its own may be.
+    """A table: its primary key, the shape of each column that nothing authenticates, and the rows that each of its own requires.
 
-    ``covered`` are columns that are proven by something else than a root key's value in the same row, such as a link.
+    ``covered`` are columns authenticated by something other than a root key's value in the same row, such as a link.
     """
 
     name: str
@@ -48,10 +48,10 @@ class Table:
 
 @dataclass(frozen=True)
 class OwnSealed:
-    """What an account sealed to its own key alone: turned to its new key at a renewal, forgotten when nobody has the key.
+    """What an account sealed to its own key alone: re-sealed to its new key at a renewal, deleted when nobody has the key.
 
-    ``turn_to_key`` (transaction, old, new) leaves what does not open as it is and raises the alarm. ``forget`` (transaction,
-    account) removes it: even the recovery officer cannot read it.
+    ``turn_to_key`` (transaction, old, new) leaves what does not open as it is and raises an alarm. ``forget`` (transaction,
+    account) deletes it: not even the recovery officer can read it.
     """
 
     turn_to_key: Callable[[Transaction, AccountKey, AccountKey], Awaitable[None]]
@@ -60,12 +60,12 @@ class OwnSealed:
 
 @dataclass(frozen=True)
 class Family:
-    """Tables that one module keeps.
+    """The tables of one module.
 
-    ``guarded`` are the columns that a root key keeps. ``faults`` are counts (SQL that gives ``count``; ``:now`` is in ms since
-    1970), by what is wrong when one is not 0. ``own_sealed`` is what its owner alone can read.
-    ``retention`` (transaction, now) removes what was kept long enough, ``erase`` (transaction, account) what is somebody's,
-    and ``export`` (reader, account) gives what is theirs: None where the family has nothing of the kind.
+    ``guarded`` are the columns that a root key protects. ``faults`` are counts (SQL that returns ``count``; ``:now`` is in ms
+    since 1970), keyed by what is wrong when one is not 0. ``own_sealed`` is what only its owner can read.
+    ``retention`` (transaction, now) removes what was kept long enough, ``erase`` (transaction, account) removes what belongs to
+    an account, and ``export`` (reader, account) returns it: each None where the family has nothing of the kind.
     """
 
     tables: tuple[Table, ...]
@@ -86,17 +86,17 @@ def families() -> tuple[Family, ...]:
 
 
 def tables() -> Mapping[str, Table]:
-    """Every table, by its name."""
+    """Every table, by name."""
     return {table.name: table for family in families() for table in family.tables}
 
 
 def guarded() -> tuple[Guarded, ...]:
-    """Every column that a root key keeps. Bodies of messages are not among them: their links cover them."""
+    """Every column that a root key protects. Message bodies are not among them: their links cover them."""
     return tuple(column for family in families() for column in family.guarded)
 
 
 def orphans() -> Mapping[str, str]:
-    """Counts of the rows that lack what they belong to, by what is wrong when one is not 0."""
+    """Counts of the rows that lack the row they belong to, keyed by what is wrong when one is not 0."""
     return {
         f"{table.name} of no {link.columns[-1]}": _without(table.name, link)
         for table in tables().values()

@@ -1,4 +1,4 @@
-"""Private files: for their owner alone, there whole or not at all, and never written through a link that was left in the way."""
+"""Private files: for their owner alone, complete or absent, and never written through a link left in the way."""
 
 import errno
 import os
@@ -9,16 +9,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-# What a file system says that has no hard links (FAT, some network file systems).
+# The errors of a file system that has no hard links (FAT, some network file systems).
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 LONGEST_STEM = 200
 
 
 def write_private(path: Path, content: bytes, *, replace: bool) -> None:
-    """Write a file that its owner alone may read (0600 whatever the umask), whole or not at all, and on the disk.
+    """Write a file that only its owner may read (0600 whatever the umask), completely or not at all, and sync it to disk.
 
-    ``replace`` is for our own files: another of that name is replaced, a link itself and not what it leads to. Without it
-    raises FileExistsError when there is anything of that name, a dangling link included. Raises OSError.
+    ``replace`` is for our own files: an existing one of that name is replaced; if it is a link, the link and not its target.
+    Without it, raises FileExistsError when anything has that name, even a dangling link. Raises OSError.
     """
     fresh = unfinished(path)
     with create_private(fresh) as file:
@@ -36,19 +36,19 @@ def write_private(path: Path, content: bytes, *, replace: bool) -> None:
 def create_private(path: Path) -> BinaryIO:
     """A new file of this name, 0600 whatever the umask, open for writing. Raises FileExistsError, OSError."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with suppress(OSError):  # only a strange umask needs it, and not every file system knows modes
+    with suppress(OSError):  # only an unusual umask needs it, and not every file system supports modes
         os.fchmod(descriptor, 0o600)
     return os.fdopen(descriptor, "w+b")
 
 
 def sync(file: BinaryIO) -> None:
-    """Bring what was written to the disk."""
+    """Sync the file's content to disk."""
     file.flush()
     os.fsync(file.fileno())
 
 
 def put_in_place(fresh: Path, path: Path) -> None:
-    """Give a finished file its name. Raises FileExistsError when there is anything of that name, OSError."""
+    """Give a finished file its name. Raises FileExistsError when anything has that name, OSError."""
     _put_in_place(fresh, path, replace=False)
     fresh.unlink(missing_ok=True)
     sync_directory(path.parent)
@@ -72,19 +72,19 @@ def _put_in_place(fresh: Path, path: Path, *, replace: bool) -> None:
 
 
 def _keep_owner(file: BinaryIO, path: Path) -> None:
-    """What root replaces stays its owner's, who could not read it otherwise."""
+    """When root replaces a file, keep its owner, who could not read it otherwise."""
     if os.geteuid() == 0 and path.exists():
         found = path.stat()
         os.fchown(file.fileno(), found.st_uid, found.st_gid)
 
 
 def unfinished(path: Path) -> Path:
-    """A name beside this one that nobody can foresee, for what is not finished yet."""
+    """A name next to this one that nobody can predict, for what is not finished yet."""
     return path.with_name(f".{_stem(path)}.{secrets.token_hex(8)}.new")
 
 
 def remove_unfinished(path: Path) -> None:
-    """Remove what a killed process left beside this file under such names."""
+    """Remove what a killed process left next to this file under such names."""
     for left in path.parent.iterdir() if path.parent.is_dir() else ():
         if left.name.startswith(f".{_stem(path)}.") and left.name.endswith(".new"):
             if left.is_dir() and not left.is_symlink():
@@ -98,7 +98,7 @@ def _stem(path: Path) -> str:
 
 
 def make_folders(path: Path) -> list[Path]:
-    """Make a folder and those above it that are missing, 0700 whatever the umask; gives those made, the outermost first.
+    """Create a folder and its missing parents, 0700 whatever the umask; return those created, the outermost first.
 
     Raises OSError.
     """
@@ -108,7 +108,7 @@ def make_folders(path: Path) -> list[Path]:
         try:
             folder.mkdir(0o700)
         except FileExistsError:
-            continue  # made by somebody else meanwhile
+            continue  # created by somebody else in the meantime
         folder.chmod(0o700)
         sync_directory(folder.parent)
         made.append(folder)
@@ -116,10 +116,10 @@ def make_folders(path: Path) -> list[Path]:
 
 
 def sync_directory(path: Path) -> None:
-    """Bring a directory's names to the disk, where one may open it and its file system can."""
+    """Sync a directory's names to disk, if we may open it and its file system can."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except PermissionError:  # a folder that one may write to and not list
+    except PermissionError:  # a folder that we may write to but not list
         return
     try:
         os.fsync(descriptor)

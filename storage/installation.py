@@ -1,4 +1,4 @@
-"""The house: what the service knows of itself. Made once by `ailo init`."""
+"""The installation: what the service knows about itself. Made once, by `ailo init`."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -41,10 +41,10 @@ def _shown_to_nobody(_: "Officer | None") -> None:
 async def build(
     settings: StorageSettings, *, with_recovery: bool = True, is_example: bool = False, show: Show = _shown_to_nobody
 ) -> Officer | None:
-    """Make the keyring, the data directory and the database; give back the officer's key, which is kept nowhere.
+    """Make the keyring, the data directory and the database; return the officer's key, which is stored nowhere.
 
-    ``show`` is called with that key before the house exists. When it raises, or anything else fails, everything is undone.
-    Raises Refused, having changed nothing, when there is a house or a keyring already.
+    ``show`` is called with that key before the installation exists. If it raises, or anything else fails, everything is undone.
+    Raises Refused, having changed nothing, when there is already an installation or a keyring.
     """
     _refuse_what_stands(settings)
     site = _Site(settings)
@@ -74,10 +74,10 @@ def _refuse_what_stands(settings: StorageSettings) -> None:
 
 
 class _Site:
-    """Where a house is being made: what is to be undone if it is not finished.
+    """An installation in the making: what to undo if it is not completed.
 
-    The unfinished database marks it: it is there before the keyring, and gets its name after it. So a keyring beside that
-    mark is of an earlier ``build`` that was cut short before anything was kept, and is used again.
+    The unfinished database is its marker: it exists before the keyring, and gets its final name after it. So a keyring beside
+    that marker comes from an earlier ``build`` that was interrupted before anything was kept, and is used again.
     """
 
     def __init__(self, settings: StorageSettings) -> None:
@@ -88,7 +88,7 @@ class _Site:
         self._is_begun = self._has_made_keys = False
 
     def begin(self, *, is_example: bool) -> Keyring:
-        """The keyring of the house to be."""
+        """Create the keyring of the new installation, or load the one that an interrupted ``build`` left."""
         settings = self._settings
         self._folders += make_folders(settings.data)
         settings.data.chmod(0o700)
@@ -106,12 +106,12 @@ class _Site:
         return made
 
     def finish(self) -> None:
-        """The house exists from here on."""
+        """Give the database its final name: the installation exists from here on."""
         self._mark.rename(self._settings.database)
         sync_directory(self._settings.data)
 
     def undo(self) -> None:
-        """Remove everything that was made, the mark last. A keyring that was found stays, and its mark with it."""
+        """Remove everything that was made, the marker last. A keyring that was found stays, and so does its marker."""
         if self._has_made_keys:
             self._settings.keys.unlink(missing_ok=True)
         if self._is_begun:
@@ -128,7 +128,7 @@ class _Site:
                 folder.rmdir()
 
     def close(self) -> None:
-        """Let others in."""
+        """Release the lock of the data directory."""
         if self._lock:
             self._lock.release()
 
@@ -148,7 +148,7 @@ def _clear(unfinished: Path) -> None:
 
 
 async def _furnish(fresh: Path, guard: Guard, officer_key: bytes) -> None:
-    """Build beside the final name: a house is there whole or not at all."""
+    """Build beside the final name: an installation exists completely or not at all."""
     _empty(fresh)
     database = await open_sqlite(fresh)
     try:
@@ -159,7 +159,7 @@ async def _furnish(fresh: Path, guard: Guard, officer_key: bytes) -> None:
 
 
 async def officer(database: Database, guard: Guard) -> bytes:
-    """The recovery officer's public key, or empty. Raises KeyringRefused when the keyring is not that of this house."""
+    """The recovery officer's public key, or empty. Raises KeyringRefused when the keyring is not that of this installation."""
     try:
         return await database.read(lambda reader: officer_now(reader, guard))
     except WrongKey:
@@ -169,7 +169,7 @@ async def officer(database: Database, guard: Guard) -> bytes:
 
 
 async def officer_now(reader: Reader, guard: Guard) -> bytes:
-    """The recovery officer's public key at this point in time, or empty. Raises CannotOpen, and DatabaseRefused without one."""
+    """The recovery officer's public key as it is now, or empty. Raises CannotOpen, or DatabaseRefused when its row is missing."""
     key = await noted(reader, guard, "officer")
     if key is None:
         raise DatabaseRefused("The database holds no house: `ailo init` did not finish. Restore a backup.")
@@ -177,7 +177,7 @@ async def officer_now(reader: Reader, guard: Guard) -> bytes:
 
 
 async def note(tx: Transaction, guard: Guard, name: str, content: bytes) -> None:
-    """Keep something that the house knows of itself, in place of what it knew."""
+    """Store a fact that the service knows about itself, replacing its earlier value."""
     await tx.run(
         "insert into house (name, body) values (:name, :body) on conflict (name) do update set body = excluded.body",
         name=name, body=guard.guard(content, *_place(name)),
@@ -185,7 +185,7 @@ async def note(tx: Transaction, guard: Guard, name: str, content: bytes) -> None
 
 
 async def noted(reader: Reader, guard: Guard, name: str) -> bytes | None:
-    """What the house knows of itself. Raises CannotOpen."""
+    """A fact that the service knows about itself, or None. Raises CannotOpen."""
     row = await reader.row("select body from house where name = :name", name=name)
     return guard.unguard(row["body"], *_place(name)) if row else None
 

@@ -1,6 +1,6 @@
 """The settings of storage, read from the environment; and how every package reads its own.
 
-All faults of the settings are collected and told at once.
+All configuration errors are collected and reported together.
 """
 
 import os
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Where Docker and Podman show a container its own secrets, readable by all in it.
+# Where Docker and Podman mount a container's own secrets, readable by every process in it.
 SECRETS_OF_A_CONTAINER = Path("/run/secrets")
 
 
@@ -23,7 +23,7 @@ class Environment:
     secret_files: dict[str, Path] = field(default_factory=dict)
 
     def text(self, name: str, default: str | None = None) -> str | None:
-        """A value; `NAME_FILE` names a file that holds it. Empty counts as unset."""
+        """A value; `NAME_FILE` names a file that contains it. Empty counts as unset."""
         if path := self.values.get(f"{name}_FILE"):
             self.secret_files[f"{name}_FILE"] = Path(path)
             try:
@@ -43,14 +43,14 @@ class Environment:
         return default
 
     def check_secret_files(self) -> None:
-        """Add a fault for each file of a value that other users may touch."""
+        """Add a fault for each file with a value that other users may read or change."""
         for name, path in self.secret_files.items():
             if _is_exposed(path):
                 self.faults.append(f"{name} names {path}, which other users can read or change: {_advice(path)}.")
 
 
 def _is_exposed(path: Path) -> bool:
-    """Its group may read a secret that is somebody else's (root's, as a rule): so it reaches us."""
+    """Whether others may touch it. The group may read a file owned by another user (usually root): that is how we can read it."""
     if not path.is_file() or path.resolve().is_relative_to(SECRETS_OF_A_CONTAINER):
         return False
     found = path.stat()
@@ -65,7 +65,7 @@ def _advice(path: Path) -> str:
 
 @dataclass(frozen=True)
 class StorageSettings:
-    """Where the data and the root keyring are, and the grace before an unread message is owed a letter."""
+    """The locations of the data and the root keyring, and the grace time before an unread message is owed a letter."""
 
     data: Path
     keys: Path
@@ -98,7 +98,7 @@ class StorageSettings:
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
-    """Whether a path, or what it leads to, stands in a folder: by its name, through links, or through another mount of it."""
+    """Whether a path, or what it leads to, is in a folder: by name, through links, or through another mount of the folder."""
     places = {Path(os.path.normpath(path)), path.parent.resolve() / path.name, path.resolve()}
     folders = {Path(os.path.normpath(folder)), folder.resolve()}
     if any(place.is_relative_to(each) for place in places for each in folders):

@@ -34,7 +34,7 @@ def wall_clock() -> int:
 class Store:
     """An open data directory. ``clock`` gives ms since 1970; ``officer`` is the recovery officer's public key, or empty.
 
-    Who changes the root keyring, or needs it to stand still, holds ``keys_change``.
+    Whoever changes the root keyring, or needs it to stay unchanged, holds ``keys_change``.
     """
 
     settings: StorageSettings
@@ -47,18 +47,18 @@ class Store:
 
     @property
     def is_example(self) -> bool:
-        """Whether this is the example of `ailo demo`, with passwords that are cheap to guess."""
+        """Whether this is the example installation of `ailo demo`, whose passwords are cheap to guess."""
         return self.guard.keyring.is_example
 
 
 def profile_of(store: Store) -> int:
-    """The Argon2id profile for new passwords: the example's are cheap."""
+    """The Argon2id profile for new passwords; the example's is cheap."""
     return EXAMPLE_PROFILE if store.is_example else PROFILE
 
 
 @asynccontextmanager
 async def open_store(settings: StorageSettings, clock: Clock = wall_clock) -> AsyncIterator[Store]:
-    """Open a data directory that `ailo init` has made. Raises Refused, saying what to do, when it must not be used."""
+    """Open a data directory made by `ailo init`. Raises Refused, saying what to do, when it must not be used."""
     keys = keyring.load(settings.keys)
     if not settings.database.exists():
         raise DatabaseRefused(f"There is no Ailo in {settings.data}: run `ailo init`, or set AILO_DATA to where it is.")
@@ -81,6 +81,6 @@ async def open_store(settings: StorageSettings, clock: Clock = wall_clock) -> As
 
 
 def _sweep(settings: StorageSettings) -> None:
-    """Remove what a killed process left half-written: it may hold what was removed since."""
+    """Remove what a killed process left half-written: it may contain what has since been removed."""
     for path in (settings.keys, settings.peppers, settings.sealed_keyring, settings.database):
         remove_unfinished(path)

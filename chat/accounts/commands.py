@@ -13,13 +13,13 @@ from storage.accounts.accounts import LANGUAGES, Role
 
 
 class Card(Protocol):
-    """What this command needs of the card of accounts."""
+    """What this command needs from the accounts card."""
 
     core: Core
 
 
 class AccountAdd(msgspec.Struct, frozen=True, tag="account add"):
-    """What `ailo account add` asks for."""
+    """The arguments of `ailo account add`."""
 
     role: str
     email: str

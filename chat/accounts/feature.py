@@ -1,4 +1,4 @@
-"""The card of one's own account."""
+"""The accounts card."""
 
 from collections.abc import Iterable
 from itertools import chain
@@ -27,7 +27,7 @@ class Accounts(Feature):
         self.sessions = SessionsOfOne(core.store, core.hub)
 
     def routes(self, web: Web) -> Iterable[Route]:
-        """What the pages ask for."""
+        """The routes that the pages use."""
         return chain(
             AccountRoutes(web.door, self.keys, self.core.hub).routes(),
             PreferenceRoutes(web.door, self.preferences, self.sessions).routes(),

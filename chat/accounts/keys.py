@@ -1,6 +1,6 @@
-"""What people do with their own way in: change the password, make and use a recovery code, renew the key.
+"""What people do with their own access: change the password, make and use a recovery code, renew the key.
 
-Where somebody else may know what opened the account, its key is renewed; else the new password only wraps it again.
+If somebody else may know what opened the account, its key is renewed; otherwise the new password only rewraps it.
 """
 
 from base64 import urlsafe_b64decode
@@ -26,7 +26,7 @@ from storage.store import Store, profile_of
 
 @dataclass(frozen=True, repr=False)
 class NewPassword:
-    """A change of password: the old one, the new one, and whether somebody may know the old."""
+    """A change of password: the old one, the new one, and whether somebody else may know the old one."""
 
     old: str
     new: str
@@ -66,7 +66,7 @@ class OwnKeys:
     # The password
 
     async def change_password(self, who: SignedIn, change: NewPassword, cookie: str) -> None:
-        """Change one's password: other sessions end. Raises WrongCredentials, SlowDown or Misuse."""
+        """Change one's password, and end the other sessions. Raises WrongCredentials, SlowDown or Misuse."""
         check_password(change.new)
         account, key = who.unlocked.account, who.unlocked.key
         keyhole = await self._sign_ins.prove(account, change.old)
@@ -112,14 +112,14 @@ class OwnKeys:
         return await self._sign_ins.compute(key.account, self._guarding(key, password))
 
     def _guarding(self, key: AccountKey, password: str) -> Callable[[], Keyhole]:
-        """What makes a password's keyhole; slow."""
+        """A function that makes a password's keyhole; it is slow."""
         profile, guard = profile_of(self._store), self._store.guard
         return lambda: Keyhole(profile, key.generation, keyholes.guard_password(guard, key, password, profile))
 
     # The recovery code
 
     async def make_code(self, who: SignedIn, password: str) -> str:
-        """Make a recovery code, in the place of any before; it is shown this once. Raises WrongCredentials or SlowDown."""
+        """Make a recovery code, replacing any earlier one; it is shown only once. Raises WrongCredentials or SlowDown."""
         account, key, code = who.unlocked.account, who.unlocked.key, keyholes.fresh_code()
         proved = await self._sign_ins.prove(account, password)
         row = Keyhole(0, key.generation, keyholes.guard_code(self._store.guard, key, code))
@@ -134,10 +134,10 @@ class OwnKeys:
         return code
 
     async def recover(self, attempt: Attempt, code: str) -> Granted:
-        """Enter with a recovery code and a new password (the attempt's): the key is renewed, and the code is spent.
+        """Sign in with a recovery code and a new password (the attempt's): the key is renewed, and the code is used up.
 
-        Raises WrongCredentials, SlowDown or Misuse. An unknown address costs the same as a known one. No limit holds for the
-        right code: it cannot be guessed, so nobody else's attempts may keep its owner out.
+        Raises WrongCredentials, SlowDown or Misuse. An unknown address costs the same as a known one. No limit applies to the
+        right code: it cannot be guessed, so nobody else's attempts may lock its owner out.
         """
         check_password(attempt.password)
         entry = await self._store.database.read(lambda reader: self._by_code(reader, attempt.email, code))
@@ -151,7 +151,7 @@ class OwnKeys:
         return await self._sign_ins.begin(account, new, kind=attempt.kind)
 
     async def _refuse_code(self, attempt: Attempt) -> None:
-        """Count a wrong code, and compute what a right one costs."""
+        """Count a wrong code, and compute as much as for a right one."""
         who = self._store.guard.address_index(attempt.email)
         counted = self._sign_ins.guesses.code(who, attempt.remote)
         work = self._guarding(AccountKey.fresh(new_id(AccountId)), attempt.password)
@@ -160,7 +160,7 @@ class OwnKeys:
         record(SecurityEvent.SIGN_IN_FAILED)
 
     async def _enter(self, attempt: Attempt, code: str, old: AccountKey, new: AccountKey) -> list[Change]:
-        """Renew the key and spend the code, if it is still the account's when its turn comes. Raises WrongCredentials."""
+        """Renew the key and use up the code, if it is still the account's when its turn comes. Raises WrongCredentials."""
         store, who = self._store, self._store.guard.address_index(attempt.email)
         password = await self._sign_ins.pool.compute(known(who, attempt.is_gone), self._guarding(new, attempt.password))
         now = store.clock()
@@ -168,7 +168,7 @@ class OwnKeys:
         async def write(tx: Transaction) -> list[Change]:
             entry = await self._by_code(tx, attempt.email, code)
             if entry is None or entry[1].public_key != old.public_key:
-                raise WrongCredentials  # it was used or replaced at the same moment elsewhere
+                raise WrongCredentials  # it was used or replaced elsewhere at the same moment
             return await renewal.renew(tx, store.guard, entry[0], old, new, password, now)
 
         return await store.database.write(write)

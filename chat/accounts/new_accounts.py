@@ -1,4 +1,4 @@
-"""The life of an account: its making. Addresses, names and passwords are checked here."""
+"""Making an account. Addresses, names and passwords are checked here."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -32,9 +32,9 @@ class Person:
 
 
 async def add_account(store: Store, pool: Stretching, person: Person) -> AccountId:
-    """Make an account, confirmed and ready. Raises Misuse when something is wrong with it.
+    """Make an account, confirmed and ready.
 
-    Raises CannotDo when its address is taken.
+    Raises Misuse if something about it is invalid, CannotDo if its address is taken.
     """
     email = checked_address(person.email)
     first_name, last_name = checked_name(person.first_name, minimum=1), checked_name(person.last_name, minimum=0)
@@ -60,7 +60,7 @@ async def first_keyhole(store: Store, pool: Stretching, key: AccountKey, passwor
 
 
 def checked_address(raw: str) -> str:
-    """A sound e-mail address: trimmed and NFC, else as it was given, for that is whom letters go to. Raises Misuse.
+    """A valid e-mail address: trimmed and NFC, otherwise as given, since that is where letters go. Raises Misuse.
 
     Only its domain, whose case never matters, is mapped (by UTS 46) to what it stands for.
     """
@@ -74,7 +74,7 @@ def checked_address(raw: str) -> str:
 
 
 def checked_name(raw: str, *, minimum: int) -> str:
-    """A name as people write it, in NFC: a letter, number or pictograph at least, and nothing that is not seen. Raises Misuse."""
+    """A name as people write it, in NFC: at least one letter, number or pictograph, nothing invisible. Raises Misuse."""
     name = shown_text.without_hidden(raw).strip()
     if not minimum <= len(name) <= LONGEST_NAME or any(unicodedata.category(one) in {"Cc", "Cs", "Zl", "Zp"} for one in name):
         raise Misuse(f"A name has {minimum} to {LONGEST_NAME} characters on one line.")
@@ -84,6 +84,6 @@ def checked_name(raw: str, *, minimum: int) -> str:
 
 
 def check_password(password: str) -> None:
-    """Raise Misuse unless this may be a password."""
+    """Raise Misuse unless this is acceptable as a password."""
     if not SHORTEST_PASSWORD <= len(password) <= 1_000:
         raise Misuse(f"A password has {SHORTEST_PASSWORD} to 1000 characters.")

@@ -51,7 +51,7 @@ class PreferenceRoutes:
             raise HttpRefusal(400, Code.BAD_REQUEST, words=words) from None
 
     def _told(self, request: web.Request, settings: OwnSettings) -> web.Response:
-        """The cookie of the pages follows the account, whichever browser its language was chosen in."""
+        """Form the answer. The pages' language cookie follows the account, in whichever browser the language was chosen."""
         response, locale = json_answer(settings), settings.settings.locale
         if cookie_of(request, PREFERENCE) != locale:
             secure = self._door.settings.is_secure

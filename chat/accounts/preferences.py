@@ -1,6 +1,6 @@
-"""One's own settings: language and time zone, how one writes, which e-mails one wants; what of them may be changed, and how.
+"""One's own settings: language and time zone, how one writes, which e-mails one wants; what may be changed, and how.
 
-The page is told, too, since when letters to one's address are refused: nobody else could tell them.
+The page also gets the time since when letters to one's address have been refused: there is no other way to learn of it.
 """
 
 import logging
@@ -26,7 +26,7 @@ from storage.store import Store
 
 log = logging.getLogger("ailo.chat")
 
-# What a machine's files hold beside the zones in which people live.
+# What a machine's files contain besides the zones in which people live.
 NO_HOMES = {"Factory", "localtime"}
 TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 LONGEST_NAME = 60
@@ -45,7 +45,7 @@ class Fault(StrEnum):
 
 
 class BadSetting(Exception):
-    """A change that makes no sense. ``name`` is what was given, cut."""
+    """A change that makes no sense. ``name`` is what was given, truncated."""
 
     def __init__(self, fault: Fault, name: object = "") -> None:
         super().__init__(fault.name)
@@ -54,11 +54,11 @@ class BadSetting(Exception):
 
 @cache
 def zones() -> set[str]:
-    """The time zones that somebody can choose (of the IANA database)."""
+    """The time zones that one can choose (from the IANA database)."""
     return available_timezones() - NO_HOMES
 
 
-# What a change may hold, and how each value is read. Each raises BadSetting.
+# What a change may contain, and how each value is read. Each function raises BadSetting.
 
 Given = Mapping[str, Any]
 
@@ -113,7 +113,7 @@ def _read(known: Mapping[str, Reading], given: Given) -> Given:
 
 
 def _changed(present: Settings, change: Given) -> Settings:
-    """The settings after a change that was read. Raises BadSetting where its parts do not go together."""
+    """The settings after a change that was read. Raises BadSetting if its parts do not go together."""
     wanted = msgspec.structs.replace(present.letters, **change.get("letters", {}))
     if (wanted.quiet_from is None) != (wanted.quiet_to is None):
         raise BadSetting(Fault.HALF)
@@ -123,7 +123,7 @@ def _changed(present: Settings, change: Given) -> Settings:
 
 
 class SettingsOfOne:
-    """Reads and changes the settings of whoever asks."""
+    """Reads and changes the settings of the account that asks."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -137,7 +137,7 @@ class SettingsOfOne:
         return await self._store.database.read(read)
 
     async def change(self, account: Account, given: Given) -> OwnSettings:
-        """Change some of them; the others stay. Raises BadSetting, and then nothing is changed."""
+        """Change some of the settings; the others stay. Raises BadSetting, and then nothing changes."""
         change, guard = _read(SETTINGS, given), self._store.guard
 
         async def write(tx: Transaction) -> OwnSettings:
@@ -153,7 +153,7 @@ class SettingsOfOne:
         return await self._store.database.write(write)
 
     async def _chosen(self, reader: Reader, account: AccountId) -> Preferences:
-        """What was chosen. Where somebody tampered with it, what is usual, so that its owner can choose again."""
+        """What was chosen; the defaults if somebody tampered with it, so that its owner can choose again."""
         try:
             return await preferences.find(reader, self._store.guard, account)
         except CannotOpen:

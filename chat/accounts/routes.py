@@ -65,7 +65,7 @@ class AccountRoutes:
         return Attempt(email, password, device, self._door.remote_of(request), kind, lambda: _is_gone(request))
 
     async def _welcome(self, granted: Granted, before: SignedIn | None) -> web.Response:
-        """Set the cookies of the new session; the one that this browser had before ends."""
+        """Set the cookies of the new session, and end the one that this browser had before."""
         if before:
             await self._end(before)
         response = json_answer({"account": profile(granted.account)})
@@ -114,5 +114,5 @@ class AccountRoutes:
 
 
 def _is_gone(request: web.Request) -> bool:
-    """Whether whoever asked hung up. The library lets a request go on when its connection ends."""
+    """Whether the client has hung up. The library lets a request go on after its connection ends."""
     return request.transport is None or request.transport.is_closing()

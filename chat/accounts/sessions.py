@@ -1,4 +1,4 @@
-"""One's own sessions: where one is signed in, ending one, ending all others. A session ends for its open pages at once."""
+"""One's own sessions: list them, end one, end all others. An ended session's open pages are signed out at once."""
 
 from uuid import UUID
 
@@ -14,14 +14,14 @@ from storage.store import Store
 
 
 class SessionsOfOne:
-    """The sessions of whoever asks; others' do not exist."""
+    """The sessions of the account that asks; those of others do not exist for it."""
 
     def __init__(self, store: Store, hub: Hub) -> None:
         self._store = store
         self._hub = hub
 
     async def all(self, who: SignedIn) -> list[OwnSession]:
-        """Where somebody is signed in, the newest first."""
+        """Where somebody is signed in, newest first."""
         found = await self._store.database.read(lambda reader: self._known(reader, who))
         return [
             OwnSession(one.handle, moment(one.began_at), moment(one.seen_at), one.device or None, one.id == who.session_id)
@@ -29,7 +29,7 @@ class SessionsOfOne:
         ]
 
     async def end(self, who: SignedIn, handle: UUID) -> bool:
-        """End one of one's own; whether it was the one that asks. Raises NotFound."""
+        """End one of one's own sessions; return whether it was the one that asks. Raises NotFound."""
 
         async def write(tx: Transaction) -> bytes:
             found = [one.id for one in await self._known(tx, who) if one.handle == handle]
@@ -42,7 +42,7 @@ class SessionsOfOne:
         return ended == who.session_id
 
     async def end_others(self, who: SignedIn) -> None:
-        """End all but the one that asks."""
+        """End all sessions but the one that asks."""
         account = who.unlocked.account.id
         await self._store.database.write(lambda tx: sessions.end_all(tx, account, except_for=who.session_id))
         self._hub.end_others(account, who.session_id)

@@ -11,7 +11,7 @@ from storage.ids import AccountId
 
 
 class LetterSettings(msgspec.Struct, frozen=True):
-    """Which e-mails somebody wants; quiet hours as "21:00", in their own time zone, both or neither."""
+    """Which e-mails somebody wants; quiet hours as "21:00", in their own time zone, both set or neither."""
 
     replies: bool
     quiet_from: str | None
@@ -19,7 +19,7 @@ class LetterSettings(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """How somebody likes things to be."""
+    """What somebody can set for their account."""
 
     locale: str
     time_zone: str
@@ -29,14 +29,14 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class OwnSettings(msgspec.Struct, frozen=True):
-    """One's settings, and since when the service's e-mails are refused at one's address, if they are."""
+    """One's settings, and since when the service's e-mails to one's address have been refused, if they are."""
 
     settings: Settings
     letters_refused_at: datetime | None
 
 
 class OwnSession(msgspec.Struct, frozen=True):
-    """One of one's own sessions; ``seen_at`` is the day alone, ``device`` null where it is not known."""
+    """One of one's own sessions; ``seen_at`` is the day only, ``device`` null if unknown."""
 
     id: UUID
     began_at: datetime
@@ -55,7 +55,7 @@ class Profile(msgspec.Struct, frozen=True):
 
 
 class Credentials(msgspec.Struct, frozen=True):
-    """What signs in."""
+    """What one signs in with."""
 
     email: Annotated[str, msgspec.Meta(max_length=400)]
     password: Annotated[str, msgspec.Meta(max_length=1_000)]
@@ -70,7 +70,7 @@ class ChangePassword(msgspec.Struct, frozen=True):
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """The password once more, before something that matters."""
+    """The password again, before an important change."""
 
     password: Annotated[str, msgspec.Meta(max_length=1_000)]
 
@@ -84,5 +84,5 @@ class Recover(msgspec.Struct, frozen=True):
 
 
 def profile(account: Account) -> Profile:
-    """What somebody is told of their own account."""
+    """What the owner of an account sees of it."""
     return Profile(account.id, account.role.value, account.first_name, account.locale)

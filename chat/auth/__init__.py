@@ -1,1 +1,1 @@
-"""Who is asking, from where, how often, and what they may see."""
+"""Authentication and access: who makes a request, from where, how often, and what they may see."""

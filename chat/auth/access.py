@@ -1,6 +1,7 @@
-"""Who may see which thread, and with which keys: everything else in a conversation begins here.
+"""Which account may see which thread, and with which keys: every other operation on a conversation starts here.
 
-Whoever asks is looked up in the roster of the thread's latest epoch: no thread and no part in it are one and the same answer.
+The account is looked up in the roster of the thread's latest epoch. A missing thread and one it takes no part in give the same
+answer.
 """
 
 import logging
@@ -20,18 +21,18 @@ log = logging.getLogger("ailo.access")
 
 
 class Access:
-    """Looks people up in their threads."""
+    """Checks an account's access to threads."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._begun: dict[ThreadId, int] = {}
 
     def note(self, change: Change) -> None:
-        """A thread has a new epoch: what connections remember of the one before is out of date."""
+        """Note that a thread has a new epoch: what connections have cached of the previous one is out of date."""
         self._begun[change.roster.thread] = change.roster.number
 
     async def latest(self, who: Unlocked, thread: ThreadId) -> OpenEpoch:
-        """The thread's latest epoch, unlocked, and never one that no participant gave. Raises NotFound."""
+        """The thread's latest epoch, unlocked, and always one whose secret a participant made. Raises NotFound."""
         known = who.latest.get(thread)
         if known is not None and known.roster.number >= self._begun.get(thread, 0):
             return known
@@ -48,7 +49,7 @@ class Access:
         return found[1]
 
     async def _begin_own(self, who: Unlocked, thread: ThreadId) -> OpenEpoch:
-        """The first to unlock an epoch that the service made begins one whose secret the service never saw."""
+        """Replace an epoch that the service made: its first reader begins one whose secret the service never saw."""
         store = self._store
         change = await store.database.write(lambda tx: participants.begin_own(tx, store.guard, who.key, thread, store.clock()))
         if change:
@@ -56,9 +57,9 @@ class Access:
         return await self._read_latest(who, thread)
 
     async def find(self, reader: Reader, who: Unlocked, id_: ThreadId) -> tuple[Thread, OpenEpoch] | None:
-        """A thread with its latest epoch, unlocked; None for whoever takes no part in it.
+        """A thread with its latest epoch, unlocked; None if the account takes no part in it.
 
-        A thread that was tampered with raises the alarm, and is as if there were none.
+        A thread that was tampered with is logged as an alert and treated as missing.
         """
         thread = await threads.find(reader, self._store.guard, id_)
         if thread is None:
@@ -71,14 +72,14 @@ class Access:
         return (thread, epoch) if epoch else None
 
     async def readable(self, reader: Reader, who: Unlocked, id_: ThreadId) -> tuple[Thread, int]:
-        """A thread, and the first number that this participant may read. Raises NotFound."""
+        """A thread, and the number of the first message that this participant may read. Raises NotFound."""
         found = await self.find(reader, who, id_)
         if found is None:
             raise NotFound
         return found[0], _first_readable(who, *found)
 
     async def readable_among(self, reader: Reader, who: Unlocked, found: Sequence[Thread]) -> list[tuple[Thread, int]]:
-        """As ``readable``, for those of many threads that can be read. What stands of them is read at once."""
+        """Like ``readable``, for many threads, leaving out those that cannot be read. Their rosters are fetched together."""
         shown = []
         written = await rosters.written(reader, (thread.id for thread in found), who.account.id)
         for thread in found:

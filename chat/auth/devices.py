@@ -1,13 +1,13 @@
-"""Names a browser and its system in two words, for the list of one's own sessions. Nothing else of a device is kept.
+"""Names a browser and its operating system in two words, for a user's list of sessions. Nothing else about a device is stored.
 
-The words come from these tables alone, never from what the browser says of itself: nothing that tells one machine from another.
+The words come only from these tables, never from the User-Agent itself: nothing that could identify a machine.
 """
 
 import re
 
 LONGEST = 500
 
-# The first that fits: most browsers name others too.
+# The first match wins: most browsers also name others.
 BROWSERS = (
     ("Edge", r"Edg(e|A|iOS)?/"),
     ("Opera", r"OPR/|Opera"),
@@ -29,7 +29,7 @@ SYSTEMS = (
 
 
 def device_of(user_agent: str) -> str:
-    """ "Firefox, Linux", or the half of it that is known, or nothing."""
+    """A device's name such as "Firefox, Linux"; just one of the two if the other is unknown, or nothing."""
     said = user_agent[:LONGEST]
     return ", ".join(name for name in (_first(BROWSERS, said), _first(SYSTEMS, said)) if name)
 

@@ -1,9 +1,9 @@
-"""The aiohttp application: who is asking, from where, and in what form errors are told.
+"""The aiohttp application: who is making a request, from where, and how errors are reported.
 
 The routes are declared by the features and mounted by ``routing``.
 
-The order of checks on `/api/` is the contract's: signed out before everything, then the Origin, then whether it exists. Ahead
-of them all stands what a browser itself says of a request that a foreign site made: that is refused unseen.
+The protocol fixes the order of the checks on `/api/`: first whether the session is valid, then the Origin, then whether the
+resource exists. Before all of them, a request that the browser itself marks as made by a foreign site is refused unread.
 """
 
 import asyncio
@@ -34,9 +34,9 @@ from storage.errors import StorageError, Superseded
 
 SIGNED_IN = web.RequestKey("signed_in", SignedIn)
 
-# An answer that took longer goes only to a session that still stands.
+# If an answer took longer than this, the session is checked again before it is sent.
 AT_ONCE_S = 1.0
-# How often it is told that an Origin was refused, in seconds, and how much of it, in characters.
+# At most one log line about a refused Origin in this many seconds, quoting at most this many characters of it.
 TELL_S = 60.0
 LONGEST_TOLD = 100
 
@@ -46,7 +46,7 @@ log = logging.getLogger("ailo.web")
 class HttpRefusal(Exception):
     """A request that is answered with an error.
 
-    ``words``, in the reader's language, or ``sentence``, in French, where there is more or something else to say than its code.
+    ``words`` (in the reader's language) or ``sentence`` (in French) replaces the default message of its code.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class HttpRefusal(Exception):
         self.status, self.code, self.wait, self.words, self.sentence = status, str(code), wait, words, sentence
 
     def said(self, language: str) -> str:
-        """What it says to a reader of this language."""
+        """The message, in the reader's language."""
         return self.words or words.say(language, self.sentence or WORDS[Code(self.code)])
 
 
@@ -75,7 +75,7 @@ WORDS = {
 
 
 class Door:
-    """Lets requests in: finds who is behind the cookie, checks where they come from, and words what is refused."""
+    """Admits requests: finds the account behind the cookie, checks the origin, and turns errors into answers."""
 
     def __init__(self, settings: ChatSettings, sign_ins: SignIns) -> None:
         self.settings = settings
@@ -83,7 +83,7 @@ class Door:
         self.cookie = "__Host-ailo" if settings.is_secure else "ailo"
         self.device_cookie = f"{self.cookie}-device"
         self._origins = settings.origins()
-        self.open_to_all: set[tuple[str, str]] = set()  # routes below `/api/` for whoever is signed out, filled by ``mount``
+        self.open_to_all: set[tuple[str, str]] = set()  # routes below `/api/` that need no session, filled by ``mount``
         self._quiet_until = 0.0
         self._limits: dict[bytes, AccountLimits] = {}
         self.keeper = Doorkeeper(
@@ -93,38 +93,38 @@ class Door:
         )
 
     async def signed_in(self, request: web.Request) -> SignedIn | None:
-        """Who is asking."""
+        """The account that makes a request; None when signed out."""
         found = await self.sign_ins.find(cookie_of(request, self.cookie))
         if found:
             self.keeper.knows(request.protocol, found.unlocked.account.id.bytes)
         return found
 
     async def role_of(self, request: web.Request) -> str | None:
-        """The role of who is asking; None when they are signed out."""
+        """The role of the account that makes a request; None when signed out."""
         found = await self.signed_in(request)
         return found.unlocked.account.role.value if found else None
 
     def limits_of(self, signed_in: SignedIn) -> AccountLimits:
-        """The limits of an account, the same for all its connections and requests."""
+        """The limits of an account, shared by all its connections and requests."""
         account = signed_in.unlocked.account.id.bytes
         if account not in self._limits:
             self._limits[account] = AccountLimits(self.settings.rate)
         return self._limits[account]
 
     def take_turn(self, request: web.Request) -> None:
-        """Count what everybody in a thread hears of like a message. Raises HttpRefusal when there were too many."""
+        """Count a request that, like a message, notifies a whole thread. Raises HttpRefusal when there were too many."""
         if not self.limits_of(request[SIGNED_IN]).messages.take():
             raise HttpRefusal(429, Code.SLOW_DOWN, wait=1)
 
     def remote_of(self, request: web.Request) -> str:
-        """The network that a request comes from (``network_of`` its address), as far as it can be believed."""
+        """The network that a request comes from (``network_of`` its address), as reported by the nearest trusted source."""
         trusted = self.settings.proxies
         lines = request.headers.getall("X-Forwarded-For", []) if trusted else []
         heard = ",".join(lines).rsplit(",", trusted) if lines else []
         return network_of(heard[-trusted].strip() if trusted and len(heard) >= trusted else request.remote or "")
 
     def forgets(self, response: web.Response) -> web.Response:
-        """Have the browser forget the session's cookie."""
+        """Delete the session's cookie in the browser."""
         response.del_cookie(self.cookie, path="/", secure=self.settings.is_secure, httponly=True, samesite="Lax")
         return response
 
@@ -135,7 +135,10 @@ class Door:
             raise self._foreign(request, "origin")
 
     def _tell_of_the_setting(self, origin: str | None) -> None:
-        """A wrong AILO_ORIGIN lets nobody in: say so, once a minute at most. What came is a stranger's, and told cut and bare."""
+        """Log a hint that AILO_ORIGIN may be wrong, at most once a minute: a wrong one locks everybody out.
+
+        The Origin received is untrusted input, so it is truncated and stripped of special characters.
+        """
         if (now := time.monotonic()) < self._quiet_until:
             return
         self._quiet_until = now + TELL_S
@@ -148,10 +151,10 @@ class Door:
         return HttpRefusal(403, Code.FOREIGN_ORIGIN)
 
     def check_fetched_by_a_page_of_ours(self, request: web.Request) -> None:
-        """Raise HttpRefusal where the browser says that another site, or its own window, asks (W3C Fetch Metadata).
+        """Raise HttpRefusal if the browser reports a cross-site request or a navigation (W3C Fetch Metadata).
 
-        No script can set these headers. Old browsers and other programs send none. Nothing is looked up before: neither the
-        status nor the time of an answer tells a foreign site anything.
+        Scripts cannot set these headers. Old browsers and other programs send none. Nothing is looked up before this check:
+        neither the status nor the timing of an answer tells a foreign site anything.
         """
         site, use = request.headers.get("Sec-Fetch-Site", "same-origin"), request.headers.get("Sec-Fetch-Dest", "empty")
         if (site, use) != ("same-origin", "empty"):
@@ -159,7 +162,7 @@ class Door:
 
     @web.middleware
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Check who asks for anything below `/api/`, and from where whatever changes something."""
+        """Require a session for anything below `/api/`, and one of our own origins for anything that changes state."""
         if not request.path.startswith("/api/"):
             return await handler(request)
         self.check_fetched_by_a_page_of_ours(request)
@@ -174,8 +177,8 @@ class Door:
         return response
 
     async def check_still_signed_in(self, request: web.Request) -> None:
-        """Raise HttpRefusal where the session of a request has ended since it was admitted. To be called after every wait for
-        whoever asks: a body may come for half a minute."""
+        """Raise HttpRefusal if the session of a request has ended since it was admitted. To be called after every wait for
+        the client: a body may take half a minute to arrive."""
         signed_in = request.get(SIGNED_IN)
         if signed_in and not await self.sign_ins.is_signed_in(signed_in):
             raise HttpRefusal(401, Code.SIGNED_OUT)
@@ -192,7 +195,7 @@ class Door:
 
     @web.middleware
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Give every request an id, and every error below `/api/`, `/ws` and `/health/` its JSON form."""
+        """Give every request an id, and turn every error below `/api/`, `/ws`, `/health/` and `/metrics` into JSON."""
         request_id = uuid4().hex
         logs.REQUEST.set(request_id)
         try:
@@ -218,9 +221,9 @@ class Door:
             if not is_program or error.status < 400:
                 raise
             return self._refusal(request, _refused_by_router(error))
-        except (ClientConnectionResetError, Gone):  # whoever asked has gone, and nobody is there to be told
+        except (ClientConnectionResetError, Gone):  # the client has gone: nobody will read the answer
             return web.Response(status=499, reason="Gone")
-        except Exception as error:  # noqa: BLE001 (the top of the request's task: told, and logged once without any text)
+        except Exception as error:  # noqa: BLE001 (the top of the request's task: answered, and logged once without its text)
             return self._refusal(request, _refused_for(error))
         finally:
             self.keeper.answered(request.protocol)
@@ -242,12 +245,12 @@ class Door:
 
 
 def printable(said: str) -> str:
-    """What a stranger sent, fit for a log: 100 printable ASCII characters at most, no other sign."""
+    """Untrusted text made safe for a log: at most 100 characters, all printable ASCII."""
     return "".join(one if one.isascii() and one.isprintable() else "?" for one in said[:LONGEST_TOLD])
 
 
 def _route_of(request: web.Request) -> str:
-    """The route as it stands in the code, never the address that came."""
+    """The route's pattern as declared in the code, never the requested path."""
     resource = request.match_info.route.resource
     return resource.canonical if resource else "none"
 
@@ -283,7 +286,7 @@ DOOR = web.AppKey("door", Door)
 
 
 def application(door: Door) -> web.Application:
-    """An application with the door in front."""
+    """Create the application, with the door's middlewares in front."""
     app = web.Application(middlewares=[door.answer, door.admit], client_max_size=LARGEST_FRAME)
     app[DOOR] = door
     Signature(is_secure=door.settings.is_secure).add_to(app)

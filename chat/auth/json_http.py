@@ -1,4 +1,4 @@
-"""How the JSON routes read what they are asked and form what they answer."""
+"""How the JSON routes read requests and build answers."""
 
 import asyncio
 from typing import Any, TypeVar
@@ -18,20 +18,20 @@ BODY_S = 30.0
 
 
 def json_answer(value: Any, status: int = 200) -> web.Response:
-    """A value as JSON. The headers that all answers share are filled in by ``chat.http.headers``."""
+    """Answer with a value as JSON. ``chat.http.headers`` adds the headers that all answers share."""
     return web.Response(status=status, body=encode(value), content_type="application/json")
 
 
 def done() -> web.Response:
-    """Done, and nothing to say."""
+    """Answer that it is done, without a body."""
     return web.Response(status=204)
 
 
 async def body_of(request: web.Request, kind: type[T]) -> T:
-    """The body of a request: the one way in which routes read it.
+    """Read and decode the body of a request: the only way in which routes do so.
 
-    Raises HttpRefusal when it is not JSON, not of this kind, does not come to its end, or when the session that the request was
-    admitted with has ended while the body came.
+    Raises HttpRefusal if it is not JSON, does not match ``kind``, does not arrive within ``BODY_S``, or if the session that the
+    request was admitted with ended while the body arrived.
     """
     if not _may_be_json(request.headers.get("Content-Type", "")):
         raise HttpRefusal(400, Code.BAD_REQUEST)
@@ -48,17 +48,17 @@ async def body_of(request: web.Request, kind: type[T]) -> T:
 
 
 def _may_be_json(content_type: str) -> bool:
-    """Whether a header says JSON, or nothing. Its parameters are not looked at: the library takes 0.8 s for 8 kB of them."""
+    """Whether the header says JSON, or is empty. Its parameters are not parsed: aiohttp takes 0.8 s for 8 kB of them."""
     return not content_type or content_type.partition(";")[0].strip().lower() == "application/json"
 
 
 def thread_in(request: web.Request) -> ThreadId:
-    """The thread that the path names. Raises NotFound when it is no id."""
+    """The thread named in the path. Raises NotFound if it is not a valid id."""
     return ThreadId(id_of(request.match_info["thread"]))
 
 
 def id_of(raw: str) -> UUID:
-    """An id. Raises NotFound when it is none: what is no id names nothing that exists."""
+    """Parse an id. Raises NotFound if it is not valid: nothing that exists can have it."""
     found = read_id(raw)
     if found is None:
         raise NotFound
@@ -66,7 +66,7 @@ def id_of(raw: str) -> UUID:
 
 
 def number_in(request: web.Request, name: str, default: Any, *, minimum: int = 0, maximum: int = LARGEST_SEQ) -> Any:
-    """A whole number from the query. Raises NotAllowed when it is none, or out of bounds."""
+    """An integer from the query. Raises NotAllowed if it is not one, or out of range."""
     raw = request.query.get(name)
     if raw is None:
         return default

@@ -1,6 +1,6 @@
-"""Notes on which day a session was last seen: one write a day for each, many of them at once, and no request waits for it.
+"""Records the day on which a session was last seen: one write a day per session, in batches, and no request waits for it.
 
-By it a session that nobody uses ends.
+Sessions that have been unused for too long end by this record.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ log = logging.getLogger("ailo.web")
 
 
 class Seen:
-    """What this process knows to be noted already, of today; and what is still to be."""
+    """The sessions that this process knows to be recorded for today, and those still to be written."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -26,7 +26,7 @@ class Seen:
         self._writing: asyncio.Task[None] | None = None
 
     def know(self, session: bytes) -> bool:
-        """Take a session as noted for today; whether it was so before."""
+        """Mark a session as recorded for today, and return whether it already was."""
         self._turn_to_today()
         was_known = session in self._known
         self._known.add(session)
@@ -37,12 +37,12 @@ class Seen:
             self._day, self._known, self._goes_on = today, set(), set()
 
     def goes_on(self, session: bytes) -> bool:
-        """Whether it is known already that a session does not end today because nobody uses it. May be called in any thread."""
+        """Whether a session is known not to end today for lack of use. May be called from any thread."""
         self._turn_to_today()
         return session in self._known or session in self._goes_on
 
     def has_ended(self, session: Session) -> bool:
-        """Whether a session has ended because nobody used it. Its day is opened once a day. May be called in any thread."""
+        """Whether a session has ended for lack of use. Its record is decrypted once a day. May be called from any thread."""
         if self.goes_on(session.id):
             return False
         if sessions.is_unseen(self._store.guard, session, self._store.clock()):
@@ -51,7 +51,7 @@ class Seen:
         return False
 
     def note(self, session: bytes) -> None:
-        """A session was seen."""
+        """Record that a session was seen today."""
         if self.know(session):
             return
         self._new.add(session)
@@ -59,7 +59,7 @@ class Seen:
             self._writing = asyncio.create_task(self._write(), name="sessions seen today")
 
     async def _write(self) -> None:
-        """What comes while this writes is written next. A day that could not be noted is no reason to turn anybody away."""
+        """Write until nothing is left: sessions seen meanwhile go into the next batch. A failed write turns nobody away."""
         store = self._store
         while self._new:
             seen, self._new = self._new, set()
@@ -70,6 +70,6 @@ class Seen:
         self._writing = None
 
     async def settled(self) -> None:
-        """Wait until all is noted."""
+        """Wait until everything is written."""
         if self._writing:
             await self._writing

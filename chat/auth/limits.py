@@ -1,4 +1,4 @@
-"""How much one account or one address may ask for. In memory only; times in seconds of a monotonic clock."""
+"""Rate limits per account and per address. In memory only; times in seconds of a monotonic clock."""
 
 import math
 import time
@@ -19,8 +19,8 @@ MOST_TIMES = max(ACCOUNT_FAILURES, DEVICE_FAILURES, ADDRESS_FAILURES, ACCOUNT_CO
 MOST_KEPT = 100_000
 NEWS_S = 60.0
 DAY_S = 86_400.0
-# Who comes into a thread, or leaves it, begins an epoch in it for good: a roster and a grant for each, up to 45 kB.
-# One of the staff who hands over all that they have in a morning stays below these; a loop does not.
+# Whoever joins or leaves a thread starts a new epoch in it, which is kept for good: a roster and grants, up to 45 kB.
+# A staff member who hands over all their threads in one morning stays below these limits; a loop does not.
 CHANGES_AT_ONCE = 100
 CHANGES_A_DAY = 400
 THREAD_CHANGES_AT_ONCE = 20
@@ -33,7 +33,7 @@ FORGIVEN_S = 10.0
 
 @dataclass
 class Bucket:
-    """A token bucket: ``rate`` a second, ``burst`` at once. A rate of 0 lifts the limit."""
+    """A token bucket: ``rate`` tokens a second, at most ``burst`` at once. A rate of 0 lifts the limit."""
 
     rate: float
     burst: float
@@ -45,7 +45,7 @@ class Bucket:
         self._level, self._at = self.burst, self.clock()
 
     def take(self, cost: float = 1) -> bool:
-        """Take ``cost`` tokens; False, and none is taken, when fewer are left."""
+        """Take ``cost`` tokens; if fewer are left, take none and return False."""
         now = self.clock()
         self._level = min(self.burst, self._level + (now - self._at) * self.rate)
         self._at = now
@@ -55,22 +55,22 @@ class Bucket:
         return True
 
     def give_back(self) -> None:
-        """Give one back that was taken for nothing."""
+        """Return a token that was not needed after all."""
         self._level += 1
 
     @property
     def wait(self) -> float:
-        """Seconds until there is one again; 0 when there is, or where no limit holds."""
+        """Seconds until a token is available; 0 if one is, or if the limit is lifted."""
         return max(0.0, (1 - self._level) / self.rate) if self.rate else 0.0
 
     @property
     def is_full(self) -> bool:
-        """Whether it has all that it can hold by now, or no limit holds."""
+        """Whether the bucket has refilled completely by now, or the limit is lifted."""
         return not self.rate or self._level + (self.clock() - self._at) * self.rate >= self.burst
 
 
 class SlowDown(Exception):
-    """Too many attempts, or too much at once; ``wait`` in seconds."""
+    """Too many attempts, or too many at once; ``wait`` in seconds."""
 
     def __init__(self, wait: float) -> None:
         super().__init__("too many attempts")
@@ -79,14 +79,14 @@ class SlowDown(Exception):
 
 @dataclass
 class Overrun:
-    """Who goes on beyond a limit waits, each time longer; ``times`` since they last kept to it for ten seconds."""
+    """Growing delays for a client that keeps exceeding a limit; ``times`` counts since it last kept to it for ten seconds."""
 
     clock: Clock = time.monotonic
     times: int = 0
     _at: float = -math.inf
 
     def pause(self) -> float:
-        """Count once more; gives how many seconds to wait."""
+        """Count once more, and return how many seconds to wait."""
         now = self.clock()
         self.times = self.times + 1 if now - self._at < FORGIVEN_S else 1
         self._at = now
@@ -94,10 +94,10 @@ class Overrun:
 
 
 class Failures:
-    """Failed attempts in the last ten minutes, by whom they were made against or from.
+    """Failed attempts in the last ten minutes, keyed by their target (an account, say) or their source (a network).
 
-    Constant work each, and at most ``most_kept`` of those kept, the longest untouched of which goes first. That is no way around
-    a limit: what is counted is computed, and so many computations are beyond any machine in the window of ten minutes.
+    Each operation takes constant time. At most ``most_kept`` keys are kept; the least recently used is evicted first. That
+    cannot be used to evade a limit: whatever is counted costs a computation, and no machine can do that many in ten minutes.
     """
 
     def __init__(self, clock: Clock = time.monotonic, most_kept: int = MOST_KEPT) -> None:
@@ -109,7 +109,7 @@ class Failures:
         return len(self._times)
 
     def add(self, who: Hashable) -> float:
-        """Count one failure; gives the time that it is counted by."""
+        """Count one failure, and return the time under which it is counted."""
         self._forget_old()
         now = self._clock()
         times = self._times.setdefault(who, [])
@@ -126,7 +126,7 @@ class Failures:
         return times[-maximum] + WINDOW_S - self._clock() if len(times) >= maximum else 0.0
 
     def clear(self, who: Hashable) -> None:
-        """Forget what was counted: somebody proved to be who they say."""
+        """Forget all failures of ``who``: they have proved who they are."""
         self._times.pop(who, None)
 
     def forgive(self, who: Hashable, at: float) -> None:
@@ -143,7 +143,7 @@ class Failures:
         return times
 
     def _forget_old(self) -> None:
-        """Drop the two that were untouched for longest, if their time is over: faster than new ones come."""
+        """Drop the two least recently used keys if their window has passed: faster than new keys are added."""
         for who in list(islice(self._times, 2)):
             if not self._recent(who):
                 del self._times[who]
@@ -151,9 +151,9 @@ class Failures:
 
 @dataclass
 class AccountLimits:
-    """What one account may do, over all its connections. ``rate`` is messages a second; 0 lifts each of these.
+    """The limits of one account, across all its connections. ``rate`` is in messages a second; 0 lifts them all.
 
-    Pings and pongs count as frames. They have a limit of their own where that is lifted, for nobody needs to send many.
+    Pings and pongs count as frames. When the frame limit is lifted, they keep a limit of their own: nobody needs to send many.
     """
 
     rate: float
@@ -179,7 +179,7 @@ class AccountLimits:
         self.over = Overrun(self.clock)
 
     def is_news(self) -> bool:
-        """Whether it is worth a line that a limit was met on a connection: once a minute for an account."""
+        """Whether to log that a connection reached a limit: at most once a minute per account."""
         if (now := self.clock()) < self._quiet_until:
             return False
         self._quiet_until = now + NEWS_S
@@ -191,7 +191,7 @@ class AccountLimits:
 
 
 class ThreadChanges:
-    """How often people may come into one thread and leave it, whoever brings it about. A rate of 0 lifts the limit."""
+    """How often people may join or leave one thread, whoever makes the change. A rate of 0 lifts the limit."""
 
     def __init__(self, rate: float, clock: Clock = time.monotonic) -> None:
         self._rate = THREAD_CHANGES_A_DAY / DAY_S if rate else 0
@@ -199,7 +199,7 @@ class ThreadChanges:
         self._buckets: dict[bytes, Bucket] = {}
 
     def of(self, thread: bytes) -> Bucket:
-        """The bucket of a thread that there is."""
+        """The bucket of a thread, which must exist."""
         if len(self._buckets) >= MOST_THREADS:
             self._buckets = {id_: bucket for id_, bucket in self._buckets.items() if not bucket.is_full}
         return self._buckets.setdefault(thread, Bucket(self._rate, THREAD_CHANGES_AT_ONCE, self._clock))

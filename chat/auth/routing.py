@@ -1,7 +1,7 @@
-"""What a route declares of itself, and how it is mounted: who has it, and whose things it reaches.
+"""What a route declares, and how it is mounted: which roles may use it, and whose data it reaches.
 
-A feature yields ``Route`` values; nothing else adds a path below `/api/`. For whoever has not the role there is no such route:
-they are refused before a word of the body is read, as for a thread that is not theirs.
+A feature yields ``Route`` values; nothing else adds a path below `/api/`. Without the role, a route does not seem to exist:
+the answer is the same as for somebody else's thread, given before any of the body is read.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -28,38 +28,38 @@ CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class Roles(Flag):
-    """Who has a route, a page or a frame."""
+    """Who may use a route, a page or a frame."""
 
     MEMBER = auto()
     PROFESSIONAL = auto()
     COMPANION = auto()
     ADMINISTRATOR = auto()
     CLIENT = auto()
-    NOBODY = auto()  # who is not signed in
+    NOBODY = auto()  # anybody who is not signed in
     STAFF = PROFESSIONAL | COMPANION
     CORRESPONDENTS = MEMBER | STAFF
     SIGNED_IN = CORRESPONDENTS | ADMINISTRATOR | CLIENT
     EVERYBODY = SIGNED_IN | NOBODY
 
     def has(self, role: Role | None) -> bool:
-        """Whether an account of this role is among them; None is whoever is not signed in."""
+        """Whether these include an account of this role; None stands for a visitor who is not signed in."""
         return Roles[role.name if role else "NOBODY"] in self
 
 
 class Reach(Enum):
-    """Whose things a route reaches."""
+    """Whose data a route reaches."""
 
     OWN = "own"
-    """What is one's own account's: there is nothing of anybody else's to name, or it is none that exists."""
+    """Only what belongs to the account itself: nobody else's data can be named, or naming it gets "not found"."""
     THREAD = "thread"
-    """A thread, named by ``{thread}`` in the path: of those only in which one takes part now."""
+    """A thread, named by ``{thread}`` in the path: only one in which the account takes part now."""
     COMMON = "common"
-    """What is the same for all who have the route."""
+    """What is the same for everybody who may use the route."""
 
 
 @dataclass(frozen=True)
 class Limit:
-    """How often an account may ask: so many times a second in the long run, so many at once. `AILO_RATE=off` lifts it."""
+    """How often an account may use a route: ``a_second`` on average, ``at_once`` in a burst. `AILO_RATE=off` lifts it."""
 
     a_second: float
     at_once: int
@@ -67,7 +67,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Route:
-    """A method and a path, who has it, and whose things it reaches. A GET answers HEAD, too."""
+    """A method and a path, who may use it, and whose data it reaches. A GET route also answers HEAD."""
 
     method: str
     path: str
@@ -78,12 +78,12 @@ class Route:
 
     @property
     def is_page(self) -> bool:
-        """Whether people read the answer: signed out, they are sent to sign in; for others there is no such page."""
+        """Whether people read the answer: without a session they are redirected to sign in; without the role they get 404."""
         return not self.path.startswith(("/api/", "/ws"))
 
 
 def mount(app: web.Application, door: Door, access: Access, routes: Iterable[Route]) -> None:
-    """Add routes to the application, each behind what it declares."""
+    """Add routes to the application, each guarded by what it declares."""
     for route in routes:
         if route.roles & Roles.NOBODY:
             door.open_to_all.add((route.method, route.path))
@@ -94,7 +94,7 @@ def mount(app: web.Application, door: Door, access: Access, routes: Iterable[Rou
 
 
 class _Guarded:
-    """One route behind its roles, its limit and its reach, in this order."""
+    """One route, guarded by its roles, its limit and its reach, checked in this order."""
 
     def __init__(self, route: Route, door: Door, access: Access) -> None:
         self._route, self._door, self._access = route, door, access
@@ -114,7 +114,7 @@ class _Guarded:
         return await self._route.handler(request)
 
     async def _page_reader(self, request: web.Request) -> SignedIn | None:
-        """Who asks for a page. What lies below `/api/` was admitted before, or refused."""
+        """The account that requests a page. Requests below `/api/` were admitted or refused earlier."""
         signed_in = await self._door.signed_in(request)
         if signed_in:
             request[SIGNED_IN] = signed_in

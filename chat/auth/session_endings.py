@@ -1,7 +1,7 @@
-"""Sees to it that no connection outlives its session, however that ends: over, unused, of another key, of no active account.
+"""Makes sure that no connection outlives its session, however it ends: expired, unused, key renewed, account not active.
 
-Who signs out, or ends a session elsewhere, closes its connections at once through the hub. This is for all other ends. It
-asks the store itself, so that no way of ending a session can be forgotten here.
+Signing out, or ending a session from elsewhere, closes its connections at once through the hub. This covers all other cases.
+It asks the store itself, so that no way of ending a session can be overlooked here.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ log = logging.getLogger("ailo.gateway")
 
 
 class Endings:
-    """Watches over the sessions that have connections here."""
+    """Watches the sessions that have connections here."""
 
     def __init__(self, hub: Hub, sign_ins: SignIns) -> None:
         self._hub = hub
         self._sign_ins = sign_ins
 
     async def watch(self) -> None:
-        """Until cancelled: look now and then. While the store cannot be asked, connections stay."""
+        """Check every ``LOOK_S`` until cancelled. While the store is unavailable, connections stay open."""
         while True:
             await asyncio.sleep(LOOK_S)
             try:
@@ -38,7 +38,7 @@ class Endings:
                 log.error("sessions could not be looked at: %s at %s", type(error).__name__, logs.place(error.__traceback__))
 
     async def look(self) -> None:
-        """Close the connections of the sessions that have ended, with 4401, and note which others are in use."""
+        """Close the connections of sessions that have ended, with 4401, and record which others are in use."""
         connected = self._hub.sessions()
         ids, over = list(connected), set[bytes]()
         for first in range(0, len(ids), AT_ONCE):
@@ -46,5 +46,5 @@ class Endings:
                 record(SecurityEvent.SESSION_OVER, account=connected[ended])
                 self._hub.sign_out(connected[ended], ended)
                 over.add(ended)
-        for session in self._hub.used() - over:  # taken only now: what the store did not answer is not forgotten
+        for session in self._hub.used() - over:  # only taken now: if the store fails above, no use is lost
             self._sign_ins.seen.note(session)

@@ -1,8 +1,8 @@
-"""Signing in and out: passwords, sessions, known devices, and the limits of guessing.
+"""Signing in and out: passwords, sessions, known devices, and the limits on guessing.
 
 One Argon2id computation proves the password and unlocks the account's key. An unknown address costs the same as a known one
-and gets the same answer. Failures are counted before the computation, so that many guesses at once are no way around; what is
-not computed after all is taken back.
+and gets the same answer. An attempt counts as a failure before the computation, so that parallel guesses cannot evade the
+limit; if it is never computed, the failure is taken back.
 """
 
 import asyncio
@@ -42,12 +42,12 @@ DEVICE_HEAD_BYTES = DEVICE_ID_BYTES + 8
 
 
 class WrongCredentials(Exception):
-    """No such account, or not its password: nobody is told which."""
+    """No such account, or not its password: the answer does not reveal which."""
 
 
 @dataclass(frozen=True, repr=False, slots=True)
 class SignedIn:
-    """Somebody behind a valid cookie, unlocked."""
+    """The session and the unlocked account behind a valid cookie."""
 
     session_id: bytes
     unlocked: Unlocked
@@ -64,9 +64,8 @@ class Granted:
 
 @dataclass(frozen=True, repr=False)
 class Attempt:
-    """Somebody who wants to sign in: what they gave, their device's cookie if any, the network that they come from
-    (``network_of``), the kind of device that their session is to be told as ("Firefox, Linux", or nothing), and whether they
-    have gone meanwhile."""
+    """An attempt to sign in: the credentials given, the device's cookie if any, the network it comes from (``network_of``),
+    the kind of device to list the session under ("Firefox, Linux", or nothing), and whether the client has disconnected."""
 
     email: str
     password: str
@@ -78,7 +77,7 @@ class Attempt:
 
 @dataclass(frozen=True, repr=False)
 class _Target:
-    """What an attempt is made against; without an account, a decoy."""
+    """What an attempt is checked against; a decoy if there is no such account."""
 
     account: Account | None
     keyhole: PasswordKeyhole
@@ -96,11 +95,11 @@ class SignIns:
         self.pool = Stretching()
 
     def close(self) -> None:
-        """Let the pool's threads go."""
+        """Shut down the pool's threads."""
         self.pool.close()
 
     async def sign_in(self, attempt: Attempt) -> Granted:
-        """Prove a password and begin a session. Raises WrongCredentials, SlowDown, or Gone where nobody waits for it."""
+        """Check a password and begin a session. Raises WrongCredentials, SlowDown, or Gone if the client has disconnected."""
         who = self._who(attempt.email)
         if not attempt.device:
             self.guesses.check(who, attempt.remote)
@@ -115,7 +114,7 @@ class SignIns:
         try:
             key = await self._renewed(target.account, key, target.keyhole, stretched)
             return await self.begin(target.account, key, stretched, attempt.kind)
-        except Superseded:  # the key was renewed or the password changed at the same moment: once more, with what is true now
+        except Superseded:  # the key was renewed or the password changed meanwhile: retry with the current ones
             return await self.sign_in(attempt)
 
     def _asker(self, attempt: Attempt, counted: Counted) -> Asker:
@@ -129,7 +128,7 @@ class SignIns:
             record(SecurityEvent.ACCOUNT_SHUT, id_)
 
     async def _renewed(self, account: Account, key: AccountKey, keyhole: PasswordKeyhole, stretched: Stretched) -> AccountKey:
-        """The account's key; a new one when a renewal was asked for, after an intrusion."""
+        """The account's key; a new one if a renewal was requested (after an intrusion)."""
         store = self._store
         if not await store.database.read(lambda reader: accounts.is_renewal_due(reader, account.id)):
             return key
@@ -145,16 +144,17 @@ class SignIns:
         return new
 
     def renewed(self, account: AccountId, changes: list[Change], except_for: bytes = b"") -> None:
-        """An account has another key: what is remembered of its threads is out of date, and its other sessions end."""
+        """Note that an account has a new key: cached epochs of its threads are out of date, and its other sessions end."""
         record(SecurityEvent.KEY_RENEWED, account)
         for change in changes:
             self._access.note(change)
         self._hub.end_others(account, except_for)
 
     async def prove(self, account: Account, password: str) -> PasswordKeyhole:
-        """Prove that somebody who is signed in has the password. Raises WrongCredentials, SlowDown or Superseded.
+        """Check the password of an account that is signed in. Raises WrongCredentials, SlowDown or Superseded.
 
-        What follows must call ``check_still_proved`` with the keyhole, in its transaction: much may happen meanwhile.
+        The transaction that relies on it must call ``check_still_proved`` with the keyhole: the password, the key or the
+        session may have changed meanwhile.
         """
         row = await self._store.database.read(lambda reader: accounts.password_keyhole(reader, account.id))
         if row is None:
@@ -171,7 +171,7 @@ class SignIns:
         return keyhole
 
     async def check_still_proved(self, tx: Transaction, who: SignedIn, proved: PasswordKeyhole) -> None:
-        """Raise Superseded unless a session stands, WrongCredentials unless its account's password is the one ``proved``."""
+        """Raise Superseded unless the session is still valid, WrongCredentials unless the password is still ``proved``."""
         key = who.unlocked.key
         session = await sessions.find(tx, who.session_id, self._store.clock())
         if session is None or session.generation != key.generation:
@@ -187,19 +187,19 @@ class SignIns:
             if account and row and account.status is Status.ACTIVE:
                 return _Target(account, keyholes.unguard_password(guard, row.body, account.id, row.profile, account.generation))
         except CannotOpen:
-            pass  # a row that was tampered with opens nothing: it is as if there were none
+            pass  # a row that was tampered with is treated as missing
         return _Target(None, keyholes.decoy(profile_of(self._store)))
 
     def _who(self, email: str) -> bytes:
         return self._store.guard.address_index(email)
 
     async def _stretch(self, asker: Asker, password: str, keyhole: PasswordKeyhole, counted: Counted) -> Stretched:
-        """Compute when it is the asker's turn. What is not computed is no failure."""
+        """Compute when it is the asker's turn. If it is never computed, it does not count as a failure."""
         work = partial(keyholes.stretch, password, keyhole.salt, keyhole.profile)
         return await self.pool.compute(asker, work, counted.take_back)
 
     async def compute(self, account: AccountId, work: Callable[[], T]) -> T:
-        """Compute Argon2id for somebody who is signed in. Raises SlowDown."""
+        """Compute Argon2id for an account that is signed in. Raises SlowDown."""
         spent = self.guesses.computation(account)
         return await self.pool.compute(signed_in(account), work, spent.take_back)
 
@@ -214,10 +214,9 @@ class SignIns:
             return None
 
     async def begin(self, account: Account, key: AccountKey, proved: Stretched | None = None, kind: str = "") -> Granted:
-        """Begin a session for somebody who has proved who they are, on a ``kind`` of device. Where they have too many, the
-        oldest end.
+        """Begin a session for an authenticated account, on a ``kind`` of device. If it has too many, the oldest end.
 
-        Raises Superseded when what they ``proved`` is the password no more: a change ends all sessions, this one too.
+        Raises Superseded if the password ``proved`` is no longer the current one: a change ends all sessions, this one too.
         """
         store, cookie = self._store, Cookie.fresh()
         now = store.clock()
@@ -253,7 +252,7 @@ class SignIns:
     # Sessions
 
     async def find(self, raw: str) -> SignedIn | None:
-        """Who is behind a cookie; None when nobody is (any more)."""
+        """The session and account behind a cookie; None if it is not, or no longer, valid."""
         cookie = _cookie(raw)
         found = await self._store.database.read(lambda reader: self._find(reader, cookie)) if cookie else None
         if found:
@@ -277,12 +276,12 @@ class SignIns:
         return SignedIn(session.id, Unlocked(account, key))
 
     async def is_signed_in(self, signed_in: SignedIn) -> bool:
-        """Whether the session still stands."""
+        """Whether the session is still valid."""
         return not await self.ended([signed_in.session_id])
 
     async def ended(self, ids: Sequence[bytes]) -> set[bytes]:
-        """Which of these sessions stand no more, for whatever reason: signed out, over, unused, of another key, or of an
-        account that is not active."""
+        """Which of these sessions are no longer valid, for whatever reason: signed out, expired, unused for too long, bound to
+        an older key, or of an inactive account."""
         now = self._store.clock()
 
         async def read(reader: Reader) -> set[bytes]:
@@ -296,7 +295,7 @@ class SignIns:
         """End a session."""
         await self._store.database.write(lambda tx: sessions.end(tx, signed_in.session_id))
 
-    # Known devices: a cookie that says that somebody has signed in from here before. It opens nothing.
+    # Known devices: a cookie that proves an earlier sign-in from this browser. It grants no access.
 
     def _device_cookie(self, account: Account, generation: int) -> str:
         id_, made_at = random_bytes(DEVICE_ID_BYTES), self._store.clock()
@@ -304,7 +303,7 @@ class SignIns:
         return urlsafe_b64encode(id_ + made_at.to_bytes(8, "big") + proof).decode()
 
     def _known_device(self, raw: str, account: Account | None) -> bytes | None:
-        """The id (16 bytes) of a device that knows this account, with the key that it has now; for a year."""
+        """The 16-byte id in a device's cookie, if it was issued for this account and its current key within the last year."""
         if account is None:
             return None
         try:

@@ -1,9 +1,9 @@
-"""Who is connected: accepted a few at a time, counted, and shut out where there are too many, before anybody else notices.
+"""Connection limits: connections are accepted a few at a time, counted, and refused or closed when there are too many.
 
-It counts below HTTP, where somebody who never ends a request can still be seen: strangers by their network, those who are signed
-in by their account, and all of them, for each holds a descriptor of which the process has only so many. Behind proxies of our own
-all come from the proxies' addresses, which have a larger number; whose a connection is shows there with each request, in what the
-nearest of them noted down.
+Counting happens below HTTP, where a client that never completes a request can still be seen: strangers (connections that have
+not authenticated yet) by network, signed-in connections by account, and all of them together, since each takes one of the
+process's file descriptors. Behind our own proxies, all connections come from the proxies' addresses, which have a higher limit;
+there the client is known only per request, from the address that the nearest proxy reports.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ HEAD_S = 15.0
 MOST_STRANGERS = 2_000
 MOST_BY_PROXY = 10_000
 MOST_BY_ACCOUNT = 64
-# What the process opens besides: the database and its readers, the keyring, logs, letters, commands, and the next connection.
+# Descriptors for everything else: the database and its readers, the keyring, logs, letters, commands, and the next connection.
 RESERVE = 64
-# Between two requests: longer than proxies keep an idle connection, so that it is they who close it.
+# Keep-alive between two requests: longer than proxies keep an idle connection, so that the proxy is the one to close it.
 IDLE_S = 75.0
 TELL_S = 60.0
 REST_S = 0.1
@@ -42,16 +42,16 @@ log = logging.getLogger("ailo.doorkeeper")
 
 
 def raise_descriptor_limit() -> int:
-    """Raise the soft limit of open files to the hard one (setrlimit(2)); gives it."""
+    """Raise the soft limit on open files to the hard one (setrlimit(2)), and return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):  # some systems refuse what they call unlimited
+    with suppress(ValueError, OSError):  # some systems report an unlimited hard limit but refuse to set it
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         soft = hard
     return soft
 
 
 def most_connections() -> int:
-    """How many connections leave descriptors for all else: a sixteenth, and at least ``RESERVE``, is not given to them."""
+    """The most connections allowed: a sixteenth of the descriptors, and at least ``RESERVE``, is kept for everything else."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return 1 << 20
@@ -59,10 +59,11 @@ def most_connections() -> int:
 
 
 class Doorkeeper:
-    """Watches one server. ``maximum`` strangers may come from one address; ``by_proxy`` from one of our proxies, if there are.
+    """Enforces one server's connection limits.
 
-    ``by_account`` connections may carry one account's requests (None: any number). ``total`` is for everybody, WebSockets
-    included; strangers have half of it. Where that is met, who has been idle longest makes room.
+    At most ``maximum`` strangers per address, or ``by_proxy`` per proxy if we run behind proxies, each for at most ``head_s``
+    seconds. At most ``by_account`` connections per account (None: no limit). At most ``total`` overall, WebSockets included, of
+    which strangers get half; when either is reached, the connection idle longest is closed.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Doorkeeper:
         self._total = most_connections() if total is None else total
         self._here: Counter[str] = Counter()
         self._there: Counter[str] = Counter()
-        # Each in the order of their last requests.
+        # ``_all`` in order of acceptance; those below in order of the last request.
         self._all: dict[Visitor, None] = {}
         self._strangers: dict[Visitor, None] = {}
         self._known: dict[Visitor, None] = {}
@@ -92,28 +93,28 @@ class Doorkeeper:
 
     @property
     def strangers(self) -> int:
-        """How many connections have not shown whose they are."""
+        """How many connections have not authenticated yet."""
         return len(self._strangers)
 
     @property
     def connections(self) -> int:
-        """How many there are, WebSockets included."""
+        """How many connections are open, WebSockets included."""
         return len(self._all)
 
-    # Coming
+    # Accepting
 
     def open(self, server: web.Server, listener: socket.socket, keepalive_s: float = IDLE_S) -> None:
-        """Accept connections for a server from now on."""
+        """Start accepting connections for a server."""
         self._door = Entrance(self, server, listener, keepalive_s)
         self._door.open()
 
     async def close(self) -> None:
-        """Accept no more; those who are here stay."""
+        """Stop accepting connections; those already open stay."""
         if self._door:
             await self._door.close()
 
     def admits(self, address: str) -> bool:
-        """Whether one more may come from an address; somebody idle may have to go for it."""
+        """Whether one more connection from an address may be accepted; an idle one may be closed to make room for it."""
         if self._here[address] >= (self._by_proxy or self._most):
             self.tell(SecurityEvent.ADDRESS_LIMITED)
             return False
@@ -126,19 +127,19 @@ class Doorkeeper:
         return True
 
     def came(self, visitor: Visitor) -> None:
-        """Count somebody who has just been accepted."""
+        """Count a connection that has just been accepted."""
         self._all[visitor] = None
         self._strangers[visitor] = None
         self._here[visitor.address] += 1
         visitor.timer = asyncio.get_running_loop().call_later(self._head_s, self._tire, visitor)
 
     def make_room(self) -> None:
-        """There are fewer descriptors than connections were promised: one goes."""
+        """Close one connection: there are fewer descriptors than ``total`` assumed."""
         self.tell(SecurityEvent.DESCRIPTORS_EXHAUSTED)
         self._cut_one_of(self._strangers) or self._cut_one_of(self._known)
 
     def _cut_one_of(self, some: dict[Visitor, None]) -> bool:
-        """End the connection that has been idle longest; where none is, the one whose request is the oldest."""
+        """Close the connection that has been idle longest, or if none is idle, the one with the oldest request."""
         if not some:
             return False
         self._cut(_first(some))
@@ -152,16 +153,17 @@ class Doorkeeper:
         visitor.timer = None
         visitor.force_close()
 
-    # Going
+    # Closing
 
     def gone(self, visitor: Visitor) -> None:
-        """Count somebody no more."""
+        """Stop counting a connection."""
         self._stop_timer(visitor)
         self._forget(visitor)
         self._all.pop(visitor, None)
 
     def becomes_socket(self, visitor: Visitor) -> None:
-        """A connection is a WebSocket now, which the account's own limit counts: no request of it is idle or under way."""
+        """Note that a connection has become a WebSocket: it carries no more requests, and only the total and the account's limit
+        on WebSockets count it."""
         self._stop_timer(visitor)
         self._forget(visitor)
         visitor.is_socket = True
@@ -189,10 +191,10 @@ class Doorkeeper:
     # Requests
 
     def heard(self, handler: Any, address: str) -> bool:
-        """A whole request has come on a connection, as far as we know from ``address``; False when that has too many.
+        """Note a complete request head on a connection, sent from ``address`` as far as we know; False if that has too many.
 
-        A proxy's connection carries requests of one after the other: what somebody showed on it says nothing of the next.
-        It is not cut off either, for a proxy would hold that against the service, and so against everybody.
+        A proxy's connection carries requests of different clients in turn: that one was authenticated says nothing about the
+        next. Nor is it closed: the proxy might then take the service for broken, and stop forwarding to it.
         """
         if not isinstance(handler, Visitor) or handler not in self._all:
             return True
@@ -212,7 +214,7 @@ class Doorkeeper:
         return True
 
     def answered(self, handler: Any) -> None:
-        """The answer to a request is ready to be sent: its connection counts as idle, and is the last of those to go."""
+        """Note that an answer is ready to be sent: its connection counts as idle, and moves to the end of the closing order."""
         if not isinstance(handler, Visitor):
             return
         handler.is_busy = False
@@ -222,9 +224,9 @@ class Doorkeeper:
                 some[handler] = None
 
     def knows(self, handler: Any, account: bytes) -> None:
-        """Somebody who is signed in has asked on a connection: it is a stranger's no more, but theirs.
+        """Note that a connection has carried an authenticated request: it is no longer a stranger's but the account's.
 
-        Who has too many loses the one that was idle longest. A proxy's connections are everybody's.
+        If the account has too many, the one idle longest is closed. A proxy's connections belong to no account.
         """
         if not isinstance(handler, Visitor) or handler not in self._all or handler.is_socket or handler.account == account:
             return
@@ -240,10 +242,10 @@ class Doorkeeper:
         handler.account = account
         own[handler] = None
 
-    # Telling
+    # Reporting
 
     def tell(self, event: SecurityEvent) -> None:
-        """Log that a bound was met: at once, then once a minute at most, with how often since the last line."""
+        """Log that a limit was reached: at once, then at most once a minute, with how often since the last line."""
         self._untold[event] += 1
         now = time.monotonic()
         if now - self._told_at.get(event, -TELL_S) >= TELL_S:
@@ -252,7 +254,7 @@ class Doorkeeper:
 
 
 def _first(some: dict[Visitor, None]) -> Visitor:
-    """The one that has been idle longest; where the first of them are all busy, the one whose request is the oldest."""
+    """The connection idle longest, or if the first ``LOOKED_AT`` are all busy, the one with the oldest request."""
     return next((one for one in islice(some, LOOKED_AT) if not one.is_busy), next(iter(some)))
 
 
@@ -263,7 +265,7 @@ def _less(counts: Counter[str], address: str) -> None:
 
 
 class Entrance:
-    """Accepts connections from a listening socket, a few in each turn of the loop: the rest wait in the system's own queue."""
+    """Accepts connections from a listening socket, a few per event-loop iteration: the rest wait in the kernel's backlog."""
 
     def __init__(self, keeper: Doorkeeper, server: web.Server, listener: socket.socket, keepalive_s: float) -> None:
         self._keeper, self._server, self._listener, self._keepalive_s = keeper, server, listener, keepalive_s
@@ -271,13 +273,13 @@ class Entrance:
         self._rest: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
-        """Accept from now on."""
+        """Start accepting."""
         self._rest = None
         self._listener.setblocking(False)
         asyncio.get_running_loop().add_reader(self._listener, self._accept)
 
     async def close(self) -> None:
-        """Accept no more, and let who is in the door come in."""
+        """Stop accepting, and wait for connections that are being set up."""
         if self._listener.fileno() < 0:
             return
         if self._rest:
@@ -294,14 +296,14 @@ class Entrance:
             except (BlockingIOError, InterruptedError):
                 return
             except ConnectionError:
-                continue  # gone before its turn came
+                continue  # the client disconnected before it was accepted
             except OSError as error:
                 self._pause(error)
                 return
             self._let_in(connection, network_of(str(peer[0])) if peer else "unknown")
 
     def _pause(self, error: OSError) -> None:
-        """Nothing can be accepted now: make room, and try again soon rather than at once and always."""
+        """Pause accepting: make room if descriptors or memory ran out, and retry after ``REST_S`` rather than in a busy loop."""
         if error.errno in SCARCE:
             self._keeper.make_room()
         else:
@@ -323,6 +325,6 @@ class Entrance:
     async def _join(self, connection: socket.socket, visitor: Visitor) -> None:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: visitor, connection)
-        except OSError:  # gone before its turn came
+        except OSError:  # the client disconnected before the connection was set up
             connection.close()
             self._keeper.gone(visitor)

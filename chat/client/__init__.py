@@ -1,1 +1,1 @@
-"""The other side of the wire: `ailo chat`, and the client that checks the server."""
+"""The client side: `ailo chat`, and the client that tests the server."""

@@ -1,6 +1,6 @@
-"""The other side: a client of the service, for the terminal, the tests and the load generator.
+"""A client of the service, for the terminal, the tests and the load generator.
 
-Spoken through the `websockets` library, which shares no code with the server: the two check each other.
+It uses the `websockets` library, which shares no code with the server: the two implementations check each other.
 """
 
 import asyncio
@@ -23,15 +23,15 @@ from storage.ids import MessageId, new_id
 
 Json = dict[str, Any]
 
-# What the list of one's own sessions calls this program by (chat/auth/devices.py).
+# Under this name, this program appears in a user's list of sessions (chat/auth/devices.py).
 NAMED = {"User-Agent": "ailo"}
 
-# What a connection may end with, for callers that know nothing of the library.
+# The exceptions that a connection may end with, for callers that do not know the library.
 CUT = (websockets.exceptions.WebSocketException, OSError)
 
 
 class ClientRefused(Exception):
-    """The service refused; ``code`` is its own."""
+    """The service refused a request; ``code`` is the one it gave."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class ClientRefused(Exception):
 
 @dataclass
 class Client:
-    """Somebody signed in at ``origin``. Made by ``sign_in``."""
+    """An account signed in at ``origin``. Created by ``sign_in``."""
 
     origin: str
     http: aiohttp.ClientSession
@@ -48,11 +48,11 @@ class Client:
     cookie: str
 
     async def get(self, path: str) -> Json:
-        """GET a JSON route. Raises ClientRefused."""
+        """Send a GET to a JSON route. Raises ClientRefused."""
         return await self.ask("GET", path)
 
     async def ask(self, method: str, path: str, body: Json | None = None) -> Json:
-        """Ask a JSON route. Raises ClientRefused."""
+        """Send a request to a JSON route. Raises ClientRefused."""
         return await _ask(self.http, self.origin, method, path, body)
 
     async def sign_out(self) -> None:
@@ -61,7 +61,7 @@ class Client:
 
     @asynccontextmanager
     async def connect(self, **options: Any) -> AsyncIterator["Wire"]:
-        """A live connection, after its `hello`."""
+        """Open a live connection, and wait for its `hello`."""
         address = self.origin.replace("http", "ws", 1) + "/ws"
         headers = {"Cookie": self.cookie}
         async with websockets.asyncio.client.connect(
@@ -78,7 +78,7 @@ class Client:
 
 
 class Wire:
-    """A live connection. Frames that nobody waited for yet are kept in ``seen``."""
+    """A live connection. Frames that have not been waited for yet are kept in ``seen``."""
 
     def __init__(self, socket: websockets.asyncio.client.ClientConnection) -> None:
         self.socket = socket
@@ -89,12 +89,12 @@ class Wire:
         await self.socket.send(json.dumps(frame))
 
     async def next(self) -> Json:
-        """The next frame. Raises websockets' ConnectionClosed at the end."""
+        """Receive the next frame. Raises websockets' ConnectionClosed at the end."""
         frame: Json = json.loads(await self.socket.recv())
         return frame
 
     async def wait_for(self, kind: str, **fields: Any) -> Json:
-        """The first frame of this type with these fields, among those seen and those to come."""
+        """Wait for the first frame of this type with these fields, among those seen and those to come."""
         for frame in self.seen:
             if _fits(frame, kind, fields):
                 self.seen.remove(frame)
@@ -104,7 +104,7 @@ class Wire:
         return frame
 
     async def send(self, thread: str, text: str, id_: UUID | str | None = None) -> Json:
-        """Post a message; gives the `sent` or `error` frame that answers it."""
+        """Post a message, and return the `sent` or `error` frame that answers it."""
         id_ = str(id_ or new_id(MessageId))
         await self.put({"type": "send", "id": id_, "thread": thread, "text": text})
         while True:
@@ -129,7 +129,7 @@ async def sign_in(origin: str, email: str, password: str) -> AsyncIterator[Clien
 
 
 async def _ask(http: aiohttp.ClientSession, origin: str, method: str, path: str, body: Json | None) -> Json:
-    """A redirection is not followed: a password goes nowhere but to the address that was given."""
+    """Send a request. Redirects are not followed: a password goes only to the address given."""
     headers = {"Origin": origin, **NAMED}
     async with (
         asyncio.timeout(30),
@@ -145,7 +145,7 @@ async def _ask(http: aiohttp.ClientSession, origin: str, method: str, path: str,
 
 
 def is_private_way(origin: str) -> bool:
-    """Whether what is sent to an address is encrypted, or stays on this machine."""
+    """Whether what is sent to an origin is encrypted, or stays on this machine."""
     try:
         parts = urlsplit(origin)
         if set(parts.netloc) & set("@\\") or not parts.hostname:

@@ -1,6 +1,6 @@
-"""`ailo chat`: a conversation in the terminal. A line typed is a message sent; what comes is printed.
+"""`ailo chat`: a conversation in the terminal. Each line typed is sent as a message; messages received are printed.
 
-It speaks to the service as any browser does, through `client`, and comes back by itself when the connection is cut.
+It talks to the service as a browser does, through `client`, and reconnects by itself when the connection is lost.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from storage.ids import MessageId, new_id
 
 PAGE = 20
 LONGEST_PAUSE_S = 30.0
-CONTINUED = " " * 13  # below the first line's text, so that no line of a message looks like the next message
+CONTINUED = " " * 13  # continuation lines are indented below the text, so that none looks like the next message
 
 
 class Terminal:
-    """One thread, shown and written to."""
+    """One thread in the terminal: printed, and written to."""
 
     def __init__(self, client: Client, thread: Json) -> None:
         self._client = client
@@ -35,14 +35,14 @@ class Terminal:
         self._wire: Wire | None = None
 
     async def run(self, lines: AsyncIterator[str]) -> None:
-        """Talk until the lines end."""
+        """Send lines and print messages until the lines end."""
         for message in (await self._client.get(f"/api/threads/{self._thread}/messages?limit={PAGE}"))["messages"]:
             self._show(message)
         tasks = asyncio.create_task(self._listen()), asyncio.create_task(self._talk(lines))
         try:
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in ended:
-                task.result()  # who listens ends with an error alone
+                task.result()  # the listener ends only with an error
         finally:
             for task in tasks:
                 task.cancel()
@@ -66,7 +66,7 @@ class Terminal:
         await wire.put({"type": "send", "id": id_, "thread": self._thread, "text": self._unsent[id_]})
 
     async def _listen(self) -> None:
-        """Stay connected: back-off with jitter, and what was not acknowledged is sent again with the same id."""
+        """Stay connected: reconnect with backoff and jitter, and resend unacknowledged messages with the same id."""
         pause = 0.5
         while True:
             with suppress(*CUT):
@@ -110,7 +110,7 @@ class Terminal:
 
 
 async def chat(origin: str, email: str, password: str, number: int) -> int:
-    """Sign in and talk in the thread of this number in one's list. Gives the exit code."""
+    """Sign in and chat in the thread with this number in the account's list. Returns the exit code."""
     try:
         async with sign_in(origin, email, password) as client:
             threads = (await client.get("/api/threads"))["threads"]
@@ -129,7 +129,7 @@ async def chat(origin: str, email: str, password: str, number: int) -> int:
 
 
 async def _lines() -> AsyncIterator[str]:
-    """What is typed, a line at a time, without blocking the loop."""
+    """Standard input, a line at a time, without blocking the event loop."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():

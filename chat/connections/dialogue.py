@@ -1,4 +1,4 @@
-"""What a signed-in connection may do with each frame. No sockets here: frames come in decoded, answers go to an outlet."""
+"""What a signed-in connection may do with each frame. No sockets here: frames come in as text, answers go to an outlet."""
 
 import asyncio
 import logging
@@ -38,10 +38,10 @@ from storage.ids import ThreadId
 T = TypeVar("T")
 
 MOST_PENDING = 64
-# A `resume` counts as one frame, and as one more for each of so many threads.
+# A `resume` counts as one frame, plus one for each `THREADS_A_FRAME` threads.
 THREADS_A_FRAME = 50
 MOST_NOT_UNDERSTOOD = 10
-# Beyond the limit of frames, each behind a longer pause: twenty seconds, in which 2,000 more were taken.
+# Frames beyond the limit, each followed by a longer pause: twenty seconds in all, in which 2,000 more were accepted.
 MOST_OVER = 64
 
 log = logging.getLogger("ailo.session")
@@ -52,11 +52,11 @@ class Garbled(Exception):
 
 
 class Flooded(Garbled):
-    """Somebody went on beyond the limit for too long: the connection ends."""
+    """Somebody kept exceeding the limit for too long: the connection ends."""
 
 
 class Dialogue:
-    """One connection of somebody who is signed in."""
+    """One connection of a signed-in account."""
 
     __slots__ = (
         "_conversation",
@@ -106,40 +106,40 @@ class Dialogue:
     # As a listener of the hub
 
     def offer(self, frame: bytes) -> None:
-        """Give it a frame."""
+        """Queue a frame."""
         self._outlet.offer(frame)
 
     def offer_message(self, thread: ThreadId, seq: int, frame: bytes) -> None:
-        """Give it a live message, in its thread's order."""
+        """Queue a live message, in its thread's order."""
         self._sequencer.offer_message(thread, seq, frame)
 
     def sign_out(self) -> None:
-        """Its session is over."""
+        """End the connection: its session is over."""
         self._ended()
 
     def restart(self) -> None:
-        """Its account has another key: it is to come back with that."""
+        """End the connection so that it reconnects: its account has a new key."""
         self._restarted()
 
     def when_restarted(self, do: Callable[[], None]) -> None:
-        """What is done when it is to come back."""
+        """Set what to do when the connection must reconnect."""
         self._restarted = do
 
     def when_signed_out(self, do: Callable[[], None]) -> None:
-        """What is done when the session is over."""
+        """Set what to do when the session is over."""
         self._ended = do
 
     # From the browser
 
     async def release(self) -> None:
-        """Let live messages through, those that were held first, unless the browser's first frame has done so."""
+        """Let live messages through, the held ones first, unless the browser's first frame has already done so."""
         if self._is_held:
             self._is_held = False
             await self._after_resume()
             self._begin(self._unless_it_fails(self._sequencer.release))
 
     async def take(self, text: str) -> None:
-        """Act on one frame. Waits while too many of this connection's messages wait, or too many frames came. Raises Garbled."""
+        """Act on one frame. Blocks while too many messages are pending, or after too many frames. Raises Garbled."""
         if not self._limits.frames.take():
             self._refuse(Code.SLOW_DOWN, id_in(text))
             await self._slow_down()
@@ -154,12 +154,12 @@ class Dialogue:
         await self._has_room.wait()
 
     async def take_control(self) -> None:
-        """Count a ping or a pong, which is never refused, but waited before when there are too many. Raises Garbled."""
+        """Count a ping or a pong: never refused, but followed by a pause when there are too many. Raises Garbled."""
         if not self._limits.controls.take():
             await self._slow_down()
 
     async def _slow_down(self) -> None:
-        """Read nothing for a while, each time longer. What is sent meanwhile waits where it is sent from. Raises Garbled."""
+        """Stop reading for a while, longer each time. What is sent meanwhile waits at the sender. Raises Garbled."""
         self._over = self._over or Overrun(self._limits.clock)
         pause = self._over.pause()
         if self._over.times >= MOST_OVER:
@@ -248,9 +248,9 @@ class Dialogue:
             await self.release()
 
     async def _starts(self, after: dict[bytes, int]) -> dict[ThreadId, int]:
-        """The threads among these that there are, looked up at once, before anything that the browser sends behind this.
+        """The threads among these that exist, in one look-up, before anything that the browser sends after the `resume`.
 
-        An unknown one costs no read of its own, and no table is keyed by a UUID that the browser made up.
+        An unknown thread costs no read of its own, and no table is keyed by a UUID that the browser made up.
         """
         there = await self._conversation.existing(after) if after else set()
         return {ThreadId(UUID(bytes=id_)): seq for id_, seq in after.items() if id_ in there}
@@ -261,7 +261,7 @@ class Dialogue:
 
     def _resumed(self, task: asyncio.Task[object]) -> None:
         if self._resuming is task:
-            self._resuming = None  # a task that is done would cost every idle connection half a kB
+            self._resuming = None  # a finished task would cost every idle connection half a kB
 
     async def _catch_up_and_say(self, threads: dict[ThreadId, int]) -> None:
         last = await self._unless_it_fails(lambda: self._sequencer.resume(threads))
@@ -270,7 +270,7 @@ class Dialogue:
             self._outlet.offer(encode(Resumed(last)))
 
     async def _unless_it_fails(self, catch_up: Callable[[], Awaitable[T]]) -> T | None:
-        """When the store fails, what came meanwhile is lost to this connection: it ends, and another asks again."""
+        """Run ``catch_up``. If the store fails, this connection has missed messages: it ends, and the next one resumes."""
         try:
             return await catch_up()
         except StorageError:
@@ -278,7 +278,7 @@ class Dialogue:
             return None
 
     async def _after_resume(self) -> None:
-        """One resume at a time: the next waits, and so does what the browser sends behind it."""
+        """Wait for the running resume: only one runs at a time, and later frames wait behind it."""
         if self._resuming:
             await asyncio.wait([self._resuming])
 
@@ -296,9 +296,9 @@ class Dialogue:
     # The end
 
     async def finish(self, patience: float = 0.0) -> None:
-        """Let what was taken be answered: each answer behind the messages before it, for which there are so many seconds.
+        """Wait for accepted messages to be answered, each after the messages before it; a resume gets ``patience`` seconds.
 
-        What is not told by then is not told at all: a browser that goes by numbers would take what is missing for seen. It
+        What is not sent by then is not sent at all: a browser that goes by numbers would take missing messages for seen. It
         asks again on its next connection, and repeats what was not answered.
         """
         while self._pending:
@@ -310,7 +310,7 @@ class Dialogue:
             await asyncio.wait([resuming])
 
     def let_go(self) -> None:
-        """Know no connection any more: the end, after ``finish``."""
+        """Drop every reference to the connection: the last step, after ``finish``."""
         self._ended = self._restarted = _nothing
         self._sequencer.end()
         self._resuming = None
@@ -321,7 +321,7 @@ def _nothing() -> None:
 
 
 class Action(NamedTuple):
-    """What a frame does, who may send it, and whose things it reaches."""
+    """What a frame does, who may send it, and whose data it reaches."""
 
     do: Callable[..., Awaitable[None]]
     roles: Roles

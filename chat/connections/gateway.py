@@ -1,7 +1,7 @@
-"""One connection: a reader, the way out, and the close codes.
+"""One WebSocket connection: its reader, its outgoing queue and its close codes.
 
-The only module that knows WebSockets on the server's side; what their library does not promise is in `http/aiohttp_internals.py`.
-A connection that does not keep up is closed with 1013 and catches up by `resume`; nothing is kept for it beyond its queue.
+The only server module that knows WebSockets; what their library does not promise is in `http/aiohttp_internals.py`.
+A connection that does not keep up is closed with 1013 and catches up by `resume`; nothing is buffered for it beyond its queue.
 """
 
 import asyncio
@@ -42,16 +42,16 @@ CLOSE_S = 5.0
 HEAR_S = 30.0
 STOP_S = 7.0
 FINISH_S = 1.5
-# How long what is live waits for a first frame: `hello` and the answer take four seconds on a line of two.
+# How long live messages wait for the browser's first frame: at two seconds' latency, `hello` and the answer to it take four.
 HELD_S = 6.0
-# A frame of the largest size at 2 kB a second. Who is only silent answers the heartbeat, which is a whole frame, too.
+# Time for the largest frame at 2 kB a second. A merely idle peer answers the heartbeat, and that is a complete frame, too.
 FRAME_S = 75.0
 LOOK_S = 5.0
 SMALL = 16 * 1024
 PING = b"\x89\x00"
-LAST_DATA_RECEIVED = 52  # where tcpi_last_data_recv stands in Linux's struct tcp_info: ms, 4 bytes
+LAST_DATA_RECEIVED = 52  # offset of tcpi_last_data_recv in Linux's struct tcp_info: ms, 4 bytes
 SIGNS_OF_LIFE = {WSMsgType.PING, WSMsgType.PONG}
-# Of one connection, before others have their turn.
+# Frames read from one connection before the others get their turn.
 FRAMES_AT_A_TURN = 16
 ENDS = {WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED}
 
@@ -59,7 +59,7 @@ log = logging.getLogger("ailo.gateway")
 
 
 class Close(IntEnum):
-    """Why a connection ends (RFC 6455 section 7.4; 4000 and up are ours)."""
+    """Why a connection ends (RFC 6455 section 7.4; codes from 4000 up are ours)."""
 
     GARBLED = WSCloseCode.POLICY_VIOLATION
     STOPPING = WSCloseCode.SERVICE_RESTART
@@ -68,14 +68,14 @@ class Close(IntEnum):
 
 
 def text_head(size: int) -> bytes:
-    """The head of an unmasked, unfragmented text frame (RFC 6455 section 5.2)."""
+    """The header of an unmasked, unfragmented text frame (RFC 6455 section 5.2)."""
     if size < 126:
         return bytes((0x81, size))
     return struct.pack(">BBH", 0x81, 126, size) if size < 1 << 16 else struct.pack(">BBQ", 0x81, 127, size)
 
 
 def unheard_s(transport: asyncio.Transport) -> float:
-    """Seconds since the last byte came, which the system counts anyway; endless where it does not tell (it is Linux's)."""
+    """Seconds since the last byte arrived, as counted by the kernel; infinite where it does not report them (not Linux)."""
     connection = transport.get_extra_info("socket")
     try:
         told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, LAST_DATA_RECEIVED + 4)
@@ -119,17 +119,17 @@ class Connection:
         return self._code is not None
 
     def end(self, code: int) -> None:
-        """Ask for the end of the connection, once: it reads no more, and is then closed."""
+        """Request the end of the connection; only the first call counts. It stops reading and is then closed."""
         if self._code is None:
             self._code = code
-            # Never in the midst of what the reading itself does: it must be where it waits, to be woken there.
+            # Deferred, as the reader itself may be calling: it must be suspended at an await when it gets cancelled.
             asyncio.get_running_loop().call_soon(self._stop_reading)
 
     def beat(self, now: float) -> None:
-        """End it when no whole frame came for long; ask one that is silent whether it is there, cut off one that is not.
+        """Close it if no complete frame has arrived for `FRAME_S`; ping a silent peer, and abort if it does not answer.
 
-        Each byte is a sign of life for the heartbeat, for a large frame may be on its way. One of a byte a second would last
-        for ever: hence the first. ``now`` is of a monotonic clock.
+        For the heartbeat every byte is a sign of life, as a large frame may be on its way. A frame sent at a byte a second
+        would last for ever: hence `FRAME_S`. ``now`` is from a monotonic clock.
         """
         silent_s = now - self.waits_since
         if silent_s >= FRAME_S:
@@ -141,13 +141,13 @@ class Connection:
             elif now - self._asked_at >= ANSWER_S and unheard_s(self.transport) >= ANSWER_S:
                 self.transport.abort()
 
-    # Methods, for each function made here would cost every idle connection 0.1 kB more than a bound method does.
+    # Methods rather than closures: a closure costs every idle connection 0.1 kB more than a bound method does.
 
     def _end_as_too_slow(self) -> None:
         self.end(Close.TOO_SLOW)
 
     def _end_as_signed_out(self) -> None:
-        self.queue.shut()  # nothing more is told to a session that has ended, not even behind what it does not read
+        self.queue.shut()  # nothing more goes to a session that has ended, not even what is queued
         self.end(Close.SIGNED_OUT)
 
     def _end_to_come_back(self) -> None:
@@ -158,7 +158,7 @@ class Connection:
             self._reading.cancel()
 
     def obey(self, dialogue: Dialogue) -> None:
-        """End when the session is over, or is to come back. To be called before the hub knows the dialogue."""
+        """End when the session is over, or must reconnect. Call this before the hub knows the dialogue."""
         dialogue.when_signed_out(self._end_as_signed_out)
         dialogue.when_restarted(self._end_to_come_back)
 
@@ -177,7 +177,7 @@ class Connection:
             self._let_go()
 
     async def _read_until_asked_to_end(self, dialogue: Dialogue) -> None:
-        """In the connection's own task, and in as few coroutines as can be: each costs every idle connection 0.2 to 0.4 kB."""
+        """Read in the connection's own task, in as few coroutines as possible: each costs every idle connection 0.2 to 0.4 kB."""
         if self._is_to_end():
             return
         self._reading = task = asyncio.current_task()
@@ -187,7 +187,7 @@ class Connection:
                 self.waits_since = math.inf
                 if message.type in SIGNS_OF_LIFE:
                     await dialogue.take_control()
-                    self.waits_since = time.monotonic()  # for who does not read what they asked for
+                    self.waits_since = time.monotonic()  # the pong blocks while the peer does not read
                     await is_sign_of_life(self._socket, message)
                 else:
                     await dialogue.take(message.data if message.type is WSMsgType.TEXT else "")
@@ -195,12 +195,12 @@ class Connection:
                 if taken % FRAMES_AT_A_TURN == 0:
                     await asyncio.sleep(0)
         except ConnectionError:
-            pass  # gone before its ping was answered
+            pass  # the peer was gone before its ping was answered
         except Garbled:
             self._code = Close.GARBLED
         except asyncio.CancelledError:
             if not self._is_to_end() or not task or task.uncancel():
-                raise  # somebody else ends it
+                raise  # cancelled by somebody else
         finally:
             self._reading = None
 
@@ -209,9 +209,9 @@ class Connection:
         return self._socket.receive()
 
     def _let_go(self) -> None:
-        """Take apart what holds itself in a circle, the library's last error with its frames, too: so all goes at once.
+        """Break the reference cycles, including the library's last error with its frames, so that everything is freed at once.
 
-        What the collector of cycles has to find for a thousand who are cut off at once, holds everybody up (50 to 100 ms).
+        When a thousand connections are cut off together, collecting their cycles would stall everybody (50 to 100 ms).
         """
         error = self._socket.exception()
         while error is not None:
@@ -238,13 +238,13 @@ class Connection:
             await asyncio.wait([self._releasing])
 
     def _write_now(self, frames: Sequence[bytes]) -> bool:
-        """Write frames in one call to the system, past the library's writer, which would make one for each.
+        """Write frames in one system call, bypassing the library's writer, which would make one for each.
 
-        Only while little waits in the socket's buffer: then there is no draining to wait for.
+        Only while the socket's buffer holds little: then there is no draining to wait for.
         """
         if self.transport.get_write_buffer_size() > SMALL:
             return False
-        # Nothing behind a close frame (RFC 6455 section 5.5.1): the library answers a browser's by itself, and says so only here.
+        # Nothing may follow a close frame (RFC 6455 section 5.5.1): the library answers a browser's, and only `closed` shows it.
         if not self.transport.is_closing() and not self._socket.closed:
             self.transport.write(b"".join([part for frame in frames for part in (text_head(len(frame)), frame)]))
         return True
@@ -253,7 +253,7 @@ class Connection:
         await self._socket.send_frame(frame, WSMsgType.TEXT)
 
     async def _finish(self, dialogue: Dialogue) -> None:
-        """What was taken is answered and written, unless the connection is too slow, signed out, or gone."""
+        """Answer the accepted frames and flush the queue, unless the connection is too slow, signed out, or gone."""
         await dialogue.finish(FINISH_S if self._code == Close.STOPPING else 0.0)
         if self._code not in {Close.TOO_SLOW, Close.SIGNED_OUT}:
             with suppress(TimeoutError):
@@ -261,10 +261,10 @@ class Connection:
                     await self.queue.emptied()
 
     async def _close(self) -> None:
-        """Say why, and give a browser that was too slow the time to hear it.
+        """Send the close code, and give a browser that was too slow time to receive it.
 
-        The writer, which may be waiting for the socket to drain, is left alone until then: to cancel it there would cancel
-        the close frame's own waiting, for aiohttp lets both wait for one future.
+        The writer, which may be waiting for the socket to drain, is left alone until then: cancelling it would also cancel
+        the close frame's wait, as aiohttp makes both wait on the same future.
         """
         self.queue.shut()
         if self._code is not None and not self._socket.closed:
@@ -274,9 +274,9 @@ class Connection:
 
 
 def new_socket() -> LastingSocket:
-    """A WebSocket with the limits that hold for every one of the service. Compression is off: it is dear, and can bomb.
+    """A WebSocket with the limits of the service. Compression is off: it is expensive, and open to decompression bombs.
 
-    The heartbeat is the gateway's: the library's timers would take 2 kB of each.
+    The gateway does the heartbeat: the library's timers would take 2 kB per connection.
     """
     return LastingSocket(
         protocols=(PROTOCOL,),
@@ -288,7 +288,7 @@ def new_socket() -> LastingSocket:
 
 
 async def is_sign_of_life(socket: web.WebSocketResponse, message: WSMessage) -> bool:
-    """Whether a message is a ping, which is answered, or a pong."""
+    """Answer a ping; return whether the message is a ping or a pong."""
     if message.type is WSMsgType.PING:
         await socket.pong(message.data)
     return message.type in SIGNS_OF_LIFE
@@ -296,7 +296,7 @@ async def is_sign_of_life(socket: web.WebSocketResponse, message: WSMessage) -> 
 
 @dataclass(frozen=True)
 class Gateway:
-    """The WebSocket's route."""
+    """The WebSocket route."""
 
     conversation: Conversation
     participants: Participants
@@ -308,10 +308,10 @@ class Gateway:
     taken: Counter[type] = field(default_factory=Counter)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Accept a connection whose Origin was checked; without a session it is told so and closed with 4401."""
+        """Accept a connection whose Origin was checked; without a session, send an error and close it with 4401."""
         socket = new_socket()
         offered = request.headers.get("Sec-WebSocket-Protocol", PROTOCOL)
-        # A body would come where frames do, and the library would wait for its end.
+        # A body would arrive where frames are expected, and the library would wait for its end.
         if request.body_exists or PROTOCOL not in (name.strip() for name in offered.split(",")):
             raise web.HTTPBadRequest
         await socket.prepare(request)
@@ -328,7 +328,7 @@ class Gateway:
         return socket
 
     async def _may_connect(self, limits: AccountLimits) -> bool:
-        """Whether an account may have one more. Who tries too often waits for the answer, each time longer."""
+        """Whether an account may open one more connection. The answer to too many attempts is delayed, longer each time."""
         if not limits.pages.take():
             await asyncio.sleep(limits.over.pause())
             return False
@@ -337,11 +337,11 @@ class Gateway:
     def _begin(
         self, request: web.Request, socket: LastingSocket, signed_in: SignedIn, limits: AccountLimits, restarts: int
     ) -> None:
-        """Have a task of its own serve the connection, which outlives the request."""
+        """Serve the connection, which outlives the request, in a task of its own."""
         visitor, transport = request.protocol, request.transport
         if transport is None:
-            return  # gone meanwhile
-        assert isinstance(visitor, Visitor)  # as all whom the doorkeeper lets in
+            return  # already gone
+        assert isinstance(visitor, Visitor)  # like every connection that the doorkeeper admits
         assert isinstance(transport, Tap)
         visitor.becomes_socket()
         socket.outlives = True
@@ -366,13 +366,13 @@ class Gateway:
         limits: AccountLimits,
         restarts: int,
     ) -> None:
-        """Serve somebody who is signed in, from `hello` to the end. ``restarts`` is the hub's from before the look-up."""
+        """Serve a signed-in connection from `hello` to the end. ``restarts`` is the hub's count before the session look-up."""
         try:
             await request_ended(request_task, connection.transport)
             drop_parser(visitor)
             del request_task, visitor  # 200 bytes
             await self._welcome(connection, signed_in, limits, restarts)
-        except Exception as error:  # noqa: BLE001 (the top of the connection's task: logged once without any text)
+        except Exception as error:  # noqa: BLE001 (the top of the connection's task: logged once, without its text)
             log.error("a connection failed: %s at %s", type(error).__name__, logs.place(error.__traceback__))
         finally:
             limits.connections -= 1
@@ -386,10 +386,10 @@ class Gateway:
         connection.obey(dialogue)
         try:
             correspondents = await self.participants.correspondents(account)
-            # Nothing is awaited between these two: `hello` comes first, and nothing that is told after it is missed.
+            # Nothing is awaited between these two: `hello` comes first, and no frame that follows it is missed.
             connection.queue.offer(encode(Hello(account)))
             self.hub.join(account, dialogue, correspondents)
-            # Looked at once more, now that the hub can reach it: the key or the session may have gone while this began.
+            # Checked again now that the hub can reach it: the key or the session may have ended in the meantime.
             if self.hub.restarts != restarts:
                 connection.end(Close.STOPPING)
             if not await self.is_signed_in(signed_in):
@@ -400,18 +400,18 @@ class Gateway:
             self.hub.leave(account, dialogue)
 
     def beat(self, now: float) -> None:
-        """The heartbeat of every connection. ``now`` is of a monotonic clock."""
+        """Run the heartbeat of every connection. ``now`` is from a monotonic clock."""
         for connection in list(self.connections):
             connection.beat(now)
 
     async def watch(self) -> None:
-        """Until cancelled: see now and then who is still there."""
+        """Run the heartbeat every `LOOK_S` seconds until cancelled."""
         while True:
             await asyncio.sleep(LOOK_S)
             self.beat(time.monotonic())
 
     async def stop(self) -> None:
-        """The service stops: what was taken is answered, then every connection is closed with 1012."""
+        """Stop serving: answer what was accepted, then close every connection with 1012."""
         connections = list(self.connections)
         for connection in connections:
             connection.end(Close.STOPPING)

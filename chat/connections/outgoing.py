@@ -1,7 +1,7 @@
-"""The frames that leave on one socket: a bounded queue, which costs next to nothing while it is empty.
+"""The outgoing frames of one socket: a bounded queue, which costs next to nothing while it is empty.
 
-What is offered in one turn of the loop leaves together in one write. Only for a browser that does not keep up does a task
-write one frame after the other, waiting for the socket to drain.
+Frames offered in the same iteration of the event loop leave together in one write. Only if the browser does not keep up
+does a task write them one by one, waiting for the socket to drain.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ Write = Callable[[bytes], Awaitable[None]]
 class Outgoing:
     """The queue of one socket.
 
-    ``write_now`` writes frames at once, or says that the socket's buffer is too full for that; ``write`` writes one and waits
-    until there is room for the next; ``overflow`` is called when the bounds are met.
+    ``write_now`` writes frames at once, or returns False if the socket's buffer is too full; ``write`` writes one and waits
+    until there is room for the next; ``overflow`` is called when the queue gives up, as it does when it is full.
     """
 
     __slots__ = (
@@ -84,7 +84,7 @@ class Outgoing:
                 if len(self._frames) < FEW_FRAMES // 2 and self._bytes < MOST_BYTES // 8:
                     self._has_few.set()
                 await self._write(frame)
-        except (ConnectionError, RuntimeError):  # the socket went away under us: its reader sees that too
+        except (ConnectionError, RuntimeError):  # the socket was closed under us: its reader notices, too
             self.shut()
         finally:
             self._writer = None
@@ -96,31 +96,31 @@ class Outgoing:
         self._is_empty.set()
 
     async def room(self) -> None:
-        """Wait until few frames wait."""
+        """Wait until few frames are queued."""
         await self._has_few.wait()
 
     async def emptied(self) -> None:
-        """Wait until all has been written."""
+        """Wait until everything has been written."""
         await self._is_empty.wait()
 
     def give_up(self) -> None:
-        """Ask for the connection's end. Something is missing from here on: what waits is still told, nothing more is taken."""
+        """Request the connection's end. Frames are missing from here on: queued ones are still sent, no more are accepted."""
         self._is_shut = True
         self._overflow()
 
     def shut(self) -> None:
-        """Drop what still waits, and take no more: the close frame comes next."""
+        """Drop what is still queued, and accept no more: the close frame comes next."""
         self._is_shut = True
         self._frames.clear()
 
     def stop(self) -> None:
-        """Write nothing any more."""
+        """Stop writing."""
         self.shut()
         if self._writer:
             self._writer.cancel()
 
     def let_go(self) -> None:
-        """Know no socket any more: the end, after ``stop``."""
+        """Drop every reference to the socket: the last step, after ``stop``."""
         self._write_now, self._write, self._overflow = _write_nowhere_now, _write_nowhere, _nothing
 
 

@@ -1,8 +1,9 @@
-"""What one connection is sent, in order: on it the numbers of a thread only rise.
+"""The order of what one connection is sent: within a thread, message numbers only rise.
 
 Live messages go straight through. While a thread is being resumed they wait: not in memory, but as the number up to which
-the resume then reads on. So a resume goes at the connection's pace, however much comes in the meantime. The answers to its
-own messages keep that order too: a browser that goes by their numbers would else take what is still on its way for seen.
+the resume must read. So a resume runs at the connection's pace, however much arrives in the meantime. The answers to the
+connection's own messages keep that order too: otherwise a browser that goes by their numbers would take messages still on
+their way for seen.
 """
 
 import asyncio
@@ -29,16 +30,16 @@ class Outlet(Protocol):
         """Wait until the queue is short again."""
 
     def give_up(self) -> None:
-        """End the connection, to catch up on another one: what it was to be sent cannot be had, and nothing more is taken."""
+        """End the connection, to catch up on a new one: what it needs cannot be delivered, and no more frames are accepted."""
 
 
 class Sequencer:
-    """One connection's line of messages.
+    """Orders the messages of one connection.
 
-    A resume may find in the store what is not told live yet: it is remembered how far it came, and that is not told again.
+    A resume may find messages in the store before they arrive live: how far it got is remembered, so none is sent twice.
 
-    It begins held: what comes live before the first ``resume`` waits, so that a browser sees the old before the new, however
-    slow its line. A held thread costs one number. A resume of nothing releases it, and reads what was held from the store.
+    It starts held: live messages wait for the first ``resume``, so that a browser sees old messages before new ones, however
+    slow its line. A held thread costs one number. An empty resume releases it, and reads what was held from the store.
     """
 
     __slots__ = ("_answers", "_held", "_one_at_a_time", "_outlet", "_pages", "_passed", "_reached", "_waiting")
@@ -55,11 +56,11 @@ class Sequencer:
 
     @property
     def answers_waiting(self) -> int:
-        """How many answers wait for the messages before them."""
+        """The number of answers that wait for earlier messages."""
         return len(self._answers)
 
     def offer_message(self, thread: ThreadId, seq: int, frame: bytes) -> None:
-        """A live message: sent now, or left to the resume that is running."""
+        """Send a live message now, or leave it to the running resume."""
         if self._held is not None:
             self._held.setdefault(thread, seq - 1)
         elif thread in self._waiting:
@@ -69,7 +70,7 @@ class Sequencer:
             self._outlet.offer(frame)
 
     def offer_sent(self, sent: Sent, *, is_new: bool) -> None:
-        """The answer to one's own message: sent now, or in the message's place where those before it are still to come."""
+        """Send the answer to the connection's own message now, or in the message's place if earlier ones are still to come."""
         reached = self._reached if self._held is None else self._held
         if sent.seq > reached.get(sent.thread, sent.seq):
             self._answers[sent.thread, sent.seq] = encode(sent), is_new
@@ -77,11 +78,11 @@ class Sequencer:
             self._outlet.offer(encode(sent))
 
     async def release(self) -> None:
-        """Send what was held. The browser did not ask for it: like all that is live, it must be kept up with."""
+        """Send what was held. The browser did not ask for it: as with live messages, it must keep up."""
         await self.resume({}, PATIENCE_S)
 
     async def resume(self, after: Mapping[ThreadId, int], patience: float | None = None) -> dict[ThreadId, int]:
-        """Send what followed ``after`` each number; gives the last number of each thread that may be seen."""
+        """Send what followed each number in ``after``; return the last number of each of these threads that may be seen."""
         async with self._one_at_a_time:
             starts = {**(self._held or {}), **after}
             self._held = None
@@ -92,23 +93,23 @@ class Sequencer:
             except StorageError:
                 self._outlet.give_up()
                 raise
-            # Only now: on a connection that is cut off in the midst of this, nothing is told behind what is missing.
+            # Only now: if the connection is cut off part-way, nothing may be sent past what is missing.
             self._let_go()
         return {thread: seq for thread, seq in last.items() if seq is not None and thread in after}
 
     def _let_go(self) -> None:
-        """Nothing waits any more: the answers that did are given."""
+        """Stop holding anything back, and send the answers that waited."""
         self._waiting, self._reached, self._held = {}, {}, None
         answers, self._answers = self._answers, {}
         for frame, _ in answers.values():
             self._outlet.offer(frame)
 
     def end(self) -> None:
-        """Find no pages any more."""
+        """Drop the source of pages: none is found any more."""
         self._pages = _no_pages
 
     async def _catch_up(self, thread: ThreadId, seq: int, patience: float | None) -> int | None:
-        """Read on until nothing is left that came meanwhile; in that same instant live messages go through again."""
+        """Read until nothing that arrived meanwhile is left; from that moment on live messages go through again."""
         while True:
             page = await self._pages(thread, seq, PAGE)
             if page is None:
@@ -135,7 +136,7 @@ class Sequencer:
             await self._outlet.room()
 
     def _offer_old(self, message: Message) -> None:
-        """A message of the resume; one that this connection has just posted itself is told by its answer alone."""
+        """Send a message of the resume; for one that this connection has just posted itself, only the answer is sent."""
         answer, is_new = self._answers.pop((message.thread, message.seq), (None, False))
         if not is_new:
             self._outlet.offer(encode(message))

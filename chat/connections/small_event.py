@@ -1,13 +1,13 @@
-"""A small asyncio.Event: set or not, with whoever waits for it.
+"""A small asyncio.Event: set or not, with those who wait for it.
 
-The same, without the 700 bytes that it holds while nobody waits: every idle connection has four of these.
+It does the same, without the 700 bytes that asyncio's takes while nobody waits: every idle connection has four.
 """
 
 import asyncio
 
 
 class SmallEvent:
-    """Set at first."""
+    """An event that starts out set."""
 
     __slots__ = ("_is_set", "_waiting")
 
@@ -16,7 +16,7 @@ class SmallEvent:
         self._waiting: list[asyncio.Future[None]] | None = None
 
     def set(self) -> None:
-        """Wake whoever waits."""
+        """Wake all who wait."""
         self._is_set = True
         waiting, self._waiting = self._waiting, None
         for one in waiting or ():
@@ -24,7 +24,7 @@ class SmallEvent:
                 one.set_result(None)
 
     def clear(self) -> None:
-        """Have everybody wait until it is set again."""
+        """Make everybody wait until it is set again."""
         self._is_set = False
 
     async def wait(self) -> None:

@@ -1,1 +1,1 @@
-"""What a terminal shows: printable, and out, or the command fails."""
+"""Terminal input and output: printable text, and written for certain, or the command fails."""

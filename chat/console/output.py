@@ -1,4 +1,4 @@
-"""What a command prints: written for certain when it says so, or the command fails and says why."""
+"""What a command prints: if the command succeeds, its output was really written; otherwise it fails and says why."""
 
 import io
 import os
@@ -7,22 +7,22 @@ from contextlib import suppress
 
 
 class OutputFailed(Exception):
-    """Standard output did not take what was to be printed."""
+    """The output could not be written to standard output."""
 
 
 def say(text: str) -> None:
-    """Print a line: flushed, and on the disk where standard output is a file. Raises OutputFailed."""
+    """Print a line and flush it; if standard output is a file, also to disk. Raises OutputFailed."""
     if sys.stdout is None:
         raise OutputFailed("standard output is closed.")
     try:
         print(text, flush=True)
         _sync()
-    except (OSError, ValueError) as error:  # ValueError: closed under us, or a letter that its encoding lacks
+    except (OSError, ValueError) as error:  # ValueError: stdout is closed, or its encoding lacks a character
         raise _failed(error) from None
 
 
 def _sync() -> None:
-    """To the disk, where it is a file; pipes and terminals refuse it."""
+    """Sync standard output to disk if it is a file; pipes and terminals do not support it."""
     with suppress(io.UnsupportedOperation):
         descriptor = sys.stdout.fileno()
         if os.path.isfile(f"/dev/fd/{descriptor}"):  # noqa: PTH113 (a descriptor, which has no path of its own)
@@ -30,7 +30,7 @@ def _sync() -> None:
 
 
 def _failed(error: OSError | ValueError) -> OutputFailed:
-    """What is left in the buffer would fail once more at exit: it goes nowhere."""
+    """Build the error, and redirect standard output to the null device: the rest of the buffer would fail again at exit."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
@@ -40,13 +40,13 @@ def _failed(error: OSError | ValueError) -> OutputFailed:
 
 
 def complain(line: str) -> None:
-    """Print an error on standard error, if that takes anything."""
+    """Print an error to standard error, if that can be written to."""
     with suppress(OSError, ValueError):
         print(f"ailo: {line}", file=sys.stderr, flush=True)
 
 
 def finished(code: int) -> int:
-    """The exit code of a command that ended with ``code``, once all that it printed is out."""
+    """Flush standard output, and return the exit code of a command that ended with ``code``: 1 if that was 0 and this fails."""
     if sys.stdout is None:
         return code
     try:

@@ -1,4 +1,4 @@
-"""What somebody types at a terminal, or a script hands over on standard input."""
+"""What a user types at a terminal, or a script passes on standard input."""
 
 import getpass
 import os
@@ -8,17 +8,17 @@ from chat.protocol.refusals import Misuse
 
 
 def is_terminal() -> bool:
-    """Whether somebody sits there."""
+    """Whether standard input is a terminal."""
     return sys.stdin is not None and sys.stdin.isatty()
 
 
 def everything() -> str:
-    """All of standard input; of a closed one nothing."""
+    """All of standard input; empty if it is closed."""
     return sys.stdin.read() if sys.stdin is not None else ""
 
 
 def first_line() -> str:
-    """The first line of standard input, and not a byte more: the rest is for somebody else."""
+    """The first line of standard input, without reading a byte more: the rest is for another reader."""
     line = bytearray()
     while (one := os.read(0, 1)) not in {b"", b"\n"}:
         line += one
@@ -26,7 +26,7 @@ def first_line() -> str:
 
 
 def password(*, from_stdin: bool, what: str = "the password") -> str:
-    """A password, from standard input or asked for without being shown. Raises Misuse where nobody can be asked."""
+    """A password, from standard input or prompted for without echo. Raises Misuse if there is no terminal to prompt on."""
     if from_stdin:
         return everything().removesuffix("\n").removesuffix("\r")
     if not is_terminal():

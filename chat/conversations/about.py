@@ -1,4 +1,4 @@
-"""What there is to know about a thread beside its messages: whether it is closed, when its people answer, who was in it once."""
+"""What there is to know about a thread besides its messages: whether it is closed, when its people answer, who was once in it."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -22,7 +22,7 @@ from storage.staff import practices
 from storage.staff.practices import Practice
 from storage.store import Store
 
-# How far back it is looked since when somebody waits, in a thread that is opened again.
+# How many messages back to look for the beginning of a wait, when a thread is reopened.
 MOST_UNANSWERED = 100
 
 
@@ -56,7 +56,7 @@ class Abouts:
         return await self._store.database.read(read)
 
     async def _past(self, reader: Reader, who: Unlocked, rosters: Sequence[Roster]) -> list[PastPerson]:
-        """Who took part in what this participant may read, and does no more, the first to come first."""
+        """Who took part in what this participant may read, and no longer does, in order of arrival."""
         seat = rosters[-1].seat_of(who.account.id)
         readable = rosters[seat.first_epoch - 1 :] if seat else []
         were = dict.fromkeys(account for roster in readable for account in roster.accounts())
@@ -64,12 +64,12 @@ class Abouts:
         named = await accounts.named(reader, self._store.guard, gone)
         return [PastPerson(id_, named[id_].role.value, named[id_].first_name) for id_ in gone if id_ in named]
 
-    # Closing and opening again
+    # Closing and reopening
 
     async def close(self, who: Unlocked, thread: ThreadId, seen: int | None = None) -> None:
-        """Close a thread, as somebody who takes part and has seen it up to number ``seen``. What is closed stays so.
+        """Close a thread, as a participant who has seen it up to number ``seen``. A closed thread stays closed.
 
-        Raises NotFound, or Unseen when there are messages that they have not seen.
+        Raises NotFound, or Unseen if there are messages that they have not seen.
         """
         store = self._store
 
@@ -81,7 +81,7 @@ class Abouts:
         await self._change(who, thread, close)
 
     async def reopen(self, who: Unlocked, thread: ThreadId) -> None:
-        """Open a closed thread again: who had no answer waits for it as before. Raises NotFound."""
+        """Reopen a closed thread: a member who had no answer waits for one as before. Raises NotFound."""
         store = self._store
 
         async def reopen(tx: Transaction, stands: Thread) -> bool:
@@ -90,7 +90,7 @@ class Abouts:
         await self._change(who, thread, reopen)
 
     async def _change(self, who: Unlocked, thread: ThreadId, do: Callable[[Transaction, Thread], Awaitable[bool]]) -> None:
-        """Do it if somebody takes part in the thread, still in the transaction, and tell those who take part if it changed."""
+        """Run ``do`` if ``who`` takes part, which the transaction checks again; notify the participants if anything changed."""
         for _ in range(3):
             roster = (await self._access.latest(who, thread)).roster
             changed = await self._store.database.write(lambda tx: self._unless_moved(tx, roster, do))  # noqa: B023
@@ -105,14 +105,14 @@ class Abouts:
     async def _unless_moved(
         self, tx: Transaction, roster: Roster, do: Callable[[Transaction, Thread], Awaitable[bool]]
     ) -> bool | None:
-        """Whether it changed; None when others take part by now than those who were looked at."""
+        """Whether it changed anything; None if the participants are no longer those that were checked."""
         stands = await threads.find(tx, self._store.guard, roster.thread)
         if stands is None or not stands.is_sound:
             raise NotFound
         return await do(tx, stands) if stands.epoch == roster.number else None
 
     async def _waiting_since(self, tx: Transaction, stands: Thread) -> int | None:
-        """Since when a member has had no answer, going by who wrote last; what the service wrote is none."""
+        """Since when a member has had no answer, judging by who wrote last; messages from the service are ignored."""
         rows = await messages.before(tx, self._store.guard, stands.id, stands.last_seq + 1, MOST_UNANSWERED)
         people = await accounts.named(tx, self._store.guard, {row.author for row in rows} - {THE_SERVICE})
         said = [row for row in reversed(rows) if row.author in people]

@@ -1,4 +1,4 @@
-"""The JSON routes of what there is to know about a thread. See docs/protocol.md."""
+"""The JSON routes for the state of a thread, apart from its messages. See docs/protocol.md."""
 
 from collections.abc import Iterable
 

@@ -14,14 +14,14 @@ from storage.ids import ThreadId, new_id, read_id
 
 
 class Card(Protocol):
-    """What these commands need of the card of conversations."""
+    """What these commands need from the conversations card."""
 
     core: Core
     participants: Participants
 
 
 class ThreadOpen(msgspec.Struct, frozen=True, tag="thread open"):
-    """What `ailo thread open` asks for. Each field holds e-mail addresses."""
+    """The arguments of `ailo thread open`: e-mail addresses."""
 
     member: str
     professional: list[str]
@@ -29,7 +29,7 @@ class ThreadOpen(msgspec.Struct, frozen=True, tag="thread open"):
 
 
 class ThreadLeave(msgspec.Struct, frozen=True, tag="thread leave"):
-    """What `ailo thread leave` asks for."""
+    """The arguments of `ailo thread leave`."""
 
     thread: str
     email: str

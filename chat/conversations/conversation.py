@@ -36,7 +36,7 @@ log = logging.getLogger("ailo.conversations.conversation")
 
 @dataclass(frozen=True)
 class Accepted:
-    """A message is on the disk. ``is_new`` is false when it had been before."""
+    """A message is on disk. ``is_new`` is false if it already was."""
 
     message: Message
     is_new: bool
@@ -67,9 +67,9 @@ class Conversation:
         answer: Callable[[Answer], None],
         by: Listener | None = None,
     ) -> None:
-        """Seal a text and let it wait for the next commit; ``answer`` is called after it.
+        """Seal a text and queue it for the next commit, after which ``answer`` is called.
 
-        Raises NotFound, TooLong, NotAllowed or Stalled when it cannot even wait.
+        Raises NotFound, TooLong, NotAllowed or Stalled if it cannot be queued.
         """
         if not text:
             raise NotAllowed
@@ -92,7 +92,7 @@ class Conversation:
     def _again(
         self, who: Unlocked, thread: ThreadId, id_: MessageId, text: str, answer: Callable[[Answer], None], by: Listener | None
     ) -> None:
-        """The epoch has changed under a message: seal it again for those who take part now, if its author still does."""
+        """Seal a message again whose epoch has ended: for the present participants, if its author is still one of them."""
 
         async def retry() -> None:
             who.latest.pop(thread, None)
@@ -106,10 +106,10 @@ class Conversation:
         task.add_done_callback(self._retries.discard)
 
     def _answer(self, epoch: OpenEpoch, place: Place, text: str, outcome: Outcome, by: Listener | None) -> Answer:
-        """What the sender is told, whatever happens: without an answer a browser waits, and does not try again."""
+        """The answer for the sender, whatever happens: a browser that gets none waits, and does not try again."""
         try:
             return self._committed(epoch, place, text, outcome, by)
-        except Exception as error:  # noqa: BLE001 (it is logged; the sender tries again, and is told of the message then)
+        except Exception as error:  # noqa: BLE001 (it is logged; the sender tries again, and gets the message then)
             log.error("a message of thread %s was not told: %s", place.thread, type(error).__name__)
             return Stalled("the message was not told")
 
@@ -127,7 +127,7 @@ class Conversation:
         return Stalled("the thread was tampered with") if outcome is NotCommitted.BROKEN else NotFound()
 
     async def post_and_wait(self, who: Unlocked, thread: ThreadId, id_: MessageId, text: str) -> Accepted:
-        """Post a message and wait for its commit. A repeated one is given as it was first kept.
+        """Post a message and wait for its commit. A repeated one is returned as it was first stored.
 
         Raises NotFound, TooLong, NotAllowed or Stalled.
         """
@@ -139,7 +139,7 @@ class Conversation:
         return answer if answer.is_new else Accepted(await self._kept(who, thread, id_), is_new=False)
 
     async def post_from_service(self, post: ServicePost) -> Accepted:
-        """Post what the service has to say. Raises NotFound or Stalled."""
+        """Post a message from the service itself. Raises NotFound or Stalled."""
         for _ in range(3):
             item = await self._store.database.read(lambda reader: service_posts.prepared(reader, self._store.guard, post))
             outcome = await self._commits.commit(item) if item else NotCommitted.ABSENT
@@ -153,7 +153,7 @@ class Conversation:
         return Accepted(message, outcome.is_new)
 
     async def must_take_part(self, who: Unlocked, thread: ThreadId) -> None:
-        """Raise NotFound unless somebody takes part in a thread."""
+        """Raise NotFound unless ``who`` takes part in the thread."""
         await self._access.latest(who, thread)
 
     async def _kept(self, who: Unlocked, thread: ThreadId, id_: MessageId) -> Message:
@@ -169,7 +169,7 @@ class Conversation:
     # Reading and typing
 
     async def mark_read(self, who: Unlocked, thread: ThreadId, seq: int, by: Listener | None = None) -> None:
-        """Move one's read mark up to ``seq``, and tell the others. Raises NotFound, NotAllowed (beyond the end) or Stalled."""
+        """Advance one's read mark to ``seq`` and notify the others. Raises NotFound, NotAllowed (beyond the end) or Stalled."""
         for _ in range(3):
             epoch = await self._access.latest(who, thread)
             outcome = await self._commits.commit(MarkRead(thread, epoch.roster.number, who.account.id, seq))
@@ -184,14 +184,14 @@ class Conversation:
             self._hub.tell(epoch.roster.accounts(), frames.encode(ReadMark(thread, who.account.id, outcome.seq)), except_for=by)
 
     async def type_in(self, who: Unlocked, thread: ThreadId) -> None:
-        """Tell the others that one types. Nothing is kept of it. Raises NotFound."""
+        """Notify the others that ``who`` is typing. Nothing is stored. Raises NotFound."""
         epoch = await self._access.latest(who, thread)
         self._hub.tell(epoch.others, frames.encode(Types(thread, who.account.id)))
 
     # Looking back
 
     async def before(self, who: Unlocked, thread: ThreadId, seq: int | None, limit: int) -> list[Message]:
-        """The newest ``limit`` messages below ``seq`` (of all, without it), ascending. Raises NotFound."""
+        """The newest ``limit`` messages below ``seq`` (of all messages if it is None), ascending. Raises NotFound."""
 
         async def read(reader: Reader) -> list[Message]:
             stands, least = await self._access.readable(reader, who, thread)
@@ -203,7 +203,7 @@ class Conversation:
         return await self._store.database.read(read)
 
     async def after(self, who: Unlocked, thread: ThreadId, seq: int, limit: int) -> tuple[list[Message], int]:
-        """At most ``limit`` messages above ``seq``, ascending, and the number of the thread's last. Raises NotFound."""
+        """At most ``limit`` messages above ``seq``, ascending, and the thread's last number. Raises NotFound."""
 
         async def read(reader: Reader) -> tuple[list[Message], int]:
             stands, least = await self._access.readable(reader, who, thread)
@@ -216,14 +216,14 @@ class Conversation:
         return await self._store.database.read(read)
 
     async def existing(self, ids: Iterable[bytes]) -> set[bytes]:
-        """Those of many ids, 16 bytes each, that are a thread's, whoever may see it."""
+        """Those among ``ids`` (16 bytes each) that are ids of threads, whoever may see them."""
         return await self._store.database.read(lambda reader: threads.existing(reader, list(ids)))
 
     async def _opened(self, reader: Reader, who: Unlocked, row: SealedMessage) -> Message:
         return (await self._all_opened(reader, who, [row]))[0]
 
     async def _all_opened(self, reader: Reader, who: Unlocked, rows: list[SealedMessage]) -> list[Message]:
-        """Unseal messages of one thread. Their epochs are unlocked first, each once: the rest is done for every message."""
+        """Unseal messages of one thread. Their epochs are unlocked first, each once; the rest is done per message."""
         epochs: dict[int, OpenEpoch | None] = {}
         for row in rows:
             if row.is_linked and row.epoch not in epochs:
@@ -237,7 +237,7 @@ class Conversation:
             return None
 
     def _message(self, row: SealedMessage, epoch: OpenEpoch | None) -> Message:
-        """One that was tampered with is shown as broken, without a word of it, and raises the alarm."""
+        """Unseal one message. One that was tampered with is shown as broken, without its text, and raises the alarm."""
         try:
             text = self._text(row, epoch) if epoch else None
         except CannotOpen:
@@ -249,7 +249,7 @@ class Conversation:
 
     def _text(self, row: SealedMessage, epoch: OpenEpoch) -> str:
         if row.kind == KIND_TEXT:
-            # Nobody writes in an epoch that no participant gave: the service made its secret, and could have made the text.
+            # Nobody writes in an epoch that no participant began: the service made its secret, and could have made up the text.
             if not epoch.is_of_a_participant:
                 raise Damaged("a message stands in an epoch in which nobody writes")
             return unseal(epoch.message_key, row.body, row)
@@ -258,7 +258,7 @@ class Conversation:
     # The list
 
     async def entries(self, who: Unlocked, order: Order, after: ThreadId | None) -> list[ThreadEntry]:
-        """One page of somebody's threads. Raises NotFound when ``after`` is none of theirs."""
+        """One page of somebody's threads. Raises NotFound if ``after`` is not one of theirs."""
 
         async def read(reader: Reader) -> list[ThreadEntry]:
             last = (await self._access.readable(reader, who, after))[0] if after else None
@@ -268,7 +268,7 @@ class Conversation:
         return await self._store.database.read(read)
 
     async def _entries(self, reader: Reader, who: Unlocked, page: list[Thread]) -> list[ThreadEntry]:
-        """Those of a page that can be read. What one statement can find for all of them is found at once."""
+        """The entries of a page that can be read. What one statement can fetch for all of them is fetched at once."""
         shown = await self._access.readable_among(reader, who, page)
         latest = {thread.id: who.rosters(thread.id)[-1] for thread, _ in shown}
         present = await self._participants.participants_of(reader, latest, who.account.role)
@@ -293,11 +293,11 @@ class Conversation:
 
 
 def _is_cut_off(thread: Thread, rows: list[SealedMessage]) -> bool:
-    """Whether the newest messages are not the last that were acknowledged: somebody removed the end."""
+    """Whether the newest stored message is not the last one acknowledged: somebody removed the end."""
     return thread.last_seq > 0 and (not rows or rows[-1].link != thread.last_link)
 
 
 def _lost(thread: Thread) -> Message:
-    """What is shown in the place of a last message that is gone."""
+    """The placeholder for a last message that is gone."""
     log.error("alert: message %d of thread %s, its last, is not there as it was written", thread.last_seq, thread.id)
     return Message(MessageId(thread.id), thread.id, thread.last_seq, THE_SERVICE, KIND_BROKEN, moment(thread.last_at), "")

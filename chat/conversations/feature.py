@@ -1,4 +1,4 @@
-"""The card of conversations."""
+"""The conversations card."""
 
 from collections.abc import Iterable
 from itertools import chain
@@ -30,7 +30,7 @@ class Conversations(Feature):
         self.search = Search(self.conversation)
 
     def routes(self, web: Web) -> Iterable[Route]:
-        """What the pages ask for."""
+        """The routes that the pages use."""
         return chain(
             ThreadRoutes(web.door, self.conversation, self.participants).routes(),
             AboutRoutes(web.door, self.abouts).routes(),

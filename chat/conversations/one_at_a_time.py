@@ -1,4 +1,4 @@
-"""One at a time for the whole service, and whoever waits is let in by turns: each account once, then each once more."""
+"""One at a time across the whole service, with waiting accounts admitted in rotation: each once, then each once more."""
 
 import asyncio
 from collections import deque
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 
 class OneAtATime:
-    """Lets one in at a time, round robin by account."""
+    """Admits one caller at a time, round robin by account."""
 
     def __init__(self) -> None:
         self._is_taken = False
@@ -15,7 +15,7 @@ class OneAtATime:
 
     @asynccontextmanager
     async def turn(self, account: bytes) -> AsyncIterator[None]:
-        """Wait for one's turn, and hand it on at the end."""
+        """Wait for one's turn, and pass it on at the end."""
         if self._is_taken:
             await self._line_up(account)
         self._is_taken = True

@@ -1,4 +1,4 @@
-"""Who takes part in a thread, and how that changes: opened, brought in, handed over, left; and told to everybody in it."""
+"""Who takes part in a thread, how that changes (open, bring in, hand over, leave), and announcing it to everybody in it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -36,17 +36,17 @@ class Participants:
         self._hub = hub
         self._telling = asyncio.Lock()
 
-    # The operator's doing: nobody is asked
+    # By the operator: no participant is asked
 
     async def open_thread(self, id_: ThreadId, people: list[Account]) -> ThreadId:
-        """Open a thread for these people, or give the one that they have."""
+        """Open a thread for these people, or return the one that they already have."""
         store = self._store
 
         async def write(tx: Transaction) -> Change | ThreadId:
             known = await participants.thread_of(tx, (person.id for person in people))
-            present = await accounts.named(tx, store.guard, (person.id for person in people))  # with the keys that they have now
+            present = await accounts.named(tx, store.guard, (person.id for person in people))  # with their present keys
             seated = [present[person.id] for person in people]
-            officer = await installation.officer_now(tx, store.guard)  # a new one is known to the store only after the commit
+            officer = await installation.officer_now(tx, store.guard)  # the store learns of a new one only after the commit
             return known or await participants.open_thread(tx, store.guard, officer, id_, seated, store.clock())
 
         change = await store.database.write(write)
@@ -57,26 +57,26 @@ class Participants:
         return id_
 
     async def leave(self, thread: ThreadId, account: AccountId) -> None:
-        """End somebody's part in a thread. Raises NotFound when they take none."""
+        """Remove somebody from a thread. Raises NotFound if they take no part in it."""
         store = self._store
         change = await store.database.write(lambda tx: participants.leave(tx, store.guard, thread, account, store.clock()))
         await self._told(change)
 
-    # The participants' own doing
+    # By the participants themselves
 
     async def bring_in(self, who: Unlocked, thread: ThreadId, newcomer: AccountId, *, whole: bool) -> None:
         """Bring a colleague into a thread, from now on or with its ``whole`` history.
 
-        Raises NotFound when it is none of theirs or there is no such colleague, NotAllowed when they take part already.
+        Raises NotFound if the thread is not theirs or no such colleague exists, NotAllowed if the colleague already takes part.
         """
         await self._change_by_staff(who, thread, newcomer, participants.bring_in, whole=whole)
 
     async def hand_over(self, who: Unlocked, thread: ThreadId, successor: AccountId, *, whole: bool) -> None:
-        """Bring a colleague in and leave, at once. Raises as ``bring_in``."""
+        """Bring a colleague in and leave, in one step. Raises as ``bring_in``."""
         await self._change_by_staff(who, thread, successor, participants.hand_over, whole=whole)
 
     async def leave_self(self, who: Unlocked, thread: ThreadId) -> None:
-        """Leave a thread. A member stays in theirs. Raises NotFound or NotAllowed."""
+        """Leave a thread. Members cannot leave theirs. Raises NotFound or NotAllowed."""
         await self._access.latest(who, thread)
         if not who.account.role.is_staff:
             raise NotAllowed
@@ -90,7 +90,7 @@ class Participants:
             raise NotAllowed
 
         async def write(tx: Transaction) -> Change | None:
-            colleague = await accounts.by_id(tx, store.guard, other)  # with the key that they have now
+            colleague = await accounts.by_id(tx, store.guard, other)  # with their present key
             if colleague is None or not colleague.role.is_staff or colleague.status is not Status.ACTIVE:
                 raise NotFound
             return await do(tx, store.guard, who.key, thread, colleague, store.clock(), whole=whole)
@@ -98,7 +98,7 @@ class Participants:
         await self._told(await store.database.write(write))
 
     async def colleagues(self, who: Unlocked) -> list[Colleague]:
-        """The staff that somebody of the staff can bring in."""
+        """The colleagues whom a staff member can bring in."""
         found = await self._store.database.read(lambda reader: accounts.staff(reader, self._store.guard))
         return [
             Colleague(one.id, one.role.value, one.first_name, one.last_name[:1].upper() or None)
@@ -109,7 +109,7 @@ class Participants:
     # Who has access
 
     async def access_list(self, who: Unlocked, thread: ThreadId) -> AccessList:
-        """Who has access to a thread, since when, by whom, and the recovery officer's fingerprint. Raises NotFound."""
+        """Who has access to a thread, since when, brought in by whom, and the recovery officer's fingerprint. Raises NotFound."""
 
         async def read(reader: Reader) -> AccessList:
             found = await self._access.find(reader, who, thread)
@@ -123,7 +123,7 @@ class Participants:
         return await self._store.database.read(read)
 
     async def participants(self, reader: Reader, thread: ThreadId, reader_role: Role) -> list[Participant]:
-        """Who takes part in a thread now, as somebody of this role sees them. Raises CannotOpen."""
+        """Who takes part in a thread now, as a reader of this role sees them. Raises CannotOpen."""
         stands = await threads.find(reader, self._store.guard, thread)
         if stands is None or not stands.is_sound:
             raise Damaged("a thread is not as the service wrote it")
@@ -133,9 +133,9 @@ class Participants:
     async def participants_of(
         self, reader: Reader, latest: Mapping[ThreadId, Roster], reader_role: Role
     ) -> dict[ThreadId, list[Participant]]:
-        """Who takes part in each of many threads by its latest roster, as somebody of this role sees them.
+        """Who takes part in each of many threads by its latest roster, as a reader of this role sees them.
 
-        Everybody is read once, in however many they do.
+        Each account is read once, however many of the threads it is in.
         """
         marks = await threads.marks_of(reader, list(latest))
         people = await accounts.named(reader, self._store.guard, (one for it in latest.values() for one in it.accounts()))
@@ -154,9 +154,9 @@ class Participants:
         return Participant(person.id, person.role.value, person.first_name, initial, read_seq, online)
 
     async def correspondents(self, account: AccountId) -> set[AccountId]:
-        """Who shares a thread with this account, by what is proven; read again when that changed while it was read.
+        """Who shares a thread with this account, by verified rosters; read again if that changed during the read.
 
-        What it gives holds until its caller awaits something.
+        The result is valid until its caller awaits something.
         """
         guard = self._store.guard
         while True:
@@ -165,15 +165,15 @@ class Participants:
             if self._hub.changes_of(account) == changes:
                 return {one for roster in found for one in roster.accounts()} - {account}
 
-    # Telling
+    # Announcing
 
     async def _told(self, change: Change | None) -> None:
-        """Tell those who take part, and those who just left, who takes part now. Raises NotFound when nothing changed."""
+        """Announce who takes part now to the participants and to those who just left. Raises NotFound if nothing changed."""
         if change is None:
             raise NotFound
         self._access.note(change)
         self._record(change)
-        async with self._telling:  # one after the other: the last that is told of a thread is how it is
+        async with self._telling:  # one after the other: the last announcement of a thread is its present state
             await self._tell(change)
 
     async def _tell(self, change: Change) -> None:
@@ -198,7 +198,7 @@ class Participants:
 
 
 def _marks(roster: Roster, listed: Sequence[Mark]) -> dict[AccountId, int]:
-    """How far each who has a seat has read, who was there first first. Nobody else takes part, whoever is listed."""
+    """The read mark of everybody with a seat, in order of joining. Nobody else takes part, whoever is listed."""
     read = {mark.account: mark.read_seq for mark in listed}
     if read.keys() != set(roster.accounts()):
         rows.alert_once("who takes part", f"thread {roster.thread}", "those who are listed are not those of the roster")

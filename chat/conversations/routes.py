@@ -1,4 +1,4 @@
-"""The JSON routes of threads, thin: they read what is asked, call the rules, and form the answer. See docs/protocol.md."""
+"""The JSON routes of threads, thin: they read the request, call the rules, and form the answer. See docs/protocol.md."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -94,7 +94,7 @@ class ThreadRoutes:
 
     @contextmanager
     def _one_change(self, request: web.Request, thread: ThreadId) -> Iterator[None]:
-        """Count a change of who takes part, for the account and for the thread; one that comes to nothing does not count.
+        """Count a change of participants, for the account and for the thread; one that fails does not count.
 
         Raises HttpRefusal when there were too many.
         """

@@ -1,9 +1,9 @@
-"""Search in one's own threads: messages are unsealed in memory for it, as for reading, and nothing is kept of them or of what
-was asked. There is no index, on disk or elsewhere.
+"""Search in one's own threads: messages are unsealed in memory, as for reading, and neither they nor the query are kept.
+There is no index, on disk or elsewhere.
 
-What people wrote decides what it costs to look through, so that is bounded: a request ends after so many messages, characters
-or seconds and says where to go on; one page at a time is read and looked through in the whole service, off the event loop,
-account by account; and a letter unfolds into a few at most.
+The cost of a search depends on what people wrote, so it is bounded: a request ends after a maximum of messages, characters
+or seconds, and says where to continue; the whole service reads and searches one page at a time, off the event loop, taking
+accounts in turn; and a letter unfolds into a few at most.
 """
 
 import asyncio
@@ -35,29 +35,29 @@ MOST_AT_ONCE = 64
 MOST_OF_ONE = 4
 
 LONGEST_UNFOLDING = 4
-# Characters that are folded in one call to C, which nothing interrupts: some 0.1 ms.
+# Characters folded in one call into C, which nothing interrupts: about 0.1 ms.
 CHUNK = 1_000
-# No letter from here on has another form that matters: they are not looked up, so that the table stays small.
+# No letter from here on has another form that matters: these are not looked up, so that the table stays small.
 BEYOND_FOLDING = 0x20000
 
 
 class Crowded(Exception):
-    """Too many search at once, or one account does."""
+    """Too many searches run at once, in all or for one account."""
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What was found, the newest of each thread first, and from where to go on; ``next`` is null at the end."""
+    """What was found, newest first within each thread, and where to continue; ``next`` is null at the end."""
 
     found: list[PlainMessage]
     next: str | None
 
 
 Place = tuple[ThreadId, int | None]
-"""A thread, and the number below which to look; None for all of it."""
+"""A thread, and the number below which to search; None for all of it."""
 
 
 class Search:
-    """Looks through the threads of whoever asks."""
+    """Searches the threads of the account that asks."""
 
     def __init__(self, conversation: Conversation) -> None:
         self._conversation = conversation
@@ -65,9 +65,9 @@ class Search:
         self._searching: Counter[bytes] = Counter()
 
     async def find(self, who: Unlocked, query: str, within: ThreadId | None, cursor: str | None) -> Found:
-        """Find the messages that hold every word, whatever its case and accents.
+        """Find the messages that contain every word, ignoring case and accents.
 
-        Raises NotAllowed for a query or a cursor that is none, NotFound for a thread that is none of theirs, Crowded.
+        Raises NotAllowed for an invalid query or cursor, NotFound for a thread that is not theirs, or Crowded.
         """
         look = _Look(_words_of(query))
         begin = _read(cursor) if cursor else (within, None) if within else None
@@ -85,10 +85,10 @@ class Search:
             yield
         finally:
             self._searching[account] -= 1
-            self._searching += Counter()  # forgets those at 0
+            self._searching += Counter()  # drops those at 0
 
     async def _through_threads(self, who: Unlocked, look: "_Look", begin: Place | None, *, is_one: bool) -> None:
-        """From a place on: through its thread, and then those that follow it in the list."""
+        """Search from a place on: the rest of its thread, then the threads that follow it in the list."""
         if begin:
             await self._through_thread(who, look, *begin)
         after = begin[0] if begin else None
@@ -112,7 +112,7 @@ class Search:
 
 
 class _Look:
-    """One request's look through messages. ``next`` is where to go on once it has looked through its share."""
+    """One request's search through messages. ``next`` is where to continue once its share is used up."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self._words = words
@@ -124,13 +124,13 @@ class _Look:
         self.next: str | None = None
 
     def through(self, page: Sequence[Message], end: str) -> None:
-        """Look through a page, the newest message first; ``end`` is the place behind it. In a thread of its own."""
+        """Search a page, newest message first; ``end`` is the place after it. Runs in a worker thread."""
         for message in reversed(page):
             self._at(message)
             if self._messages <= 0 or self._characters <= 0 or len(self.found) >= MOST_FOUND:
                 self.next = f"{message.thread}:{message.seq}"
                 return
-        # The first page may be that behind the end of a thread: who always stopped there would never get on.
+        # The first page may be the empty one past a thread's end: a search that stopped there every time would never get on.
         if self._pages_seen and time.monotonic() > self._until:
             self.next = end
         self._pages_seen += 1
@@ -157,9 +157,9 @@ def _holds(text: str, words: Sequence[str]) -> bool:
 
 
 def folded(text: str) -> str:
-    """A text without case and accents, as the pages fold it for comparing (static/helpers/words/text.js).
+    """A text without case and accents, folded as the pages do for comparison (static/helpers/words/text.js).
 
-    Letter by letter: to normalise a whole text also sorts its accents, which takes 0.1 s for 8,000 of them.
+    Letter by letter: normalising a whole text also sorts its accents, which takes 0.1 s for 8,000 of them.
     """
     if text.isascii():
         return text.lower()
@@ -167,7 +167,7 @@ def folded(text: str) -> str:
 
 
 class _Folds(dict[int, str | int]):
-    """The fold of each letter, worked out when it is first met. One that would unfold into a sentence stays what it is."""
+    """The fold of each letter, computed on first use. A letter that would unfold into a sentence stays as it is."""
 
     def __missing__(self, code: int) -> str | int:
         if code >= BEYOND_FOLDING:

@@ -1,4 +1,4 @@
-"""The route of search. What is asked stands in a body, never in an address: addresses are written into the logs of proxies."""
+"""The search route. The query goes in a body, never in a URL: proxies write URLs into their logs."""
 
 from collections.abc import Iterable
 from typing import Annotated
@@ -17,7 +17,7 @@ LIMIT = Limit(a_second=2, at_once=20)
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A search: the words, in one thread or in all, and from where to go on."""
+    """A search: the words, in one thread or in all, and where to continue."""
 
     q: Annotated[str, msgspec.Meta(max_length=LONGEST_QUERY)]
     thread: Annotated[str, msgspec.Meta(max_length=100)] | None = None
@@ -31,7 +31,7 @@ class SearchRoutes:
         self._search = search
 
     def routes(self) -> Iterable[Route]:
-        """The one that there is."""
+        """The only one."""
         yield Route("POST", "/api/search", self.find, Roles.SIGNED_IN, Reach.OWN, LIMIT)
 
     async def find(self, request: web.Request) -> web.Response:

@@ -10,7 +10,7 @@ from storage.ids import AccountId, MessageId, ThreadId
 
 
 class PlainMessage(msgspec.Struct, frozen=True):
-    """A message as the JSON routes give it: a `message` frame without its type."""
+    """A message as the JSON routes return it: a `message` frame without its type."""
 
     id: MessageId
     thread: ThreadId
@@ -22,7 +22,7 @@ class PlainMessage(msgspec.Struct, frozen=True):
 
 
 class Colleague(msgspec.Struct, frozen=True):
-    """Somebody of the staff who can be brought into a thread."""
+    """A staff member who can be brought into a thread."""
 
     id: AccountId
     role: str
@@ -31,7 +31,7 @@ class Colleague(msgspec.Struct, frozen=True):
 
 
 class AccessSeat(msgspec.Struct, frozen=True):
-    """Somebody who can read a thread; ``brought_by`` is null where it was the service."""
+    """Somebody who can read a thread; ``brought_by`` is null if it was the service."""
 
     id: AccountId
     role: str
@@ -48,7 +48,7 @@ class Recovery(msgspec.Struct, frozen=True):
 
 
 class AccessList(msgspec.Struct, frozen=True):
-    """Who can read a thread, and since when just these."""
+    """Who can read a thread, and since when it has been exactly these people."""
 
     participants: list[AccessSeat]
     recovery: Recovery | None
@@ -56,14 +56,14 @@ class AccessList(msgspec.Struct, frozen=True):
 
 
 class NewParticipant(msgspec.Struct, frozen=True):
-    """Whom to bring in, or to hand over to."""
+    """Whom to bring in, or hand over to."""
 
     account: AccountId
     history: Literal["from_now", "whole"]
 
 
 class ThreadEntry(msgspec.Struct, frozen=True):
-    """A thread in somebody's list. ``closed_at`` stands only in one that is closed."""
+    """A thread in somebody's list. ``closed_at`` is present only if it is closed."""
 
     id: ThreadId
     participants: list[Participant]
@@ -76,7 +76,7 @@ class ThreadEntry(msgspec.Struct, frozen=True):
 
 
 class AboutPerson(msgspec.Struct, frozen=True):
-    """What somebody who takes part says of how they answer; ``joined_seq`` is the first number that they may read."""
+    """What a participant says about how they answer; ``joined_seq`` is the first number that they may read."""
 
     id: AccountId
     reply_within_hours: int | None
@@ -86,7 +86,7 @@ class AboutPerson(msgspec.Struct, frozen=True):
 
 
 class PastPerson(msgspec.Struct, frozen=True):
-    """Somebody who took part in what the reader may read, and does no more."""
+    """Somebody who took part in what the reader may read, and no longer does."""
 
     id: AccountId
     role: str
@@ -94,7 +94,7 @@ class PastPerson(msgspec.Struct, frozen=True):
 
 
 class About(msgspec.Struct, frozen=True):
-    """What there is to know about a thread beside its messages."""
+    """What there is to know about a thread besides its messages."""
 
     closed_at: datetime | None
     waiting_since: datetime | None
@@ -103,7 +103,7 @@ class About(msgspec.Struct, frozen=True):
 
 
 class Closing(msgspec.Struct, frozen=True):
-    """Up to where whoever closes a thread has seen it; null to close it whatever there is."""
+    """How far whoever closes a thread has seen it; null to close it regardless."""
 
     last_seq: Seq | None = None
 

@@ -1,1 +1,1 @@
-"""The example of `ailo demo`: invented people, and what they wrote to each other. The texts stand beside these modules."""
+"""The example of `ailo demo`: invented people, and what they wrote to each other. The texts are in files beside these modules."""

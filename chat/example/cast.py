@@ -1,4 +1,4 @@
-"""Who there is in the example."""
+"""The people of the example."""
 
 import re
 import tomllib
@@ -17,7 +17,7 @@ DOMAIN = "exemple.test"
 
 @dataclass(frozen=True)
 class Figure:
-    """Somebody invented. ``key`` is how the conversations call them; what they promise is in hours."""
+    """An invented person. ``key`` is their name in the conversations; the reply time that they promise is in hours."""
 
     key: str
     role: Role
@@ -31,13 +31,13 @@ class Figure:
 
     @property
     def password(self) -> str:
-        """Known to everybody: the example is served on its own machine alone."""
+        """A password known to everybody: the example is served only on its own machine."""
         return f"bonjour-{self.key.partition('.')[0]}"
 
 
 @cache
 def figures() -> Mapping[str, Figure]:
-    """Everybody, by key."""
+    """All figures, by key."""
     found = [
         Figure(one["key"], Role(one["role"]), one["first_name"], one["last_name"], one.get("reply_within_hours"))
         for one in read_text("cast.toml")["person"]
@@ -51,7 +51,7 @@ def read_text(name: str) -> dict[str, Any]:
 
 
 def typeset(text: str) -> str:
-    """Set plain French as its typography wants it: ’ and the spaces that no line may end on."""
+    """Apply French typography to plain text: ’ and non-breaking spaces."""
     text = text.replace("'", "’")
     text = re.sub(r" (?=[;!?»])", "\u202f", text)
     text = re.sub(r"(?<=«) ", "\u202f", text)

@@ -1,4 +1,4 @@
-"""What is said in the example, and when: told from the moment of the first start, so that it is always of these days."""
+"""What is said in the example, and when: counted back from the first start, so that it is always recent."""
 
 import re
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Script:
-    """One thread: who takes part, what they say, and how many of the last messages somebody has not seen."""
+    """One thread: who takes part, what they say, and how many of the last messages each has not seen."""
 
     people: list[str]
     opened_at: int
@@ -51,7 +51,7 @@ def _script(one: dict[str, Any], now: datetime) -> Script:
 
 
 def _long(one: dict[str, Any], now: datetime) -> list[Line]:
-    """What brings a thread to its length, between two of its written messages."""
+    """The messages that bring a thread to its length, between two of its written ones."""
     after = one["long_after"]
     begun, until = (_when(one["messages"][number][1], now).date() for number in (after - 1, after))
     turns = long_history(begun, until, one["bring_to"] - len(one["messages"]))

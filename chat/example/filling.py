@@ -1,4 +1,4 @@
-"""Fills an empty house with the example, through the real rules: each author signs in and seals what they say."""
+"""Fills an empty installation with the example, through the real rules: each author signs in and seals what they say."""
 
 import asyncio
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ __all__ = ["fill"]
 
 
 class _Clock:
-    """Tells the time at which something of the past happened."""
+    """Returns the time at which something in the past happened."""
 
     def __init__(self) -> None:
         self.now = wall_clock()
@@ -39,14 +39,14 @@ class _Clock:
 
 @dataclass(frozen=True, repr=False)
 class _Seat:
-    """A participant, unlocked, in the epoch in which all is said."""
+    """A participant, unlocked, in the epoch in which everything is said."""
 
     who: Unlocked
     epoch: OpenEpoch
 
 
 async def fill(settings: StorageSettings) -> None:
-    """Fill a house that was just built. Raises StorageError when the store fails."""
+    """Fill an installation that was just built. Raises StorageError when the store fails."""
     clock = _Clock()
     started = clock.now
     async with open_ailo(settings, clock) as ailo:
@@ -74,7 +74,7 @@ async def _arrive(ailo: Ailo, figure: Figure) -> SignedIn:
 
 
 async def _open(ailo: Ailo, people: list[Unlocked]) -> list[_Seat]:
-    """The service opens the thread; who unlocks it first begins an epoch of their own, in which all is said."""
+    """Open a thread as the service; whoever unlocks it first begins an epoch of their own, in which everything is said."""
     thread = await ailo.conversations.participants.open_thread(new_id(ThreadId), [who.account for who in people])
     for who in people:
         await ailo.conversations.conversation.must_take_part(who, thread)
@@ -82,7 +82,7 @@ async def _open(ailo: Ailo, people: list[Unlocked]) -> list[_Seat]:
 
 
 async def _play(ailo: Ailo, script: Script, seats: dict[str, _Seat]) -> None:
-    """Say everything, in few large commits; then let each have read what they have."""
+    """Say everything, in few large commits; then mark what each participant has read."""
     await _commit(ailo, (_post(seats[line.author], line) for line in script.lines))
     last = len(script.lines)
     await _commit(ailo, (_mark(seat, last - script.unread.get(key, 0)) for key, seat in seats.items()))
@@ -108,6 +108,6 @@ async def _commit(ailo: Ailo, items: Iterable[Item]) -> None:
 
 
 async def _settle(tx: Transaction, seats: dict[str, _Seat]) -> None:
-    """What is unread here has been unread for long, and its e-mail has long gone out: only what comes from now on owes one."""
+    """Drop what is owed: what is unread here is old, and its e-mail counts as sent; only what comes from now on owes one."""
     for seat in seats.values():
         await unread.drop(tx, seat.epoch.roster.thread, seat.who.account.id)

@@ -1,7 +1,7 @@
-"""A correspondence of many months between a manager and his coach, put together from a stock of sentences.
+"""A correspondence of many months between a manager and his coach, assembled from a stock of sentences.
 
-It goes by episodes, a theme each: he tells, is asked, answers, is answered, tries, comes back, is heard. The same every time:
-chance has a fixed seed.
+It goes in episodes, one theme each: he tells, is asked, answers, is answered, tries, comes back, is heard. It is the same
+every time: the random generator has a fixed seed.
 """
 
 import random
@@ -26,7 +26,7 @@ EPISODE = (
     (PROFESSIONAL, "welcomes"),
 )
 TEAM = ("Sonia", "Marc", "Julie", "Adrien", "Fatou", "Bertrand", "Élise", "Mehdi")
-BETWEEN = 0.3  # how often a short word follows
+BETWEEN = 0.3  # how often a short remark follows
 WORKDAYS = 5
 FIRST_MINUTE, LAST_MINUTE = 7 * 60 + 20, 21 * 60
 
@@ -42,7 +42,7 @@ class Turn:
 
 
 def long_history(after: date, until: date, how_many: int) -> list[Turn]:
-    """So many messages, in order, on the working days between the two."""
+    """Return ``how_many`` messages, in order, on the working days between the two dates."""
     chance = random.Random(1)  # noqa: S311 (nothing secret: the same example every time)
     said = list(islice(_said(chance), how_many))
     moments = _moments(chance, _workdays(after, until), how_many)
@@ -65,12 +65,12 @@ def _said(chance: random.Random) -> Iterator[tuple[int, str]]:
 
 
 def _themes(chance: random.Random, themes: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """One theme after the other, each as often as any other."""
+    """One theme after another, all equally often."""
     return cycle(chance.sample(themes, len(themes)))
 
 
 class _Decks:
-    """Decks of cards: one that was drawn comes again only after at least half of its deck."""
+    """Decks of cards: a drawn card comes again only after at least half of its deck."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
@@ -90,7 +90,7 @@ def _workdays(after: date, until: date) -> list[date]:
 
 
 def _moments(chance: random.Random, days: list[date], how_many: int) -> Iterator[tuple[date, time]]:
-    """So many moments, in order, spread over the days."""
+    """Return ``how_many`` moments, in order, spread over the days."""
     for number, day in enumerate(days):
         share = (number + 1) * how_many // len(days) - number * how_many // len(days)
         for minute in sorted(chance.sample(range(FIRST_MINUTE, LAST_MINUTE), share)):

@@ -1,6 +1,6 @@
 """The example's page of letters: what would have reached the mailboxes. Only `ailo demo` adds it.
 
-A letter's own HTML is foreign to the page: it is shown in a sandboxed frame under a policy that lets nothing run or load.
+A letter's own HTML is not trusted: it is shown in a sandboxed frame under a policy that lets nothing run or load.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ Letters = Callable[[], Sequence[Letter]]
 
 
 def add_mailbox(app: web.Application, letters: Letters) -> None:
-    """Add the page; ``letters`` reads them all, the newest first, and may block."""
+    """Add the page; ``letters`` reads them all, newest first, and may block."""
     template = _template()
 
     async def page(_: web.Request) -> web.Response:

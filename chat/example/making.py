@@ -1,7 +1,7 @@
-"""Where the example is kept: made whole or not at all.
+"""Makes the example on disk, completely or not at all.
 
-It is built and filled in a folder inside the data directory, and only the finished database takes its place. What a kill
-left half-done is thrown away and begun again. A real house, or a keyring that is not an example's, is never touched.
+It is built and filled in a folder inside the data directory, and only the finished database is moved into place. What a kill
+left half-done is discarded and begun again. A real installation, or a keyring that is not an example's, is never touched.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ FILLING = "filling"
 
 
 async def make_ready(settings: StorageSettings) -> bool:
-    """Make sure that the example is there; whether it was made just now.
+    """Make sure that the example exists; return whether it was made just now.
 
-    Raises Refused, having changed nothing, where something else is kept, and StorageError when the store fails.
+    Raises Refused, having changed nothing, if something else is kept there, and StorageError when the store fails.
     """
     make_folders(settings.data)
     lock = DirectoryLock(settings.data)
@@ -60,7 +60,7 @@ async def _make(settings: StorageSettings, folder: Path) -> None:
 
 
 def _clear(settings: StorageSettings, folder: Path) -> None:
-    """Throw away a half-made example with its keyring, and mark the place of the next."""
+    """Discard a half-made example with its keyring, and make the folder for the next."""
     if settings.keys.exists():
         if not (folder.exists() and keyring.load(settings.keys).is_example):
             raise KeyringRefused(

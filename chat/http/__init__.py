@@ -1,1 +1,1 @@
-"""What is read from a request, and what every response carries."""
+"""HTTP below the routes: connections, what is read from a request, and the headers of every response."""

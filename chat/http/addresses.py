@@ -1,4 +1,4 @@
-"""Network addresses as limits count them: one key for whatever one subscriber can easily choose among."""
+"""Network addresses as rate limits count them: one key for all the addresses that one subscriber can easily choose from."""
 
 import ipaddress
 from ipaddress import IPv4Address, IPv6Address
@@ -12,10 +12,10 @@ NAT64 = int(IPv6Address("64:ff9b::")) >> 32  # RFC 6052: an IPv4 address in its 
 
 
 def network_of(text: str) -> str:
-    """The network that an address counts for: the address itself for IPv4, its /64 for IPv6 (RFC 6177: what one host gets).
+    """The network that an address counts as: the address itself for IPv4, its /64 for IPv6 (RFC 6177: what one host gets).
 
-    Takes ``1.2.3.4:PORT`` and ``[v6]:PORT`` too, as some gateways write X-Forwarded-For. IPv4 inside IPv6 counts as IPv4.
-    Whatever is no address counts as ``unknown``, one key for all.
+    Also accepts ``1.2.3.4:PORT`` and ``[v6]:PORT``, as some gateways write X-Forwarded-For. IPv4 inside IPv6 counts as IPv4.
+    Anything that is not an address counts as ``unknown``, one key for all.
     """
     address = _address(text.strip(' "'))
     if address is None:
@@ -26,7 +26,7 @@ def network_of(text: str) -> str:
 
 
 def site_of(network: str) -> str:
-    """The wider network around one of ``network_of``: the /48 of an IPv6 /64 (what one site gets), else the same."""
+    """The site that contains a network from ``network_of``: the /48 of an IPv6 /64 (what one site gets), else itself."""
     address, is_network, _ = network.partition("/")
     return _prefix(IPv6Address(address), SITE_BITS) if is_network else network
 
@@ -51,7 +51,7 @@ def _without_port(text: str) -> str:
 
 
 def _inner(address: IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address that an IPv6 address carries, if it does."""
+    """The IPv4 address embedded in an IPv6 address, or else that address itself."""
     if int(address) >> 32 == NAT64:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or address

@@ -1,10 +1,11 @@
-"""What we use of aiohttp though it does not promise to keep it: its private names, and methods that its manual leaves out.
+"""All our uses of aiohttp that it gives no guarantee for: private names, and methods missing from its documentation.
 
-No other module of `chat` names a private part of it or imports from inside it. Each reach says why it is made and what it saves:
-kB of each idle connection by `./dev bench --reaches`, with the headers that a socket needs and with a browser's (docs/speed.md).
-Together they save 8.3 and 12.2, of 21.3 and 25.3: what one of them lets go of, another may keep as well.
+No other module of `chat` uses a private name of aiohttp or imports from inside it. Each use says why it is needed and what it
+saves: kB per idle connection by `./dev bench --reaches`, first with only the headers that a WebSocket needs, then with a
+browser's (docs/speed.md). Together they save 8.3 and 12.2 kB, of 21.3 and 25.3: less than their sum, because what one releases,
+another may also hold.
 
-tests/chat/http/test_aiohttp_internals.py has a test for each name, which fails by that name when the library moves.
+tests/chat/http/test_aiohttp_internals.py has a test for each name, which fails by that name when the library changes.
 """
 
 import asyncio
@@ -14,15 +15,15 @@ from aiohttp import web
 from chat.http.headers import Signature
 from chat.http.tap import Tap
 
-# The library's own value.
+# The library's default.
 KEEPALIVE_S = 3630.0
 
 
 class SignedConnection(web.RequestHandler):
-    """A connection of the library's that signs what the library answers by itself: `handle_error`, `RequestHandler(server, …)`.
+    """A connection that adds our headers to the library's own error answers: `handle_error`, `RequestHandler(server, …)`.
 
-    Why: a request that cannot be read never reaches the application, whose signal signs every other answer. And whoever counts
-    connections must make them. It saves no memory: a connection has one slot more.
+    Why: a malformed request never reaches the application, whose signal adds the headers to every other answer. And the code
+    that counts connections must create them. It saves no memory: a connection has one slot more.
     """
 
     __slots__ = ("_signature",)
@@ -35,24 +36,24 @@ class SignedConnection(web.RequestHandler):
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        """Called by the library for each answer of its own."""
+        """Sign an answer of the library's own. The library calls this for each of them."""
         response = super().handle_error(request, status, exc, message)
         self._signature.put_on(response)
         return response
 
 
 class LastingSocket(web.WebSocketResponse):
-    """A socket that can outlive its request: `WebSocketResponse._req`.
+    """A WebSocket that can outlive its request: `WebSocketResponse._req`.
 
-    Why: the library forgets the request at the end of every other answer, but keeps that of a socket for as long as it is open.
-    It saves 3.3 kB, 6.2 with a browser's headers. The public way would be to give the socket a `clone` of the request with the
-    four headers of the handshake: 3.0 and 2.9 kB more, which makes 16.0 where a connection may have 15.
+    Why: the library releases the request at the end of every other answer, but keeps a WebSocket's for as long as it is open.
+    It saves 3.3 kB, 6.2 with a browser's headers. The public alternative is to give the WebSocket a `clone` of the request with
+    the four headers of the handshake: 3.0 and 2.9 kB more, which makes 16.0 where the budget of a connection is 15.
     """
 
     outlives = False
 
     async def write_eof(self) -> None:  # type: ignore[override]
-        """Called by the library once the handler has returned: it would close the socket."""
+        """Release the request. The library calls this once the handler has returned, and would close the WebSocket."""
         if self.outlives:
             self._req = None
             return
@@ -60,11 +61,11 @@ class LastingSocket(web.WebSocketResponse):
 
 
 async def request_ended(request_task: asyncio.Task[None], tap: Tap) -> None:
-    """Wait until the library has let go of a request whose socket goes on: `BaseRequest.task`.
+    """Wait until the library has released a request whose WebSocket stays open: `BaseRequest.task`.
 
-    Why: as long as its task runs, the library keeps all that led to the socket, headers and a dozen coroutines. At its end the
-    task closes the transport: this one does not hear of it. It saves 6.5 kB, 9.5 with a browser's headers. The public way is a
-    handler that returns when the socket is closed.
+    Why: while its task runs, the library keeps everything that led to the WebSocket, headers and a dozen coroutines. When the
+    task ends, it closes the transport: ``tap`` ignores that. It saves 6.5 kB, 9.5 with a browser's headers. The public
+    alternative is a handler that returns when the WebSocket is closed.
     """
     tap.is_kept = True
     await asyncio.wait([request_task])
@@ -72,9 +73,9 @@ async def request_ended(request_task: asyncio.Task[None], tap: Tap) -> None:
 
 
 def drop_parser(connection: web.RequestHandler) -> None:
-    """Let go of what reads requests, on a connection that carries none any more: `RequestHandler._parser`.
+    """Release the request parser of a connection that carries no more requests: `RequestHandler._parser`.
 
-    Why: it keeps the headers of the last. The library does the same when the line is down. It saves 3.8 kB, 7.4 with a browser's
-    headers. The public way is to let it be.
+    Why: it keeps the headers of the last request. The library itself does the same when the connection is lost. It saves 3.8 kB,
+    7.4 with a browser's headers. The public alternative is to leave it.
     """
     connection._parser = None  # noqa: SLF001

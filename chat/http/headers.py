@@ -1,7 +1,7 @@
-"""The policy headers of every answer: JSON, pages, errors of the library, health, metrics (OWASP ASVS 5.0, 3.4).
+"""The security headers of every answer: JSON, pages, the library's own errors, health, metrics (OWASP ASVS 5.0, 3.4).
 
-A route's own value stands; what it leaves out is filled in here, by the library's signal before any answer is written. A
-request that cannot even be read never reaches the application: its answer is signed by its connection (``SignedConnection``).
+A route may set its own value; the rest is filled in here, by the library's signal before any answer is written. A malformed
+request never reaches the application: its connection adds the headers to the answer (``SignedConnection``).
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
-# Two years, as browsers' preload lists ask for (RFC 6797 section 6.1.1; ASVS 5.0, 3.4.1 wants the names below as well).
+# Two years, as browsers' preload lists recommend (RFC 6797 section 6.1.1); ASVS 5.0, 3.4.1 requires the subdomains as well.
 HTTPS_ONLY: Final = "max-age=63072000; includeSubDomains"
 
 POLICY: Final[Mapping[str, str]] = {
@@ -24,16 +24,16 @@ POLICY: Final[Mapping[str, str]] = {
 
 
 class Signature:
-    """Puts the policy on answers. ``is_secure``: browsers reach the service by https, and are told to use nothing else."""
+    """Adds the security headers to answers. ``is_secure``: browsers reach the service over HTTPS, and must use nothing else."""
 
     def __init__(self, *, is_secure: bool) -> None:
         self._policy = {**POLICY, "Strict-Transport-Security": HTTPS_ONLY} if is_secure else dict(POLICY)
 
     def put_on(self, response: web.StreamResponse) -> None:
-        """Fill in what the answer does not say itself. The library would tell its version and Python's to everybody."""
+        """Fill in the headers that an answer lacks. aiohttp's ``Server`` would disclose its version and Python's."""
         response.headers["Server"] = "Ailo"
         if response.status == 101:
-            return  # a WebSocket keeps its headers in memory for as long as it lasts, and no policy applies to it
+            return  # a WebSocket keeps its headers in memory while it is open, and none of these applies to it
         for name, value in self._policy.items():
             response.headers.setdefault(name, value)
 

@@ -1,4 +1,4 @@
-"""A switch for the reading of a connection that two hands may use: the library's and ours."""
+"""A transport wrapper that lets both the library and us pause reading, independently of each other."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Tap(asyncio.Transport):
-    """A transport whose reading is stopped as long as the library or we stop it: neither undoes what the other did."""
+    """A transport that reads only while neither the library nor we have paused it: neither can undo the other's pause."""
 
     __slots__ = ("_is_held", "_is_paused", "_transport", "is_kept", "resumed")
 
@@ -21,23 +21,23 @@ class Tap(asyncio.Transport):
 
     @property
     def is_paused(self) -> bool:
-        """Whether the library wants nothing for now."""
+        """Whether the library has paused reading."""
         return self._is_paused
 
     def pause_reading(self) -> None:
-        """The library's hand."""
+        """Pause for the library."""
         self._is_paused = True
         self._turn()
 
     def resume_reading(self) -> None:
-        """The library's hand."""
+        """Resume for the library."""
         self._is_paused = False
         self._turn()
         if self.resumed:
             self.resumed()
 
     def hold(self, *, on: bool) -> None:
-        """Our hand."""
+        """Pause or resume for ourselves."""
         self._is_held = on
         self._turn()
 
@@ -52,10 +52,10 @@ class Tap(asyncio.Transport):
     def is_reading(self) -> bool:
         return self._transport.is_reading()
 
-    # The rest is the transport's
+    # Delegated to the transport
 
     def close(self) -> None:
-        """Close it, unless its socket is about to outlive the request: the library closes what it lets go of."""
+        """Close the transport, unless its WebSocket is about to outlive the request, at whose end the library calls this."""
         if not self.is_kept:
             self._transport.close()
 

@@ -1,4 +1,4 @@
-"""So many requests are begun in one turn of the event loop, by turns of their addresses: nobody waits for a whole flood."""
+"""Starts at most ``AT_A_TURN`` requests per event-loop iteration, round-robin by address: nobody waits behind a whole flood."""
 
 import asyncio
 from collections import deque
@@ -7,7 +7,7 @@ AT_A_TURN = 16
 
 
 class Turns:
-    """Who comes when few do goes on at once. Else each address has a queue, and the queues are served one after the other."""
+    """Under light load, a request proceeds at once. Otherwise each address has a queue, and the queues are served round-robin."""
 
     def __init__(self, maximum: int = AT_A_TURN) -> None:
         self._most = maximum
@@ -15,7 +15,7 @@ class Turns:
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     async def passed(self, address: str) -> None:
-        """Wait for one's turn."""
+        """Wait for the turn of a request from this address."""
         if not self._begun:
             asyncio.get_running_loop().call_soon(self._next)
         if self._begun < self._most and not self._waiting:
@@ -37,6 +37,6 @@ class Turns:
             asyncio.get_running_loop().call_soon(self._next)
 
     def _begin(self, one: asyncio.Future[None]) -> None:
-        if not one.done():  # who asked may have gone
+        if not one.done():  # the client may have disconnected
             one.set_result(None)
             self._begun += 1

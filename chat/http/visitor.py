@@ -1,7 +1,7 @@
-"""A connection below HTTP: the library's, read through a tap and fed in small pieces.
+"""A connection below HTTP: the library's own, read through a tap and fed with data in small pieces.
 
-What one read brings is a quarter of a megabyte: 43,000 empty fragments, which the library takes apart in one go of 15 ms. Here
-it is given some of them at a time, and the rest behind what others have sent.
+One read returns up to a quarter of a megabyte: 43,000 empty fragments, which the library would parse in one go of 15 ms. Here it
+gets one piece at a time; the rest queues behind what others have sent.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ PIECES_AT_A_TURN = 2
 
 
 class Feeding:
-    """Those who have sent much at once: each turn of the loop takes a piece of two of them."""
+    """The queue of connections with unprocessed data: each event-loop iteration takes one piece from each of two."""
 
     def __init__(self) -> None:
         self._waiting: deque[Visitor] = deque()
 
     def add(self, visitor: "Visitor") -> None:
-        """Let the rest of what a visitor sent be taken later."""
+        """Queue the rest of what a visitor sent."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._feed)
         self._waiting.append(visitor)
@@ -39,7 +39,7 @@ class Feeding:
 
 
 class Keeper(Protocol):
-    """Who counts connections, and says what stands on the library's own answers."""
+    """What a visitor needs of the code that counts connections, and of the headers for the library's own answers."""
 
     feeding: Feeding
     signature: Signature
@@ -49,7 +49,7 @@ class Keeper(Protocol):
 
 
 class Visitor(SignedConnection):
-    """One connection of somebody, from its acceptance to its end. ``address`` is what the keeper counts it by."""
+    """One connection, from its acceptance to its end. ``address`` is the key that the keeper counts it under."""
 
     __slots__ = ("_keeper", "_rest", "account", "address", "forwarded", "is_busy", "is_cut", "is_socket", "tap", "timer")
 
@@ -65,16 +65,16 @@ class Visitor(SignedConnection):
         self.timer: asyncio.TimerHandle | None = None
 
     def cut(self) -> None:
-        """End it without a word."""
+        """Abort the connection, without an answer."""
         self.is_cut = True
         if self.tap:
             self.tap.abort()
 
     def becomes_socket(self) -> None:
-        """It carries no requests any more."""
+        """Note that the connection is now a WebSocket, and carries no more requests."""
         self._keeper.becomes_socket(self)
 
-    # As a protocol of asyncio
+    # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.tap = Tap(cast("asyncio.Transport", transport))
@@ -90,8 +90,8 @@ class Visitor(SignedConnection):
         self._keeper.gone(self)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came, or its beginning: then nothing is read before the rest of it is taken."""
-        if not data or (len(data) <= PIECE and not self._rest):  # without data the library asks its parser to go on
+        """Process small data at once; queue anything larger than a piece, and read no more until it has been processed."""
+        if not data or (len(data) <= PIECE and not self._rest):  # empty data is the library telling its parser to continue
             super().data_received(data)
             return
         assert self.tap
@@ -101,7 +101,7 @@ class Visitor(SignedConnection):
         self._rest += data
 
     def take_more(self) -> None:
-        """Take a piece, once the library wants more."""
+        """Process a piece, as soon as the library accepts more."""
         tap = self.tap
         assert tap
         tap.resumed = None

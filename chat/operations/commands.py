@@ -1,4 +1,4 @@
-"""What the operator's commands do, over one open store: the same whether a server runs (then it does them) or not."""
+"""What the operator's commands do, over one open store: the same whether a running server carries them out or not."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -30,7 +30,7 @@ LONGEST_FINDING = 500
 
 
 class Backup(msgspec.Struct, frozen=True, tag="backup"):
-    """`ailo backup`; an absolute path. It never reaches a running server, which gives the bytes alone."""
+    """`ailo backup`, with an absolute path. It is never sent to a running server, which only supplies the bytes."""
 
     folder: str
 
@@ -48,13 +48,13 @@ class KeysStatus(msgspec.Struct, frozen=True, tag="keys status"):
 
 
 class KeysDrop(msgspec.Struct, frozen=True, tag="keys drop"):
-    """`ailo keys drop`; the key's id in hexadecimal."""
+    """`ailo keys drop`, with the key's id in hexadecimal."""
 
     id: str
 
 
 class KeysRenew(msgspec.Struct, frozen=True, tag="keys renew"):
-    """`ailo keys renew`: of one account, or of all."""
+    """`ailo keys renew`, for one account or for all."""
 
     email: str | None
 
@@ -63,7 +63,7 @@ OwnCommand = Check | KeysRotate | KeysStatus | KeysDrop | KeysRenew | RecoverReq
 
 
 def carried() -> Any:
-    """The type of what a running server carries out, for decoding: none of it holds a path."""
+    """The type of the commands that a running server carries out, for decoding: none contains a path."""
     own = (Check, KeysRotate, KeysStatus, KeysDrop, KeysRenew, RecoverRequest, RecoverApply)
     return Union[(*own, *features.commands())]
 
@@ -98,7 +98,7 @@ async def _back_up(ailo: Ailo, command: Backup) -> Done:
 
 
 def reason(error: Exception) -> str:
-    """Why something failed, in words that repeat nothing of what it was about."""
+    """Why something failed, in words that repeat none of the data involved."""
     return error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
 
 
@@ -143,7 +143,7 @@ async def _drop_key(ailo: Ailo, command: KeysDrop) -> Done:
 
 
 async def _renew_keys(ailo: Ailo, command: KeysRenew) -> Done:
-    """Sign everybody concerned out; their keys are renewed when they sign in again."""
+    """Sign out everybody concerned; their keys are renewed when they sign in again."""
     store = ailo.store
     one = await _find(ailo, command.email) if command.email else None
     if command.email and one is None:
@@ -174,7 +174,7 @@ async def _apply_recovery(ailo: Ailo, command: RecoverApply) -> Done:
     return Done(0, str(told), msgspec.to_builtins(told))
 
 
-# Those of one account are recorded where it is known.
+# Events of a single account are recorded where the account is known.
 _EVENTS: dict[type, SecurityEvent] = {
     Backup: SecurityEvent.BACKUP_WRITTEN,
     KeysRotate: SecurityEvent.ROOT_KEY_ROTATED,

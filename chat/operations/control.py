@@ -1,10 +1,10 @@
-"""The Unix socket through which commands reach a running server, so that one process alone uses the data.
+"""The Unix socket through which commands reach a running server, so that only one process uses the data.
 
-One JSON object each way on one line. The socket stands in the data directory and only its owner may connect. Files are read
-and written by the command, as whoever typed it: their bytes are in the objects, or follow the answer (a backup). No path
+One JSON object each way, on one line. The socket is in the data directory, and only its owner may connect. The command reads
+and writes files itself, as the user who typed it: their bytes are in the objects, or follow the answer (a backup). No path
 goes over the socket.
 
-Every command is answered, whatever fails behind it.
+Every command gets an answer, whatever fails behind it.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from storage.errors import StorageError
 from storage.maintenance import backup
 
 NAME = "ailo.sock"
-LONGEST_LINE = 1 << 30  # an officer's answer for every conversation of a large house
+LONGEST_LINE = 1 << 30  # an officer's answer for every conversation of a large installation
 CHUNK = 1 << 18
 OTHER_VERSION = "The running server is of another version: restart it."
 CUT_OFF = "The server stopped before it answered: see whether it was done, and try again."
@@ -38,7 +38,7 @@ class CopyAsked(msgspec.Struct, frozen=True, tag="copy"):
 
 
 class CopyAhead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The answer: the length in bytes of the database, then of the sealed keyring, that follow; or why there is no copy."""
+    """The answer: the lengths in bytes of the database and of the sealed keyring, which follow in this order; or the refusal."""
 
     database: int = 0
     sealed: int = 0
@@ -47,7 +47,7 @@ class CopyAhead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @contextmanager
 def _short_path(folder: Path) -> Iterator[str]:
-    """The socket's path, however deep the folder: a socket's address holds 107 bytes only."""
+    """A path to the socket, however deep the folder: a socket address holds only 107 bytes."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{descriptor}/{NAME}"
@@ -60,7 +60,7 @@ def _short_path(folder: Path) -> Iterator[str]:
 
 @asynccontextmanager
 async def listening(folder: Path, ailo: Ailo) -> AsyncIterator[None]:
-    """Take commands while this lasts. The data directory's lock is ours, so a socket left behind may be replaced."""
+    """Accept commands while this lasts. We hold the data directory's lock, so a leftover socket may be replaced."""
     at_work: set[asyncio.Task[None]] = set()
 
     def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -87,12 +87,12 @@ async def listening(folder: Path, ailo: Ailo) -> AsyncIterator[None]:
 
 
 async def _take(ailo: Ailo, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One command, from its line to the last byte of its answer."""
+    """Handle one command, from its line to the last byte of its answer."""
     try:
         await _respond(ailo, reader, writer)
     except ConnectionError:
-        pass  # whoever asked is gone
-    except Exception as error:  # noqa: BLE001 (in the midst of an answer: cut off, so that it is not taken for whole)
+        pass  # the client is gone
+    except Exception as error:  # noqa: BLE001 (in the middle of an answer: cut off, so that it is not taken for complete)
         _tell(error)
         writer.transport.abort()
     finally:
@@ -114,12 +114,12 @@ async def _respond(ailo: Ailo, reader: asyncio.StreamReader, writer: asyncio.Str
 async def _done(ailo: Ailo, command: msgspec.Struct) -> Done:
     try:
         return await carry_out(ailo, command)
-    except Exception as error:  # noqa: BLE001 (a command is answered whatever happens)
+    except Exception as error:  # noqa: BLE001 (a command gets an answer whatever happens)
         return Done(1, _refusal(error))
 
 
 def _refusal(error: Exception) -> str:
-    """What is said of a failure: never the text of an exception that is not ours."""
+    """What to say about a failure: never the text of an exception that is not ours."""
     if isinstance(error, StorageError):
         return f"The store refused: {error}."
     _tell(error)
@@ -158,7 +158,7 @@ def _copy_refused(error: Exception) -> Done:
 
 @asynccontextmanager
 async def _while_asked(reader: asyncio.StreamReader) -> AsyncIterator[None]:
-    """Give up when whoever asked goes away: a large copy is not made for nobody. Raises ConnectionError."""
+    """Give up when the client goes away: no large copy is made for nobody. Raises ConnectionError."""
     asking, is_gone = asyncio.current_task(), False
 
     def give_up(_: asyncio.Task[bytes]) -> None:
@@ -186,7 +186,7 @@ async def _while_asked(reader: asyncio.StreamReader) -> AsyncIterator[None]:
 
 
 async def ask(folder: Path, command: msgspec.Struct) -> Done | None:
-    """Have the running server carry out a command; None when no server runs. Raises OSError when it cannot be asked."""
+    """Have the running server carry out a command; None if no server runs. Raises OSError if it cannot be reached."""
     try:
         with _short_path(folder) as short:
             reader, writer = await asyncio.open_unix_connection(short, limit=LONGEST_LINE)
@@ -215,12 +215,12 @@ async def _send(writer: asyncio.StreamWriter, command: msgspec.Struct) -> None:
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:
-    """A whole line. Raises IncompleteReadError."""
+    """Read a complete line. Raises IncompleteReadError."""
     return await reader.readuntil(b"\n")
 
 
 async def _fetch(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, folder: Path) -> Done:
-    """Write the copy that the server makes into a folder of ours."""
+    """Write the server's copy into a folder of ours."""
     try:
         with backup.Target(folder) as target:
             await _send(writer, CopyAsked())

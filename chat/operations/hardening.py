@@ -8,9 +8,9 @@ PR_GET_DUMPABLE, PR_SET_DUMPABLE = 3, 4
 
 
 def keep_memory_private() -> bool:
-    """No core dump, and no other process of the same user looks into this one's memory (prctl(2)); whether it is so.
+    """Prevent core dumps, and access to this process's memory by the same user's others (prctl(2)); return whether it worked.
 
-    RLIMIT_CORE alone does not hold where the system pipes its core dumps to a program (core(5)).
+    RLIMIT_CORE alone has no effect where the system pipes core dumps to a program (core(5)).
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     library = ctypes.CDLL(None)
@@ -19,7 +19,7 @@ def keep_memory_private() -> bool:
 
 
 def have_standard_streams() -> None:
-    """Let no file take the number of a standard stream that was closed before we began: it would be written into."""
+    """Let no file take the descriptor of a standard stream that was closed before we started: output would go into it."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Whether the service lives, and whether it can do its work."""
+"""Whether the service is alive, and whether it can do its work."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ SOUND_FOR_S = 1.0
 
 
 class Disk:
-    """Asks the disk whether it still takes what is written: one question at a time, however many want to know."""
+    """Probes whether the disk still accepts writes: one probe at a time, however many callers ask."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -21,7 +21,7 @@ class Disk:
         self._sound_until = 0.0
 
     async def is_sound(self) -> bool:
-        """Whether it does; believed for a second."""
+        """Whether the disk accepts writes; a yes is cached for a second."""
         if time.monotonic() < self._sound_until:
             return True
         if self._asking is None or self._asking.done():
@@ -39,7 +39,7 @@ class Disk:
 
 
 def add_health(app: web.Application, store: Store) -> None:
-    """Add `/health/live` and `/health/ready`. A mail relay that is away is not asked about: the chat does not need it."""
+    """Add `/health/live` and `/health/ready`. An unreachable mail relay does not count: the chat does not need it."""
     disk = Disk(store)
 
     async def live(_: web.Request) -> web.Response:

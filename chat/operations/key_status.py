@@ -1,4 +1,4 @@
-"""How the root keyring stands, in words for a terminal and as facts for a script."""
+"""The state of the root keyring, in words for a terminal and as facts for a script."""
 
 from datetime import UTC, datetime
 from typing import Any

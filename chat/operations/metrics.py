@@ -1,6 +1,6 @@
-"""What an operator may watch, for Prometheus: sums and times alone, on a port of its own. Nothing here names anybody.
+"""What an operator can watch, for Prometheus: only totals and times, on a port of its own. Nothing here identifies anybody.
 
-Nothing is done per frame but to count it: all else is looked up when it is asked for, or measured once a group of commits.
+Frames are only counted: everything else is looked up when it is scraped, or measured once per group of commits.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 class Lag:
-    """How late the event loop is for what it was to do; ``worst`` of the last minute or two."""
+    """How late the event loop runs what is due; ``worst`` is over the last minute or two."""
 
     def __init__(self, seconds: Histogram) -> None:
         self._seconds = seconds
@@ -49,14 +49,14 @@ class Lag:
         return max(self._worst)
 
     async def measure(self) -> None:
-        """Until cancelled: ask to be woken, and see when it happens."""
+        """Until cancelled, sleep again and again and measure how late the wake-up is."""
         while True:
             began = time.perf_counter()
             await asyncio.sleep(BEAT_S)
             self.note(max(0.0, time.perf_counter() - began - BEAT_S))
 
     def note(self, late: float) -> None:
-        """Keep one measurement."""
+        """Record one measurement."""
         if time.monotonic() - self._window_began > WINDOW_S:
             self._worst, self._window_began = [self._worst[1], 0.0], time.monotonic()
         self._worst[1] = max(self._worst[1], late)
@@ -65,7 +65,7 @@ class Lag:
 
 @dataclass(eq=False)
 class Metrics(Collector):
-    """All that is watched of one service."""
+    """All metrics of one service."""
 
     store: Store
     commits: GroupCommit
@@ -88,7 +88,7 @@ class Metrics(Collector):
         self.commits.feed.subscribe(self.note_group)
 
     def note_group(self, group: Group[Item, Outcome]) -> None:
-        """A group has been committed, or was not."""
+        """Record a group that was committed, or could not be."""
         self._sizes.observe(len(group.items))
         self._seconds.observe(group.seconds)
         self.committed += sum(isinstance(outcome, Posted) and outcome.is_new for outcome in group.outcomes)
@@ -96,7 +96,7 @@ class Metrics(Collector):
 
     @web.middleware
     async def count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Count what is answered, and how signing in ends."""
+        """Count the answers, and the outcomes of signing in."""
         status = 500
         try:
             response = await handler(request)
@@ -111,7 +111,7 @@ class Metrics(Collector):
         return response
 
     async def text(self) -> bytes:
-        """Everything, as Prometheus reads it."""
+        """All metrics, in Prometheus's text format."""
         try:
             async with asyncio.timeout(PATIENCE_S):
                 self._letters = await self.store.database.read(letters.count_by_state)
@@ -120,7 +120,7 @@ class Metrics(Collector):
         return generate_latest(self.registry)
 
     def collect(self) -> Iterable[Metric]:
-        """Called by the library: what is looked up rather than measured."""
+        """Yield what is looked up rather than measured; called by the library."""
         queues = [len(connection.queue) for connection in self.gateway.connections]
         yield _gauge("ailo_connections", "Open WebSocket connections.", len(queues))
         yield _gauge("ailo_outgoing_frames", "Frames that wait for a browser.", sum(queues))
@@ -165,7 +165,7 @@ def _labelled(family: CounterMetricFamily | GaugeMetricFamily, values: dict[str,
 
 @asynccontextmanager
 async def shown_at(metrics: Metrics, listener: socket.socket) -> AsyncIterator[None]:
-    """Show them at ``/metrics`` while this lasts, and measure the loop's lag."""
+    """Serve the metrics at ``/metrics`` while this lasts, and measure the loop's lag."""
 
     async def show(_: web.Request) -> web.Response:
         return web.Response(body=await metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,7 +1,7 @@
-"""The recovery officer's sheet: printed once by `ailo init`, then kept offline. The key on it stands nowhere else.
+"""The recovery officer's sheet: printed once by `ailo init`, then kept offline. The key on it exists nowhere else.
 
-The key is base32 (RFC 4648) of 32 bytes. Its check, four characters more, is told apart when the key is typed: without it
-a typing error would look like the key of another house.
+The key is base32 (RFC 4648) of 32 bytes. Four more characters, its check, are compared when the key is typed: without them
+a typing error would look like the key of another installation.
 """
 
 import errno
@@ -46,8 +46,8 @@ def sheet(officer: Officer | None, *, as_json: bool) -> str:
 
 
 def show_once(text: str) -> None:
-    """Print what is shown only once, and be sure of it: a file has it on the disk. Raises OSError when it was not shown."""
-    if sys.stdout is None:  # closed by whoever started us
+    """Print what is shown only once, and make sure of it: a file is synced to disk. Raises OSError if it was not shown."""
+    if sys.stdout is None:  # closed by the parent process
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     encoding = sys.stdout.encoding or "utf-8"
     try:
@@ -62,7 +62,7 @@ def show_once(text: str) -> None:
 
 
 def _forget_unprinted() -> None:
-    """What could not be printed would be tried again, and fail again, when Python ends."""
+    """Discard what could not be printed: Python would try again at exit, and fail again."""
     with suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
@@ -94,7 +94,7 @@ Type it on an offline machine only (<code>ailo recover answer</code>).</p>
 
 
 def page(officer: Officer) -> str:
-    """The sheet as a page to print, in French and English, with nothing from elsewhere."""
+    """The sheet as a page to print, in French and English, with nothing loaded from elsewhere."""
     return PAGE.format(
         key=grouped(_base32(officer.private_key)),
         check=_check_of(officer.private_key),
@@ -103,7 +103,7 @@ def page(officer: Officer) -> str:
 
 
 def read_key(typed: str) -> bytes:
-    """The private key as typed from a sheet: with or without the check after it, in either case, with any groups.
+    """The private key as typed from a sheet: with or without the check after it, in either case, in any grouping.
 
     Raises Mistyped.
     """
@@ -138,11 +138,11 @@ def _base32(raw: bytes) -> str:
 
 
 def fingerprint(public_key: bytes) -> str:
-    """By which the officer's key is recognised: 16 hexadecimal digits in groups of four."""
+    """What the officer's key is recognised by: 16 hexadecimal digits in groups of four."""
     return grouped(key_id(public_key).hex())
 
 
-SPOKEN_CHARACTERS = 20  # 100 bits: nobody finds another file with the same ones
+SPOKEN_CHARACTERS = 20  # 100 bits: nobody can find another file with the same ones
 
 
 def spoken(digest: bytes) -> str:
@@ -151,11 +151,11 @@ def spoken(digest: bytes) -> str:
 
 
 def is_spoken(typed: str, digest: bytes) -> bool:
-    """Whether this is a request's fingerprint, as somebody typed it who had it read out."""
+    """Whether this is a request's fingerprint, as typed by somebody who had it read out."""
     plain = "".join(typed.split()).replace("-", "").upper().translate(_LOOK_ALIKE)
     return plain == _base32(digest)[:SPOKEN_CHARACTERS]
 
 
 def grouped(text: str) -> str:
-    """In groups of four, to be read and typed by people."""
+    """A text in groups of four characters, to be read and typed by people."""
     return "-".join(text[at : at + 4] for at in range(0, len(text), 4))

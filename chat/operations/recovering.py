@@ -1,7 +1,7 @@
 """`ailo recover request` and `apply`, over an open store; and `answer`, on an offline machine, over files alone.
 
-An account whose password and recovery code are lost gets another key, reached by a first password that the operator sets;
-its owner's first change of it renews the key once more.
+An account whose password and recovery code are lost gets a new key, opened by a first password that the operator sets;
+the key is renewed once more when its owner changes that password.
 """
 
 import asyncio
@@ -35,14 +35,14 @@ NOT_SEALED = "root.sealed was not written: see to the disk, then make a backup, 
 
 
 class RecoverRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="recover request"):
-    """`ailo recover request`: for an account, or (without an address) for another officer."""
+    """`ailo recover request`: for an account or, without an address, for a new officer."""
 
     email: str | None
     password: str
 
 
 class RecoverApply(msgspec.Struct, frozen=True, tag="recover apply"):
-    """`ailo recover apply`; the bytes of the officer's answer."""
+    """`ailo recover apply`, with the bytes of the officer's answer."""
 
     answer: bytes
 
@@ -91,7 +91,7 @@ async def _new_key(ailo: Ailo, account: Account, password: str) -> NewKey:
 
 
 async def apply(ailo: Ailo, command: RecoverApply) -> Applied:
-    """Carry out an answer; the account's sessions end. Raises CannotDo."""
+    """Carry out an answer, and end the account's sessions. Raises CannotDo."""
     store = ailo.store
     try:
         answer = await asyncio.to_thread(officer.read_answer, command.answer)
@@ -116,7 +116,7 @@ def _tell(ailo: Ailo, changes: list[Change]) -> None:
 
 
 async def _seal_to(store: Store, officer: bytes) -> bool:
-    """Seal the keyring to its new officer; whether its copy could be written. Else a backup, or the next start, writes it."""
+    """Seal the keyring to its new officer; return whether its copy was written. If not, a backup or the next start writes it."""
     store.officer = officer
     try:
         async with store.keys_change:
@@ -127,7 +127,7 @@ async def _seal_to(store: Store, officer: bytes) -> bool:
 
 
 def answer(raw: bytes, private_key: bytes) -> tuple[bytes, Officer | None]:
-    """Answer a request on an offline machine; with the new officer's key, where another officer was asked for.
+    """Answer a request on an offline machine; return the new officer's key, too, if a new officer was requested.
 
     Raises Refused.
     """
@@ -139,7 +139,7 @@ def answer(raw: bytes, private_key: bytes) -> tuple[bytes, Officer | None]:
 
 
 def told(asked: Request) -> str:
-    """What a request asks for, for the officer to judge: whatever the file holds, as printable lines. Raises Refused."""
+    """What a request asks for, for the officer to judge: in printable lines, whatever the file contains. Raises Refused."""
     seats = officer.seats(asked)
     if asked.account is None:
         what = (

@@ -1,1 +1,1 @@
-"""What the browser loads, and the words in both languages."""
+"""The files that the browser loads, and the texts in both languages."""

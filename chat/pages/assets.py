@@ -1,11 +1,11 @@
 """Serves what the browser loads: the pages, once per language, and the modules, styles and images that they use.
 
-Everything is read, rendered and compressed once, at start, and answered from memory: a page costs no disk, and a file
-that is not there at start does not exist. The pages hold no personal data; their modules ask the JSON routes for it.
+Everything is read, rendered and compressed once, at startup, and served from memory: a page needs no disk access, and a file
+that is missing at startup does not exist. The pages contain no personal data; their modules fetch it from the JSON routes.
 
-The pages name their files below an address that holds the version of all of them (`/static/VERSION/elements/…`): a browser
-keeps those for good, asks for none of them twice, and a tab never mixes two versions. A tab that is older than the service
-gets the present file at its old address, so that what it loads late still comes.
+The pages refer to their files by URLs that contain one version for all of them (`/static/VERSION/elements/…`): a browser
+caches those for good, requests none of them twice, and a tab never mixes two versions. A tab older than the service gets the
+current file at its old URL, so that late loads still succeed.
 """
 
 import gzip
@@ -32,7 +32,7 @@ from storage.accounts.accounts import LANGUAGES
 
 __all__ = ["HEADERS", "Shelf", "add_pages", "language_of"]
 
-# What belongs to no feature.
+# Pages that belong to no feature.
 PAGES: Final = {"/accessibility": "accessibility.html", "/offline": "offline.html"}
 ENTRY: Final = "-page.js"
 STYLES: Final = "/static/styles.css"
@@ -46,8 +46,8 @@ IMPORT: Final = re.compile(r'^(?:import|export)\s+(?:[^"\';=()]*?\bfrom\s*)?"(\.
 REMARK: Final = re.compile(rb"^[ \t]*/\*.*?\*/", re.MULTILINE | re.DOTALL)
 FOLDERS: Final = ("elements", "models", "helpers", "styles", "images")
 
-# The one policy of trusted types: the address of a service worker can be given in no other way. Whoever could run code in a page
-# gains nothing by it: it makes one address, our own WORKER, and refuses to be made twice (static/models/shell/shell.js).
+# The only Trusted Types policy: a service worker's URL can be passed in no other way. Injected code gains nothing by it:
+# it returns a single URL, our own WORKER, and cannot be created twice (static/models/shell/shell.js).
 WORKER_POLICY: Final = "ailo-worker"
 
 CONTENT_POLICY: Final = "; ".join([
@@ -70,8 +70,8 @@ RoleOf = Callable[[web.Request], Awaitable[str | None]]
 def add_pages(app: web.Application, pages: Mapping[str, str], role_of: RoleOf, folders: Sequence[Path] = ()) -> "Shelf":
     """Add the features' pages (their templates, by path) and all files to the application.
 
-    `role_of` tells the role of who asks, None when signed out; `folders` are like `static/`, and added to it, words and all.
-    Gives the shelf, for a page that is made for one reader."""
+    `role_of` returns the role of the account making a request, None when signed out; `folders` are laid out like `static/`
+    and add to it, translations included. Returns the shelf, for pages that are rendered for one reader."""
     add_words(folders)
     shelf = Shelf([static_folder(), *folders], {**PAGES, **pages})
     app.middlewares.append(shelf.answer_kindly)
@@ -99,7 +99,7 @@ async def _answer_asset(asset: "Asset", request: web.Request) -> web.StreamRespo
 
 
 async def _answer_versioned(shelf: "Shelf", request: web.Request) -> web.StreamResponse:
-    """Answer a file at an address with a version: ours is kept for good, at another one it is a stand-in."""
+    """Serve a file at a versioned URL: cached for good at the current version, the current file as a stand-in at any other."""
     asset = shelf.assets.get(f"/static/{request.match_info['path']}")
     if asset is None:
         raise web.HTTPNotFound
@@ -110,13 +110,13 @@ async def _answer_versioned(shelf: "Shelf", request: web.Request) -> web.StreamR
 
 
 def language_of(request: web.Request) -> str:
-    """The language of a page for who asks for it."""
+    """The language in which to serve a page for this request."""
     return choose(request.headers.get("Accept-Language"), cookie_of(request, PREFERENCE))
 
 
 @dataclass(frozen=True)
 class Asset:
-    """One thing to answer with: its bytes, plain and compressed, and their type."""
+    """A file to serve: its bytes, plain and compressed, and their type."""
 
     body: bytes
     kind: str
@@ -130,7 +130,7 @@ class Asset:
         object.__setattr__(self, "packed", gzip.compress(self.body, mtime=0))
 
     def answer(self, request: web.Request, status: int = 200) -> web.Response:
-        """Answer 304 when the browser has this already, else the bytes, compressed if it can take them so."""
+        """Answer 304 if the browser has this version already, else the bytes, compressed if it accepts gzip."""
         # The tag is weak: the plain and the compressed bytes share it.
         headers = {**HEADERS, "ETag": f'W/"{self.tag}"', "Vary": self.varies}
         if self.language:
@@ -143,13 +143,13 @@ class Asset:
         return web.Response(status=status, body=self.packed, headers={**headers, "Content-Encoding": "gzip"})
 
     def _is_known_to(self, request: web.Request) -> bool:
-        # Not by the library, which makes an object of each of the thousand tags that fit into the header.
+        # Not parsed by aiohttp, which creates an object for each of the thousand tags that fit into the header.
         known = request.headers.get("If-None-Match", "")
         return known.strip() == "*" or f'"{self.tag}"' in known
 
 
 class Shelf:
-    """All that the browser may load, by path, and the pages by path and language."""
+    """Everything that the browser may load, by path, and the pages by path and language."""
 
     def __init__(self, folders: Sequence[Path], pages: Mapping[str, str]) -> None:
         self._folders = folders
@@ -167,12 +167,12 @@ class Shelf:
         self.assets[WORKER] = self._make_worker()
 
     def at(self, path: str) -> str:
-        """Tell the address of a file that holds its version."""
+        """The versioned URL of a file."""
         return path.replace("/static/", f"/static/{self.version}/", 1)
 
     @web.middleware
     async def answer_kindly(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer an unknown page in words; what programs ask for (below /api/, say) keeps its own answer."""
+        """Answer a request for an unknown page with a page that says so; programs' requests (below /api/, say) keep their 404."""
         try:
             return await handler(request)
         except web.HTTPNotFound:
@@ -194,8 +194,8 @@ class Shelf:
         return found
 
     def _read_words(self) -> dict[str, Asset]:
-        """Give the modules the sentences that stand in them, apart for those that are loaded later; the pages bring their own,
-        said already."""
+        """Collect the sentences used in the modules, those of modules loaded later in a file of their own; the pages are
+        translated when rendered."""
         kind, found = "application/json; charset=utf-8", {}
         modules = {path for path in self.assets if path.endswith(".js")}
         at_once = {module for entry in modules if entry.endswith(ENTRY) for module in self._modules_behind(entry)}
@@ -210,14 +210,14 @@ class Shelf:
         return "".join(self.assets[path].body.decode() for path in modules)
 
     def _find_version(self) -> str:
-        """Give twelve hex digits that change with any file."""
+        """Compute twelve hex digits that change with any file."""
         tags = "".join(f"{path} {self.assets[path].tag} " for path in sorted(self.assets))
         return hashlib.blake2b(tags.encode(), digest_size=6).hexdigest()
 
     def _make_worker(self) -> Asset:
-        """Tell the service worker what the shell is: modules, words, styles, the icon, and the page of no network.
+        """Prepend to the service worker the list of the shell's files: modules, words, styles, the icon, the offline page.
 
-        Whatever changes in these changes the worker's own text, which is how a browser hears of a new version."""
+        A change in any of them changes the worker's source, which is how a browser detects a new version."""
         spoken = [f"/static/words/{code}{part}.json" for code in LANGUAGES[1:] for part in ("", "-more")]
         parts = [path for path in self.assets if path.endswith(".js") or path.startswith(LATE_STYLES)]
         shell = {
@@ -230,9 +230,9 @@ class Shelf:
         return Asset(b"const SHELL = " + _to_json(shell) + b"\n" + source, "text/javascript; charset=utf-8")
 
     def _join_styles(self, files: Mapping[str, Asset]) -> Asset:
-        """Join all sheets into one, which compresses far better; the layers come first, they set the order of the others.
+        """Join all style sheets into one, which compresses far better; the layers come first, as they set the cascade's order.
 
-        Those in `late` stay apart: a module puts them on when it is opened (static/helpers/late-styles.js)."""
+        Those in `late` stay separate: a module applies them when it is opened (static/helpers/late-styles.js)."""
         paths = [path for path in files if path.startswith("/static/styles/") and not path.startswith(LATE_STYLES)]
         paths.sort(key=lambda path: (not path.endswith("/layers.css"), path))
         return Asset(b"".join(files[path].body for path in paths), "text/css; charset=utf-8")
@@ -242,7 +242,7 @@ class Shelf:
         return Asset(body, "text/html; charset=utf-8", varies="Accept-Encoding, Accept-Language, Cookie", language=language)
 
     def template(self, name: str, language: str) -> Template:
-        """A page before it is filled in, in a language."""
+        """The template of a page, in a language."""
         return self._environments[language].get_template(name)
 
     def _environment(self, language: str) -> Environment:
@@ -258,7 +258,7 @@ class Shelf:
         return pages
 
     def _modules_behind(self, path: str) -> list[str]:
-        """Name every module that one leads to, itself first, so that a page can ask for all of them at once."""
+        """List every module that one imports, directly or not, itself first, so that a page can request them all at once."""
         found, waiting = [], [path]
         while waiting:
             found.append(waiting.pop())
@@ -271,14 +271,14 @@ class Shelf:
 
 
 def imports_in(source: str) -> list[str]:
-    """The relative paths that a module imports statically, in order. Those of `import(…)` are loaded later, on demand."""
+    """The relative paths that a module imports statically, in order; `import(…)` loads its own later, on demand."""
     return IMPORT.findall(source)
 
 
 def _without_remarks(file: Path) -> bytes:
-    """Read a file; the remarks that stand on lines of their own stay here: they are a fifth of what a page would weigh.
+    """Read a file, and strip comments that begin a line: they would be a fifth of a page's weight.
 
-    Their lines stay, empty, so that the numbers in a fault's trace are those of the file."""
+    Their lines stay, empty, so that the line numbers in a stack trace match the file."""
     body = file.read_bytes()
     if file.suffix not in (".js", ".css"):
         return body

@@ -1,8 +1,7 @@
-"""The words of Ailo, in French and in English.
+"""The texts of Ailo's interface, in French and in English.
 
-The French sentence is the key: it stands in the pages and in the code, and French needs no catalogue.
-`static/words/en/` holds the English, a file per domain. A sentence that they lack is said in French rather than not at all; a
-test finds those.
+The French sentence is the key: pages and code contain it, and French needs no catalogue. `static/words/en/` has the English, one
+file per domain. A sentence without a translation is shown in French; a test finds those.
 """
 
 import re
@@ -19,23 +18,23 @@ __all__ = ["PREFERENCE", "Words", "add_words", "choose", "say", "static_folder"]
 
 _NARROW: Final = re.compile(r" (?=[:;?!»])|(?<=«) |(?<=\d) (?=\d)")
 PREFERENCE: Final = "ailo-language"
-"""The cookie that carries the language of the account; it holds nothing else and opens nothing."""
+"""The cookie with the account's language; it contains nothing else and grants no access."""
 
 
 def say(language: str, sentence: str, **values: object) -> str:
-    """Say a French sentence in a language of `LANGUAGES` (any other is French), its `{names}` filled in."""
+    """Translate a French sentence into one of `LANGUAGES` (any other means French), with its `{names}` filled in."""
     return Words.of(language).translate(sentence, **values)
 
 
 def choose(accept_language: str | None, preferred: str | None = None) -> str:
-    """Choose the language of a page: the preferred one if we speak it, else what the browser asks for, else French."""
+    """Choose the language of a page: the preferred one if supported, else what the browser requests, else French."""
     if preferred in LANGUAGES:
         return preferred
     return next((language for language in _asked_for(accept_language or "") if language in LANGUAGES), LANGUAGES[0])
 
 
 def _asked_for(accept_language: str) -> list[str]:
-    """Give the primary languages of an Accept-Language header (RFC 9110, 12.5.4), the most wanted first."""
+    """The primary languages of an Accept-Language header (RFC 9110, 12.5.4), the most preferred first."""
     wanted = []
     for part in accept_language[:1000].split(","):
         tag, _, quality = part.partition(";")
@@ -53,17 +52,17 @@ def _weight(quality: str) -> float:
 
 
 def static_folder() -> Path:
-    """Find what the browser loads: inside the installed package, else beside it in the source tree."""
+    """Locate the files that the browser loads: inside the installed package, else next to it in the source tree."""
     inside = Path(__file__).parents[1] / "static"
     return inside if inside.is_dir() else inside.parents[1] / "static"
 
 
 FOLDERS: Final = [static_folder()]
-"""Where words are looked for, below `words/`: our own static folder, then those that features add."""
+"""Where catalogues are looked up, below `words/`: our own static folder, then those that features add."""
 
 
 def add_words(folders: Iterable[Path]) -> None:
-    """Have all that is said from now on know the words of these static folders too."""
+    """Add the catalogues of these static folders to all later translations."""
     FOLDERS.extend(folder for folder in folders if folder not in FOLDERS)
 
 
@@ -84,14 +83,14 @@ class Words:
         return text.format_map(values) if values else text
 
     def for_pages(self, modules: str) -> dict[str, str | list[str]]:
-        """Give what the pages fetch: each French sentence that stands in their modules with its translation, or with its
-        singular and plural."""
+        """The catalogue that the pages fetch: each French sentence that occurs in their modules, with its translation, or with
+        its singular and plural."""
         spoken = {key: said for key, said in self.sentences.items() if f'"{key}"' in modules}
         return {key: said if isinstance(said, str) else list(said) for key, said in spoken.items()}
 
 
 def typeset(sentence: str) -> str:
-    """Set the narrow space that never breaks, where French wants one: sources are written with plain spaces."""
+    """Insert narrow no-break spaces where French typography requires them: the sources use plain spaces."""
     return _NARROW.sub("\N{NARROW NO-BREAK SPACE}", sentence)
 
 

@@ -1,1 +1,1 @@
-"""What is said over the wire and who hears it: frames, refusals, the hub."""
+"""The wire protocol and its delivery: frames, refusals, the hub."""

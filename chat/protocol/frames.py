@@ -1,4 +1,4 @@
-"""The wire vocabulary: every frame and every JSON shape, as typed structs. No input or output here. See docs/protocol.md."""
+"""The wire format: every frame and JSON shape as a typed struct. No I/O here. See docs/protocol.md."""
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -38,7 +38,7 @@ class Code(StrEnum):
 
 
 class Send(msgspec.Struct, frozen=True, tag="send"):
-    """Post a message. Answered by `sent` or `error` with the same id; safe to repeat."""
+    """Post a message. Answered by `sent` or `error` with the same id; idempotent."""
 
     id: MessageId
     thread: ThreadId
@@ -46,30 +46,30 @@ class Send(msgspec.Struct, frozen=True, tag="send"):
 
 
 class Read(msgspec.Struct, frozen=True, tag="read"):
-    """Mark a thread as read up to a number."""
+    """Mark a thread as read up to a sequence number."""
 
     thread: ThreadId
     seq: Seq
 
 
 class Typing(msgspec.Struct, frozen=True, tag="typing"):
-    """Tell the others that one types."""
+    """Tell the other participants that this one is typing."""
 
     thread: ThreadId
 
 
 class Resume(msgspec.Struct, frozen=True):
-    """Ask for what followed in each named thread; ``after`` has the numbers by the 16 bytes of the thread's id.
+    """Request what followed in each named thread; ``after`` maps the 16 bytes of a thread's id to a sequence number.
 
-    Not by UUID: its hash is its number modulo 2^61 - 1, so whoever chooses the ids can make all of them collide. The hash of
-    bytes is keyed, per process.
+    Not the UUID itself: its hash is its integer value modulo 2^61 - 1, so a client that chooses the ids could make them all
+    collide. The hash of bytes is keyed per process.
     """
 
     after: dict[bytes, int]
 
 
 class _ResumeFrame(msgspec.Struct, frozen=True, tag="resume"):
-    """`resume` on the wire. Its ids stay text, for the same reason, until they are read one by one."""
+    """`resume` on the wire. For the same reason, its ids stay text until they are converted one by one."""
 
     threads: Annotated[dict[str, Seq], msgspec.Meta(max_length=MOST_RESUMED)]
 
@@ -78,7 +78,7 @@ ClientFrame = Send | Read | Typing | Resume
 
 
 class Message(msgspec.Struct, frozen=True, tag="message"):
-    """A message, the same for every reader. ``kind`` is `broken` (and the text empty) where the row was tampered with."""
+    """A message, the same for every reader. If its row was tampered with, ``kind`` is `broken` and the text is empty."""
 
     id: MessageId
     thread: ThreadId
@@ -97,7 +97,7 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
-    """The first frame of a connection."""
+    """The first frame that the server sends on a connection."""
 
     account: AccountId
     protocol: str = PROTOCOL
@@ -105,7 +105,7 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
 
 
 class Sent(msgspec.Struct, frozen=True, tag="sent"):
-    """A message is on the disk."""
+    """A message has been written to disk."""
 
     id: MessageId
     thread: ThreadId
@@ -114,14 +114,14 @@ class Sent(msgspec.Struct, frozen=True, tag="sent"):
 
 
 class Participants(msgspec.Struct, frozen=True, tag="participants"):
-    """Who takes part in a thread has changed."""
+    """The participants of a thread have changed."""
 
     thread: ThreadId
     participants: list["Participant"]
 
 
 class ReadMark(msgspec.Struct, frozen=True, tag="read"):
-    """Somebody has read up to a number."""
+    """A participant has read up to a sequence number."""
 
     thread: ThreadId
     account: AccountId
@@ -129,27 +129,27 @@ class ReadMark(msgspec.Struct, frozen=True, tag="read"):
 
 
 class Types(msgspec.Struct, frozen=True, tag="typing"):
-    """Somebody types."""
+    """A participant is typing."""
 
     thread: ThreadId
     account: AccountId
 
 
 class Presence(msgspec.Struct, frozen=True, tag="presence"):
-    """Somebody has come or gone."""
+    """An account has come online or gone offline."""
 
     account: AccountId
     online: bool
 
 
 class AboutChanged(msgspec.Struct, frozen=True, tag="about"):
-    """What there is to know about a thread has changed; ``thread`` is null where it may be so for any."""
+    """The details of a thread have changed; ``thread`` is null if those of any may have."""
 
     thread: ThreadId | None
 
 
 class Resumed(msgspec.Struct, frozen=True, tag="resumed"):
-    """All that was asked for has been sent; up to where, in each thread."""
+    """Everything requested by `resume` has been sent; ``threads`` gives the last sequence number sent in each."""
 
     threads: dict[ThreadId, int]
 
@@ -163,7 +163,7 @@ class Error(msgspec.Struct, frozen=True, tag="error", omit_defaults=True):
 
 
 class Participant(msgspec.Struct, frozen=True):
-    """Somebody who takes part, as the others see them. ``initial`` of the last name is for staff alone."""
+    """A participant, as the others see them. ``initial`` (of the last name) is shown to staff only."""
 
     id: AccountId
     role: str
@@ -174,7 +174,7 @@ class Participant(msgspec.Struct, frozen=True):
 
 
 class NotUnderstood(Exception):
-    """A frame that is none of ours; ``id`` where one could be read from it."""
+    """A frame that is not part of the protocol; ``id`` is set if one could be read from it."""
 
     def __init__(self, id_: UUID | None) -> None:
         super().__init__("not a frame of ours")
@@ -193,7 +193,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def decode(text: str) -> ClientFrame:
-    """Read a frame from the browser. Raises NotUnderstood, which holds nothing of its text."""
+    """Decode a frame from the client. Raises NotUnderstood, which contains none of its text."""
     try:
         frame = _frame_decoder.decode(text)
         return _resume(frame) if isinstance(frame, _ResumeFrame) else frame
@@ -202,13 +202,13 @@ def decode(text: str) -> ClientFrame:
 
 
 def _resume(frame: _ResumeFrame) -> Resume:
-    """Raises msgspec.ValidationError for a thread that is no id."""
+    """Convert the ids of `resume`. Raises msgspec.ValidationError if one is not a UUID."""
     ids = msgspec.convert(list(frame.threads), list[UUID])
     return Resume({id_.bytes: seq for id_, seq in zip(ids, frame.threads.values(), strict=True)})
 
 
 def id_in(text: str) -> UUID | None:
-    """The id of a frame that is not acted on, if one can be read from it."""
+    """The id of a frame that is not processed, if one can be read from it."""
     try:
         return _id_decoder.decode(text).id
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -224,5 +224,5 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def moment(ms: int) -> datetime:
-    """A time in ms since 1970, as it goes on the wire (RFC 3339 in UTC). What no calendar shows is the last that one does."""
+    """A time in ms since 1970, as sent on the wire (RFC 3339 in UTC), clamped to what ``datetime`` can represent."""
     return _EPOCH + timedelta(milliseconds=min(max(ms, 0), LAST_TIME - 1))

@@ -1,6 +1,6 @@
-"""Who is connected here, and how what has happened reaches them. Memory only; presence is what it knows.
+"""The connections of this process, and the delivery of events to them. In memory only; presence is derived from it.
 
-The hub decides nothing about who may know what: whoever tells it something names the accounts that it is for.
+The hub makes no access decisions: callers name the accounts that a frame is for.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ class Listener(Protocol):
     def session_id(self) -> bytes: ...
 
     def offer(self, frame: bytes) -> None:
-        """Give it a frame."""
+        """Queue a frame."""
 
     def offer_message(self, thread: ThreadId, seq: int, frame: bytes) -> None:
-        """Give it a live message, in its thread's order."""
+        """Queue a live message, in its thread's order."""
 
     def sign_out(self) -> None:
-        """End it: its session is over."""
+        """Close it: its session has ended."""
 
     def restart(self) -> None:
-        """End it so that it comes back: the account has another key."""
+        """Close it so that it reconnects: the account has a new key."""
 
 
 class Hub:
@@ -49,22 +49,22 @@ class Hub:
         return sum(map(len, self._listeners.values()))
 
     def sessions(self) -> dict[bytes, AccountId]:
-        """The sessions that are connected here, each with its account."""
+        """The sessions connected here, each with its account."""
         return {one.session_id: account for account, of_one in self._listeners.items() for one in of_one}
 
     def used(self) -> set[bytes]:
-        """The sessions whose connections were used for something since this was last asked."""
+        """The sessions whose connections have been used since the last call."""
         found = {one for of_one in self._listeners.values() for one in of_one if one.was_used}
         for one in found:
             one.was_used = False
         return {one.session_id for one in found}
 
     def is_online(self, account: AccountId) -> bool:
-        """Whether somebody is here (or was, a moment ago)."""
+        """Whether an account is connected here, or was until a moment ago."""
         return account in self._listeners
 
     def join(self, account: AccountId, listener: Listener, correspondents: set[AccountId]) -> None:
-        """A connection begins; correspondents who are here are told, and it is told of them."""
+        """Add a connection; it and the correspondents who are online learn of each other."""
         if timer := self._leaving.pop(account, None):
             timer.cancel()
         is_new = account not in self._listeners
@@ -76,7 +76,7 @@ class Hub:
             self.tell(correspondents, encode(Presence(account, online=True)))
 
     def leave(self, account: AccountId, listener: Listener) -> None:
-        """A connection ends. Somebody is gone when no other came in the meantime: a page that reloads stays."""
+        """Remove a connection. The account goes offline if no other follows within ``GONE_AFTER_S``: a reload does not show."""
         listeners = self._listeners.get(account, set())
         listeners.discard(listener)
         if account in self._listeners and not listeners and account not in self._leaving:
@@ -89,11 +89,11 @@ class Hub:
         self.tell(self._correspondents.pop(account, set()), encode(Presence(account, online=False)))
 
     def changes_of(self, account: AccountId) -> int:
-        """How often the correspondents of an account have changed since the start: a set read meanwhile may be an older one."""
+        """How often an account's correspondents have changed since startup: if this differs after reading them, read again."""
         return self._changes[account]
 
     def introduce(self, accounts: Iterable[AccountId]) -> None:
-        """These share a thread from now on: each is told who of them is here."""
+        """Note that these accounts now share a thread: each learns which of the others are online."""
         together = set(accounts)
         self._changes.update(together)
         for account in filter(self.is_online, together):
@@ -103,13 +103,13 @@ class Hub:
                 self.tell([account], encode(Presence(other, online=True)))
 
     def separate(self, account: AccountId, correspondents: set[AccountId]) -> None:
-        """Somebody has fewer correspondents now; the others are told nothing of them any more."""
+        """Note that an account has fewer correspondents now; the others get no more of its presence."""
         self._changes[account] += 1
         if account in self._correspondents:
             self._correspondents[account] = correspondents
 
     def tell(self, accounts: Iterable[AccountId], frame: bytes, except_for: Listener | None = None) -> None:
-        """Give a frame to every connection of these accounts but one."""
+        """Send a frame to every connection of these accounts, except one."""
         for account in accounts:
             for listener in list(self._listeners.get(account, ())):
                 if listener is not except_for:
@@ -118,26 +118,26 @@ class Hub:
     def tell_message(
         self, thread: ThreadId, seq: int, accounts: Iterable[AccountId], frame: bytes, except_for: Listener | None
     ) -> None:
-        """Give a committed message to every connection of these accounts but the sending one."""
+        """Send a committed message to every connection of these accounts, except the one it came from."""
         for account in accounts:
             for listener in list(self._listeners.get(account, ())):
                 if listener is not except_for:
                     listener.offer_message(thread, seq, frame)
 
     def sign_out(self, account: AccountId, session_id: bytes) -> None:
-        """End every connection of a session."""
+        """Close every connection of a session."""
         for listener in list(self._listeners.get(account, ())):
             if listener.session_id == session_id:
                 listener.sign_out()
 
     def end_others(self, account: AccountId, session_id: bytes) -> None:
-        """End every connection of an account's other sessions."""
+        """Close every connection of an account's other sessions."""
         for listener in list(self._listeners.get(account, ())):
             if listener.session_id != session_id:
                 listener.sign_out()
 
     def restart(self, account: AccountId) -> None:
-        """Have every connection of an account come back. ``restarts`` counts, for those who are still on their way here."""
+        """Make every connection of an account reconnect. One still being set up notices by comparing ``restarts``."""
         self.restarts += 1
         for listener in list(self._listeners.get(account, ())):
             listener.restart()

@@ -1,11 +1,11 @@
-"""What the rules of a conversation answer instead of doing something. Each becomes one code on the wire.
+"""The reasons for which a request in a conversation is refused. Each maps to one code on the wire.
 
 Refusal
-├── NotFound      no such thread, or no part in it: nobody is told which
-├── NotAllowed    it makes no sense: an empty text, a number beyond the end, an id that is somebody else's
-├── Unseen       a message came that whoever asks has not seen
-├── Outdated     somebody, or another tab, has changed meanwhile what was to be changed
-└── TooLong       a text with more code points than a message holds
+├── NotFound      no such thread, or the account takes no part in it: the answer does not reveal which
+├── NotAllowed    an invalid request: an empty text, a number beyond the end, an id that belongs to somebody else
+├── Unseen        a message arrived that the requester has not seen
+├── Outdated      somebody else, or another tab, has changed the object meanwhile
+└── TooLong       a text with more code points than a message may have
 """
 
 from typing import ClassVar
@@ -20,22 +20,22 @@ SENTENCES = {
     Code.SLOW_DOWN: "C’est un peu trop rapide. Réessayez dans un instant.",
     Code.SIGNED_OUT: "Votre session est terminée. Reconnectez-vous.",
 }
-"""What each code says to whoever asked, in French; `static/words` has the English."""
+"""The message that users see for each code, in French; `static/words` has the English."""
 
 
 class Misuse(Exception):
-    """What was asked makes no sense; the text says what to do, and repeats no name or address."""
+    """An invalid request; the text says what to do instead, and repeats no name or address."""
 
 
 class CannotDo(Exception):
-    """What was asked cannot be done as things stand; the text says what to do, and repeats no name or address."""
+    """A request that the current state does not allow; the text says what to do, and repeats no name or address."""
 
 
 class Refusal(Exception):
-    """A refusal to whoever asked; not a fault.
+    """A request was refused; this is not a fault of the service.
 
-    A feature adds one by a subclass: its ``code`` on the wire, its HTTP ``status``, and what it says, in French, where the code
-    is not one of ``Code``.
+    A feature adds its own by subclassing: the ``code`` on the wire, the HTTP ``status``, and, if the code is not one of
+    ``Code``, the ``sentence`` that users see, in French.
     """
 
     code: ClassVar[str] = Code.BAD_REQUEST
@@ -44,26 +44,26 @@ class Refusal(Exception):
 
 
 class NotFound(Refusal):
-    """There is no such thread, or it is none of theirs: nobody is told which."""
+    """No such thread, or somebody else's: the answer does not reveal which."""
 
     code, status = Code.NOT_FOUND, 404
 
 
 class NotAllowed(Refusal):
-    """What was asked makes no sense."""
+    """The request is invalid."""
 
 
 class Unseen(Refusal):
-    """A message has come that whoever asks has not seen yet."""
+    """A message has arrived that the requester has not seen yet."""
 
     code, status = Code.MOVED_ON, 409
 
 
 class Outdated(Refusal):
-    """What was to be changed is not what it was when it was read."""
+    """The object has changed since the requester read it."""
 
     code, status = Code.CONFLICT, 409
 
 
 class TooLong(Refusal):
-    """A text has more code points than a message holds."""
+    """A text has more code points than a message may have."""

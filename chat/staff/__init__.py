@@ -1,1 +1,1 @@
-"""What those who answer have: practices, notes, canned replies, the overview."""
+"""The tools of those who answer: practices, notes, canned replies, the overview."""

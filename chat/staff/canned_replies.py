@@ -1,4 +1,4 @@
-"""Canned replies: what a staff member keeps at hand to write again. Theirs alone, for whichever conversation they are in."""
+"""Canned replies: texts that a staff member keeps for reuse. They are private to their author, and fit any conversation."""
 
 import logging
 
@@ -16,7 +16,7 @@ from storage.staff import canned_replies
 from storage.staff.canned_replies import Kept
 from storage.store import Store
 
-# All of them together, as JSON: what fits into one request, with room for what is around it.
+# All of them together, as JSON: what fits into one request, with room for the rest of it.
 LARGEST = 100_000
 
 log = logging.getLogger("ailo.canned_replies")
@@ -24,13 +24,13 @@ _decoder = msgspec.json.Decoder(list[CannedReply])
 
 
 class RepliesAtHand:
-    """What the staff keeps at hand."""
+    """The canned replies of the staff."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def read(self, who: Unlocked) -> CannedReplies:
-        """One's own. Raises CannotOpen when they are not as they were written."""
+        """One's own replies. Raises CannotOpen if they are not as they were written."""
         try:
             kept = await self._store.database.read(lambda reader: canned_replies.read(reader, who.key))
         except CannotOpen as error:
@@ -39,9 +39,9 @@ class RepliesAtHand:
         return CannedReplies(_decoder.decode(kept.text) if kept.text else [], kept.version)
 
     async def write(self, who: Unlocked, new: CannedReplies) -> CannedReplies:
-        """Keep these in the place of version ``new.version``; gives them with the next one.
+        """Store these in place of version ``new.version``; return them with the next version.
 
-        Raises NotAllowed for too much or one id twice, Outdated when the version is another.
+        Raises NotAllowed if they are too large or an id occurs twice, Outdated if the stored version is another.
         """
         new = CannedReplies([_shown(reply) for reply in new.replies], new.version)
         text = encode(new.replies).decode()
@@ -59,7 +59,7 @@ class RepliesAtHand:
 
 
 def _shown(reply: CannedReply) -> CannedReply:
-    """A reply whose title can be seen in a list, and turns nothing around it. Raises NotAllowed when there is no such title."""
+    """A reply whose title is visible in a list, without directional characters. Raises NotAllowed if nothing visible is left."""
     title = without_turns(reply.title)
     if not is_seen(title):
         raise NotAllowed

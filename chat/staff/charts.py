@@ -1,6 +1,6 @@
-"""Small charts of an overview, as SVG: a pure function of the figures and a language. No style attributes: classes alone.
+"""Small charts of an overview, as SVG: a pure function of the figures and a language. No style attributes, only classes.
 
-Each is drawn twice, for a wide place and for a narrow one, so that its words are never scaled; the page shows one of them.
+Each is drawn twice, for wide and for narrow layouts, so that its text is never scaled; the page shows one of them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,7 @@ from chat.staff.overview import Day
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 MOST_LINES = 4
-# Steps between lines that people count in.
+# Steps between the lines, in amounts that people count in.
 WAIT_STEPS = (
     5 * MINUTE,
     15 * MINUTE,
@@ -35,7 +35,7 @@ WAIT_STEPS = (
 
 @dataclass(frozen=True)
 class Place:
-    """Where a chart is drawn, in user units, of which one is about one pixel."""
+    """Where a chart is drawn, in user units of about one pixel."""
 
     name: str
     width: int
@@ -45,7 +45,7 @@ class Place:
 
     @property
     def floor(self) -> int:
-        """Where the bars stand."""
+        """The baseline of the bars."""
         return self.height - 10 - 16 * len(self.day_patterns)
 
     def column(self, at: int, of: int) -> tuple[float, float]:
@@ -60,7 +60,7 @@ WIDE, NARROW = Place("wide", 640, 360, 44, ("EEE", "d")), Place("narrow", 320, 2
 
 @dataclass(frozen=True)
 class Scale:
-    """The lines behind the bars: so many steps of so much."""
+    """The lines behind the bars: ``steps`` of them, ``step`` apart."""
 
     step: int
     steps: int
@@ -70,17 +70,17 @@ class Scale:
         return self.step * self.steps
 
     def y(self, value: float, place: Place) -> float:
-        """How far down a value is."""
+        """The vertical position of a value."""
         return place.floor - value / self.top * (place.floor - TOP)
 
 
 def count_scale(maximum: int) -> Scale:
-    """The scale of a number of messages: 1, 2 or 5, and so on by ten."""
+    """The scale for a number of messages: in steps of 1, 2 or 5, times a power of ten."""
     return _fitting(maximum, (factor * 10**power for power in count() for factor in (1, 2, 5)))
 
 
 def wait_scale(longest: int) -> Scale:
-    """The scale of a wait, in ms."""
+    """The scale for a wait, in ms."""
     return _fitting(longest, (*WAIT_STEPS, *(10 * DAY * 2**power for power in range(1, 64))))
 
 
@@ -92,7 +92,7 @@ def _fitting(maximum: int, steps: Iterator[int] | Sequence[int]) -> Scale:
 
 
 def messages(days: Sequence[Day], language: str, place: Place) -> str:
-    """Bars of what came and what went, two for each day."""
+    """Bars of messages received and sent, two for each day."""
     scale = count_scale(max(max(day.received, day.sent) for day in days))
     drawn = [_lines(scale, place, str)]
     for at, day in enumerate(days):
@@ -108,7 +108,7 @@ def messages(days: Sequence[Day], language: str, place: Place) -> str:
 
 
 def waits(days: Sequence[Day], language: str, place: Place) -> str:
-    """A bar for each day's median wait, and above it a point for the longest."""
+    """A bar for each day's median wait, with a point above it for the longest."""
     scale = wait_scale(max((day.longest or 0) for day in days))
     drawn = [_lines(scale, place, lambda ms: duration(ms, language))]
     for at, day in enumerate(days):
@@ -128,7 +128,7 @@ def waits(days: Sequence[Day], language: str, place: Place) -> str:
 
 
 def duration(ms: float, language: str) -> str:
-    """A wait as people say it, to the minute; from two days on to the hour."""
+    """A wait as people say it, to the minute; from two days on, to the hour."""
     minutes = int(ms / MINUTE + 0.5)
     if minutes < 60:
         return say(language, "{n} min", n=minutes)
@@ -140,7 +140,7 @@ def duration(ms: float, language: str) -> str:
 
 
 def day_name(day: date, language: str, pattern: str) -> str:
-    """A day, or what the pattern (of CLDR) names of it, as it is written: "lun. 23"."""
+    """A day, or the parts of it that a (CLDR) pattern names, as people write it: "lun. 23"."""
     return format_date(day, pattern, locale="en_GB" if language == "en" else language)
 
 
@@ -177,7 +177,7 @@ def _bar(kind: str, across: tuple[float, float], up: tuple[float, Scale], place:
     (x, width), (value, scale) = across, up
     if not value:
         return ""
-    # However little it is, it is seen.
+    # Even the smallest value stays visible.
     y = min(scale.y(value, place), place.floor - 1.5)
     return (
         f'<rect class="chart__bar chart__bar--{kind}" x="{_number(x)}" y="{_number(y)}"'

@@ -1,4 +1,4 @@
-"""The card of what those have who answer."""
+"""The staff card."""
 
 from collections.abc import Iterable
 from itertools import chain
@@ -23,7 +23,7 @@ class Staff(Feature):
         self.overviews = Overviews(core.store)
 
     def routes(self, web: Web) -> Iterable[Route]:
-        """What the dashboard asks for, and the overview's page."""
+        """The routes that the dashboard uses, and the overview page."""
         return chain(
             StaffRoutes(web.door, self.practices, self.notes, self.replies).routes(),
             OverviewPage(self.overviews, web.shelf).routes(),

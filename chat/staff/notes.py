@@ -17,12 +17,12 @@ class Notes:
         self._access = access
 
     async def read(self, who: Unlocked, thread: ThreadId) -> str:
-        """One's own note; empty when there is none. Raises NotFound to whoever takes no part in the thread."""
+        """One's own note, or an empty text. Raises NotFound for anybody who takes no part in the thread."""
         await self._access.latest(who, thread)
         return await self._store.database.read(lambda reader: notes.read(reader, who.key, thread))
 
     async def write(self, who: Unlocked, thread: ThreadId, text: str) -> None:
-        """Keep a note in the place of the one before; an empty one is forgotten. Raises NotFound."""
+        """Store a note in place of the earlier one; an empty one deletes it. Raises NotFound."""
         await self._access.latest(who, thread)
         store = self._store
 

@@ -1,8 +1,8 @@
 """An overview of one's own conversations: who wrote how much, and how long people waited for an answer, day by day.
 
 A day is a day of the reader's own time zone, with 23 or 25 hours where its clocks change. A wait runs from the first message
-that a member wrote since the last answer until somebody of the staff answers, and belongs to the day of the answer. Where a
-conversation was closed meanwhile it runs on: no row tells when that was, once it is open again.
+that a member wrote since the last answer until somebody on the staff answers, and counts for the day of the answer. It also
+runs on while a conversation is closed: once it is reopened, no row says when that was.
 """
 
 from bisect import bisect_right
@@ -23,7 +23,7 @@ DAYS = 15
 
 @dataclass
 class Day:
-    """What a day came to. ``waits`` in ms, of those answered on that day."""
+    """The figures of a day. ``waits`` in ms, of those answered on that day."""
 
     date: date
     received: int = 0
@@ -43,7 +43,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Overview:
-    """The days, the last of them today; who waits now, the longest first; and when it was: ``now`` in ms since 1970."""
+    """The days up to today; who is waiting now, longest first; and when it was made: ``now`` in ms since 1970."""
 
     days: Sequence[Day]
     waiting: Sequence[Waiting]
@@ -56,7 +56,7 @@ class Overview:
 
     @property
     def all_days(self) -> Day:
-        """All days as if they were one; its date is the first of them."""
+        """All days as if they were one, dated the first of them."""
         return Day(
             self.days[0].date,
             sum(day.received for day in self.days),
@@ -66,13 +66,13 @@ class Overview:
 
 
 class Overviews:
-    """What the staff may know of their own conversations."""
+    """What staff members may know about their own conversations."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def of(self, who: Unlocked) -> Overview:
-        """One's own."""
+        """The overview of one's own conversations."""
         store, now, zone = self._store, self._store.clock(), zone_named(who.account.time_zone)
         dates = dates_until(now, zone)
         start = start_of(dates[0], zone)
@@ -81,7 +81,7 @@ class Overviews:
 
 
 def zone_named(name: str) -> ZoneInfo:
-    """A time zone; the usual one where there is none of that name any more."""
+    """A time zone by name; the default one if that name no longer exists."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -95,12 +95,12 @@ def dates_until(now: int, zone: ZoneInfo) -> list[date]:
 
 
 def start_of(day: date, zone: ZoneInfo) -> int:
-    """When a day begins, in ms since 1970: its first instant, also where the clocks change at midnight."""
+    """When a day begins, in ms since 1970: its first instant, even if the clocks change at midnight."""
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC).timestamp() * 1000)
 
 
 def by_day(found: Figures, own: bytes, dates: Sequence[date], zone: ZoneInfo) -> list[Day]:
-    """What each day came to for the account ``own``."""
+    """The figures of each day for the account ``own``."""
     starts, days = [start_of(day, zone) for day in dates], [Day(day) for day in dates]
     for said, waited in _with_waits(found.said):
         at = bisect_right(starts, said.at) - 1
@@ -116,7 +116,7 @@ def by_day(found: Figures, own: bytes, dates: Sequence[date], zone: ZoneInfo) ->
 
 
 def _with_waits(said: Sequence[Said]) -> Iterator[tuple[Said, int | None]]:
-    """What was said, each answer with how long it was waited for, in ms."""
+    """What was said; each answer comes with how long the member waited for it, in ms."""
     thread, since = b"", None
     for one in said:
         if one.thread != thread:

@@ -1,4 +1,4 @@
-"""The page of the overview: drawn by the server for who asks, kept by nobody, complete without a script."""
+"""The overview page: rendered by the server for whoever asks, stored nowhere, complete without a script."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -12,7 +12,7 @@ from chat.pages.assets import HEADERS, Shelf, language_of
 from chat.staff import charts
 from chat.staff.overview import Overview, Overviews
 
-# Each reads all rows of a fortnight.
+# Each request reads all rows of a fortnight.
 LIMIT = Limit(a_second=1, at_once=10)
 
 
@@ -24,7 +24,7 @@ class OverviewPage:
         self._shelf = shelf
 
     def routes(self) -> Iterable[Route]:
-        """The one that there is."""
+        """The only one."""
         yield Route("GET", "/overview", self.show, Roles.STAFF, Reach.OWN, LIMIT)
 
     async def show(self, request: web.Request) -> web.Response:
@@ -37,7 +37,7 @@ class OverviewPage:
 
 
 def said(overview: Overview, language: str) -> dict[str, object]:
-    """What the page says, in a language: its charts, its tables, and the few numbers on top."""
+    """What the page says, in a language: its charts, its tables, and the few numbers at the top."""
     both = (charts.WIDE, charts.NARROW)
     now = datetime.fromtimestamp(overview.now / 1000, overview.zone)
     return {

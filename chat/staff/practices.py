@@ -1,4 +1,4 @@
-"""How somebody of the staff answers, as they say it themselves, and how those who write with them hear of a change."""
+"""How staff members say that they answer, and how their correspondents learn of a change."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,25 +18,25 @@ from storage.staff import practices
 from storage.staff.practices import Practice
 from storage.store import Store
 
-# Who shares more threads than these is told once that any of them may have changed: a frame for each could overrun a queue.
+# Whoever shares more threads than this gets one notice that any of them may have changed: one each could overflow a queue.
 MOST_TOLD = 32
 
 
 class Practices:
-    """What Professionals and companions say of how they answer."""
+    """What Professionals and companions say about how they answer."""
 
     def __init__(self, store: Store, hub: Hub) -> None:
         self._store = store
         self._hub = hub
 
     async def read(self, who: Unlocked) -> OwnPractice:
-        """One's own practice as it holds now."""
+        """One's own practice as it applies now."""
         store, id_ = self._store, who.account.id
         found = await store.database.read(lambda reader: practices.find_all(reader, store.guard, [id_]))
         return _told(found[id_].at(store.clock()))
 
     async def write(self, who: Unlocked, said: OwnPractice) -> None:
-        """Say how one answers from now on, and tell those who write with one.
+        """Store how one answers from now on, and notify one's correspondents.
 
         Raises NotAllowed for a time that no calendar shows.
         """

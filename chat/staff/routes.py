@@ -1,4 +1,4 @@
-"""The JSON routes of what the staff has: how they answer, their notes, their canned replies. See docs/protocol.md."""
+"""The JSON routes of the staff's tools: how they answer, their notes, their canned replies. See docs/protocol.md."""
 
 from collections.abc import Iterable
 

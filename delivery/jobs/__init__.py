@@ -1,1 +1,1 @@
-"""One file per kind of due work; each offers `…_one() -> bool`, true if something was done."""
+"""One module per kind of due work; each offers `…_one() -> bool`, true if something was done."""

@@ -1,8 +1,8 @@
-"""From an announcement that is due to a letter in the outbox, if it is still owed: worked out now, from the stored read marks.
+"""Turns a due announcement into a letter in the outbox, if it is still owed: decided now, from the stored read marks.
 
-However many messages came, it is one letter; and none again for that thread until the person reads, or a day has passed.
-Whoever wants no letters is owed none. In quiet hours the announcement waits for their end, and is
-dropped if the person reads meanwhile.
+However many messages came, it is one letter, and no other follows for that thread until the person reads or a day has
+passed. Whoever wants no letters is owed none. In quiet hours the announcement waits for their end, and is dropped if the
+person reads meanwhile.
 """
 
 import logging
@@ -31,7 +31,7 @@ POSTPONED = timedelta(hours=1) // MS
 
 
 async def announce_one(store: Store, settings: DeliverySettings) -> bool:
-    """Settle the announcement that has been due for longest, in one transaction; whether there was one."""
+    """Settle the announcement that has been due longest, in one transaction; return whether there was one."""
     now = store.clock()
 
     async def look(reader: Reader) -> bool:
@@ -54,8 +54,8 @@ async def _settle(tx: Transaction, store: Store, settings: DeliverySettings, due
         account = await accounts.by_id(tx, store.guard, due.account)
         wanted = (await preferences.find(tx, store.guard, due.account)).letters
     except CannotOpen:
-        # An account that is not as we wrote it gets no letter, and must not keep the others from theirs. Nor does one whose
-        # choices are not: it may have wanted none.
+        # An account that is not as we wrote it gets no letter, and must not hold up those of others. Nor does one whose
+        # preferences are not: it may have wanted none.
         log.error("an announcement is put off: its account's row, or what was chosen, does not open")
         await unread.postpone(tx, due, now + POSTPONED)
         return None
@@ -72,7 +72,7 @@ async def _settle(tx: Transaction, store: Store, settings: DeliverySettings, due
 
 
 def _letter(store: Store, settings: DeliverySettings, due: Due, now: int) -> Letter:
-    """The Message-ID is fixed here, so that a repeat after a crash can be recognised. Who was owed first goes first."""
+    """The letter, with its Message-ID, so that a repeat after a crash can be recognised. What was owed first goes first."""
     id_ = uuid4()
     facts = {"thread": str(due.thread), "seq": str(due.last_seq), "group": _group(store, due)}
     message_id = f"{id_.hex}@{settings.mail_from.domain}"
@@ -80,10 +80,10 @@ def _letter(store: Store, settings: DeliverySettings, due: Due, now: int) -> Let
 
 
 def _group(store: Store, due: Due) -> str:
-    """What all letters to one account have in common, so that its mail client shows them together.
+    """The id that all letters to one account share, so that its mail client groups them.
 
-    Of the account, not of a thread: the mailbox's provider must not learn which letters are of one conversation. It says nothing
-    of the account without the root key. Under a newer root key it becomes another: a mail client then begins a new group.
+    It is per account, not per thread: the mailbox provider must not learn which letters belong to one conversation. Without
+    the root key it reveals nothing about the account. A newer root key changes it: mail clients then begin a new group.
     """
     return store.guard.authenticate("letters", "group", due.account)[-12:].hex()
 

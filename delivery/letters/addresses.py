@@ -10,9 +10,9 @@ __all__ = ["mailable", "sender"]
 
 
 def mailable(address: str) -> str | None:
-    """The form of an address that any relay takes (its domain in ASCII), or None when it cannot be mailed.
+    """The form of an address that any relay accepts (its domain in ASCII), or None if it cannot be mailed.
 
-    Nothing is looked up. Characters beyond ASCII before the @ would need SMTPUTF8 on every relay of the way: refused.
+    Nothing is looked up. Characters beyond ASCII before the @ would need SMTPUTF8 on every relay along the way: refused.
     """
     try:
         return validate_email(address, check_deliverability=False, test_environment=True, allow_smtputf8=False).ascii_email
@@ -21,7 +21,7 @@ def mailable(address: str) -> str | None:
 
 
 def sender(text: str) -> Address | None:
-    """Read `name@host` or `Name <name@host>`; None when it is not just one address that can be mailed."""
+    """Read `name@host` or `Name <name@host>`; None unless it is exactly one address that can be mailed."""
     if not text.isprintable():
         return None
     try:

@@ -1,7 +1,7 @@
 """From facts to an e-mail. Pure: knows neither storage nor the network, and reads no clock.
 
-A letter says that there is something to read, and nothing of it: no word, no topic, no name but the reader's own in the
-body. The mailbox may be an employer's. The same facts give the same bytes, so that a repeat is recognisable.
+A letter says that there is something to read, and reveals none of it: no text, no topic, no name but the recipient's own in
+the body. The mailbox may be an employer's. The same facts give the same bytes, so that a repeat is recognisable.
 """
 
 import json
@@ -22,7 +22,7 @@ from mjml import mjml2html
 from delivery.letters.kinds import folder_of
 
 LOCALES = ("fr", "en")
-NARROW = SMTP.clone(max_line_length=76)  # of quoted-printable (RFC 2045, 6.7); Python's own limit is 78
+NARROW = SMTP.clone(max_line_length=76)  # the limit of quoted-printable (RFC 2045, 6.7); Python's own is 78
 # Long ids in headers must not be folded: Python would fold inside them, and encode them. RFC 5322, 2.1.1 allows 998.
 UNFOLDED = SMTP.clone(max_line_length=900)
 LONGEST_NAME = 60
@@ -36,7 +36,7 @@ _html = Environment(undefined=StrictUndefined, autoescape=True)
 class Envelope:
     """What every letter needs. ``message_id`` and ``group`` are bare, without angle brackets; ``at`` in ms since 1970.
 
-    ``values`` are what the bodies of this kind need beside their words.
+    ``values`` are what the bodies of this kind need besides their words.
     """
 
     kind: str
@@ -52,14 +52,14 @@ class Envelope:
 
 
 def compose(envelope: Envelope) -> EmailMessage:
-    """Write the e-mail. Raises NoSuchLetter for an unknown kind, ValueError for what must not stand in a header."""
+    """Write the e-mail. Raises NoSuchLetter for an unknown kind, ValueError for what must not appear in a header."""
     locale = envelope.locale if envelope.locale in LOCALES else LOCALES[0]
     words = _words(envelope, locale)
     message = EmailMessage(policy=NARROW)
     _write_headers(message, envelope, words["subject"])
     message.set_content(_plain(envelope.kind).render(words), cte="quoted-printable")
     message.add_alternative(_page(envelope.kind).render(words), subtype="html", cte="quoted-printable")
-    message["Content-Language"] = locale  # only now: with the parts, Python moves such headers to the first of them
+    message["Content-Language"] = locale  # only now: when parts are added, Python moves such headers to the first of them
     message.set_boundary(f"=_{envelope.message_id.partition('@')[0]}")
     message.policy = UNFOLDED
     return message
@@ -85,13 +85,13 @@ def _plain(kind: str) -> Template:
 
 @cache
 def _page(kind: str) -> Any:
-    """The HTML template. MJML is compiled once, before any fact comes near it; ``fonts``: nothing is loaded from others."""
+    """The HTML template. MJML is compiled once, before facts are filled in; no ``fonts``: nothing is loaded from elsewhere."""
     source = (folder_of(kind) / "body.mjml").read_text("utf-8")
     return _html.from_string(mjml2html(source, fonts={}))
 
 
 def greeted(first_name: str) -> str:
-    """A first name as it can stand in a letter, or the empty text when it is not just a name."""
+    """A first name as it can appear in a letter, or an empty string if it is not just a name."""
     name = " ".join(first_name.split())
     is_name = len(name) <= LONGEST_NAME and any(map(str.isalpha, name)) and all(map(_may_be_in_a_name, name))
     # A dot within a word could make a mail client show a link.
@@ -110,7 +110,7 @@ def _write_headers(message: EmailMessage, envelope: Envelope, subject: str) -> N
     message["Subject"] = subject
     message["Date"] = datetime.fromtimestamp(envelope.at / 1000, UTC)
     message["Message-ID"] = f"<{envelope.message_id}>"
-    # RFC 5322, 3.6.4: the letters to one account answer the same message, which never was; mail clients group them by it.
+    # RFC 5322, 3.6.4: the letters to one account all answer the same message, which never existed; mail clients group by it.
     message["In-Reply-To"] = group
     message["References"] = group
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834

@@ -25,9 +25,10 @@ def _nothing(_: Mapping[str, str]) -> Mapping[str, str]:
 class Kind:
     """A kind of letter.
 
-    ``why_not`` (reader, account, facts) looks again just before it is sent, and gives a reason, a few words for the log, why it
-    is not worth sending any more; None when it is. ``is_wanted`` goes by what its reader chose. ``values`` makes of the facts
-    what the bodies need beside the words, the greeting and the link. In quiet hours a letter waits, unless ``is_urgent``.
+    ``why_not`` (reader, account, facts) is called just before sending, and returns why the letter is no longer worth sending,
+    in a few words for the log, or None if it is. ``is_wanted`` checks what the recipient chose. ``values`` derives from the
+    facts what the bodies need besides the words, the greeting and the link. In quiet hours a letter waits, unless
+    ``is_urgent``.
     """
 
     why_not: Callable[[Reader, AccountId, Mapping[str, str]], Awaitable[str | None]]
@@ -38,7 +39,7 @@ class Kind:
 
 @cache
 def kinds() -> Mapping[str, tuple[Kind, Path]]:
-    """Every kind with its folder, by its name, which is the folder's."""
+    """Every kind with its folder, by name, which is also the folder's."""
     folders = sorted(info.name for info in pkgutil.iter_modules(delivery.letters.__path__) if info.ispkg)
     modules = {name: import_module(f"delivery.letters.{name}.kind") for name in folders}
     return {name: (module.KIND, Path(str(module.__file__)).parent) for name, module in modules.items()}

@@ -1,4 +1,4 @@
-"""One attempt at one letter: look again whether it is worth sending, compose it, hand it to the transport. Records nothing."""
+"""One attempt at one letter: check that it is still worth sending, compose it, hand it to the transport. Records nothing."""
 
 import asyncio
 from collections.abc import Mapping
@@ -22,20 +22,20 @@ from storage.store import Store
 
 __all__ = ["Attempt", "Dropped", "Ending", "Held"]
 
-# Longer than all that a post waits for, one after the other: who cuts it short does not know what became of the letter.
+# Longer than all timeouts of a transport added up: an attempt cut short leaves the letter's fate unknown.
 SEND_SECONDS = 45 * 60.0
 
 
 @dataclass(frozen=True)
 class Dropped:
-    """Not worth sending any more."""
+    """No longer worth sending."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Held:
-    """Not tried: its reader wants to be left in peace until then (ms since 1970)."""
+    """Not attempted: its recipient wants no letters until then (ms since 1970)."""
 
     until: int
 
@@ -45,7 +45,7 @@ Ending = Outcome | Dropped | Held
 
 @dataclass(frozen=True, repr=False)
 class _Reader:
-    """Who is to read a letter, why it is not worth sending any more, if it is not, and what they chose."""
+    """The recipient of a letter, why it is no longer worth sending (None if it is), and what they chose."""
 
     account: Account
     address: str
@@ -64,7 +64,7 @@ class Attempt:
     seconds: float = SEND_SECONDS
 
     async def make(self) -> Ending:
-        """Never raises, but when cancelled: a letter that fails in a way nobody foresaw waits like any other."""
+        """Make the attempt. Never raises except when cancelled: a letter that fails in an unforeseen way waits like any other."""
         try:
             return self._stale() or await self._look_again_and_send()
         except Damaged:
@@ -75,7 +75,7 @@ class Attempt:
             return Later("its key is not in the keyring")
         except TimeoutError:
             return Later("took too long")
-        except Exception as error:  # noqa: BLE001 (it must not stop the letters behind it; and its text may hold an address)
+        except Exception as error:  # noqa: BLE001 (it must not stop the letters behind it, and its text may contain an address)
             return Later(f"failed: {type(error).__name__}")
 
     def _stale(self) -> Dropped | None:

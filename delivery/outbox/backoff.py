@@ -1,21 +1,21 @@
-"""When the next try is. Pure: time and chance are given."""
+"""When to try again. Pure: the time and the random number are passed in."""
 
 TRIES = 8
-# For a relay that is away, in first waits: an hour, with the usual 450 s. Once it is back nobody waits longer than that.
+# For an unreachable relay, in multiples of the first wait: an hour with the usual 450 s. No letter waits longer once it is back.
 LONGEST_REST = 8
 JITTER = 0.2
 
 
 def retry_at(now: int, attempts: int, first_wait: int, chance: float) -> int:
-    """When a letter that was tried ``attempts`` times is tried again: doubling, with up to a fifth more by ``chance``.
+    """When to retry a letter after ``attempts`` attempts: waits double, with up to a fifth more by ``chance``.
 
-    Times in ms; ``chance`` is from 0 to 1. The jitter only lengthens: the first wait is what the settings say, at least.
+    Times in ms; ``chance`` is from 0 to 1. The jitter only lengthens: the first wait is at least what the settings say.
     """
     return now + _wait(2 ** (attempts - 1) * first_wait, chance)
 
 
 def rest_until(now: int, failures: int, first_wait: int, chance: float) -> int:
-    """How long all letters rest when the relay could not be reached ``failures`` times in a row."""
+    """Until when all letters rest after ``failures`` failures of the relay in a row."""
     return now + _wait(min(2 ** (failures - 1), LONGEST_REST) * first_wait, chance)
 
 

@@ -1,7 +1,8 @@
 """Sends the letters of the outbox, one at a time: claim under a lease, attempt, record.
 
-A letter that the relay has as a whole is not sent again, whether or not it says that it took it; but for a crash between that
-and our record of it, and for a relay that hangs up in between: then it is sent again, under the same Message-ID.
+A letter that the relay has received completely is not sent again, whether or not the relay confirms it. There are two
+exceptions: a crash before we record it, and a relay that hangs up before it answers. Then the letter is sent again, under
+the same Message-ID.
 """
 
 import logging
@@ -24,33 +25,33 @@ __all__ = ["Outbox", "send_one_letter"]
 log = logging.getLogger("ailo.delivery")
 
 MS = timedelta(milliseconds=1)
-# Longer than an attempt can take, so that nobody else takes the letter meanwhile.
+# Longer than an attempt can take, so that nobody else claims the letter meanwhile.
 LEASE = timedelta(hours=1) // MS
-# A connection is kept for the letters that follow soon, not for ever.
+# A connection is kept open for letters that follow soon, not for ever.
 IDLE = timedelta(seconds=30) // MS
 
 
 @dataclass
 class Outbox:
-    """A worker's place at the outbox, with what it remembers between letters."""
+    """A worker's view of the outbox, with the state that it keeps between letters."""
 
     store: Store
     post: Transport
     settings: DeliverySettings
     chance: Callable[[], float] = random.random
     send_seconds: float = SEND_SECONDS
-    # How many times in a row the post could serve nobody, and until when all letters rest for it.
+    # How many times in a row the transport could serve nobody, and until when all letters rest because of it.
     failures: int = 0
     resting_until: int = 0
     last_at: int = 0
-    # What was done and is not yet on the disk: recorded before any other letter is touched.
+    # An outcome that is not on disk yet: it is recorded before any other letter is touched.
     ended: tuple[Claimed, Ending] | None = field(default=None, repr=False)
 
 
 async def send_one_letter(outbox: Outbox) -> bool:
-    """Take the letter that has been due for longest to its next state; whether there was one.
+    """Bring the letter that has been due longest to its next state; return whether there was one.
 
-    Raises Stalled when the store cannot keep what became of it; the next call then records just that.
+    Raises Stalled if the store cannot record the outcome; the next call then does only that.
     """
     if outbox.ended is None:
         letter = await _claim(outbox)
@@ -96,7 +97,7 @@ async def _record(outbox: Outbox, letter: Claimed, ending: Ending) -> None:
 
 
 async def _next_state(tx: Transaction, outbox: Outbox, letter: Claimed, ending: Ending, now: int) -> str:
-    """Write how a letter stands; gives what the log says of it."""
+    """Write a letter's new state; return what the log says about it."""
     match ending:
         case Sent():
             await letters.finish(tx, letter.id, State.SENT, now)
@@ -123,7 +124,7 @@ async def _next_state(tx: Transaction, outbox: Outbox, letter: Claimed, ending: 
 
 
 def _rest_or_go_on(outbox: Outbox, ending: Ending, now: int) -> None:
-    """While the post can serve nobody, letters keep their order and their tries, and it is asked less and less often."""
+    """While the transport can serve nobody, letters keep their order and attempts, and it is tried less and less often."""
     match ending:
         case Later(for_all=True) | Unanswered():
             outbox.failures += 1

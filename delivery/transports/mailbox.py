@@ -1,4 +1,4 @@
-"""Reads the Maildir of the example, for its page of letters. Pure reading: marks nothing as seen."""
+"""Reads the Maildir of the example, for its page of letters. Read-only: marks nothing as seen."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ __all__ = ["KeptLetter", "letters_in"]
 
 @dataclass(frozen=True, repr=False)
 class KeptLetter:
-    """A letter as a mail client would show it. ``html`` is a whole page of its own: show it in a sandboxed frame."""
+    """A letter as a mail client would show it. ``html`` is a complete page of its own: show it in a sandboxed frame."""
 
     id: str
     at: datetime
@@ -22,7 +22,7 @@ class KeptLetter:
 
 
 def letters_in(maildir: Path) -> list[KeptLetter]:
-    """Every letter of a Maildir, the newest first; empty when there is none yet. Blocks for the reading of the files."""
+    """Every letter of a Maildir, newest first; empty while it has none. Blocks while it reads the files."""
     paths = [path for folder in ("new", "cur") for path in (maildir / folder).glob("*.*.ailo*")]
     found = [letter for path in paths if (letter := _read(path))]
     return sorted(found, key=lambda letter: (letter.at, letter.id), reverse=True)

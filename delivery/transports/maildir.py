@@ -1,4 +1,4 @@
-"""Letters as files in a Maildir, for a service without an SMTP relay. Each file is there whole, on the disk, or not at all."""
+"""Letters as files in a Maildir, for a service without an SMTP relay. Each file is on disk as a whole or not at all."""
 
 import asyncio
 import errno
@@ -14,7 +14,7 @@ __all__ = ["MaildirTransport"]
 
 
 class MaildirTransport:
-    """Writes letters into ``tmp`` and moves them to ``new``; a repeat takes the place of the first."""
+    """Writes letters into ``tmp`` and moves them to ``new``; a repeat replaces the first."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -33,7 +33,7 @@ class MaildirTransport:
         _make_folders(self.folder)
         name = _name_of(message)
         if any((self.folder / "cur").glob(f"{name}*")):
-            return  # a repeat, after a crash, of a letter that somebody has seen already
+            return  # a repeat, after a crash, of a letter that somebody has already seen
         fresh = self.folder / "tmp" / name
         _write(fresh, message.as_bytes(policy=message.policy.clone(linesep="\n")))
         fresh.rename(self.folder / "new" / name)
@@ -41,13 +41,13 @@ class MaildirTransport:
 
 
 def _name_of(message: EmailMessage) -> str:
-    """The time and the id that were fixed when the letter was written: the same for every repeat, and in order of time."""
+    """The time and the id fixed when the letter was written: the same for every repeat, and in chronological order."""
     id_ = "".join(c for c in message["Message-ID"].partition("@")[0] if c.isalnum())
     return f"{int(parsedate_to_datetime(message['Date']).timestamp())}.{id_}.ailo"
 
 
 def _make_folders(folder: Path) -> None:
-    """As the owner's alone, whatever the umask."""
+    """Make the folders, accessible to their owner only, whatever the umask."""
     for made in (folder, folder / "tmp", folder / "new", folder / "cur"):
         with suppress(FileExistsError):
             made.mkdir(mode=0o700)
@@ -55,7 +55,7 @@ def _make_folders(folder: Path) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    path.unlink(missing_ok=True)  # what a crash left there
+    path.unlink(missing_ok=True)  # left by a crash
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "wb") as file:  # noqa: PTH123 (an open descriptor has no path)
         file.write(content)

@@ -1,4 +1,4 @@
-"""Letters through an SMTP relay; the only module that knows aiosmtplib. No policy: when to try again is not decided here."""
+"""Letters through an SMTP relay; the only module that knows aiosmtplib. No policy: it does not decide when to try again."""
 
 import asyncio
 import re
@@ -23,21 +23,21 @@ from delivery.transports.transport import Later, Outcome, Rejected, Sent, Unansw
 
 __all__ = ["SmtpTransport"]
 
-# How long a relay may take (RFC 5321 section 4.5.3.2): for a command, for leave to begin the letter, and for its answer to the
-# whole of it, for which it may first have to look through it. Who hangs up on that last one has sent the letter, and will again.
+# How long a relay may take (RFC 5321 section 4.5.3.2): to answer a command, to answer DATA, and to answer after the whole
+# letter, which it may scan first. A client that hangs up during the last has sent the letter, and will send it again.
 COMMAND_SECONDS: Final = 300
 DATA_SECONDS: Final = 120
 ANSWER_SECONDS: Final = 600
-# To come through to it. The RFC has 5 minutes for its greeting; but nothing is lost when it cannot be reached: all letters rest.
+# Time to reach it. The RFC allows 5 minutes for its greeting, but nothing is lost if it cannot be reached: all letters rest.
 CONNECT_SECONDS: Final = 60
 ALIVE_SECONDS: Final = 10
 QUIT_SECONDS: Final = 2
-# What a relay says that wants a login or encryption (RFC 4954, 6): the fault of our settings, not of a letter.
+# Replies of a relay that demands a login or encryption (RFC 4954, 6): the fault of our settings, not of a letter.
 LOCKED_OUT: Final = frozenset({530, 534, 535, 538})
 
 
 class SmtpTransport:
-    """Keeps one connection between letters. ``sender`` is the address of the envelope."""
+    """Keeps one connection open between letters. ``sender`` is the envelope's sender address."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class SmtpTransport:
 
     async def send(self, message: EmailMessage, recipient: str, /) -> Outcome:
         if mailable(recipient) != recipient:
-            return Rejected("address")  # aiosmtplib would cut it to something else and send to that
+            return Rejected("address")  # aiosmtplib would truncate it to another address, and send to that
         try:
             connection = await self._connected()
         except (SMTPException, OSError) as error:
@@ -89,7 +89,7 @@ class SmtpTransport:
         return self._connection
 
     async def _is_alive(self, connection: SMTP) -> bool:
-        """Asked before a letter is begun: a relay that hung up meanwhile must not cost the letter a try."""
+        """Check the connection before a letter is begun: a relay that hung up meanwhile must not cost the letter an attempt."""
         try:
             await connection.noop(timeout=min(self._connect_seconds, ALIVE_SECONDS))
         except (SMTPException, OSError):
@@ -124,7 +124,7 @@ class SmtpTransport:
         return await self._give(connection, _as_data(message))
 
     async def _announce(self, connection: SMTP, recipient: str) -> None:
-        """Say from whom to whom, and be given leave to begin. Raises SMTPException or OSError."""
+        """Send the sender, the recipient and DATA. Raises SMTPException or OSError."""
         await connection.mail(self._sender)
         await connection.rcpt(recipient)
         leave = await connection.execute_command(b"DATA", timeout=min(self._seconds, DATA_SECONDS))
@@ -136,7 +136,7 @@ class SmtpTransport:
             await connection.rset()
 
     async def _give(self, connection: SMTP, data: bytes) -> Outcome:
-        """Give the letter with its end, and wait for the answer, without which nobody knows what became of it."""
+        """Send the letter with its end mark, and wait for the answer, without which its fate is unknown."""
         protocol = connection.protocol
         try:
             if protocol is None:
@@ -150,27 +150,27 @@ class SmtpTransport:
                 return unanswered  # so that it can be recorded: the letter is with the relay
             raise
         except (SMTPException, OSError) as error:
-            # The relay hung up, and so has not taken it upon itself (RFC 5321 section 4.2.5).
+            # The relay hung up, and so has not accepted responsibility for the letter (RFC 5321 section 4.2.5).
             self._hang_up()
             return Later(_reason("sending", error))
         return Sent() if response.code // 100 == 2 else _by_code(response.code)
 
     def _given_up(self, connection: SMTP, reason: str) -> Unanswered | None:
-        """Hang up without an answer; None when the letter's end never left this machine, so that the relay cannot have it."""
+        """Hang up without an answer; None if the letter's end never left this machine, so that the relay cannot have it."""
         transport = cast("asyncio.WriteTransport | None", connection.transport)
         is_with_relay = transport is None or not transport.get_write_buffer_size()
         self._hang_up()
         return Unanswered(reason) if is_with_relay else None
 
     def _hang_up(self) -> None:
-        """After a time-out or a loss: what the relay says next would answer a question that was not asked."""
+        """Drop the connection after a timeout or a loss: the relay's next reply would answer an earlier command."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
 
 def _as_data(message: EmailMessage) -> bytes:
-    """A letter as it goes behind DATA, with its end: a dot that begins a line is doubled (RFC 5321 section 4.5.2)."""
+    """A letter as sent after DATA, with its end mark: a dot that begins a line is doubled (RFC 5321 section 4.5.2)."""
     lines = re.sub(rb"(?m)^\.", b"..", message.as_bytes())
     return lines + (b"" if lines.endswith(b"\r\n") else b"\r\n") + b".\r\n"
 
@@ -187,14 +187,14 @@ def _reason(doing: str, error: Exception) -> str:
 
 
 def _start_tls(relay: Relay) -> bool | None:
-    """Insisted on (True), but on the loopback, where it is used if it is offered (None)."""
+    """Whether STARTTLS is required (True), or used if it is offered (None), as on the loopback."""
     if relay.implicit_tls:
         return False
     return None if relay.is_loopback else True
 
 
 def _context(relay: Relay) -> ssl.SSLContext:
-    """Certificates are checked, but those of this same machine's relay, which seldom has one in anybody's name."""
+    """Certificates are verified, except those of a relay on this same machine, which rarely has one that matches its name."""
     context = ssl.create_default_context(cafile=relay.authority)
     if relay.is_loopback and not relay.implicit_tls and relay.authority is None:
         context.check_hostname = False

@@ -1,4 +1,4 @@
-"""What takes a letter away, and the four ways in which that ends."""
+"""What takes letters away, and the four possible outcomes."""
 
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -9,12 +9,12 @@ __all__ = ["Later", "Outcome", "Rejected", "Sent", "Transport", "Unanswered"]
 
 @dataclass(frozen=True)
 class Sent:
-    """The other side has taken it."""
+    """The other side has accepted it."""
 
 
 @dataclass(frozen=True)
 class Later:
-    """Not now. ``for_all``: nobody could have been served, so it says nothing about this letter."""
+    """Not now. ``for_all``: no letter could have been sent, so it says nothing about this one."""
 
     reason: str
     for_all: bool = False
@@ -22,32 +22,32 @@ class Later:
 
 @dataclass(frozen=True)
 class Rejected:
-    """Not ever."""
+    """Never."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Unanswered:
-    """The other side has all of it, and did not say in time whether it took it. To send it again would be to send it twice."""
+    """The other side has all of it, but did not say in time whether it accepted it. Sending it again would send it twice."""
 
     reason: str
 
 
 Outcome = Sent | Later | Rejected | Unanswered
-"""Reasons hold a code or a word of ours, never an address or what the other side said."""
+"""Reasons contain a code or words of ours, never an address or what the other side said."""
 
 
 class Transport(Protocol):
-    """Takes letters away. Knows nothing of when to try again."""
+    """Takes letters away. Knows nothing about retries."""
 
     async def send(self, message: EmailMessage, recipient: str, /) -> Outcome:
         """Send one letter to one address.
 
-        Whoever cancels this while the other side has all of the letter, but has not answered yet, is told Unanswered.
+        If it is cancelled while the other side has all of the letter but has not answered yet, it returns Unanswered.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of what is kept open between letters; the next ``send`` opens it again."""
+        """Close what is kept open between letters; the next ``send`` opens it again."""
         ...

@@ -1,4 +1,4 @@
-"""Accounts: who can sign in, in what role, with which public key; and the password keyhole of each."""
+"""Accounts: who can sign in, in which role, with which public key; and the password keyhole of each."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ DEFAULT_ZONE: Final = "Europe/Paris"
 
 
 class Role(StrEnum):
-    """What an account is in the service."""
+    """The role of an account in the service."""
 
     MEMBER = "member"
     PROFESSIONAL = "professional"
@@ -43,7 +43,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Account:
-    """An account as read and checked. Its names are kept out of the repr."""
+    """An account as read and verified. Its names are kept out of the repr."""
 
     id: AccountId
     role: Role
@@ -61,7 +61,7 @@ class Account:
 
 @dataclass(frozen=True, repr=False)
 class NewAccount:
-    """What is needed to add one. ``keyhole`` is a guarded password keyhole of ``profile``."""
+    """What is needed to add an account. ``keyhole`` is a guarded password keyhole of ``profile``."""
 
     key: AccountKey
     role: Role
@@ -84,7 +84,7 @@ class Keyhole:
 
 
 async def add(tx: Transaction, guard: Guard, new: NewAccount, now: int) -> bool:
-    """Add an account with its password keyhole. False, and nothing is kept, when its address has an account already."""
+    """Add an account with its password keyhole. False, with nothing kept, when its address already has an account."""
     id_ = new.key.account
     added = await tx.run(
         "insert into accounts (id, address_index, email, first_name, last_name, role, status, locale, time_zone,"
@@ -111,9 +111,9 @@ async def add(tx: Transaction, guard: Guard, new: NewAccount, now: int) -> bool:
 
 
 async def keep_keyhole(tx: Transaction, account: AccountId, kind: str, keyhole: Keyhole, now: int) -> None:
-    """Keep a keyhole of an account, in the place of the one of that kind.
+    """Store a keyhole of an account, replacing the one of that kind.
 
-    Who has a way in needs the recovery officer no more: what was asked for them is withdrawn, so that no answer undoes this.
+    Whoever has a way in no longer needs the recovery officer: open requests for them are withdrawn: no answer may undo this.
     """
     await withdraw_recovery(tx, account)
     await tx.run(
@@ -125,12 +125,12 @@ async def keep_keyhole(tx: Transaction, account: AccountId, kind: str, keyhole: 
 
 
 async def withdraw_recovery(tx: Transaction, account: AccountId) -> None:
-    """Forget what the recovery officer was asked for an account: an answer to it is refused."""
+    """Delete any request to the recovery officer for an account: an answer to it is then refused."""
     await tx.run("delete from recoveries where account = :account", account=account.bytes)
 
 
 async def drop_keyhole(tx: Transaction, account: AccountId, kind: str) -> None:
-    """Forget a keyhole."""
+    """Delete a keyhole."""
     await tx.run("delete from keyholes where account = :account and kind = :kind", account=account.bytes, kind=kind)
 
 
@@ -156,7 +156,7 @@ async def by_address(reader: Reader, guard: Guard, address: str) -> Account | No
     row = await reader.row("select * from accounts where address_index = :it", it=index)
     if row is None:
         return None
-    # The index is not authenticated by itself: who writes the database must not have one account found for another.
+    # The index is not authenticated by itself: writing to the database must not be enough to have one account found for another.
     if guard.address_index(guard.unguard(row["email"], "accounts", "email", rows.uuid(row, "id")).decode()) != index:
         raise Damaged("an account stands under the address of another")
     return _account(guard, row)
@@ -169,7 +169,7 @@ async def by_id(reader: Reader, guard: Guard, account: AccountId) -> Account | N
 
 
 async def all_ids(reader: Reader) -> list[AccountId]:
-    """Every account."""
+    """The ids of all accounts."""
     found = await reader.rows("select id from accounts order by id")
     return rows.sound("accounts", found, lambda row: rows.account_id(row, "id"))
 
@@ -183,7 +183,7 @@ async def staff(reader: Reader, guard: Guard) -> list[Account]:
 
 
 async def named(reader: Reader, guard: Guard, accounts: Iterable[AccountId]) -> dict[AccountId, Account]:
-    """Many accounts, each read once. One that was tampered with raises the alarm and is left out: it stops nobody else."""
+    """Many accounts, each read once. One that was tampered with raises the alarm and is left out: it affects nobody else."""
     found = await reader.rows_in("select * from accounts where id in :values", [id_.bytes for id_ in set(accounts)])
     return {account.id: account for account in rows.sound("accounts", found, lambda row: _account(guard, row))}
 
@@ -196,7 +196,7 @@ def _account(guard: Guard, row: Row) -> Account:
         id_,
         Role(role),
         Status(status),
-        # Nothing proves these two: without them there is what is usual.
+        # Nothing authenticates these two: without them the defaults apply.
         rows.unless_damaged("accounts", row, lambda: rows.text(row, "locale"), ""),
         rows.unless_damaged("accounts", row, lambda: rows.text(row, "time_zone"), ""),
         generation,
@@ -224,7 +224,7 @@ async def password_keyhole(reader: Reader, account: AccountId) -> Keyhole | None
 
 
 async def settle(tx: Transaction, account: AccountId, locale: str, time_zone: str) -> None:
-    """Note which language somebody reads, and in which time zone they live."""
+    """Record which language somebody reads, and in which time zone they live."""
     await tx.run(
         "update accounts set locale = :locale, time_zone = :time_zone where id = :id",
         locale=locale, time_zone=time_zone, id=account.bytes,
@@ -245,7 +245,7 @@ async def is_renewal_due(reader: Reader, account: AccountId) -> bool:
 
 
 async def renewal_done(tx: Transaction, account: AccountId) -> None:
-    """An account's key was renewed."""
+    """Record that an account's key was renewed."""
     await tx.run("delete from renewals_due where account = :account", account=account.bytes)
 
 

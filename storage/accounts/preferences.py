@@ -1,6 +1,6 @@
-"""How somebody likes things to be: one guarded value per account, so that a choice more is no change of the schema.
+"""Personal preferences: one guarded value per account, so that another choice is no change of the schema.
 
-Language and time zone are columns of `accounts`. Who has chosen nothing has no row, and what is usual.
+Language and time zone are columns of `accounts`. An account that has chosen nothing has no row, and the defaults.
 """
 
 import msgspec
@@ -24,7 +24,7 @@ class Letters(msgspec.Struct, frozen=True):
 
 
 class Preferences(msgspec.Struct, frozen=True):
-    """What somebody chose. What a newer program wrote beside it is passed over, what an older one did not write is as usual."""
+    """What somebody chose. What a newer program added is ignored; what an older one did not write has its default."""
 
     enter_sends: bool = False
     single_keys: bool = True
@@ -48,7 +48,7 @@ def _decoded(body: bytes) -> Preferences:
 
 
 async def keep(tx: Transaction, guard: Guard, account: AccountId, chosen: Preferences) -> None:
-    """Keep what somebody chose, in the place of what was before."""
+    """Store what somebody chose, replacing what was there before."""
     await tx.run(
         "insert into preferences (account, body) values (:account, :body)"
         " on conflict (account) do update set body = excluded.body",

@@ -1,7 +1,7 @@
-"""Brings the blind index of addresses to the present way of comparing them (``guarding.normalised_address``), once.
+"""Brings the blind index of addresses to the present form of comparison (``guarding.normalised_address``), once.
 
-Earlier versions compared addresses case-folded, and domains as they were written: ß was ss, and the two spellings of one
-international domain were two addresses. Only accounts whose address is not all ASCII are concerned.
+Earlier versions case-folded addresses, and compared domains as they were written: ß was ss, and the two spellings of one
+international domain were two addresses. Only accounts whose address is not all ASCII are affected.
 """
 
 import logging
@@ -19,7 +19,7 @@ log = logging.getLogger("ailo.storage")
 
 
 async def bring_up(database: Database, guard: Guard) -> None:
-    """Index all addresses anew, unless that was done. An address that two accounts turn out to share stays the older one's."""
+    """Reindex all addresses, unless that was done. If two accounts turn out to share an address, the older keeps it."""
     if not await database.read(lambda reader: _is_done(reader, guard)):
         await database.write(lambda tx: _index_all(tx, guard))
 
@@ -42,7 +42,7 @@ async def _index_all(tx: Transaction, guard: Guard) -> None:
 def _index_of(row: Row, guard: Guard) -> bytes | None:
     try:
         return guard.address_index(guard.unguard(row["email"], "accounts", "email", rows.uuid(row, "id")).decode())
-    except (CannotOpen, ValueError, TypeError):  # not as the service wrote it: whoever asks for the account is told
+    except (CannotOpen, ValueError, TypeError):  # not as the service wrote it: whoever looks up the account gets the error
         return None
 
 
@@ -59,7 +59,7 @@ async def _move(tx: Transaction, row: Row, index: bytes | None) -> None:
 
 
 async def misplaced(reader: Reader, guard: Guard) -> list[str]:
-    """Accounts that nobody finds by their address, a line each. Those whose address does not open are not among them."""
+    """Accounts that cannot be found by their address, a line each. Those whose address does not open are not among them."""
     listed = await reader.rows("select id, email, address_index from accounts order by created_at, id")
     return [
         f"account {rows.uuid(row, 'id')}: it is not found by its address"

@@ -1,6 +1,6 @@
-"""Sessions: who is signed in. A row is found by a hash of its cookie and opens with the cookie alone.
+"""Sessions: who is signed in. A row is found by a hash of its cookie and opens only with the cookie.
 
-Beside it stands, guarded, what its owner is told of it: the kind of device, and the day when it was last seen.
+Next to it, guarded, is what its owner is shown about it: the kind of device, and the day when it was last seen.
 """
 
 import logging
@@ -22,16 +22,16 @@ from storage.families import OF_ACCOUNT, Family, Table
 from storage.ids import AccountId
 
 DAY_MS = timedelta(days=1) // timedelta(milliseconds=1)
-# A session that was not seen on any of so many days has ended; one is seen by the day (UTC).
+# A session that was not seen for this long has ended; sightings are recorded by the day (UTC).
 MOST_UNSEEN_MS = 14 * DAY_MS
-# So many sessions an account has at once: when another begins, the oldest end.
+# An account has at most this many sessions at once: when another begins, the oldest end.
 MOST_SESSIONS = 50
 
 log = logging.getLogger("ailo.storage")
 
 
 class About(msgspec.Struct, frozen=True):
-    """What is kept of a session for its owner: "Firefox, Linux" (or nothing), and the start of a day in UTC, in ms since 1970."""
+    """What is stored about a session for its owner: "Firefox, Linux" (or empty), and the start of a UTC day in ms since 1970."""
 
     device: str
     seen_at: int
@@ -39,7 +39,7 @@ class About(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, repr=False)
 class Session:
-    """A session's row. Times in ms since 1970. ``about`` is guarded; None in rows of before there was such a thing."""
+    """A session's row. Times in ms since 1970. ``about`` is guarded; None in rows that predate it."""
 
     id: bytes
     account: AccountId
@@ -53,7 +53,7 @@ class Session:
 
 @dataclass(frozen=True, repr=False)
 class Known:
-    """A session as its owner is told of it. ``device`` is empty where it is not known."""
+    """A session as its owner is shown it. ``device`` is empty if unknown."""
 
     id: bytes
     began_at: int
@@ -62,7 +62,7 @@ class Known:
 
     @property
     def handle(self) -> UUID:
-        """Names it to its owner. A hash of the row's id, itself a hash of the cookie: nothing is found or opened by it."""
+        """Its name for its owner. A hash of the row's id, itself a hash of the cookie: nothing can be found or opened with it."""
         return UUID(bytes=keyed_hash(b"", b"ailo.handle.1", self.id, 16))
 
 
@@ -72,7 +72,7 @@ def day_of(now: int) -> int:
 
 
 def guard_about(guard: Guard, session: bytes, account: AccountId, began_at: int, about: About) -> bytes:
-    """What is kept of a session for its owner."""
+    """Guard what is stored about a session for its owner."""
     return guard.guard(msgspec.json.encode(about), *_about_place(session, account, began_at))
 
 
@@ -81,7 +81,7 @@ def _about_place(session: bytes, account: AccountId, began_at: int) -> tuple[Par
 
 
 async def begin(tx: Transaction, session: Session) -> list[bytes]:
-    """Keep a session; those that have ended go, and the account's oldest where it has too many: gives the ids of these."""
+    """Store a session. Ended ones are removed, and the account's oldest if it has too many: return the ids of these."""
     await tx.run("delete from sessions where expires_at <= :now", now=session.began_at)
     crowded_out = await _make_room(tx, session.account)
     await tx.run(
@@ -108,7 +108,7 @@ async def _make_room(tx: Transaction, account: AccountId) -> list[bytes]:
 
 
 async def end(tx: Transaction, session: bytes) -> bool:
-    """Sign out one session; whether there was one."""
+    """Sign out one session; return whether it existed."""
     return bool(await tx.run("delete from sessions where id = :id", id=session))
 
 
@@ -120,7 +120,7 @@ async def end_all(tx: Transaction, account: AccountId, except_for: bytes = b"") 
 
 
 async def turn_to_key(tx: Transaction, session: bytes, generation: int, pepper: bytes, body: bytes) -> None:
-    """Keep a session whose account has another key pair now, with the keyhole to it."""
+    """Store the new keyhole of a session whose account has another key pair now."""
     await tx.run(
         "update sessions set generation = :generation, pepper = :pepper, body = :body where id = :id",
         generation=generation, pepper=pepper, body=body, id=session,
@@ -128,15 +128,15 @@ async def turn_to_key(tx: Transaction, session: bytes, generation: int, pepper: 
 
 
 async def find(reader: Reader, session: bytes, now: int) -> Session | None:
-    """The session with this id, unless it has ended. One that is damaged opens nothing: it is as if there were none."""
+    """The session with this id, unless it has ended. A damaged one opens nothing: it counts as missing."""
     row = await reader.row("select * from sessions where id = :id and expires_at > :now", id=session, now=now)
     return next(iter(rows.sound("sessions", [row], _session)), None) if row else None
 
 
 async def standing(reader: Reader, ids: Sequence[bytes], now: int) -> set[bytes]:
-    """Which of these stand: not ended, of an account that is active and has still the key that they open.
+    """Which of these are valid: not ended, of an active account that still has the key that they open.
 
-    It is for those who were let in before: what it believes unproven can end what they do, and let nobody in.
+    For those who were admitted earlier: what it trusts without proof can end what they do, but admit nobody.
     """
     found = await reader.rows_in(
         "select s.id from sessions s join accounts a on a.id = s.account"
@@ -153,7 +153,7 @@ async def find_all(reader: Reader, ids: Sequence[bytes]) -> list[Session]:
 
 
 def is_unseen(guard: Guard, session: Session, now: int) -> bool:
-    """Whether a session has ended because nobody used it. One without a true day was last seen when it began."""
+    """Whether a session has ended because nobody used it. One without a valid day was last seen when it began."""
     try:
         return _is_long_ago(_about(guard, session).seen_at, now)
     except TypeError:
@@ -165,7 +165,7 @@ def _is_long_ago(seen_at: int, now: int) -> bool:
     return day_of(now) - seen_at > MOST_UNSEEN_MS
 
 
-# What their owner is told of them
+# What their owners are shown
 
 
 async def of_account(reader: Reader, guard: Guard, account: AccountId, generation: int, now: int) -> list[Known]:
@@ -195,7 +195,7 @@ def _known(guard: Guard, row: Row) -> Known:
 
 
 def _about(guard: Guard, session: Session) -> About:
-    """What is kept of a session. Where it was tampered with the session is told all the same: it opens the account."""
+    """What is stored about a session. If it was tampered with, the session is listed all the same: it opens the account."""
     usual = About("", day_of(session.began_at))
     if session.about is None:
         return usual
@@ -208,7 +208,7 @@ def _about(guard: Guard, session: Session) -> About:
 
 
 async def see(tx: Transaction, guard: Guard, seen: Iterable[bytes], now: int) -> None:
-    """These sessions were seen today. One that is known to have been is not written again."""
+    """Record that these sessions were seen today. One already recorded today is not written again."""
     for id_ in seen:
         session = await find(tx, id_, now)
         about = _about(guard, session) if session else None

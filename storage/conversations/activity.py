@@ -1,6 +1,6 @@
-"""What somebody's own conversations come to, by their rows alone: who wrote when. No text is opened for it, and none is read.
+"""Figures about somebody's own conversations, from the rows alone: who wrote when. No text is decrypted or read for them.
 
-Only threads in which the account has a seat count, and of each only what it may read.
+Only threads in which the account has a seat count, and in each of them only what it may read.
 """
 
 import logging
@@ -37,8 +37,8 @@ class Waiting(NamedTuple):
 
 @dataclass(frozen=True)
 class Figures:
-    """``said`` is what participants wrote from ``start`` on, by thread and number; in a thread where a member waited at that
-    time it begins with what they had written since the answer before. ``waiting`` is who waits now, the longest first.
+    """``said`` is what participants wrote from ``start`` on, by thread and number; in a thread where a member was waiting at that
+    time it begins with what they had written since the previous answer. ``waiting`` is who waits now, the longest first.
     """
 
     said: Sequence[Said]
@@ -48,7 +48,7 @@ class Figures:
 async def of(reader: Reader, guard: Guard, account: AccountId, start: int) -> Figures:
     """The figures of an account's threads from ``start`` on, in ms since 1970."""
     least = await _least_seqs(reader, guard, account, start)
-    # Put in order here: asked to, SQLite walks through all messages there are.
+    # Sorted here: with an "order by", SQLite would scan every message in the database.
     said = sorted(rows.sound("messages", await reader.rows(_SAID, account=account.bytes, start=start), _said))
     waiting = rows.sound("threads", await reader.rows(_WAITING, account=account.bytes), _waiting)
     return Figures(
@@ -67,9 +67,9 @@ def _waiting(row: Row) -> Waiting:
 
 
 async def _least_seqs(reader: Reader, guard: Guard, account: AccountId, start: int) -> dict[bytes, int]:
-    """The threads that have figures and in whose latest roster the account has a seat: the first number that it may read there.
+    """The first number that the account may read, for each thread that has figures and in whose latest roster it has a seat.
 
-    A roster that was tampered with raises the alarm, and its thread is as if there were none.
+    A roster that was tampered with raises an alarm, and its thread is left out.
     """
     found: dict[bytes, int] = {}
     for row in await reader.rows(_LATEST, account=account.bytes, start=start):
@@ -95,8 +95,8 @@ _WAITING = (
     " where p.account = :account and t.waiting_since is not null order by t.waiting_since, t.id"
 )
 
-# The times of a thread's messages never go back, and their numbers have no gap: in each thread the first of the range is found
-# by halving, so that what is older costs nothing, however much there is of it. Then back from there, to whoever waited already.
+# Within a thread, times never go back and numbers have no gaps: the first message of the range is found by binary search, so
+# older messages cost nothing, however many there are. From there it goes back over what a waiting member had already written.
 _SAID = """
     with recursive
     halved (thread, low, high) as (

@@ -1,6 +1,6 @@
-"""What was committed, told to whoever subscribed: group by group, in order, before the senders hear of it.
+"""What was committed, reported to subscribers: group by group, in order, before the senders are notified.
 
-A subscriber gets a hint, not the messages: whoever shows them reads on by number, as after a gap.
+A subscriber gets a hint, not the messages: to show them, it reads on by number, as after a gap.
 """
 
 import logging
@@ -16,7 +16,7 @@ log = logging.getLogger("ailo.storage")
 
 @dataclass(frozen=True, slots=True)
 class Group(Generic[ItemT, OutcomeT]):
-    """Items that were committed together, or were not, each with its outcome; and the seconds that it took."""
+    """Items committed together, or not committed, each with its outcome; and how many seconds it took."""
 
     items: Sequence[ItemT]
     outcomes: Sequence[OutcomeT]
@@ -24,19 +24,19 @@ class Group(Generic[ItemT, OutcomeT]):
 
 
 class Feed(Generic[ItemT, OutcomeT]):
-    """Tells of each group. A subscriber that fails is logged, and keeps nothing from the others."""
+    """Notifies of each group. A subscriber that fails is logged, and does not keep the others from being called."""
 
     def __init__(self) -> None:
         self._subscribers: list[Callable[[Group[ItemT, OutcomeT]], None]] = []
 
     def subscribe(self, subscriber: Callable[[Group[ItemT, OutcomeT]], None]) -> None:
-        """Have a function called with each group from now on. It must not wait."""
+        """Have a function called with each group from now on. It must not block."""
         self._subscribers.append(subscriber)
 
     def tell(self, group: Group[ItemT, OutcomeT]) -> None:
-        """Call every subscriber, the first to come first."""
+        """Call every subscriber, in the order of subscription."""
         for subscriber in self._subscribers:
             try:
                 subscriber(group)
-            except Exception as error:  # noqa: BLE001 (nobody's fault keeps senders waiting for ever)
+            except Exception as error:  # noqa: BLE001 (a faulty subscriber must not keep senders waiting for ever)
                 log.error("a subscriber failed: %s", type(error).__name__)

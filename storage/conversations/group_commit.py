@@ -1,8 +1,8 @@
-"""The messages and read marks that wait for the next commit.
+"""Messages and read marks waiting for the next commit.
 
-While one commit is being written to the disk, what arrives waits together and goes into the next one, in one call on the
-writer. Each item is told its outcome after that commit, in commit order, by a plain callback: no task per message.
-A group is one transaction: the messages, where their threads stand, the marks, and every announcement that they owe.
+While one commit is being written to disk, what arrives is collected and goes into the next one, in one call on the writer.
+The outcome of each item is reported after that commit, in commit order, by a plain callback: no task per message.
+A group is one transaction: the messages, the state of their threads, the read marks, and every announcement that they owe.
 """
 
 import asyncio
@@ -30,21 +30,21 @@ T = TypeVar("T")
 
 LARGEST_GROUP = 512
 LARGEST_QUEUE = 8192
-# Where groups follow each other, a small one waits for company, as long as the last took: what a commit costs (its sync, its
-# statements, its changes of threads) hardly grows with its messages. A few people who write are not kept waiting.
+# When groups follow each other closely, a small one waits to fill up, for as long as the last took: the cost of a commit (its
+# sync, its statements, its thread switches) hardly grows with its messages. When only a few people write, nobody waits.
 COMPANY = 8
 FULL = 64
 LONGEST_WAIT_S = 0.002
-# A message is never dated further ahead than this, whatever stands before it: a clock that was wrong once, or a planted time.
+# A message is never dated further ahead than this, whatever precedes it: the clock may have been wrong once, or a time planted.
 MOST_AHEAD_MS = 300_000
-# Of so many threads it is remembered when their last message was.
+# For at most this many threads, the time of the last message is kept in memory.
 MOST_THREADS = 20_000
 
 log = logging.getLogger("ailo.storage")
 
 
 class NotCommitted(Enum):
-    """Why an item was not committed, although the store is well."""
+    """Why an item was not committed although the store is healthy."""
 
     EPOCH_ENDED = "the thread has another epoch now: look again who takes part, and seal again"
     TAKEN = "the thread has a message with this id by somebody else"
@@ -53,11 +53,11 @@ class NotCommitted(Enum):
     BROKEN = "the thread is not as the service wrote it: nothing is added to it"
 
 
-# What is made for every message is a Struct: the making of a frozen dataclass costs ten times as much.
+# What is created for every message is a Struct: creating a frozen dataclass costs ten times as much.
 
 
 class Posted(Struct, frozen=True, gc=False):
-    """A message is on the disk. ``is_new`` is false when it was there already."""
+    """A message is on disk. ``is_new`` is false when it was there already."""
 
     seq: int
     at: int
@@ -65,18 +65,18 @@ class Posted(Struct, frozen=True, gc=False):
 
 
 class Marked(Struct, frozen=True, gc=False):
-    """A read mark is on the disk. ``has_moved`` is false when it stood there or further already."""
+    """A read mark is on disk. ``has_moved`` is false when it was there or further on already."""
 
     seq: int
     has_moved: bool
 
 
 class Post(Struct, frozen=True, gc=False):
-    """A sealed message to commit. ``others`` are the epoch's participants but the author.
+    """A sealed message to commit. ``others`` are the epoch's participants other than the author.
 
-    ``waits`` says whether its author is the member, who waits for an answer from then on; None changes nothing in that.
-    Unless it is None a participant wrote, which opens a closed thread again.
-    ``at`` is now, unless a history is brought in.
+    ``waits`` is whether the author is the member, who waits for an answer from then on; None leaves that as it is.
+    Unless it is None, a participant wrote, which reopens a closed thread.
+    ``at`` is None for the present time; it is given only when a history is imported.
     """
 
     thread: ThreadId
@@ -104,7 +104,7 @@ Outcome = Posted | Marked | NotCommitted | Stalled
 
 
 class GroupCommit:
-    """Commits items in groups. Use as an async context manager: leaving it commits what still waits."""
+    """Commits items in groups. Use as an async context manager: leaving it commits what is still waiting."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -127,18 +127,18 @@ class GroupCommit:
 
     @property
     def depth(self) -> int:
-        """How many items wait."""
+        """How many items are waiting."""
         return len(self._waiting)
 
     def put(self, item: Item, done: Callable[[Outcome], None]) -> None:
-        """Let an item wait for the next commit; ``done`` is called after it. Raises Stalled when too many wait."""
+        """Queue an item for the next commit; ``done`` is called after it. Raises Stalled when too many are waiting."""
         if self._closing or len(self._waiting) >= LARGEST_QUEUE:
             raise Stalled("too many messages wait for the disk")
         self._waiting.append((item, done))
         self._arrived.set()
 
     async def commit(self, item: Item) -> Posted | Marked | NotCommitted:
-        """Wait until an item is committed. Raises Stalled when it was not kept."""
+        """Commit an item and wait for the outcome. Raises Stalled when it was not kept."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self.put(item, lambda outcome: None if future.done() else future.set_result(outcome))
         outcome = await future
@@ -166,18 +166,18 @@ class GroupCommit:
         for (_, done), outcome in zip(group, outcomes, strict=True):
             try:
                 done(outcome)
-            except Exception as error:  # noqa: BLE001 (a fault in telling one must not keep the others waiting for ever)
+            except Exception as error:  # noqa: BLE001 (a fault in one callback must not keep the others waiting for ever)
                 log.error("an outcome was not told: %s", type(error).__name__)
         return took
 
     async def _outcomes(self, items: list[Item]) -> list[Outcome]:
-        """What came of each item. One that cannot be committed, for whatever stands in its way, does not stop the others."""
+        """The outcome of each item. One that cannot be committed, for whatever reason, does not hold up the others."""
         try:
             return await self._store.database.write(lambda tx: _Group(self._store, tx, self._times).run(items))
         except Stalled as error:
             log.error("a group was not committed: %s", type(error).__name__)
             return [Stalled("the database did not take the group")] * len(items)
-        except Exception as error:  # noqa: BLE001 (whatever it is, each sender must be told; it is logged)
+        except Exception as error:  # noqa: BLE001 (whatever it is, each sender must get an outcome; it is logged)
             if len(items) > 1:
                 half = len(items) // 2
                 return [*await self._outcomes(items[:half]), *await self._outcomes(items[half:])]
@@ -186,9 +186,9 @@ class GroupCommit:
 
 
 class Times:
-    """When the last message of each thread was, in ms since 1970, as proven by its link: the thread's row could say anything.
+    """The time of each thread's last message, in ms since 1970, as its link proves it: the thread's row could say anything.
 
-    A thread's proven row names its last link, and the link covers the time. Used in the writer's thread alone.
+    A thread's authenticated row names its last link, and the link covers the time. Used only in the writer's thread.
     """
 
     def __init__(self, guard: Guard) -> None:
@@ -196,33 +196,33 @@ class Times:
         self._by_thread: dict[ThreadId, tuple[bytes, int]] = {}
 
     def of(self, thread: Thread) -> int | None:
-        """When the thread's last message was; None where it has to be looked up first."""
+        """The time of the thread's last message; None when it must be looked up first."""
         if not thread.last_seq:
             return 0
         link_, at = self._by_thread.get(thread.id, (b"", 0))
         return at if link_ == thread.last_link else None
 
     def note(self, thread: ThreadId, last_link: bytes, at: int) -> None:
-        """A message was linked."""
+        """Remember the time of a message that was just linked."""
         self._by_thread.pop(thread, None)
         if len(self._by_thread) >= MOST_THREADS:
-            del self._by_thread[next(iter(self._by_thread))]  # of the thread untouched for longest
+            del self._by_thread[next(iter(self._by_thread))]  # the thread that was unused the longest
         self._by_thread[thread] = last_link, at
 
     async def look_up(self, reader: Reader, thread: Thread) -> None:
-        """Read it from the last message. One that is not as it was written tells nothing."""
+        """Read the time from the last message. One that is missing or altered counts as time 0."""
         last = await messages.linked(reader, self._guard, thread.id, thread.last_seq)
         is_proven = last is not None and last.is_linked and last.link == thread.last_link
         self.note(thread.id, thread.last_link, last.at if last and is_proven else 0)
 
 
 class _Collision(Exception):
-    """A message stands where its thread's own row says that there is none."""
+    """A message exists at a number that its thread's own row says is free."""
 
 
 class _Group:
-    """One group in its transaction, in a handful of statements however many its items: each statement costs a change of
-    threads in the interpreter, which under load is dearer than the statement. Two more for each thread whose last message
+    """One group in its transaction, in a handful of statements however many items it has: each statement costs a thread switch
+    in the interpreter, which under load is dearer than the statement itself. Two more for each thread whose last message
     is not known yet, and for each message that is sent again."""
 
     def __init__(self, store: Store, tx: Transaction, times: Times) -> None:
@@ -252,7 +252,7 @@ class _Group:
     async def _one(self, item: Item) -> Outcome:
         try:
             return await self._outcome(item)
-        except (CannotOpen, ValueError, TypeError, ArithmeticError) as error:  # rows may hold anything; nothing was kept of it
+        except (CannotOpen, ValueError, TypeError, ArithmeticError) as error:  # rows may hold anything; the item was not kept
             log.error("alert: thread %s does not take what was sent to it: %s", item.thread, type(error).__name__)
             return NotCommitted.BROKEN
 
@@ -273,7 +273,7 @@ class _Group:
         return self._post(thread, item)
 
     async def _repeated(self, thread: Thread, post: Post, first: SealedMessage) -> Outcome:
-        """A message that is there already is answered with its number and time as its link proves them."""
+        """Answer a message that is already stored with its number and time, as its link proves them."""
         if first.author != post.author:
             return NotCommitted.TAKEN
         if (thread.id, post.id.bytes) not in self._fresh:
@@ -284,7 +284,7 @@ class _Group:
 
     def _post(self, thread: Thread, post: Post) -> Outcome:
         message = self._linked(thread, post)
-        # Not by dataclasses.replace: it costs as much as the link, and this is done for every message.
+        # Not dataclasses.replace: it costs as much as the link, and this is done for every message.
         self._threads[thread.id] = Thread(
             thread.id,
             thread.epoch,
@@ -311,7 +311,7 @@ class _Group:
         return SealedMessage(thread.id, seq, post.id, post.epoch, post.author, post.kind, at, post.body, linked)
 
     def _time_of(self, thread: Thread, post: Post) -> int:
-        """Times go forward within a thread, as far as those before can be right."""
+        """The time for a new message: never before the previous one's, as long as that one is plausible."""
         latest, previous = self._now + MOST_AHEAD_MS, self._times.of(thread) or 0
         at = min(self._now if post.at is None else post.at, latest)
         return max(at, previous) if previous <= latest else at
@@ -330,7 +330,7 @@ class _Group:
         return Marked(mark.seq, has_moved=True)
 
     async def _settle(self) -> None:
-        """Move the marks. Whoever has read everything is owed nothing; whoever has read part gets a fresh announcement."""
+        """Move the marks. Whoever has read everything is owed nothing; whoever has read only part gets a fresh announcement."""
         moved = {place: (seq, self._threads[place[0]].last_seq) for place, seq in self._marks.items()}
         await threads.mark_all(self._tx, moved)
         read = [(id_, account) for (id_, account), seq in self._marks.items() if seq == self._threads[id_].last_seq]
@@ -344,5 +344,5 @@ class _Group:
 def _waiting_since(thread: Thread, post: Post, at: int) -> int | None:
     if post.waits is None:
         return thread.waiting_since
-    # Nothing proves since when: it cannot be later than now.
+    # Nothing authenticates ``waiting_since``: it cannot be later than now.
     return min(at if thread.waiting_since is None else thread.waiting_since, at) if post.waits else None

@@ -1,4 +1,4 @@
-"""Messages as rows: sealed, numbered without a gap, each linked to the one before."""
+"""Messages as rows: sealed, numbered without gaps, each linked to the one before."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
@@ -35,7 +35,7 @@ class SealedMessage(Struct, frozen=True, gc=False):
 
 
 async def add(tx: Transaction, message: SealedMessage) -> bool:
-    """Keep a message; False, and nothing is kept, when the thread has one with this id, or this number, already."""
+    """Store a message; return False, having stored nothing, when the thread already has one with this id or this number."""
     return bool(
         await tx.run(
             "insert into messages (thread, seq, id, epoch, author, kind, at, body, link)"
@@ -61,7 +61,7 @@ def values(message: SealedMessage) -> dict[str, Value]:
 
 
 async def relink(tx: Transaction, relinked: Sequence[SealedMessage]) -> None:
-    """Write the bodies and links of messages that stand there already."""
+    """Rewrite the bodies and links of existing messages."""
     await tx.run_many(
         "update messages set body = :body, link = :link where thread = :thread and seq = :seq",
         [{name: values(message)[name] for name in ("body", "link", "thread", "seq")} for message in relinked],
@@ -69,7 +69,7 @@ async def relink(tx: Transaction, relinked: Sequence[SealedMessage]) -> None:
 
 
 async def add_all(tx: Transaction, new: Sequence[SealedMessage]) -> bool:
-    """Keep many messages in one statement; False when one of them stands in the way of another, and the caller must undo."""
+    """Store many messages in one statement; return False when one of them conflicts, and the caller must roll back."""
     added = [
         (one.thread.bytes, one.seq, one.id.bytes, one.epoch, one.author.bytes, one.kind, one.at, one.body, one.link)
         for one in new
@@ -79,9 +79,9 @@ async def add_all(tx: Transaction, new: Sequence[SealedMessage]) -> bool:
 
 
 async def known(reader: Reader, ids: Iterable[MessageId]) -> dict[tuple[ThreadId, bytes], SealedMessage]:
-    """Those of many ids that there are already, by thread and the bytes of their id (their links are not checked).
+    """Those of many ids that are stored already, by thread and the bytes of the id (their links are not checked).
 
-    Not by the id itself: its author chose it, and with it the hash of a UUID. That of bytes is keyed.
+    By the bytes, not by the id itself: the author chooses the id, and with it the hash of a UUID. The hash of bytes is keyed.
     """
     found = await reader.rows_in("select * from messages where id in :values", [id_.bytes for id_ in ids])
     known_ = rows.sound("messages", found, _of_any_thread)
@@ -100,7 +100,7 @@ async def by_id(reader: Reader, thread: ThreadId, id_: MessageId) -> SealedMessa
 
 
 async def linked(reader: Reader, guard: Guard, thread: ThreadId, seq: int) -> SealedMessage | None:
-    """The message of a thread with this number, its link checked; None when there is none."""
+    """The message of a thread with this number, its link checked; None when it does not exist."""
     found = await before(reader, guard, thread, seq + 1, 1)
     return found[-1] if found and found[-1].seq == seq else None
 
@@ -112,7 +112,7 @@ async def before(reader: Reader, guard: Guard, thread: ThreadId, seq: int, limit
         thread=thread.bytes, seq=seq, minimum=minimum - 1, limit=limit + 1,
     )  # fmt: skip
     found, is_full = _numbered(found), len(found) > limit
-    # A full answer begins with a row that is there for its link alone; a shorter one reaches down to the first of all.
+    # A full result begins with a row that is there only for its link; a shorter one must reach the lowest number asked for.
     first = found[-1]["seq"] if is_full and found else max(minimum - 1, 1)
     seam = await relink_progress.find(reader, guard, thread)
     checked = list(_with_links(guard, thread, found[::-1], first, seam))[1 if is_full else 0 :]
@@ -132,7 +132,7 @@ async def after(reader: Reader, guard: Guard, thread: ThreadId, seq: int, limit:
 
 
 def _numbered(found: Sequence[Row]) -> Sequence[Row]:
-    """Those rows whose number is one: what a planted row has in its place is no message's, and cannot be ordered."""
+    """The rows whose ``seq`` is a number. A planted row with anything else there is not a message, and cannot be ordered."""
     if all(type(row["seq"]) is int for row in found):
         return found
     return rows.sound("messages", found, _numbered_one)
@@ -144,7 +144,7 @@ def _numbered_one(row: Row) -> Row:
 
 
 def _with_links(guard: Guard, thread: ThreadId, found: Sequence[Row], first: int, seam: Seam | None) -> Iterator[SealedMessage]:
-    """Check each row against the one before it. Number ``first`` must be there: it stands for all that came before."""
+    """Check each row against the one before it. Number ``first`` must be present: it stands for everything before it."""
     keys = {key.id: key.linking for key in guard.keyring.by_id.values()}
     authors: dict[object, AccountId] = {}
     previous, expected = None, first
@@ -167,7 +167,7 @@ def _is_linked(keys: dict[bytes, bytes], previous: bytes, message: SealedMessage
 
 
 def _message(row: Row, thread: ThreadId, authors: dict[object, AccountId]) -> SealedMessage:
-    """A row of this thread. ``authors`` remembers ids from one row to the next: to make one costs as much as to hash."""
+    """A row of this thread. ``authors`` caches ids from row to row: creating one costs as much as hashing."""
     raw = row["author"]
     author = authors.get(raw) or authors.setdefault(raw, AccountId(_id(raw)))
     return SealedMessage(
@@ -176,8 +176,8 @@ def _message(row: Row, thread: ThreadId, authors: dict[object, AccountId]) -> Se
     )  # fmt: skip
 
 
-# Who writes the database may put anything into a column. What the service never writes there reads as nothing: it is no
-# link's, so that the message is shown as broken, and the rest of its thread can still be read.
+# Whoever can write to the database may put anything into a column. What the service never writes there is read as empty: no
+# link covers that, so the message is shown as broken, and the rest of its thread stays readable.
 
 
 def _id(found: object) -> UUID:
@@ -192,7 +192,7 @@ def _bytes(found: object) -> bytes:
     return found if isinstance(found, bytes) else b""
 
 
-# What the service writes by itself is guarded over its seal. These bodies go along when a thread is linked anew.
+# Bodies written by the service itself are guarded on top of the seal. They are re-encrypted when a thread is relinked.
 GUARDED_BODY = Guarded(
     "messages",
     ("thread", "seq"),

@@ -1,8 +1,8 @@
-"""Opening a thread, bringing somebody in, handing over, leaving: what changes who may read.
+"""Opening a thread, bringing somebody in, handing over, leaving: everything that changes who may read.
 
-Each is one transaction with the epochs that it begins. What the service does by itself (open, leave) comes from a key pair
-made for the occasion; the first participant who then unlocks the thread begins an epoch whose secret the service's disk
-never saw (``begin_own``). What brings in a key comes from a participant's own.
+Each is one transaction together with the epochs that it begins. What the service does by itself (open, leave) is granted
+from an ephemeral key pair; the first participant who then unlocks the thread begins an epoch whose secret the service's disk
+never saw (``begin_own``). Whatever adds a key is granted from a participant's own key pair.
 """
 
 from collections.abc import Iterable, Sequence
@@ -42,7 +42,7 @@ class Changing:
     now: int
 
     async def begin(self, giver: AccountKey, seats: tuple[Seat, ...], officer: bytes | None = None) -> "Changing":
-        """Begin the next epoch with these seats, its secret fresh, its grants from ``giver``."""
+        """Begin the next epoch with these seats, a fresh secret, and grants from ``giver``."""
         thread = structs.replace(self.thread, epoch=self.thread.epoch + 1)
         secret = EpochSecret.fresh()
         roster = Roster(
@@ -77,7 +77,7 @@ async def open_thread(
 
 
 async def begin_own(tx: Transaction, guard: Guard, key: AccountKey, id_: ThreadId, now: int) -> Change | None:
-    """Begin an epoch of a participant's own after one that the service or the officer made. None when there is nothing to do."""
+    """Begin a participant's own epoch after one that the service or the officer made. None when there is nothing to do."""
     changing = await _by_participant(tx, guard, key, id_, now)
     if changing is None or changing.roster.is_of_a_participant:
         return None
@@ -89,7 +89,7 @@ async def bring_in(
 ) -> Change | None:
     """Bring somebody into a thread, from now on or with the ``whole`` history that the giver may read.
 
-    None when the giver takes no part in it, or the newcomer does already.
+    None when the giver takes no part in it, or the newcomer already does.
     """
     changing = await _by_participant(tx, guard, key, id_, now)
     if changing is None or changing.roster.seat_of(newcomer.id):
@@ -100,7 +100,7 @@ async def bring_in(
 async def hand_over(
     tx: Transaction, guard: Guard, key: AccountKey, id_: ThreadId, successor: Account, now: int, *, whole: bool
 ) -> Change | None:
-    """Bring a successor in and leave, at once. None as for ``bring_in``."""
+    """Bring in a successor and leave, in one step. None as for ``bring_in``."""
     changing = await _by_participant(tx, guard, key, id_, now)
     if changing is None or changing.roster.seat_of(successor.id):
         return None
@@ -109,7 +109,7 @@ async def hand_over(
 
 
 async def leave(tx: Transaction, guard: Guard, id_: ThreadId, account: AccountId, now: int) -> Change | None:
-    """End somebody's part in a thread: an epoch begins that their key does not open. None when they take no part."""
+    """End an account's part in a thread: an epoch begins that its key does not open. None when it takes no part."""
     thread = await threads.find(tx, guard, id_)
     if thread is None or not thread.is_sound:
         return None
@@ -148,9 +148,9 @@ async def _give_history(changing: Changing, key: AccountKey, newcomer: Account) 
 
 
 async def _left(changing: Changing, account: AccountId) -> Changing:
-    """The leaver's grants go with them: their password opens no copy made later, but for epochs that they themselves began.
+    """Delete the leaver's grants: their password opens no copy made later, except for epochs that they began themselves.
 
-    (Who gives a grant can open it, and the others need theirs.)
+    (Whoever gives a grant can open it, and the others need theirs.)
     """
     thread = changing.thread.id
     await threads.part(changing.tx, thread, account)
@@ -161,7 +161,7 @@ async def _left(changing: Changing, account: AccountId) -> Changing:
 
 
 async def thread_of(reader: Reader, people: Iterable[AccountId]) -> ThreadId | None:
-    """The thread in which just these people take part, if there is one."""
+    """The thread in which exactly these people take part, or None."""
     wanted = set(people)
     for id_ in await threads.ids_of(reader, next(iter(wanted))):
         if {mark.account for mark in await threads.marks(reader, id_)} == wanted:

@@ -1,8 +1,8 @@
-"""Seams: where the new links of a thread that is being linked anew meet the old ones.
+"""Seams: where the new links of a thread that is being relinked meet the old ones.
 
-Messages up to the seam are linked under the newest root key; the message after it still follows from what the link of the
-seam's message was before. The proof binds both links to that message: even an old seam put back later joins nothing but
-two accounts of the same messages, so it can hide no change.
+Messages up to the seam are linked under the newest root key; the message after it still follows from the earlier link of
+the seam's message. The proof binds both links to that message: even an old seam put back later can only join two chains of
+links over the same messages, so it cannot hide a change.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Seam:
 
 
 async def find(reader: Reader, guard: Guard, thread: ThreadId) -> Seam | None:
-    """The seam of a thread. One that the service did not write is as none: then what follows it is seen as broken."""
+    """The seam of a thread. One that the service did not write counts as missing: what follows it is then seen as broken."""
     row = await reader.row("select * from relinking where thread = :thread", thread=thread.bytes)
     if row is None:
         return None
@@ -40,7 +40,7 @@ async def find(reader: Reader, guard: Guard, thread: ThreadId) -> Seam | None:
 
 
 async def put(tx: Transaction, guard: Guard, thread: ThreadId, seam: Seam) -> None:
-    """Move a thread's seam here."""
+    """Move a thread's seam to here."""
     values: dict[str, Value] = {
         "thread": thread.bytes,
         "seq": seam.seq,
@@ -57,7 +57,7 @@ async def put(tx: Transaction, guard: Guard, thread: ThreadId, seam: Seam) -> No
 
 
 async def close(tx: Transaction, thread: ThreadId) -> None:
-    """A thread is linked anew to its end."""
+    """Remove the seam of a thread that is relinked to its end."""
     await tx.run("delete from relinking where thread = :thread", thread=thread.bytes)
 
 

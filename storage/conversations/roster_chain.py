@@ -1,20 +1,20 @@
-"""The chain of a thread's rosters, checked by somebody who takes part, with their own key.
+"""The chain of a thread's rosters, verified by a participant with their own key.
 
-The root key alone must not be enough to let anybody in, nor to begin an epoch whose secret somebody else knows. So a reader
-believes a roster only if it follows from the one before by one of the steps below, and if the reader's own grant, which only
-the holder of the giver's private key (or the reader) can have made, and which is bound to that roster, comes from who should
-have given it.
+The root key alone must not be enough to admit anybody, nor to begin an epoch whose secret somebody else knows. So a reader
+accepts a roster only if it follows from the one before by one of the steps below, and if the reader's own grant comes from
+whoever should have given it. A grant is bound to its roster, and only the holder of the giver's private key (or the reader)
+can have made it.
 
-1. The service (giver THE_SERVICE, a key of the moment) begins a new thread, or an epoch whose keys are a subset of those
-   before. Its grants prove nothing: nobody writes under such an epoch, but begins one of their own on top. So it is after
-   the officer, whose key may have been replaced because somebody else has it.
-2. A participant, or the recovery officer, begins any other epoch: the reader's grant must come from the very key that they
-   had in the roster before. New seats are theirs; the seats of others stay as they were.
-3. A key changes at the hands of its account (a renewal) or of the officer, the officer's own at the officer's.
+1. The service (giver THE_SERVICE, an ephemeral key) begins a new thread, or an epoch whose keys are a subset of those
+   before. Its grants prove nothing: nobody writes under such an epoch; a participant begins one of their own on top. The
+   same applies after the officer, whose key may have been replaced because somebody else has it.
+2. A participant, or the recovery officer, begins any other epoch: the reader's grant must come from the very key that the
+   giver had in the roster before. New seats are the giver's doing; the seats of others stay as they were.
+3. A seat's key is changed only by its account (a renewal) or by the officer; the officer's key is replaced only by the officer.
 
-Whoever let the reader's present key in vouches for everything before it: the reader's grants of those epochs must come from
-them; after a renewal from the reader, who had checked them. Else one who was taken out and brought back by a stranger would
-find the own history in a stranger's thread.
+Whoever admitted the reader's present key vouches for everything before it: the reader's grants of those epochs must come
+from that giver; after a renewal, from the reader, who had checked them. Otherwise, somebody removed and then brought back by
+a stranger would find their own history in a stranger's thread.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ from storage.errors import CannotOpen, Damaged
 
 
 class Given(Protocol):
-    """A grant: from whose key pair it comes, and the encrypted secret."""
+    """A grant: whose key pair it comes from, and the encrypted secret."""
 
     @property
     def giver_key(self) -> bytes: ...
@@ -44,21 +44,21 @@ class Given(Protocol):
     def body(self) -> bytes: ...
 
 
-# Chains of so many readers: a listing of 5,000 threads, or 1,000 browsers that come back, is checked once.
+# At most this many verified chains: a listing of 5,000 threads, or 1,000 browsers that reconnect, is checked once.
 _believed = Remembered(50_000)
 
 
 async def verified(reader: Reader, guard: Guard, key: AccountKey, thread: Thread) -> list[Roster] | None:
-    """All rosters of a thread, the latest last, once this reader has reason to believe in each.
+    """All rosters of a thread, the latest last, once this reader has reason to accept each of them.
 
-    None when the reader has no seat in the latest one. Raises CannotOpen when one of them is not to be believed: the
-    thread is then neither shown nor written to.
+    None when the reader has no seat in the latest one. Raises CannotOpen when one of them cannot be accepted: the thread is
+    then neither shown nor written to.
     """
     return verified_in((await rosters.written(reader, [thread.id], key.account))[thread.id], guard, key, thread)
 
 
 def verified_in(written: Written, guard: Guard, key: AccountKey, thread: Thread) -> list[Roster] | None:
-    """As ``verified``, of rows that were read."""
+    """As ``verified``, from rows already read."""
     if not thread.is_sound:
         raise Damaged("a thread is not as the service wrote it")
     rests_on = _all_that_counts(written, guard, key, thread)
@@ -74,9 +74,9 @@ def verified_in(written: Written, guard: Guard, key: AccountKey, thread: Thread)
 
 
 def _all_that_counts(written: Written, guard: Guard, key: AccountKey, thread: Thread) -> bytes | None:
-    """The hash of all that a chain's verification depends on: for the same bytes it comes to the same end.
+    """The hash of everything that a chain's verification depends on: the same bytes give the same result.
 
-    None where what stands there is no chain. The reader's private key is not in it: the public key has only this one.
+    None when the rows do not form a chain. The reader's private key is not included: the public key determines it.
     """
     numbers = range(1, thread.epoch + 1)
     rows, grants = [written.rosters.get(number) for number in numbers], [written.grants.get(number) for number in numbers]
@@ -90,7 +90,7 @@ def _all_that_counts(written: Written, guard: Guard, key: AccountKey, thread: Th
 
 
 def check(chain: Sequence[Roster], grants: Mapping[int, Given], key: AccountKey) -> None:
-    """Raise CannotOpen unless somebody with this key in the latest roster (the officer, too) has reason to believe in all."""
+    """Raise CannotOpen unless the holder of this key in the latest roster, or the officer, has reason to accept all rosters."""
     check_steps(chain)
     if not _is_in(chain[-1], key):
         raise Damaged("the key is not in the latest roster")
@@ -100,7 +100,7 @@ def check(chain: Sequence[Roster], grants: Mapping[int, Given], key: AccountKey)
         roster, grant = chain[number - 1], grants.get(number)
         if grant is None or grant.giver_key != (voucher if number <= entry else roster.giver_key):
             raise Damaged("a participant has no grant from who should have given it")
-        # The others are opened when something in them is read; what let a key in is proven here and now.
+        # The other grants are opened when something in their epochs is read; those that admitted a key are proven here and now.
         if number >= max(entry, 2) and brings_new_keys(chain[number - 2], roster):
             open_grant(grant.body, key.private_key, grant.giver_key, key.account, roster)
 
@@ -110,7 +110,7 @@ def _is_in(roster: Roster, key: AccountKey) -> bool:
 
 
 def _entry(chain: Sequence[Roster], key: AccountKey) -> int:
-    """The number of the epoch since which this key has been there without a break."""
+    """The number of the epoch since which this key has been present without a break."""
     entry = len(chain)
     while entry > 1 and _is_in(chain[entry - 2], key):
         entry -= 1
@@ -128,11 +128,11 @@ def _first_readable(chain: Sequence[Roster], key: AccountKey) -> int:
     return seat.first_epoch if seat else 1
 
 
-# What may follow what: checked without any key
+# Which roster may follow which: checked without any key
 
 
 def check_steps(chain: Sequence[Roster]) -> None:
-    """Raise Damaged unless each roster follows from the one before by a step that is allowed."""
+    """Raise Damaged unless each roster follows from the one before by an allowed step."""
     first = chain[0]
     if first.previous or first.number != 1 or first.giver != THE_SERVICE:
         raise Damaged("a thread's first roster follows from another")
@@ -160,18 +160,18 @@ def _may_sit(earlier: Seat | None, seat: Seat, after: Roster) -> bool:
 
 
 def brings_new_keys(before: Roster, after: Roster) -> bool:
-    """Whether a roster adds a public key, a participant's or the officer's."""
+    """Whether a roster adds a public key, of a participant or of the officer."""
     return not keys_of(after) <= keys_of(before)
 
 
 def keys_of(roster: Roster) -> set[tuple[object, bytes]]:
-    """Whose keys may read an epoch."""
+    """The accounts and public keys that may read an epoch."""
     seats: set[tuple[object, bytes]] = {(seat.account, seat.public_key) for seat in roster.seats}
     return seats | ({(THE_OFFICER, roster.officer)} if roster.officer else set())
 
 
 def may_bring_new_keys(before: Roster, after: Roster) -> bool:
-    """Whether the giver of a roster may give it. Only the officer makes place for another officer."""
+    """Whether the giver of a roster was entitled to give it. Only the officer can be replaced by another officer."""
     if after.giver == THE_SERVICE:
         return not brings_new_keys(before, after)
     if after.officer and after.officer != before.officer:
@@ -180,7 +180,7 @@ def may_bring_new_keys(before: Roster, after: Roster) -> bool:
 
 
 async def readable(reader: Reader, key: AccountKey, chain: Sequence[Roster]) -> dict[int, EpochSecret]:
-    """The secrets of all epochs that somebody with a seat in the latest may read, by number. Raises CannotOpen."""
+    """The secrets of all epochs that an account with a seat in the latest roster may read, by number. Raises CannotOpen."""
     seat = chain[-1].seat_of(key.account)
     if seat is None:
         raise CannotOpen("no seat in the thread")

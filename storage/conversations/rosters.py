@@ -25,10 +25,10 @@ class Grant:
 
 
 async def seated(reader: Reader, guard: Guard, account: AccountId) -> list[Roster]:
-    """The latest roster of each thread in which an account has a seat, as the root key proves it.
+    """The latest roster of each thread in which an account has a seat, as authenticated by the root key.
 
-    Who is listed in ``participants`` is proven by nothing: one who is listed without a seat raises the alarm, and so does a
-    thread whose epoch opens to somebody who is listed nowhere.
+    Nothing authenticates the list in ``participants``: an account that is listed without a seat raises an alarm, and so does a
+    thread whose epoch opens to an account that is not listed.
     """
     listed = await reader.rows(f"select e.*, t.head, t.last_seq, t.last_link, 1 as is_listed {_LISTED}", account=account.bytes)
     hidden = await reader.rows(f"select e.*, t.head, t.last_seq, t.last_link, 0 as is_listed {_HIDDEN}", account=account.bytes)
@@ -48,7 +48,7 @@ _HIDDEN = (
 
 
 def _seated(guard: Guard, row: Row, account: AccountId) -> Roster | None:
-    """The roster of a thread's latest epoch, where the account has a seat in it. Raises CannotOpen."""
+    """The roster of a thread's latest epoch if the account has a seat in it, else None. Raises CannotOpen."""
     thread, number = rows.thread_id(row, "thread"), rows.number(row, "number")
     guard.check(row["head"], "threads", thread, number, rows.number(row, "last_seq"), rows.blob(row, "last_link"))
     roster = read(guard, row, thread, number)
@@ -60,7 +60,7 @@ def _seated(guard: Guard, row: Row, account: AccountId) -> Roster | None:
 
 
 async def add(tx: Transaction, guard: Guard, roster: Roster, grants: dict[AccountId, bytes]) -> None:
-    """Keep a new epoch: its roster, and the grants to the accounts in it."""
+    """Store a new epoch: its roster, and the grants to the accounts in it."""
     await tx.run(
         "insert into epochs (thread, number, roster, proof) values (:thread, :number, :roster, :proof)",
         thread=roster.thread.bytes,
@@ -72,7 +72,7 @@ async def add(tx: Transaction, guard: Guard, roster: Roster, grants: dict[Accoun
 
 
 async def add_grants(tx: Transaction, roster: Roster, giver_key: bytes, grants: dict[AccountId, bytes]) -> None:
-    """Keep grants of an epoch, one for each account; a newer one takes the place of an older."""
+    """Store grants of an epoch, one for each account; a newer grant replaces an older one."""
     values: list[dict[str, Value]] = [
         {
             "thread": roster.thread.bytes,
@@ -91,20 +91,20 @@ async def add_grants(tx: Transaction, roster: Roster, giver_key: bytes, grants: 
 
 
 async def drop_grants(tx: Transaction, thread: ThreadId, account: AccountId) -> None:
-    """Forget every grant of a thread to an account."""
+    """Delete every grant of a thread to an account."""
     await tx.run("delete from grants where thread = :thread and account = :account", thread=thread.bytes, account=account.bytes)
 
 
 @dataclass(frozen=True, repr=False)
 class Written:
-    """What stands of one thread's epochs, as it stands: rosters by number, and one account's grants by their epoch's."""
+    """The stored rows of one thread's epochs, unchecked: rosters by number, and one account's grants by epoch."""
 
     rosters: dict[int, Row]
     grants: dict[int, Grant]
 
 
 async def written(reader: Reader, threads: Iterable[ThreadId], account: AccountId) -> dict[ThreadId, Written]:
-    """What stands of the epochs of many threads, for one account."""
+    """The stored rows of the epochs of many threads, for one account."""
     ids = [thread.bytes for thread in threads]
     found: dict[bytes, Written] = {id_: Written({}, {}) for id_ in ids}
     for row in await reader.rows_in("select * from epochs where thread in :values", ids):
@@ -117,7 +117,7 @@ async def written(reader: Reader, threads: Iterable[ThreadId], account: AccountI
 
 
 def proven(guard: Guard, written: Written, thread: ThreadId, last: int) -> list[Roster]:
-    """The rosters of epochs 1 to ``last`` of what stands of a thread. Raises Damaged as ``find``."""
+    """The rosters of epochs 1 to ``last`` from a thread's stored rows. Raises Damaged as ``find``."""
     if last < 1 or any(number not in written.rosters for number in range(1, last + 1)):
         raise Damaged("an epoch has no roster")
     return [read(guard, written.rosters[number], thread, number) for number in range(1, last + 1)]
@@ -143,7 +143,7 @@ async def find_all(reader: Reader, guard: Guard, thread: ThreadId, last: int) ->
 
 
 def read(guard: Guard, row: Row, thread: ThreadId, number: int) -> Roster:
-    """The roster of a row, for its place. Raises CannotOpen when it is not as the service wrote it."""
+    """The roster in a row, checked for its place. Raises CannotOpen when it is not as the service wrote it."""
     raw = rows.blob(row, "roster")
     guard.check(row["proof"], *_proven(row))
     roster = Roster.decoded(raw)
@@ -171,12 +171,12 @@ async def all_grants(reader: Reader, thread: ThreadId) -> Sequence[Row]:
 
 
 async def secret_of(reader: Reader, key: AccountKey, roster: Roster) -> EpochSecret:
-    """Reach an epoch's secret with an account's key. Raises CannotOpen when there is no grant, or none that opens."""
+    """Obtain an epoch's secret with an account's key. Raises CannotOpen when no grant exists, or it does not open."""
     return secret_in(await grant_of(reader, roster.thread, roster.number, key.account), key, roster)
 
 
 def secret_in(grant: Grant | None, key: AccountKey, roster: Roster) -> EpochSecret:
-    """As ``secret_of``, of a grant that was read."""
+    """As ``secret_of``, from a grant already read."""
     if grant is None:
         raise Damaged("a participant has no grant")
     return open_grant(grant.body, key.private_key, grant.giver_key, key.account, roster)

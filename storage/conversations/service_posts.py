@@ -1,8 +1,8 @@
 """Messages that the service writes when nobody is signed in: a welcome, a lesson, an answer that came by e-mail.
 
-It cannot read the thread, but it can write to it: sealed to the epoch's public key, so that only participants open it, with
-the kind and the origin inside; then guarded, so that nobody but the service can have written it. Here the service believes
-the roster on its own proof alone: no participant's key is at hand to check the chain with.
+The service cannot read the thread, but it can write to it. The text is sealed to the epoch's public key, so that only
+participants can open it, with the kind and the origin inside; then guarded, so that only the service can have written it.
+Here the service accepts the roster on its own proof alone: it has no participant's key with which to check the chain.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from storage.ids import AccountId, MessageId, ThreadId
 class ServicePost:
     """What the service has to say. ``kind`` is `lesson`, `welcome` or `email`; ``origin`` an account, or THE_SERVICE.
 
-    ``waits`` as in ``Post``: None leaves it as it is whether the member waits for an answer.
+    ``waits`` as in ``Post``: None leaves unchanged whether the member waits for an answer.
     """
 
     thread: ThreadId
@@ -34,7 +34,7 @@ class ServicePost:
 
 
 async def prepared(reader: Reader, guard: Guard, post: ServicePost) -> Post | None:
-    """The post to commit, sealed for those who take part now; None when there is no such thread."""
+    """The post to commit, sealed for the present participants; None when the thread does not exist or is not sound."""
     thread = await threads.find(reader, guard, post.thread)
     if thread is None or not thread.is_sound:
         return None

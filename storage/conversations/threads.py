@@ -1,4 +1,4 @@
-"""Threads: where each stands, who takes part, and the order of somebody's list."""
+"""Threads: the state of each, who takes part, and the order of an account's list."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ PAGE = 50
 
 
 class Order(StrEnum):
-    """How a list of threads is ordered: the newest first, or who has waited longest first."""
+    """How a list of threads is ordered: newest first, or longest waiting first."""
 
     NEWEST = "newest"
     WAITING = "waiting"
 
 
 class Thread(Struct, frozen=True, gc=False):
-    """Where a thread stands. ``last_seq`` is 0 before its first message; times in ms since 1970.
+    """The state of a thread. ``last_seq`` is 0 before its first message; times in ms since 1970.
 
     ``is_sound`` is false when the row is not as the service wrote it: then nothing is added to the thread.
-    ``closed_at`` is when the staff closed it; the next message of a participant opens it again.
+    ``closed_at`` is when the staff closed it; the next message from a participant reopens it.
     """
 
     id: ThreadId
@@ -53,7 +53,7 @@ class Mark:
 
 
 async def add(tx: Transaction, guard: Guard, thread: Thread) -> None:
-    """Keep a new thread; its first epoch follows in the same transaction."""
+    """Store a new thread; its first epoch follows in the same transaction."""
     await tx.run(
         "insert into threads (id, epoch, last_seq, last_at, last_link, head, waiting_since, closed_at, opened_at)"
         " values (:id, :epoch, :last_seq, :last_at, :last_link, :head, :waiting_since, :closed_at, :opened_at)",
@@ -63,7 +63,7 @@ async def add(tx: Transaction, guard: Guard, thread: Thread) -> None:
 
 
 async def save(tx: Transaction, guard: Guard, thread: Thread) -> None:
-    """Write where a thread stands now."""
+    """Write a thread's present state."""
     await tx.run(
         "update threads set epoch = :epoch, last_seq = :last_seq, last_at = :last_at, last_link = :last_link, head = :head,"
         " waiting_since = :waiting_since, closed_at = :closed_at where id = :id",
@@ -89,7 +89,7 @@ def _proven(row: Row) -> tuple[Part, ...]:
 
 
 async def close(tx: Transaction, guard: Guard, id_: ThreadId, now: int) -> bool:
-    """Close a thread: nobody waits in it any more. False when it was closed already, or cannot be written to."""
+    """Close a thread: nobody is waiting in it any more. False when it was closed already, or cannot be written to."""
     thread = await find(tx, guard, id_)
     if thread is None or not thread.is_sound or thread.closed_at is not None:
         return False
@@ -98,7 +98,7 @@ async def close(tx: Transaction, guard: Guard, id_: ThreadId, now: int) -> bool:
 
 
 async def reopen(tx: Transaction, guard: Guard, id_: ThreadId, waiting_since: int | None) -> bool:
-    """Open a closed thread; False when it is not closed, or cannot be written to."""
+    """Reopen a closed thread; False when it is not closed, or cannot be written to."""
     thread = await find(tx, guard, id_)
     if thread is None or not thread.is_sound or thread.closed_at is None:
         return False
@@ -107,7 +107,7 @@ async def reopen(tx: Transaction, guard: Guard, id_: ThreadId, waiting_since: in
 
 
 async def save_all(tx: Transaction, guard: Guard, changed: Iterable[Thread]) -> None:
-    """Write where many threads stand now, in one statement."""
+    """Write the present state of many threads, in one statement."""
     columns = ("id", "epoch", "last_seq", "last_at", "last_link", "head", "waiting_since", "closed_at")
     changes = [(*(values[name] for name in columns), one.opened_at) for one in changed for values in [_values(guard, one)]]
     await tx.run_rows(
@@ -120,24 +120,24 @@ async def save_all(tx: Transaction, guard: Guard, changed: Iterable[Thread]) -> 
 
 
 async def find_all(reader: Reader, guard: Guard, ids: Iterable[ThreadId]) -> dict[ThreadId, Thread]:
-    """Where many threads stand; those that there are."""
+    """The state of those of many threads that exist."""
     found = await reader.rows_in("select * from threads where id in :values", [id_.bytes for id_ in ids])
     return {thread.id: thread for thread in rows.sound("threads", found, lambda row: _thread(guard, row))}
 
 
 async def existing(reader: Reader, ids: Sequence[bytes]) -> set[bytes]:
-    """Those of many ids, 16 bytes each, that are a thread's."""
+    """Those of many ids, 16 bytes each, that belong to a thread."""
     return {row["id"] for row in await reader.rows_in("select id from threads where id in :values", ids)}
 
 
 async def find(reader: Reader, guard: Guard, thread: ThreadId) -> Thread | None:
-    """Where a thread stands, or None when there is none."""
+    """The state of a thread, or None when it does not exist."""
     row = await reader.row("select * from threads where id = :id", id=thread.bytes)
     return _thread(guard, row) if row else None
 
 
 def _thread(guard: Guard, row: Row) -> Thread:
-    """A thread by its row. Raises Damaged only where it has no id: all else that is damaged makes it unsound, or is left out."""
+    """A thread from its row. Raises Damaged only when the id is: other damage makes the thread unsound, or is left out."""
     id_ = rows.thread_id(row, "id")
     try:
         epoch, last_seq, last_link = rows.number(row, "epoch"), rows.number(row, "last_seq"), rows.blob(row, "last_link")
@@ -152,7 +152,7 @@ def _thread(guard: Guard, row: Row) -> Thread:
 
 
 def _as_it_stands(row: Row) -> tuple[int, int, bytes]:
-    """The epoch, the last number and the last link of a row that is not proven, for `ailo check`; nothing where damaged."""
+    """The epoch, last number and last link of an unauthenticated row, for `ailo check`; zeros and empty where it is damaged."""
     try:
         return rows.number(row, "epoch"), rows.number(row, "last_seq"), rows.blob(row, "last_link")
     except Damaged:
@@ -160,7 +160,7 @@ def _as_it_stands(row: Row) -> tuple[int, int, bytes]:
 
 
 def _time(row: Row, column: str) -> int | None:
-    """A time that nothing proves. A damaged one is as if there were none: the thread can be read and written without it."""
+    """A time that nothing authenticates. A damaged one counts as missing: the thread can be read and written without it."""
     found = row[column]
     if type(found) is int and 0 <= found < rows.LAST_TIME:
         return found
@@ -168,7 +168,7 @@ def _time(row: Row, column: str) -> int | None:
 
 
 async def list_of(reader: Reader, guard: Guard, account: AccountId, order: Order, after: Thread | None) -> list[Thread]:
-    """One page of the threads in which an account takes part; ``after`` is the last of the page before."""
+    """One page of the threads in which an account takes part; ``after`` is the last thread of the previous page."""
     keys = {
         Order.NEWEST: "0 + 0, - t.last_at, t.id",
         Order.WAITING: "case when t.waiting_since is null then 1 else 0 end, coalesce(t.waiting_since, - t.last_at), t.id",
@@ -192,7 +192,7 @@ def _position(order: Order, thread: Thread) -> dict[str, int | bytes]:
 
 
 async def all_ids(reader: Reader) -> Sequence[ThreadId]:
-    """Every thread there is."""
+    """The ids of all threads."""
     return rows.sound("threads", await reader.rows("select id from threads order by id"), lambda row: rows.thread_id(row, "id"))
 
 
@@ -203,7 +203,7 @@ async def ids_of(reader: Reader, account: AccountId) -> Sequence[ThreadId]:
 
 
 async def join(tx: Transaction, thread: ThreadId, account: AccountId, now: int, read_seq: int) -> None:
-    """Note that an account takes part, with everything up to ``read_seq`` behind it."""
+    """Record that an account takes part, with everything up to ``read_seq`` counted as read."""
     await tx.run(
         "insert into participants (thread, account, joined_at, read_seq) values (:thread, :account, :now, :read_seq)",
         thread=thread.bytes, account=account.bytes, now=now, read_seq=read_seq,
@@ -211,7 +211,7 @@ async def join(tx: Transaction, thread: ThreadId, account: AccountId, now: int, 
 
 
 async def part(tx: Transaction, thread: ThreadId, account: AccountId) -> None:
-    """Note that an account takes part no more."""
+    """Record that an account no longer takes part."""
     await tx.run(
         "delete from participants where thread = :thread and account = :account",
         thread=thread.bytes,
@@ -231,7 +231,7 @@ async def marks_of(reader: Reader, threads: Sequence[ThreadId]) -> dict[ThreadId
         " where p.thread in :values order by p.joined_at, p.account"
     )
     found: dict[ThreadId, list[Mark]] = {thread: [] for thread in threads}
-    listed = await reader.rows_in(sql, [thread.bytes for thread in threads])  # one thread's rows are in one statement's
+    listed = await reader.rows_in(sql, [thread.bytes for thread in threads])  # all rows of one thread come from one statement
     for thread, mark in rows.sound("participants", listed, lambda row: (rows.thread_id(row, "thread"), _mark(row))):
         found[thread].append(mark)
     return found
@@ -242,7 +242,7 @@ def _mark(row: Row) -> Mark:
 
 
 async def read_seq(reader: Reader, thread: ThreadId, account: AccountId) -> int | None:
-    """How far one participant has read; None for who takes no part."""
+    """How far one account has read; None when it takes no part."""
     row = await reader.row(
         "select p.thread, p.account, p.read_seq, t.last_seq from participants p join threads t on t.id = p.thread"
         " where p.thread = :thread and p.account = :account",
@@ -253,9 +253,9 @@ async def read_seq(reader: Reader, thread: ThreadId, account: AccountId) -> int 
 
 
 async def mark_all(tx: Transaction, seqs: Mapping[tuple[ThreadId, AccountId], tuple[int, int]]) -> None:
-    """Move many read marks, by thread and account, forward: each to a number, in a thread that ends at another.
+    """Move many read marks forward, by thread and account: each to a number, given with the last number of the thread.
 
-    A mark that stands beyond the end, or is none, is put right.
+    A mark that is beyond the end, or not a number, is corrected.
     """
     await tx.run_rows(
         "update participants set read_seq = v.column3 from (values :rows) as v"
@@ -266,7 +266,7 @@ async def mark_all(tx: Transaction, seqs: Mapping[tuple[ThreadId, AccountId], tu
 
 
 async def mark(tx: Transaction, thread: ThreadId, account: AccountId, seq: int) -> bool:
-    """Move a read mark forward; whether it moved."""
+    """Move a read mark forward; return whether it moved."""
     return bool(
         await tx.run(
             "update participants set read_seq = :seq where thread = :thread and account = :account and read_seq < :seq",

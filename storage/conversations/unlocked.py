@@ -1,4 +1,4 @@
-"""Somebody who is signed in, with the keys that this opens. Lives in memory, for one connection or one request."""
+"""A signed-in account with the keys that this unlocks. Lives in memory, for one connection or one request."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ MOST_EPOCHS = 1024
 
 @dataclass(frozen=True, repr=False)
 class OpenEpoch:
-    """An epoch that its reader has unlocked. What is asked of it for every message is worked out once."""
+    """An epoch that its reader has unlocked. What every message needs of it is computed once."""
 
     roster: Roster
     secret: EpochSecret
@@ -29,7 +29,7 @@ class OpenEpoch:
 
 @dataclass(frozen=True, repr=False, slots=True)
 class Unlocked:
-    """An account with its unlocked key. ``latest`` remembers the latest epoch of each thread that was used."""
+    """An account with its unlocked key. ``latest`` caches the latest epoch of each thread that was used."""
 
     account: Account
     key: AccountKey
@@ -38,7 +38,7 @@ class Unlocked:
     _epochs: dict[tuple[ThreadId, int], OpenEpoch] = field(default_factory=dict)
 
     async def latest_epoch(self, reader: Reader, guard: Guard, thread: Thread) -> OpenEpoch | None:
-        """Unlock the latest epoch, its chain of rosters checked; None when the account has no seat in it.
+        """Unlock the latest epoch, its chain of rosters verified; None when the account has no seat in it.
 
         Raises CannotOpen when something was tampered with.
         """
@@ -47,7 +47,7 @@ class Unlocked:
         return self.latest_in((await rosters.written(reader, [thread.id], self.key.account))[thread.id], guard, thread)
 
     def latest_in(self, written: Written, guard: Guard, thread: Thread) -> OpenEpoch | None:
-        """As ``latest_epoch``, of rows that were read."""
+        """As ``latest_epoch``, from rows already read."""
         if found := self._known(thread):
             return found
         rosters_ = roster_chain.verified_in(written, guard, self.key, thread)
@@ -58,7 +58,7 @@ class Unlocked:
         return opened
 
     def rosters(self, thread: ThreadId) -> Sequence[Roster]:
-        """The rosters of a thread whose latest epoch was unlocked, each of them believed."""
+        """The rosters of a thread whose latest epoch was unlocked, each of them verified."""
         return self._chains[thread]
 
     def _known(self, thread: Thread) -> OpenEpoch | None:
@@ -69,7 +69,7 @@ class Unlocked:
         """Unlock an epoch of a thread in which the account takes part. Raises CannotOpen when no grant opens."""
         if found := self._epochs.get((thread, number)):
             return found
-        checked = self._chains.get(thread, [])[number - 1 : number]  # as it was when it was believed, whatever stands there now
+        checked = self._chains.get(thread, [])[number - 1 : number]  # as verified, whatever the database contains now
         return await self._open(reader, checked[0] if checked else await rosters.find(reader, guard, thread, number))
 
     async def _open(self, reader: Reader, roster: Roster) -> OpenEpoch:

@@ -1,7 +1,7 @@
-"""What was found sound before, by a hash of all that the finding rests on: the same bytes are not looked through again.
+"""What was verified before, by a hash of everything that the result depends on: the same bytes are not checked again.
 
-It holds no key and no text, only hashes of what stands in the database; a byte that differs makes another hash, and is looked
-at as if for the first time. So it takes nothing from any check but its repetition.
+It holds no key and no text, only hashes of what the database contains. If one byte differs, the hash differs, and everything
+is checked as if for the first time. So no check is weakened; it is only not repeated.
 """
 
 from collections import OrderedDict
@@ -11,7 +11,7 @@ from storage.crypto.primitives import keyed_hash
 
 
 class Remembered:
-    """At most ``maximum`` hashes (about 100 bytes each); those that were asked for longest ago go first. For any thread."""
+    """At most ``maximum`` hashes (about 100 bytes each); the least recently used go first. Thread-safe."""
 
     def __init__(self, maximum: int) -> None:
         self._most = maximum
@@ -22,7 +22,7 @@ class Remembered:
         return len(self._hashes)
 
     def has(self, finding: bytes) -> bool:
-        """Whether just this was found sound before."""
+        """Whether exactly this was verified before."""
         with self._one_at_a_time:
             if finding not in self._hashes:
                 return False
@@ -30,7 +30,7 @@ class Remembered:
             return True
 
     def add(self, finding: bytes) -> None:
-        """This was found sound."""
+        """Record that this was verified."""
         with self._one_at_a_time:
             self._hashes[finding] = None
             if len(self._hashes) > self._most:
@@ -38,5 +38,5 @@ class Remembered:
 
 
 def finding(rests_on: bytes) -> bytes:
-    """The hash of all that a finding rests on, in canonical bytes."""
+    """The hash of everything that a result depends on, in canonical bytes."""
     return keyed_hash(b"", b"ailo.finding.1", rests_on)

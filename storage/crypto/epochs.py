@@ -1,4 +1,4 @@
-"""Epochs: from when to when the same people hold the same keys of a thread.
+"""Epochs: periods in which the same people hold the same keys of a thread.
 
 An epoch has a random secret, from which its key pair and its message key derive; a roster, which says who may read it and
 why; and a grant of the secret to each of them and to the recovery officer. Rosters are chained by their hashes and
@@ -27,14 +27,14 @@ from storage.crypto.primitives import (
 from storage.errors import Damaged
 from storage.ids import AccountId, ThreadId
 
-# Who gave or brought in when it was the service itself, and who the officer's grant is for: no account has these ids.
+# The giver or bringer-in when it was the service itself, and the receiver of the officer's grant: no account has these ids.
 THE_SERVICE = AccountId(UUID(int=0))
 THE_OFFICER = AccountId(UUID(int=1))
 
 
 @dataclass(frozen=True)
 class Seat:
-    """One participant's place in a roster: which of its keys may read, from which epoch on, and by whose doing."""
+    """One participant's place in a roster: which of its keys may read, from which epoch on, and who brought it in."""
 
     account: AccountId
     generation: int
@@ -46,10 +46,10 @@ class Seat:
 
 @dataclass(frozen=True)
 class Roster:
-    """Who may read one epoch of a thread. Times in ms since 1970; ``previous`` is the hash of the roster before, or empty.
+    """Who may read one epoch of a thread. Times in ms since 1970; ``previous`` is the hash of the previous roster, or empty.
 
-    ``officer`` is the recovery officer's public key, or empty. ``giver_key`` is the public key from which the grants come:
-    a participant's, or a fresh one of the service's own (then ``giver`` is THE_SERVICE).
+    ``officer`` is the recovery officer's public key, or empty. ``giver_key`` is the public key that the grants come from:
+    a participant's or the officer's, or an ephemeral one of the service's own (then ``giver`` is THE_SERVICE).
     """
 
     thread: ThreadId
@@ -64,7 +64,7 @@ class Roster:
     seats: tuple[Seat, ...]
 
     def encoded(self) -> bytes:
-        """The bytes that are kept, hashed and authenticated."""
+        """The bytes that are stored, hashed and authenticated."""
         parts: list[Part] = [self.thread, self.number, self.previous, self.first_seq, self.began_at]
         parts += [self.public_key, self.officer, self.giver, self.giver_key]
         for seat in self.seats:
@@ -73,7 +73,7 @@ class Roster:
 
     @classmethod
     def decoded(cls, raw: bytes) -> "Roster":
-        """Read a roster back. Raises Damaged when the bytes are none."""
+        """Decode a roster. Raises Damaged when the bytes are not one."""
         return _decoded(raw)
 
     def hash(self) -> bytes:
@@ -86,7 +86,7 @@ class Roster:
 
     @property
     def is_of_a_participant(self) -> bool:
-        """Whether a participant gave it. In any other epoch the service alone writes, sealed to its public key."""
+        """Whether a participant gave it. In any other epoch only the service writes, sealed to its public key."""
         return self.giver not in {THE_SERVICE, THE_OFFICER}
 
     def seat_of(self, account: AccountId) -> Seat | None:
@@ -94,11 +94,11 @@ class Roster:
         return next((seat for seat in self.seats if seat.account == account), None)
 
     def accounts(self) -> tuple[AccountId, ...]:
-        """Who takes part."""
+        """The participants."""
         return tuple(seat.account for seat in self.seats)
 
 
-# The same rosters are read again and again, and are nobody's secret: so many stay in memory, at 2 kB each.
+# The same rosters are decoded again and again, and are not secret: at most this many stay in memory, at 2 kB each.
 @lru_cache(8_192)
 def _decoded(raw: bytes) -> Roster:
     try:
@@ -134,7 +134,7 @@ def _int(raw: bytes) -> int:
 
 @dataclass(frozen=True, repr=False)
 class EpochSecret:
-    """An epoch's 32 random bytes, and what derives from them."""
+    """An epoch's 32 random bytes, and what is derived from them."""
 
     secret: bytes
 
@@ -158,7 +158,7 @@ class EpochSecret:
 
 @dataclass(frozen=True, repr=False)
 class MessageKey:
-    """The key of an epoch's messages, with its id kept beside it: it is used for every one of them."""
+    """The key of an epoch's messages, with its id stored alongside: it is needed for every one of them."""
 
     key: bytes
     id: bytes

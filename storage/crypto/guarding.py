@@ -1,6 +1,6 @@
 """Guarded values: what the service must be able to use by itself, encrypted and authenticated with the root key.
 
-Whoever has the root keyring can open these; for what only participants may read see ``sealing``.
+Whoever has the root keyring can open these; for what only participants may read, see ``sealing``.
 """
 
 import unicodedata
@@ -20,10 +20,10 @@ LONGEST_DOMAIN = 253
 
 @dataclass(frozen=True)
 class Guarded:
-    """A column that a root key keeps: a guarded value, or (``is_proof``) what authenticates the row.
+    """A column that a root key protects: a guarded value, or (``is_proof``) what authenticates the row.
 
-    ``parts`` are its place, or what it proves, from the row: by it the value is brought to another root key (``reguarding``).
-    ``key`` is the table's primary key.
+    ``parts`` derives from the row its place, or what it proves: they are needed to bring the value to another root key
+    (``reguarding``). ``key`` is the table's primary key.
     """
 
     table: str
@@ -45,7 +45,7 @@ class Guard:
         return encrypt_named(newest.guarding, newest.id, plaintext, canonical(b"ailo.guarded.1", *place))
 
     def unguard(self, value: bytes, *place: Part) -> bytes:
-        """Open a guarded value. Raises WrongKey when the keyring lacks its key, Damaged when it is not of this place."""
+        """Open a guarded value. Raises WrongKey when the keyring lacks its key, Damaged when it does not belong to this place."""
         key = self._key(key_name_of(value))
         return decrypt_named(key.guarding, value, canonical(b"ailo.guarded.1", *place))
 
@@ -55,7 +55,7 @@ class Guard:
         return VERSION + newest.id + keyed_hash(newest.authentication, b"ailo.proof.1", canonical(b"ailo.proof.1", *parts))
 
     def check(self, proof: bytes, *parts: Part) -> None:
-        """Raise Damaged unless ``authenticate`` made ``proof`` for just these parts, WrongKey when its key is not ours."""
+        """Raise Damaged unless ``authenticate`` made ``proof`` for exactly these parts, WrongKey when its key is not ours."""
         if not isinstance(proof, bytes) or len(proof) != 1 + 8 + MAC_BYTES or proof[:1] != VERSION:
             raise Damaged("a proof is cut or of an unknown version")
         key = self._key(proof[1:9])
@@ -68,11 +68,11 @@ class Guard:
         return keyed_hash(self.keyring.index_key, b"ailo.address.1", normalised_address(address).encode())
 
     def turn_to(self, keyring: Keyring) -> None:
-        """Use another keyring from now on. Each value is made with the one that stood when it was begun."""
+        """Use another keyring from now on. Each value is made with the keyring that was current when it was begun."""
         self.keyring = keyring
 
     def renewed(self, column: Guarded, row: Row) -> bytes | None:
-        """The value of a row's column under the newest key; None when it is so already. Raises CannotOpen."""
+        """The value of a row's column under the newest key; None when it is under that already. Raises CannotOpen."""
         value, parts = row[column.column], column.parts(row)
         if not isinstance(value, bytes):
             raise Damaged("a value is not of its type")
@@ -91,10 +91,10 @@ class Guard:
 
 
 def normalised_address(address: str) -> str:
-    """An e-mail address as it is compared, never as it is written to: one form for all spellings of one mailbox.
+    """An e-mail address in the form used for comparison, never for sending: one form for all spellings of one mailbox.
 
     Trimmed, NFC, lower case; the domain in ASCII (IDNA 2008, RFC 5891; mapped by UTS 46, non-transitional). Two mailboxes
-    never have one form: what case-folding joins (ß and ss) stays apart.
+    never share a form: what case-folding would join (ß and ss) stays separate.
     """
     local, at, domain = unicodedata.normalize("NFC", address.strip()).rpartition("@")
     return f"{_lower(local)}{at}{_domain_in_ascii(domain)}"
@@ -105,7 +105,7 @@ def _lower(text: str) -> str:
 
 
 def _domain_in_ascii(domain: str) -> str:
-    """What is no domain is compared as it stands: no account has it."""
+    """The domain in ASCII. What is not a valid domain is compared as it stands: no account has it."""
     if domain.isascii() or len(domain) > LONGEST_DOMAIN:
         return _lower(domain)
     try:

@@ -1,8 +1,8 @@
 """Account keys, and the keyholes through which their owner reaches them.
 
 An account owns an X25519 key pair. Its private half is stored only wrapped, once per keyhole: under the password, under
-the recovery code, under each session's cookie. A keyhole is guarded besides, so that without the root keyring not even
-guessing a password is possible. A keyhole opens an account only if what it holds gives the account's public key.
+the recovery code, under each session's cookie. A keyhole is also guarded, so that without the root keyring not even
+guessing a password is possible. A keyhole opens an account only if the key inside yields the account's public key.
 """
 
 import unicodedata
@@ -33,13 +33,13 @@ COOKIE_BYTES = 32
 
 @dataclass(frozen=True)
 class Cost:
-    """What one Argon2id computation takes: passes, and memory in bytes."""
+    """The cost of one Argon2id computation: passes, and memory in bytes."""
 
     passes: int
     memory: int
 
 
-# Numbered, because a row holds the number alone: who can write the database cannot make a password cheap to guess.
+# Numbered, because a row holds only the number: whoever can write to the database cannot make a password cheap to guess.
 # 0 is for tests and the example only; 1 takes about 240 ms.
 PROFILES = {0: Cost(passes=1, memory=1 << 20), 1: Cost(passes=3, memory=128 << 20)}
 EXAMPLE_PROFILE = 0
@@ -67,7 +67,7 @@ class AccountKey:
 
 @dataclass(frozen=True)
 class Opening:
-    """What a keyhole must open: the account, and the key pair that it has now."""
+    """What a keyhole must open: the account, and its present key pair."""
 
     account: AccountId
     generation: int
@@ -76,7 +76,7 @@ class Opening:
 
 @dataclass(frozen=True, repr=False)
 class Stretched:
-    """What Argon2id makes of a password: one half proves it, the other wraps."""
+    """The output of Argon2id for a password: one half proves the password, the other wraps the key."""
 
     verifier: bytes
     wrapping: bytes
@@ -84,9 +84,9 @@ class Stretched:
 
 @dataclass(frozen=True, repr=False)
 class PasswordKeyhole:
-    """A password keyhole as unguarded from its row: what is needed to try a password, and what it then opens.
+    """A password keyhole as unguarded from its row: what is needed to check a password, and what it then opens.
 
-    ``by_owner`` is false while the password is the one that an operator set: somebody else knows it.
+    ``by_owner`` is false while the password is one set by an operator: somebody else knows it.
     """
 
     salt: bytes
@@ -104,7 +104,7 @@ def stretch(password: str, salt: bytes, profile: int) -> Stretched:
 
 
 def decoy(profile: int) -> PasswordKeyhole:
-    """A keyhole that no password opens, so that an unknown address costs what a known one does."""
+    """A keyhole that no password opens, so that an unknown address costs as much as a known one."""
     return PasswordKeyhole(random_bytes(SALT_BYTES), random_bytes(32), b"", profile)
 
 
@@ -116,7 +116,7 @@ def guard_password(guard: Guard, key: AccountKey, password: str, profile: int, *
 
 
 def guard_again(guard: Guard, key: AccountKey, keyhole: PasswordKeyhole, stretched: Stretched) -> bytes:
-    """Make a password keyhole for another key, from a password that was just proved: the same salt and profile."""
+    """Make a password keyhole for another key, from a password that was just verified: the same salt and profile."""
     wrapped = _wrap(stretched.wrapping, key, "password")
     body = bytes([keyhole.by_owner]) + keyhole.salt + _verifier_hash(stretched) + wrapped
     return guard.guard(body, *password_place(key.account, keyhole.profile, key.generation))
@@ -132,7 +132,7 @@ def unguard_password(guard: Guard, body: bytes, account: AccountId, profile: int
 
 
 def fits(keyhole: PasswordKeyhole, stretched: Stretched) -> bool:
-    """Whether this was the keyhole's password."""
+    """Whether this is the keyhole's password."""
     return equal(keyhole.verifier_hash, _verifier_hash(stretched))
 
 
@@ -150,7 +150,7 @@ def _keyhole_place(account: AccountId, kind: str, profile: int, generation: int)
     return ("keyholes", "body", account, kind, profile, generation)
 
 
-# The recovery code: 128 random bits, as 26 letters and digits that people can read to each other. It needs no stretching.
+# The recovery code: 128 random bits, as 26 letters and digits that people can read out to each other. It needs no stretching.
 
 CODE_BYTES = 16
 
@@ -162,7 +162,7 @@ def fresh_code() -> str:
 
 
 def _code_bytes(code: str) -> bytes:
-    """The code as typed: case, spaces and hyphens do not matter, and digits that base32 lacks are what they look like."""
+    """The code as typed: case, spaces and hyphens do not matter; digits that base32 lacks count as the letters they resemble."""
     plain = "".join(code.split()).replace("-", "").upper().translate(str.maketrans("018", "OIB"))
     try:
         return b32decode(plain + "=" * (-len(plain) % 8))
@@ -178,7 +178,7 @@ def guard_code(guard: Guard, key: AccountKey, code: str) -> bytes:
 
 
 def open_code(guard: Guard, body: bytes, code: str, opening: Opening) -> AccountKey:
-    """Reach an account's key with its recovery code. Raises CannotOpen when it is not this code."""
+    """Obtain an account's key with its recovery code. Raises CannotOpen when it is not this code."""
     wrapped = guard.unguard(body, *_keyhole_place(opening.account, "recovery", 0, opening.generation))
     return _unwrap(keyed_hash(_code_bytes(code), b"ailo.code-wrap.1"), wrapped, "recovery", opening)
 
@@ -189,7 +189,7 @@ def _verifier_hash(stretched: Stretched) -> bytes:
 
 @dataclass(frozen=True, repr=False)
 class Cookie:
-    """The 32 bytes of a session's cookie; the row's id and the wrapping key come from it by two keyed hashes."""
+    """The 32 bytes of a session's cookie; two keyed hashes derive the row's id and the wrapping key from them."""
 
     secret: bytes
 
@@ -199,11 +199,11 @@ class Cookie:
 
     @property
     def session(self) -> bytes:
-        """The session's id, 32 bytes: who reads it from the database cannot make the cookie of it."""
+        """The session's id, 32 bytes: whoever reads it from the database cannot derive the cookie from it."""
         return keyed_hash(self.secret, b"ailo.session.1")
 
     def wrapping(self, pepper: bytes) -> bytes:
-        """The key of the session's keyhole. The pepper is not in any backup: an old backup's sessions stay shut."""
+        """The key of the session's keyhole. The pepper is not in any backup: the sessions in an old backup cannot be opened."""
         return keyed_hash(self.secret, b"ailo.keyhole.1", pepper)
 
 
@@ -214,7 +214,7 @@ def guard_session(guard: Guard, cookie: Cookie, pepper: bytes, key: AccountKey, 
 
 
 def open_session(guard: Guard, cookie: Cookie, pepper: bytes, body: bytes, opening: Opening, expires_at: int) -> AccountKey:
-    """Reach an account's key through a session's row. Raises CannotOpen unless all of it is as the service wrote it."""
+    """Obtain an account's key through a session's row. Raises CannotOpen unless all of it is as the service wrote it."""
     wrapped = guard.unguard(body, *_session_place(cookie.session, opening.account, opening.generation, expires_at))
     return _unwrap(cookie.wrapping(pepper), wrapped, "session", opening)
 
@@ -226,12 +226,12 @@ def _session_place(
 
 
 def password_parts(row: Row) -> tuple[Part, ...]:
-    """The place of a keyhole of a password or a recovery code, by its row."""
+    """The place of a password's or a recovery code's keyhole, from its row."""
     return _keyhole_place(rows.account_id(row, "account"), row["kind"], row["profile"], row["generation"])
 
 
 def session_parts(row: Row) -> tuple[Part, ...]:
-    """The place of a session's keyhole, by its row."""
+    """The place of a session's keyhole, from its row."""
     return _session_place(row["id"], rows.account_id(row, "account"), row["generation"], row["expires_at"])
 
 

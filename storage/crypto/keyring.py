@@ -1,7 +1,7 @@
 """The root keyring: the file of root keys, kept outside the data directory and its backups.
 
-The newest key encrypts, all of them decrypt. From each root key one key per purpose is derived; the root key itself
-encrypts nothing. The index key, by which addresses are looked up, stands beside them: it must not change when a root key does.
+The newest key encrypts, all of them decrypt. One key per purpose is derived from each root key; the root key itself
+encrypts nothing. The index key, for looking up addresses, is stored next to them: it must not change when a root key does.
 
 The file is replaced as a whole, never changed in place: a crash leaves the old keyring or the new one.
 """
@@ -45,7 +45,7 @@ class RootKey:
 
 @dataclass(frozen=True, repr=False)
 class Keyring:
-    """The keys at hand: ``newest`` writes, all of ``by_id`` read. ``is_example`` marks the keyring of `ailo demo`."""
+    """The available keys: ``newest`` writes, all of ``by_id`` read. ``is_example`` marks the keyring of `ailo demo`."""
 
     newest: RootKey
     by_id: Mapping[bytes, RootKey]
@@ -54,7 +54,7 @@ class Keyring:
 
 
 def create(path: Path, *, is_example: bool = False) -> Keyring:
-    """Make a keyring with one fresh key, readable by its owner alone. Raises KeyringRefused when a file is there already."""
+    """Create a keyring with one fresh key, readable only by its owner. Raises KeyringRefused when the file already exists."""
     content = {
         "format": FORMAT,
         "example": is_example,
@@ -75,13 +75,13 @@ def _fresh_entry() -> dict[str, Any]:
 
 
 def with_fresh_key(raw: bytes) -> bytes:
-    """What a sound keyring's file is to hold once a fresh key was added, which is the newest from then on."""
+    """The new content for a sound keyring's file, with a fresh key added, which is the newest from then on."""
     content = json.loads(raw)
     return _encoded({**content, "keys": [*content["keys"], _fresh_entry()]})
 
 
 def without_key(raw: bytes, name: bytes) -> bytes:
-    """What a sound keyring's file is to hold without one of its older keys."""
+    """The new content for a sound keyring's file, without one of its older keys."""
     content = json.loads(raw)
     return _encoded({**content, "keys": [entry for entry in content["keys"] if entry["id"] != name.hex()]})
 
@@ -103,7 +103,7 @@ def load(path: Path) -> Keyring:
 
 
 def parse(raw: bytes, path: Path) -> Keyring:
-    """The keyring that these bytes of a file hold. Raises KeyringRefused when they are none."""
+    """The keyring in these bytes of a file. Raises KeyringRefused when they are not one."""
     content = _parsed(raw, path)
     try:
         keys = [_root_key(entry) for entry in content["keys"]]

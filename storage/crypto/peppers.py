@@ -1,7 +1,7 @@
-"""Session peppers: a secret a week that goes into the keyhole of each session begun in it.
+"""Session peppers: a weekly secret that goes into the keyhole of each session begun in that week.
 
-They stand beside the keyring and never in a backup, and are forgotten once no session can need them. So the sessions in
-an old backup open nothing, not even with their cookies.
+They are stored next to the keyring and never in a backup, and are deleted once no session can need them. So the sessions
+in an old backup open nothing, not even with their cookies.
 """
 
 import errno
@@ -28,9 +28,9 @@ class Peppers:
         self._one_at_a_time = threading.Lock()
 
     def current(self, now: int) -> tuple[bytes, bytes]:
-        """The id and the bytes of this week's pepper, which is on the disk before it is used: once a week it waits for that.
+        """The id and the bytes of this week's pepper. It is on disk before it is used: once a week this waits for that.
 
-        May be called in any thread; two who need the week's first get the same. Raises Stalled when it cannot be written.
+        May be called in any thread; concurrent callers get the same pepper. Raises Stalled when it cannot be written.
         """
         with self._one_at_a_time:
             return self._current(now)
@@ -43,7 +43,7 @@ class Peppers:
         return id_, self._by_id[id_][1]
 
     def find(self, id_: bytes) -> bytes | None:
-        """A pepper by its id, or None when it was forgotten."""
+        """A pepper by its id, or None when it has been deleted."""
         found = self._by_id.get(id_)
         return found[1] if found else None
 
@@ -53,7 +53,7 @@ class Peppers:
         return key_id(pepper), pepper
 
     def forget(self, now: int) -> None:
-        """Forget those that no session can need any more. May be called in any thread. Raises Stalled."""
+        """Delete the peppers that no session can need any more. May be called in any thread. Raises Stalled."""
         with self._one_at_a_time:
             if len(needed := self._needed(now)) < len(self._by_id):
                 self._keep(needed)

@@ -1,6 +1,6 @@
 """The only module that touches libsodium: five operations, no options.
 
-Everything else says what it wants by purpose. XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha), keyed BLAKE2b (RFC 7693),
+Everything else names a purpose. XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha), keyed BLAKE2b (RFC 7693),
 X25519 (RFC 7748) through crypto_box, Argon2id (RFC 9106), and the system's random numbers.
 """
 
@@ -45,9 +45,9 @@ Part = bytes | str | int | UUID
 def canonical(purpose: bytes, *parts: Part) -> bytes:
     """Encode a purpose and its parts so that no two different lists give the same bytes.
 
-    The purpose (which ends with its version) and each part stand as a 4-byte big-endian length and the bytes;
+    The purpose (which ends with its version) and each part are written as a 4-byte big-endian length and the bytes;
     a UUID is its 16 bytes, an integer 8 big-endian bytes, a text its UTF-8. Raises Damaged on anything else: parts come
-    from rows, and who writes the database may put anything there.
+    from rows, and whoever can write to the database may put anything there.
     """
     encoded = [struct.pack(">I", len(purpose)), purpose]
     for part in parts:
@@ -57,7 +57,7 @@ def canonical(purpose: bytes, *parts: Part) -> bytes:
 
 
 def parts_of(raw: bytes) -> list[bytes]:
-    """The purpose and the parts of what ``canonical`` encoded. Raises ValueError when it is no such thing."""
+    """The purpose and the parts of what ``canonical`` encoded. Raises ValueError when it did not."""
     parts, at = [], 0
     while at < len(raw):
         size = int.from_bytes(raw[at : at + 4], "big")
@@ -87,14 +87,14 @@ def keyed_hash(key: bytes, person: bytes, message: bytes = b"", size: int = 32) 
 
 
 def key_id(key: bytes) -> bytes:
-    """The 8 bytes by which a value names the key that encrypted it. They reveal nothing of the key."""
+    """The 8 bytes by which a value names the key that encrypted it. They reveal nothing about the key."""
     return keyed_hash(key, b"ailo.key-id.1", size=KEY_ID_BYTES)
 
 
 class _Nonces(threading.local):
     """Random nonces, fetched from the system many at a time: a call for each would cost more than the encryption.
 
-    Each thread has its own. (A process that forks would need to begin anew; this one does not fork.)
+    Each thread has its own. (A process that forks would need to start afresh; this one does not fork.)
     """
 
     AT_ONCE = 256
@@ -104,7 +104,7 @@ class _Nonces(threading.local):
         self._at = 0
 
     def next(self) -> bytes:
-        """A nonce that was never given before."""
+        """A nonce that was never returned before."""
         if self._at == len(self._fetched):
             self._fetched, self._at = random_bytes(NONCE_BYTES * self.AT_ONCE), 0
         self._at += NONCE_BYTES
@@ -123,7 +123,7 @@ def encrypt(key: bytes, plaintext: bytes, place: bytes) -> bytes:
 
 
 def encrypt_named(key: bytes, name: bytes, plaintext: bytes, place: bytes) -> bytes:
-    """As ``encrypt``, for a caller that keeps the key's id beside the key (the way of a message)."""
+    """As ``encrypt``, for a caller that stores the key's id next to the key (used for messages)."""
     nonce = _nonces.next()
     sealed = bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(plaintext, place, nonce, key)
     return VERSION + name + nonce + sealed
@@ -132,7 +132,7 @@ def encrypt_named(key: bytes, name: bytes, plaintext: bytes, place: bytes) -> by
 def decrypt(key: bytes, value: bytes, place: bytes) -> bytes:
     """Decrypt what ``encrypt`` made under this key for this place.
 
-    Raises WrongKey when the value names another key, Damaged when it is cut, altered or from another place.
+    Raises WrongKey when the value names another key, Damaged when it is truncated, altered or from another place.
     """
     name = key_name_of(value)
     if name != key_id(key):
@@ -141,7 +141,7 @@ def decrypt(key: bytes, value: bytes, place: bytes) -> bytes:
 
 
 def key_name_of(value: bytes) -> bytes:
-    """The id of the key under which a value was encrypted. Raises Damaged when it is no such value."""
+    """The id of the key under which a value was encrypted. Raises Damaged when it is not such a value."""
     if not isinstance(value, bytes) or len(value) < HEADER_BYTES + TAG_BYTES or value[:1] != VERSION:
         raise Damaged("the value is cut or of an unknown version")
     return value[1 : 1 + KEY_ID_BYTES]
@@ -158,12 +158,12 @@ def decrypt_named(key: bytes, value: bytes, place: bytes) -> bytes:
 
 
 def public_key_of(private_key: bytes) -> bytes:
-    """The X25519 public key of a private one; both 32 bytes."""
+    """The X25519 public key for a private key; both 32 bytes."""
     return bindings.crypto_scalarmult_base(private_key)
 
 
 def shared_key(private_key: bytes, public_key: bytes) -> bytes:
-    """The key that the two ends share (crypto_box: HSalsa20 over X25519). Raises Damaged on a degenerate public key."""
+    """The key that the two ends share (crypto_box: HSalsa20 over X25519). Raises Damaged for a degenerate public key."""
     try:
         return bindings.crypto_box_beforenm(public_key, private_key)
     except CryptoError:
@@ -173,14 +173,14 @@ def shared_key(private_key: bytes, public_key: bytes) -> bytes:
 def argon2id(password: bytes, salt: bytes, *, passes: int, memory: int, size: int = 64) -> bytes:
     """Argon2id (RFC 9106), one lane. ``memory`` in bytes, ``salt`` 16 bytes. Slow on purpose: call it in a thread.
 
-    Raises MemoryError when there is no such memory.
+    Raises MemoryError when that much memory is not available.
     """
     try:
         return libsodium_argon2id.kdf(size, password, salt, opslimit=passes, memlimit=memory)
-    except CryptoError:  # the only way in which it fails with parameters that it takes
+    except CryptoError:  # the only way in which it fails with parameters that it accepts
         raise MemoryError from None
 
 
 def equal(one: bytes, other: bytes) -> bool:
-    """Compare without telling by the time taken where they differ."""
+    """Compare without revealing, by the time taken, where they differ."""
     return hmac.compare_digest(one, other)

@@ -1,8 +1,8 @@
-"""Sealed messages: only who holds the epoch's secret can read them.
+"""Sealed messages: only those who hold the epoch's secret can read them.
 
-The text is padded so that its length tells little, and encrypted for one place: a ciphertext moved to another thread,
-epoch, id, author or kind does not open. ``link`` chains the rows of a thread, so that what was taken out, put in,
-swapped or re-dated is seen.
+The text is padded so that its length reveals little, and encrypted for one place: a ciphertext moved to another thread,
+epoch, id, author or kind does not open. ``link`` chains the rows of a thread, so that a row that was removed, inserted,
+swapped or re-dated is detected.
 """
 
 import struct
@@ -32,8 +32,8 @@ from storage.ids import AccountId, MessageId, ThreadId
 
 PADDING_STEP = 256
 
-# What ``canonical`` would make of a message's place and of what its link covers, in one step instead of one for each part:
-# both are made for every message that is written, and again for every one that is read.
+# What ``canonical`` would produce for a message's place and for what its link covers, in one step instead of one per part:
+# both are computed for every message that is written, and again for every one that is read.
 _PLACE = struct.Struct(">I14sI16sIQI16sI16sI")
 _LINKED_HEAD = struct.Struct(">I11sI")
 _LINKED = struct.Struct(">IQIQI16sI16sI")
@@ -55,14 +55,14 @@ class _Named(Protocol):
 
 
 class Placed(_Named, Protocol):
-    """What stands in one place: a ``Place``; and a message's row, so that nothing else is made of each that is read."""
+    """Anything with a place: a ``Place``; also a message's row, so that no further object is created for each one read."""
 
     @property
     def thread(self) -> ThreadId: ...
 
 
 class Linked(_Named, Protocol):
-    """What a link covers of one message: a ``Fact``; and a message's row, as above."""
+    """What a link covers of one message: a ``Fact``; also a message's row, as above."""
 
     @property
     def seq(self) -> int: ...
@@ -89,7 +89,7 @@ class Place(Struct, frozen=True, gc=False):
 
 
 def encoded_place(it: Placed) -> bytes:
-    """canonical("ailo.message.1", thread, epoch, id, author, kind). Raises Damaged where a row holds no such thing."""
+    """canonical("ailo.message.1", thread, epoch, id, author, kind). Raises Damaged when a row has anything else there."""
     try:
         kind = it.kind.encode()
         thread, id_, author = it.thread.bytes, it.id.bytes, it.author.bytes
@@ -104,7 +104,7 @@ def seal(key: MessageKey, text: str, place: Place) -> bytes:
 
 
 def unseal(key: MessageKey, body: bytes, place: Placed) -> str:
-    """Read a message. Raises WrongKey when it is of another epoch, Damaged when it is not as it was written."""
+    """Decrypt a message. Raises WrongKey when it is of another epoch, Damaged when it is not as it was written."""
     if key_name_of(body) != key.id:
         raise WrongKey("the message was sealed under another key")
     return unpadded(decrypt_named(key.key, body, encoded_place(place))).decode()
@@ -113,7 +113,7 @@ def unseal(key: MessageKey, body: bytes, place: Placed) -> str:
 def seal_to_epoch(epoch_key: bytes, text: str, place: Place) -> bytes:
     """Encrypt for whoever holds the secret of the epoch with this public key: an ephemeral public key, then the value.
 
-    The ephemeral private key is forgotten at once: not even the service opens it again.
+    The ephemeral private key is discarded at once: not even the service can open it again.
     """
     private_key = random_bytes(KEY_BYTES)
     public_key = public_key_of(private_key)
@@ -122,7 +122,7 @@ def seal_to_epoch(epoch_key: bytes, text: str, place: Place) -> bytes:
 
 
 def unseal_from_service(epoch_private_key: bytes, sealed: bytes, place: Placed) -> str:
-    """Read what ``seal_to_epoch`` made. Raises CannotOpen when it was not made for this epoch and place."""
+    """Decrypt what ``seal_to_epoch`` made. Raises CannotOpen when it was not made for this epoch and place."""
     public_key, value = sealed[:KEY_BYTES], sealed[KEY_BYTES:]
     if len(public_key) != KEY_BYTES:
         raise Damaged("a message of the service is cut")
@@ -163,12 +163,12 @@ class Fact(Struct, frozen=True, gc=False):
 
 
 def first_link(thread: ThreadId) -> bytes:
-    """What stands before the link of a thread's message 1."""
+    """What takes the place of a previous link for a thread's message 1."""
     return keyed_hash(b"", b"ailo.thread.1", thread.bytes)
 
 
 def link(key_name: bytes, key: bytes, previous: bytes, fact: Linked) -> bytes:
-    """The link of a message to all that stood before it: version · key id · 32 bytes."""
+    """The link from a message to everything before it: version · key id · 32 bytes."""
     return VERSION + key_name + keyed_hash(key, b"ailo.link.1", _covered(previous, fact))
 
 
@@ -190,6 +190,6 @@ def _covered(previous: bytes, fact: Linked) -> bytes:
 
 
 def is_linked(linking_keys: dict[bytes, bytes], previous: bytes, fact: Linked, found: bytes) -> bool:
-    """Whether ``found`` is the link that the service wrote for this message after that link."""
+    """Whether ``found`` is the link that the service wrote for this message after ``previous``."""
     key = linking_keys.get(found[1:9]) if isinstance(found, bytes) else None
     return key is not None and equal(found, link(found[1:9], key, previous, fact))

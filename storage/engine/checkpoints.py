@@ -1,8 +1,8 @@
-"""Sees to it that what was removed is gone from the write-ahead log: the log is cut soon after, and every minute besides.
+"""Makes sure that what was removed is gone from the write-ahead log: the log is truncated soon after, and every minute anyway.
 
 SQLite appends each change of a page to its log, and overwrites the log only once it has grown large: until then every row that
-was removed or replaced stands in it, whole. A truncating checkpoint brings the log's pages to the database and cuts it to
-nothing. It costs a few syncs on the connection that writes, so that many removals share one.
+was removed or replaced is still in it, whole. A truncating checkpoint copies the log's pages to the database and empties the
+log. It costs a few syncs on the connection that writes, so many removals share one.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ from contextlib import suppress
 
 from storage.errors import StorageError
 
-# How long a removal waits for its cut before it is acknowledged all the same; and where something is known to be in the way.
+# How long a removal waits for the truncation before it is acknowledged anyway; and from when it counts as held up.
 PATIENCE_S = 2.0
 HELD_UP_S = 0.8
 EVERY_S = 60.0
-# Cuts take at most a fifth of the writer's time; after a long one, of a log that had grown large, the next are short.
+# Truncations take at most a fifth of the writer's time; after a long one, of a log that had grown large, the next are short.
 REST, LONGEST_REST_S = 4.0, 0.5
 FIRST_RETRY_S, LAST_RETRY_S = 0.01, 1.0
 TELL_AFTER_S = 10.0
@@ -26,7 +26,7 @@ log = logging.getLogger("ailo.storage")
 
 
 class Forgetting:
-    """Cuts the log when asked, and on a timer. ``cut`` gives whether nothing is left in the log; may raise StorageError."""
+    """Truncates the log on request, and on a timer. ``cut`` returns whether the log is empty; it may raise StorageError."""
 
     def __init__(self, cut: Callable[[], Awaitable[bool]]) -> None:
         self._cut = cut
@@ -41,11 +41,11 @@ class Forgetting:
 
     @property
     def overdue_s(self) -> float:
-        """For how many seconds something that was removed has stood in the log; 0 when nothing does."""
+        """For how many seconds removed content has been in the log; 0 when there is none."""
         return time.monotonic() - self._since if self._since is not None else 0.0
 
     def ask(self) -> None:
-        """Have the log cut soon: something was removed."""
+        """Have the log truncated soon: something was removed."""
         if self._since is None:
             self._since = time.monotonic()
         self._is_asked = True
@@ -53,7 +53,7 @@ class Forgetting:
             self._begin()
 
     async def done(self) -> None:
-        """Wait until nothing that was removed before now stands in the log, two seconds at most: tries go on without us."""
+        """Wait until nothing removed before now is in the log, but two seconds at most: attempts then go on in the background."""
         self.ask()
         if self._is_held_up:
             return
@@ -63,7 +63,7 @@ class Forgetting:
                 await gone
 
     async def close(self) -> None:
-        """Stop; who waits, waits no longer."""
+        """Stop; release whoever is waiting."""
         self._timer.cancel()
         if self._task:
             self._task.cancel()
@@ -72,7 +72,7 @@ class Forgetting:
         self._release(self._waiting)
 
     def _begin(self) -> None:
-        """A task lives only while there is something to do."""
+        """Start the task, which exists only while there is something to do."""
         self._is_resting = False
         if self._task is None or self._task.done():
             self._timer.cancel()
@@ -121,7 +121,7 @@ class Forgetting:
                 one.set_result(None)
 
     def _tell(self, reason: str) -> None:
-        """Once for each time that it takes long; a read that goes on for seconds is nothing to be told of."""
+        """Warn once for each long delay; a read that takes a few seconds is not worth a warning."""
         if self.overdue_s > TELL_AFTER_S and not self._is_told:
             self._is_told = True
             log.warning("the log of the database could not be cut (%s): what was removed stands in it until it can", reason)

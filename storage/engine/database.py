@@ -1,7 +1,7 @@
-"""What the rest of storage asks of a database. One adapter per driver stands behind it (``sqlite``); SQL is written once.
+"""What the rest of storage requires of a database. There is one adapter per driver (``sqlite``); SQL is written once.
 
-Work is a coroutine function that is given a transaction. It awaits nothing but that transaction: an adapter may run it
-from start to end in a thread of its own, in one hop. So there can be no network, and no waiting, inside a transaction.
+Work is a coroutine function that receives a transaction. It awaits nothing but that transaction: an adapter may run it
+from start to end in a thread of its own, in one hop. So a transaction can contain no network access and no waiting.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ Row = Mapping[str, Any]
 
 
 class Reader(Protocol):
-    """One point in time of the database. SQL has ``:names``; a row gives its columns by name."""
+    """One point in time of the database. SQL has ``:names``; a row gives access to its columns by name."""
 
     async def row(self, sql: str, /, **values: Value) -> Row | None:
         """The first row, or None."""
@@ -24,9 +24,9 @@ class Reader(Protocol):
         ...
 
     async def rows_in(self, sql: str, values: Sequence[Value], /, **others: Value) -> Sequence[Row]:
-        """All rows for many values at once: ``:values`` in the SQL stands for their list; ``others`` are its names.
+        """All rows for many values at once: ``:values`` in the SQL stands for the list of them; ``others`` are named parameters.
 
-        In no order: many values take more than one statement.
+        The rows come in no particular order: many values take more than one statement.
         """
         ...
 
@@ -35,13 +35,13 @@ class Transaction(Reader, Protocol):
     """A reader that also writes, all or nothing."""
 
     async def run(self, sql: str, /, **values: Value) -> int:
-        """Run one statement; how many rows it changed."""
+        """Run one statement; return how many rows it changed."""
         ...
 
     async def run_rows(self, sql: str, rows: Sequence[Sequence[Value]], /) -> int:
         """Run one statement for many rows at once: ``:rows`` in the SQL stands for them, and is its only parameter.
 
-        Gives how many rows it changed. It is for where a statement a row would cost too much: see docs/speed.md.
+        Returns how many rows it changed. For use where one statement per row would cost too much: see docs/speed.md.
         """
         ...
 
@@ -54,12 +54,12 @@ class Database(Protocol):
     """An open database."""
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]], /) -> T:
-        """Run ``work`` in one transaction; returns after the commit has reached the disk.
+        """Run ``work`` in one transaction; return once the commit has reached the disk.
 
-        Where it deleted or replaced a key, a text or a name, returns after that is gone from the files, too, or, where
-        something stands in the way of that, after two seconds at most: it is gone soon after then.
+        If it deleted or replaced a key, a text or a name, return only once that is gone from the files, too. If something
+        prevents that, return after two seconds at most: it is then removed soon after the obstacle is gone.
 
-        Raises Stalled when the store could not take it: then nothing of it was kept.
+        Raises Stalled when the store could not take the work: then nothing of it was kept.
         """
         ...
 
@@ -68,40 +68,40 @@ class Database(Protocol):
         ...
 
     async def copy_to(self, path: str, /) -> None:
-        """Write a whole, consistent copy without deleted content to a new file."""
+        """Write a complete, consistent copy, without deleted content, to a new file."""
         ...
 
     async def expect_schema(self, statements: Sequence[str] | None, /) -> list[str]:
-        """Compare the schema with what these statements make of an empty database; what differs, empty when nothing does.
+        """Compare the schema with the one that these statements make in an empty database; return the differences.
 
-        From then on nothing is written, and no copy made, once it differs; None lets it be changed.
+        From then on nothing is written, and no copy made, once the schema differs; None permits changes to it.
         """
         ...
 
     async def tables(self) -> list[str]:
-        """The names of the tables that are there."""
+        """The names of the existing tables."""
         ...
 
     @property
     def removed_for_s(self) -> float:
-        """For how many seconds something that was removed has stood in the files; 0 when nothing does."""
+        """For how many seconds removed content has been in the files; 0 when there is none."""
         ...
 
     async def check(self) -> list[str]:
-        """What the database itself finds wrong with its files; empty when all is well."""
+        """What the database's own check finds wrong with its files; empty when all is well."""
         ...
 
     async def probe(self) -> None:
-        """Have something that changes nothing committed, as far as the disk. Raises Stalled."""
+        """Commit something that changes nothing, all the way to the disk. Raises Stalled."""
         ...
 
     async def failure(self) -> str:
-        """Wait until the disk has failed under a write in a way after which no other may be trusted; says how.
+        """Wait until the disk fails a write in such a way that no later write can be trusted; return how it failed.
 
-        From then on every write is refused. The process is to end, and to read at its next start what really is there.
+        From then on every write is refused. The process must end, and read what is really on the disk at its next start.
         """
         ...
 
     async def close(self) -> None:
-        """Finish what runs, and let go of the files."""
+        """Finish running work, and close the files."""
         ...

@@ -21,5 +21,5 @@ class DirectoryLock:
             raise DatabaseRefused(f"Another Ailo is using {data}: stop it first.") from None
 
     def release(self) -> None:
-        """Let others in."""
+        """Release the lock."""
         os.close(self._descriptor)

@@ -1,9 +1,9 @@
-"""Brings a database to the schema that this program knows: a set of steps, each applied once, whole or not at all.
+"""Brings a database to the schema that this program knows: a set of steps, each applied once, completely or not at all.
 
-A step is a file in ``schema/``, named by the minute in which it was begun and by what it brings:
-``2026-12-04T1015_appointments.sql``. So two branches do not take one name, and whichever is merged later is still applied.
-The database notes each step with a hash of its text, in the order in which it applied them. A step that it noted and the
-program lacks, that was altered since, or that is there twice, is refused.
+A step is a file in ``schema/``, named after the minute in which it was begun and what it adds:
+``2026-12-04T1015_appointments.sql``. So two branches do not use the same name, and whichever is merged later is still applied.
+The database records each step with a hash of its text, in the order in which it applied them. It is refused when it has a
+step that the program lacks or that was altered since, or when a step exists twice.
 """
 
 import re
@@ -24,7 +24,7 @@ LEDGER = """create table schema_steps (
     number bigint not null
 )"""
 
-# Until November 2026 steps had numbers, and the database noted only the last of them.
+# Until November 2026 steps were numbered, and the database recorded only the last number.
 LAST_NUMBER = "create table if not exists schema_version (version bigint not null)"
 NUMBERED = (
     "2026-11-23T1756_first",
@@ -52,25 +52,25 @@ class Step(NamedTuple):
 
     @property
     def hash(self) -> str:
-        """16 hexadecimal digits of BLAKE2b over its words; comments and spaces do not count."""
+        """16 hexadecimal digits of BLAKE2b over its words; comments and whitespace do not count."""
         return blake2b(" ".join(words(self.sql)).encode(), digest_size=8).hexdigest()
 
 
 class Noted(NamedTuple):
-    """A step that a database has had. ``hash`` is None where the database went by numbers."""
+    """A step recorded as applied. ``hash`` is None where the database still used numbers."""
 
     name: str
     hash: str | None
 
 
 def steps() -> list[Step]:
-    """All steps, the oldest first. Raises DatabaseRefused when one is misnamed or there twice."""
+    """All steps, oldest first. Raises DatabaseRefused when one is misnamed or exists twice."""
     found = [entry for folder in FOLDERS for entry in folder.iterdir() if entry.name.endswith(".sql")]
     return in_order([Step(entry.name.removesuffix(".sql"), entry.read_text("utf-8")) for entry in found])
 
 
 def in_order(found: Sequence[Step]) -> list[Step]:
-    """The oldest first. Raises DatabaseRefused when a name is none, or two steps share their minute or the rest of their name."""
+    """The oldest first. Raises DatabaseRefused when a name is malformed, or two steps share a minute or the rest of a name."""
     parts = {step.name: _NAME.fullmatch(step.name) for step in found}
     if misnamed := sorted(name for name, match in parts.items() if not match):
         raise DatabaseRefused(f"Step {misnamed[0]} of the schema is misnamed: a name is like 2026-12-04T1015_appointments.sql.")
@@ -84,7 +84,7 @@ async def migrate(database: Database) -> None:
     """Apply the steps that this database has not had.
 
     Raises DatabaseRefused when it has had a step that the program lacks or that was altered since, and SchemaRefused when
-    its schema is not what its steps make: before anything else is read from it or written to it.
+    its schema is not what its steps make: both before anything else is read from it or written to it.
     """
     known = steps()
     tables = await database.tables()
@@ -108,7 +108,7 @@ async def _expect(database: Database, made: list[str]) -> None:
 
 
 def _had(known: Sequence[Step], noted: Sequence[Noted]) -> list[Step]:
-    """The steps that a database has had, in the order in which it had them. Raises DatabaseRefused."""
+    """The steps that a database has had, in the order in which they were applied. Raises DatabaseRefused."""
     by_name = {step.name: step for step in known}
     for name, hash_ in noted:
         if name not in by_name:
@@ -124,7 +124,7 @@ def _had(known: Sequence[Step], noted: Sequence[Noted]) -> list[Step]:
 
 
 def _shown(name: str) -> str:
-    """Printable, whatever somebody wrote there."""
+    """The name in printable form, whatever somebody wrote there."""
     return name[:80].encode("unicode_escape").decode()
 
 
@@ -133,7 +133,7 @@ def _statements_of(applied: Sequence[Step]) -> list[str]:
 
 
 async def _in_ledger(database: Database) -> list[Noted]:
-    """What the database says of itself, which is not believed yet."""
+    """The steps that the database claims to have had; the claim is not trusted yet."""
     rows = await database.read(_rows_of_ledger)
     if not all(isinstance(value, str) for row in rows for value in (row["name"], row["hash"])):
         raise DatabaseRefused("The database does not say which steps it has had: restore a backup.")

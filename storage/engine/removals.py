@@ -1,14 +1,14 @@
-"""Which statements take something away that must not be found again: told by their text, so that no caller can forget to.
+"""Which statements remove something that must not be found again: recognised by their text, so that no caller can forget to say.
 
-Whatever deletes or overwrites counts, unless it is known to touch nothing but numbers and times.
+Every statement that deletes or overwrites counts, unless it is known to touch nothing but numbers and times.
 """
 
 import re
 from functools import lru_cache
 
-# No key, no text, no name in any row: where threads stand, who takes part and has read what, what is due, what is being relinked.
+# Rows without keys, texts or names: state of threads, who takes part and has read what, what is due, what is being relinked.
 HARMLESS_TABLES = frozenset({"threads", "participants", "unread_owed", "relinking", "broken_chains"})
-# Here alone the named column holds something: an update that leaves it alone takes nothing away.
+# In these tables only the named column holds such content: an update that does not touch it removes nothing.
 KEPT_IN = {"letters": "facts"}
 
 _COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -19,7 +19,7 @@ _TABLE = re.compile(r"\b(?:delete\s+from|update|into|table)\s+(?:if\s+exists\s+)
 
 @lru_cache(1024)
 def removes(sql: str) -> bool:
-    """Whether a statement may take away a key, a text or a name that stands in the database."""
+    """Whether a statement may remove a key, a text or a name from the database."""
     plain = _COMMENTS.sub(" ", sql).strip().lower()
     verb = plain.partition(" ")[0]
     if verb in _KEEPS or (verb == "insert" and not _OVERWRITES.search(plain)):

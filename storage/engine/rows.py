@@ -1,7 +1,7 @@
-"""Reads rows with care. SQLite checks no types: who can write the database may put anything into any column.
+"""Reads rows with care. SQLite enforces no types: whoever can write to the database may put anything into any column.
 
-Each function gives a column's value, or raises Damaged when it is not of the shape that the service writes there. Who goes
-through many rows uses ``sound``: a damaged row raises the alarm once and is passed over, so that it stops nobody else.
+Each function returns a column's value, or raises Damaged when it is not of the shape that the service writes there. Code that
+goes through many rows uses ``sound``: a damaged row raises the alarm once and is skipped, so that it holds up nothing else.
 """
 
 import logging
@@ -15,13 +15,13 @@ from storage.ids import AccountId, ThreadId
 
 T = TypeVar("T")
 
-# The end of the year 9999, in ms since 1970: what no calendar shows.
+# The end of the year 9999, in ms since 1970: no calendar shows more.
 LAST_TIME = 253_402_300_800_000
 # The largest number that JSON carries exactly.
 LARGEST = 2**53
-# Of a public key (X25519, RFC 7748 section 5), and of a hash.
+# The size of a public key (X25519, RFC 7748 section 5), and of a hash.
 KEY_BYTES = 32
-# So many alerts are remembered as told.
+# At most this many alerts are remembered as already raised.
 MOST_TOLD = 1_000
 
 log = logging.getLogger("ailo.storage")
@@ -29,7 +29,7 @@ _told: set[tuple[str, str, str]] = set()
 
 
 class Shape(NamedTuple):
-    """What a column holds: its type; the least and the most of its number, or of its length in bytes or characters."""
+    """What a column holds: its type; the minimum and maximum of its number, or of its length in bytes or characters."""
 
     kind: type
     minimum: int
@@ -44,7 +44,7 @@ class Shape(NamedTuple):
         return self.minimum <= size <= self.maximum
 
     def or_null(self) -> "Shape":
-        """The same, where there may be nothing."""
+        """The same shape, with null allowed."""
         return self._replace(may_be_null=True)
 
 
@@ -73,7 +73,7 @@ def account_id(row: Row, column: str) -> AccountId:
 
 
 def raw_id(row: Row, column: str) -> bytes:
-    """As ``uuid``, as the bytes that it is."""
+    """As ``uuid``, as raw bytes."""
     found = row[column]
     if type(found) is not bytes or len(found) != 16:
         raise _damaged(column)
@@ -97,17 +97,17 @@ def time(row: Row, column: str) -> int:
 
 
 def number_or_none(row: Row, column: str) -> int | None:
-    """As ``number``, where there may be none."""
+    """As ``number``, or None where the column is null."""
     return None if row[column] is None else number(row, column)
 
 
 def time_or_none(row: Row, column: str) -> int | None:
-    """As ``time``, where there may be none."""
+    """As ``time``, or None where the column is null."""
     return None if row[column] is None else time(row, column)
 
 
 def blob(row: Row, column: str) -> bytes:
-    """Bytes, however many."""
+    """Bytes, of any length."""
     found = row[column]
     if type(found) is not bytes:
         raise _damaged(column)
@@ -131,8 +131,8 @@ def text(row: Row, column: str) -> str:
 
 
 def read_mark(row: Row) -> int:
-    """The ``read_seq`` of a row, beside the ``last_seq`` of its thread. Nothing proves it: one that no reader can have set
-    raises the alarm, and counts as none at all."""
+    """The ``read_seq`` of a row, next to the ``last_seq`` of its thread. Nothing authenticates it: a value that no reader can
+    have set raises the alarm, and counts as 0."""
     found, last = row["read_seq"], row["last_seq"]
     if type(found) is int and type(last) is int and 0 <= found <= last:
         return found
@@ -141,16 +141,16 @@ def read_mark(row: Row) -> int:
 
 
 def to_go_on_from(found: Sequence[Value]) -> tuple[Value, ...]:
-    """A key after which to read on. A text that was no UTF-8 is not what stands there, and could come again for ever: all
-    texts in its place are passed over."""
+    """A key after which to read on. A text that was not valid UTF-8 is not what the row contains, and could come up again for
+    ever: all texts in its position are skipped."""
     for at, value in enumerate(found):
         if isinstance(value, str) and "\N{REPLACEMENT CHARACTER}" in value:
-            return (*found[:at], *(b"" for _ in found[at:]))  # SQLite has every text before any bytes
+            return (*found[:at], *(b"" for _ in found[at:]))  # SQLite sorts every text before any blob
     return tuple(found)
 
 
 def unless_damaged(table: str, row: Row, read: Callable[[], T], default: T) -> T:
-    """What ``read`` gives; where it is damaged, ``default`` and an alert. For what nothing proves and the row can do without."""
+    """What ``read`` returns; if that is damaged, ``default`` and an alert. For unauthenticated values the row can do without."""
     try:
         return read()
     except CannotOpen as error:
@@ -159,7 +159,7 @@ def unless_damaged(table: str, row: Row, read: Callable[[], T], default: T) -> T
 
 
 def sound(table: str, rows: Iterable[Row], make: Callable[[Row], T]) -> list[T]:
-    """What ``make`` gives for each row that can be read. Each other raises the alarm and is passed over."""
+    """What ``make`` returns for each readable row. Every other row raises the alarm and is skipped."""
     found: list[T] = []
     for row in rows:
         try:
@@ -175,7 +175,7 @@ def alert(table: str, row: Row, error: CannotOpen) -> None:
 
 
 def alert_once(what: str, which: str, why: str) -> None:
-    """Raise an alarm, once for each thing: a row that is read for every request must not fill the log."""
+    """Raise an alarm, once per subject: a row that is read for every request must not fill the log."""
     if (what, which, why) in _told:
         return
     if len(_told) >= MOST_TOLD:
@@ -185,12 +185,12 @@ def alert_once(what: str, which: str, why: str) -> None:
 
 
 def forget_alerts() -> None:
-    """Tell every alarm again."""
+    """Make every alarm be raised anew."""
     _told.clear()
 
 
 def name(row: Row) -> str:
-    """Which row it is, by those of its ids that are of an id's shape; nothing else of it."""
+    """Identify a row by those of its ids that have the shape of an id, and by nothing else of it."""
     columns = [column for column in ("id", "thread", "account") if column in row.keys() and ID.fits(row[column])]  # noqa: SIM118
     return ", ".join(f"{column} {UUID(bytes=row[column])}" for column in columns) or "without an id"
 

@@ -1,8 +1,8 @@
 """SQLite through aiosqlite: one connection that writes and checkpoints, a few beside it that read.
 
-SQLite 3.7.0 to 3.51.2 can lose a commit when two connections write or checkpoint a WAL at the same instant; so all writing
-and every checkpoint happens on one connection, and readers have ``wal_autocheckpoint=0``. The lock of the directory
-(see ``lock``) keeps other processes away.
+SQLite 3.7.0 to 3.51.2 can lose a commit when two connections write or checkpoint a WAL at the same instant. So all writes
+and every checkpoint happen on one connection, and readers have ``wal_autocheckpoint=0``. The lock of the directory
+(see ``lock``) keeps other processes out.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ READERS = 2
 LARGEST_CHUNK = 128
 CHECKPOINT_PAGES = 20_000
 BUSY_MS = 5000
-# How long reads are held up for a cut of the log, and how long one may have gone on already for that to be tried.
+# How long new reads are held up so that the log can be truncated, and how long a read may have been running for that to be tried.
 HOLD_S = 0.25
-# A look at all pages takes a twentieth of the writer's time.
+# Scanning all pages takes a twentieth of the writer's time.
 SWEPT_PAGES, SWEEP_REST = 256, 20.0
-# What must hold on every connection, and is asserted after it was asked for: builds of SQLite have other defaults.
+# What must apply on every connection, and is verified after it was set: builds of SQLite have different defaults.
 SETTINGS: dict[str, object] = {
     "synchronous": 2,
     "foreign_keys": 1,
@@ -47,9 +47,9 @@ SETTINGS: dict[str, object] = {
 }
 
 
-# What was not written for want of room, or refused by a quota, was never promised: it can be tried again.
-# After any other failure of the disk under the writer nothing more is: what a sync failed to bring to the disk, the system may
-# have dropped, and the next sync would succeed without it (PostgreSQL learned this in 2018).
+# What was not written for lack of space, or because of a quota, was never promised: it can be tried again.
+# After any other disk failure under the writer nothing more is written: the system may have dropped what a sync failed to
+# bring to disk, and the next sync would succeed without it (PostgreSQL learned this in 2018).
 WANT_OF_ROOM = {"SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE"}
 # The same goes for a trigger: see ``_no_trigger``.
 BEYOND_TRUST = ("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_AUTH")
@@ -87,7 +87,7 @@ class _Statements:
                 named = {f"value_{number}": value for number, value in enumerate(chunk)}
                 places, bound = f"(:{', :'.join(named)})", {**named, **others}
                 found += self._connection.execute(sql.replace(":values", places), bound).fetchall()
-            else:  # the way of a group's messages: many, and by their place alone
+            else:  # the path for a group's messages: many of them, so positional placeholders only
                 places = f"({', '.join('?' * len(chunk))})"
                 found += self._connection.execute(sql.replace(":values", places), chunk).fetchall()
         return found
@@ -105,7 +105,7 @@ class _Statements:
 
 
 def _chunks(things: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Powers of two, the largest first: few different statements, which SQLite then has prepared already."""
+    """Powers of two, the largest first: few distinct statements, so that SQLite already has them prepared."""
     start, size = 0, LARGEST_CHUNK
     while start < len(things):
         while size > len(things) - start:
@@ -128,7 +128,7 @@ class _Connection(aiosqlite.Connection):
         try:
             await self
         except BaseException:
-            await asyncio.to_thread(self._thread.join)  # its thread must not outlive the loop that it answers to
+            await asyncio.to_thread(self._thread.join)  # its thread must not outlive the loop that it reports to
             raise
 
     async def work(self, begin: str, work: Callable[[Any], Awaitable[T]]) -> T:
@@ -148,7 +148,7 @@ class _Connection(aiosqlite.Connection):
         return result
 
     def _begun(self, connection: sqlite3.Connection) -> None:
-        """SQLite counts the changes of the schema: whether there was one costs three microseconds to ask."""
+        """Raise _Changed if the schema is not the expected one. SQLite counts its changes: asking takes three microseconds."""
         if self.expected is None or (now := _schema_version(connection)) == self._schema_seen:
             return
         if found := differences(schema_of(connection), self.expected):
@@ -156,25 +156,25 @@ class _Connection(aiosqlite.Connection):
         self._schema_seen = now
 
     def expect(self, expected: Schema | None) -> None:
-        """From now on nothing is done on top of another schema."""
+        """From now on do nothing on a database with another schema."""
         self.expected, self._schema_seen = expected, -1
 
     async def look(self, look: Callable[[sqlite3.Connection], T]) -> T:
-        """Have something looked at between two transactions."""
+        """Run a function on the connection between two transactions."""
         return cast("T", await self._execute(lambda: look(self._conn)))  # type: ignore[no-untyped-call]
 
 
 class _Writer(_Connection):
-    """The connection that writes, until the disk fails it, or somebody else changes the schema.
+    """The connection that writes, until its disk fails or somebody else changes the schema.
 
-    Told and asked on its own thread, so that nothing that waits there already is written after a failure.
+    A failure is checked on the connection's own thread, so that nothing already queued there is written after it.
     """
 
     failure = ""
     scrubber: Scrubber
 
     def cut(self, connection: sqlite3.Connection) -> bool:
-        """Bring the log to the database and cut it to nothing, unless a reader still needs it: nobody is waited for."""
+        """Checkpoint the log into the database and truncate it, unless a reader still needs it: it waits for nobody."""
         if self.failure:
             raise Stalled(f"the database failed: {self.failure}")
         self.scrubber.note()
@@ -188,7 +188,7 @@ class _Writer(_Connection):
         return is_cut
 
     def sweep(self, connection: sqlite3.Connection, first: int) -> int:
-        """Look at the unused parts of some pages from this one on; the page that comes next, 0 at the end."""
+        """Scrub the unused parts of some pages, from ``first`` on; return the page that comes next, 0 at the end."""
         following, had_content = self.scrubber.sweep(first, SWEPT_PAGES)
         if had_content:
             _forget_pages(connection)
@@ -210,7 +210,7 @@ class _Writer(_Connection):
 
 
 def _forget_pages(connection: sqlite3.Connection) -> None:
-    """Drop the pages in memory: with the next change of one, what was scrubbed from the file would be written again."""
+    """Drop the cached pages: when one next changes, what was scrubbed from the file would be written again."""
     connection.execute("pragma shrink_memory")
 
 
@@ -222,7 +222,7 @@ C = TypeVar("C", bound=_Connection)
 
 
 def _finish(work: Awaitable[T]) -> T:
-    """Run a coroutine that never suspends to its end, here and now."""
+    """Run a coroutine that never suspends to completion, here and now."""
     coroutine = cast("Coroutine[object, None, T]", work)
     try:
         coroutine.send(None)
@@ -233,7 +233,7 @@ def _finish(work: Awaitable[T]) -> T:
 
 
 class _Noting(Generic[T]):
-    """Work in a transaction, and whether it removed something. Given up by its caller it is committed all the same."""
+    """Work in a transaction, and whether it removed something. It is committed even if its caller has given up on it."""
 
     def __init__(self, work: Callable[[Transaction], Awaitable[T]], forget: Callable[[], None]) -> None:
         self._work = work
@@ -243,16 +243,16 @@ class _Noting(Generic[T]):
         self.has_removed = False
 
     async def __call__(self, tx: _Statements) -> T:
-        """In the writer's thread. Of this and ``give_up`` one sees what the other has set; a cut comes after the commit."""
+        """Run in the writer's thread. Either this or ``give_up`` sees what the other has set; truncation follows the commit."""
         result = await self._work(tx)
         self.has_removed = tx.has_removed
         if self.has_removed and self._is_given_up:
-            with suppress(RuntimeError):  # the loop has ended; what is left is cut at the next start
+            with suppress(RuntimeError):  # the loop has ended; what is left is truncated at the next start
                 self._loop.call_soon_threadsafe(self._forget)
         return result
 
     def give_up(self) -> None:
-        """Nobody waits for it any more."""
+        """Record that nobody waits for it any more."""
         self._is_given_up = True
         if self.has_removed:
             self._forget()
@@ -293,7 +293,7 @@ class SQLite:
         return result
 
     def _failed(self, changed: _Changed) -> Stalled:
-        """Found by a reader, too, it is the end of all writing."""
+        """Stop all writing, also when it was a reader that found the change."""
         self._writer.failure = self._writer.failure or str(changed)
         self._tell_failure()
         return Stalled(f"the database failed: {changed}")
@@ -347,10 +347,10 @@ class SQLite:
         return self._forgetting.overdue_s
 
     async def cut(self) -> bool:
-        """Bring the write-ahead log to the database and cut it to nothing; False while a reader needs what stands in it.
+        """Checkpoint the write-ahead log into the database and truncate it; False while a reader needs what is in it.
 
-        The log is cut only at an instant at which nobody reads from it: where reads follow upon each other without a gap,
-        new ones are held up until those that run have ended.
+        The log is truncated only at an instant at which nobody reads from it. Where reads follow each other without a gap, new
+        ones are held up until those that are running have ended.
         """
         try:
             is_cut = (
@@ -367,7 +367,7 @@ class SQLite:
         return is_cut
 
     async def _begin_sweep(self) -> None:
-        """Look at all pages once, a few at a time; in the background where there are more than that."""
+        """Scrub all pages once, a few at a time; in the background when there are more than that."""
         self._writer.scrubber.must_sweep = False
         if page := await self._swept(1):
             self._sweeping = asyncio.create_task(self._sweep(page), name="sweeping")
@@ -379,16 +379,16 @@ class SQLite:
             await asyncio.sleep(SWEEP_REST * (time.monotonic() - began))
 
     async def _swept(self, page: int) -> int:
-        """Look at some pages from this one on; the page that comes next, 0 at the end."""
+        """Scrub some pages, from this one on; return the page that comes next, 0 at the end."""
         try:
             return await self._writer.look(lambda connection: self._writer.sweep(connection, page))
         except (sqlite3.DatabaseError, OSError) as error:
             log.warning("unused parts of the database were not looked at: %s", type(error).__name__)
-            self._writer.scrubber.must_sweep = True  # with the next cut
+            self._writer.scrubber.must_sweep = True  # after the next truncation
             return 0
 
     async def _cut_between_reads(self) -> bool:
-        """Not for a read that goes on for long already: everybody would wait for that."""
+        """Hold up new reads and truncate. Not while a read has been running for long: everybody would wait for it."""
         if any(time.monotonic() - began > HOLD_S for began in self._reading.values()):
             return False
         held: list[_Connection] = []
@@ -404,10 +404,10 @@ class SQLite:
                 self._give_back(reader)
 
     async def copy_to(self, path: str, /) -> None:
-        """By VACUUM INTO, from a connection of its own: unlike the backup call it leaves deleted content behind."""
+        """Copy with VACUUM INTO, on a connection of its own: unlike the backup API, it does not copy deleted content."""
         source = await _connect(self.path, _Connection)
         try:
-            await source.execute_fetchall("pragma query_only = 0")  # it forbids writing the copy, too
+            await source.execute_fetchall("pragma query_only = 0")  # it would forbid writing the copy, too
             await source.execute("vacuum into :path", {"path": path})
             found = await asyncio.to_thread(_differences_of, Path(path), self._writer.expected)
         except asyncio.CancelledError:  # nobody waits for the copy any more
@@ -434,7 +434,7 @@ class SQLite:
             self._give_back(reader)
 
     async def close(self) -> None:
-        """Readers first; the writer, the last to go, checkpoints and removes the WAL."""
+        """Close the readers first; the writer, closed last, checkpoints and removes the WAL."""
         await self._forgetting.close()
         if self._sweeping:
             self._sweeping.cancel()
@@ -452,7 +452,7 @@ def _has_content(path: Path) -> bool:
 
 
 def _differences_of(path: Path, expected: Schema | None) -> list[str]:
-    """What of the schema in a file that nobody uses is not as expected."""
+    """How the schema in a file that nobody uses differs from the expected one."""
     if expected is None:
         return []
     connection = sqlite3.connect(path, isolation_level=None)
@@ -463,7 +463,7 @@ def _differences_of(path: Path, expected: Schema | None) -> list[str]:
 
 
 def _stalled(error: sqlite3.DatabaseError) -> Exception:
-    """The disk, the memory, a lock or the file itself failed us; whatever else SQLite says is a fault in our own SQL."""
+    """Stalled when the disk, the memory, a lock or the file itself failed; anything else from SQLite is a bug in our own SQL."""
     name = _name(error)
     if name == "SQLITE_ERROR" or name.startswith(("SQLITE_CONSTRAINT", "SQLITE_MISMATCH")):
         return RuntimeError(f"SQLite does not take a statement: {error}")
@@ -476,11 +476,11 @@ def _name(error: sqlite3.DatabaseError) -> str:
 
 async def _write_nothing_new(tx: Transaction) -> None:
     row = await tx.row("pragma user_version")
-    await tx.run(f"pragma user_version = {int(row['user_version']) if row else 0}")  # written even when it is the same
+    await tx.run(f"pragma user_version = {int(row['user_version']) if row else 0}")  # written even if the value is the same
 
 
 async def open_sqlite(path: Path) -> SQLite:
-    """Open (or make) the database file. Raises DatabaseRefused when it is damaged or the settings do not hold."""
+    """Open (or create) the database file. Raises DatabaseRefused when it is damaged or a setting does not take effect."""
     opened: list[_Connection] = []
     try:
         opened.append(writer := await _connect(path, _Writer))
@@ -527,10 +527,10 @@ async def _connect(path: Path, kind: type[C]) -> C:
 
 
 def _no_trigger(action: int, _first: str | None, _second: str | None, _database: str | None, source: str | None) -> int:
-    """No trigger writes anything: Ailo makes none. SQLite names it as the source of what it is about to do.
+    """Deny every write by a trigger: Ailo creates none. SQLite names the trigger as the source of what it is about to do.
 
-    Asked when a statement is prepared, again after each change of the schema. It comes second to the comparison of the schema.
-    (A reading source may as well be a table expression of our own.)
+    Called when a statement is prepared, and again after each schema change. It is a second safeguard after the schema comparison.
+    (The source of a read may also be a table expression of our own.)
     """
     return sqlite3.SQLITE_DENY if source and action in WRITES else sqlite3.SQLITE_OK
 

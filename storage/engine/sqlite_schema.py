@@ -1,17 +1,17 @@
-"""What a database is made of, compared with what Ailo's own statements make.
+"""The schema of a database, compared with the one that Ailo's own statements make.
 
-Whoever can write the file can plant a trigger, a view or an index in it, and SQLite would carry it out with each of our own
-statements, through restarts and backups. So nothing in ``sqlite_schema`` is believed that we did not make ourselves.
+Whoever can write the file can plant a trigger, a view or an index in it, and SQLite would execute it with each of our own
+statements, through restarts and backups. So nothing in ``sqlite_schema`` is trusted that we did not create ourselves.
 """
 
 import re
 import sqlite3
 from collections.abc import Iterable, Mapping
 
-# By kind and name: of which table it is, and the statement that made it, word by word.
+# By kind and name: the table it belongs to, and the statement that created it, word by word.
 Schema = Mapping[tuple[str, str], tuple[str, ...]]
 
-# What the file's header holds that SQLite or we might go by.
+# Fields of the file's header that SQLite or we might rely on.
 HEADER = ("application_id", "user_version", "encoding")
 LONGEST_NAME = 60
 
@@ -33,7 +33,7 @@ def schema_of(connection: sqlite3.Connection) -> Schema:
 
 
 def schema_made_by(statements: Iterable[str]) -> Schema:
-    """The schema that these statements make of an empty database."""
+    """The schema that these statements create in an empty database."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
         for statement in statements:
@@ -44,7 +44,7 @@ def schema_made_by(statements: Iterable[str]) -> Schema:
 
 
 def differences(found: Schema, expected: Schema) -> list[str]:
-    """What was added, changed or taken away, each in a few words; empty when the two are the same."""
+    """What was added, changed or removed, each in a few words; empty when the two are the same."""
     added = [f"it has a {_named(*one)} that Ailo did not make" for one in sorted(found.keys() - expected.keys())]
     missing = [f"the {_named(*one)} is missing" for one in sorted(expected.keys() - found.keys())]
     both = sorted(found.keys() & expected.keys())
@@ -53,10 +53,10 @@ def differences(found: Schema, expected: Schema) -> list[str]:
 
 
 def _named(kind: str, name: str) -> str:
-    """Printable, whatever somebody called it."""
+    """The name in printable form, whatever somebody called it."""
     return f"{kind} {name}"[:LONGEST_NAME].encode("unicode_escape").decode()
 
 
 def words(sql: object) -> Iterable[str]:
-    """A statement without its comments and spaces, which an edit of ours may change: nothing in it depends on them."""
+    """A statement without its comments and whitespace, which we may edit: nothing depends on them."""
     return (part.group() for part in _PARTS.finditer(sql if isinstance(sql, str) else "") if not part.group("apart"))

@@ -1,12 +1,12 @@
 """Zeroes what SQLite leaves in the unused part of its pages.
 
-``secure_delete`` zeroes a row where it is deleted. But where a tree is balanced, rows move to a neighbouring page, and what
-stood where they came from is left in the gap between the page's pointers and its content (``rebuildPage`` in SQLite's btree.c):
-one row in some hundreds outlives its deletion there, whole. No statement reaches those bytes: they are overwritten in the file.
+``secure_delete`` zeroes a row where it is deleted. But when a tree is balanced, rows move to a neighbouring page, and the old
+copy stays in the gap between the page's pointers and its content (``rebuildPage`` in SQLite's btree.c): one row in some
+hundreds survives its deletion there, whole. No statement reaches those bytes: they are overwritten in the file.
 
-That is safe at any time at which nobody writes the file. Nothing ever reads a gap, so that after a crash, or for a reader, in the
-midst of it the rows are the same. A page of a tree is told from others by its first byte, which is 0 in pages of overflow and in
-free ones (of files below 128 GB, without ``auto_vacuum``). See https://www.sqlite.org/fileformat2.html#b_tree_pages.
+That is safe whenever nobody is writing the file. Nothing ever reads a gap, so the rows are the same after a crash halfway, and
+for a concurrent reader. A tree page is told from others by its first byte, which is 0 in overflow pages and in free pages (of
+files below 128 GB, without ``auto_vacuum``). See https://www.sqlite.org/fileformat2.html#b_tree_pages.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 
 LOG_HEADER, FRAME_HEADER = 32, 24
 FIRST_PAGE_HEADER = 100
-# By the first byte of a page of a tree: how long its header is, behind which the pointers to its rows stand.
+# By the first byte of a tree page: the length of its header, which is followed by the pointers to its rows.
 TREE_HEADERS = {2: 12, 5: 12, 10: 8, 13: 8}
 MOST_PAGES = 1 << 25
 
@@ -23,8 +23,8 @@ MOST_PAGES = 1 << 25
 class Scrubber:
     """The gaps of one database file. Used in the thread of the connection that writes.
 
-    It keeps the file open until ``close``, after all connections: a process that closes any descriptor of a file loses all locks
-    on it, those of SQLite included. Raises OSError.
+    It keeps the file open until ``close``, after all connections: a process that closes any descriptor of a file loses all its
+    locks on it, including SQLite's. Raises OSError.
     """
 
     def __init__(self, database: Path) -> None:
@@ -35,11 +35,11 @@ class Scrubber:
         self.must_sweep = True
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         os.close(self._file)
 
     def note(self) -> None:
-        """Read which pages the log brings, before it is cut. Begun anew since the last cut, it does not tell of all."""
+        """Read which pages the log changes, before it is truncated. If it was restarted in between, it does not list all."""
         with self._log.open("rb", buffering=0) as log:
             header = log.read(LOG_HEADER)
             if len(header) < LOG_HEADER:
@@ -51,19 +51,19 @@ class Scrubber:
                 self._changed.add(int.from_bytes(os.pread(log.fileno(), 4, at), "big"))
 
     def scrub_noted(self) -> bool:
-        """Zero the gaps of the pages noted; whether there was anything in them."""
+        """Zero the gaps of the noted pages; return whether they contained anything."""
         changed, self._changed = self._changed, set()
         return self._scrub(sorted(changed))
 
     def sweep(self, first: int, pages: int) -> tuple[int, bool]:
-        """Zero the gaps of some pages from ``first`` on. Gives the page that comes next (0 at the end), and as above."""
+        """Zero the gaps of some pages from ``first`` on. Return the page that comes next (0 at the end), and as above."""
         page_size = self._page_size()
         last = os.fstat(self._file).st_size // page_size if page_size else 0
         end = min(first + pages, last + 1)
         return (end if end <= last else 0), self._scrub(range(first, end))
 
     def _page_size(self) -> int:
-        """0 while nothing was brought to the file."""
+        """The page size; 0 while the file is empty."""
         stated = int.from_bytes(os.pread(self._file, 2, 16), "big")
         return 65536 if stated == 1 else stated
 
@@ -87,7 +87,7 @@ class Scrubber:
 
 
 def gap(page: bytes, header: int) -> tuple[int, int]:
-    """From where to where a page of a tree is unused; nothing of any other page."""
+    """The start and end of the unused part of a tree page; (0, 0) for any other page."""
     length = TREE_HEADERS.get(page[header]) if len(page) > header + 12 else None
     if length is None:
         return 0, 0

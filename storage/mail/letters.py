@@ -1,4 +1,4 @@
-"""The outbox: e-mails that are to be sent, each claimed under a lease, tried, and kept with how it ended.
+"""The outbox: e-mails to be sent, each claimed under a lease, attempted, and kept with its outcome.
 
 A row holds facts (guarded), never the text of a message.
 """
@@ -20,7 +20,7 @@ from storage.ids import AccountId
 
 
 class State(StrEnum):
-    """How a letter stands."""
+    """The state of a letter."""
 
     WAITING = "waiting"
     SENT = "sent"
@@ -30,7 +30,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, repr=False)
 class Letter:
-    """One e-mail to one account, to be written. ``facts`` is what its words are made of. Times in ms since 1970."""
+    """One e-mail to one account, to be written. ``facts`` is what its wording is made from. Times in ms since 1970."""
 
     id: UUID
     account: AccountId
@@ -43,7 +43,7 @@ class Letter:
 
 @dataclass(frozen=True, repr=False)
 class Claimed:
-    """A letter that is ours to try, as its row stands; ``attempts`` counts this one. Its facts are still guarded."""
+    """A letter that is ours to attempt, as in its row; ``attempts`` counts this one. Its facts are still guarded."""
 
     id: UUID
     account: AccountId
@@ -56,13 +56,13 @@ class Claimed:
     attempts: int
 
     def facts(self, guard: Guard) -> Mapping[str, str]:
-        """What its words are made of. Raises CannotOpen."""
+        """What its wording is made from. Raises CannotOpen."""
         facts: Mapping[str, str] = json.loads(guard.unguard(self.guarded_facts, *_place(self.id)))
         return facts
 
 
 async def count_by_state(reader: Reader) -> dict[str, int]:
-    """How many letters stand how."""
+    """How many letters are in each state."""
     found = await reader.rows("select state, count(*) as count from letters group by state")
     return {row["state"]: row["count"] for row in found if row["state"] in set(State)}
 
@@ -85,20 +85,20 @@ async def write(tx: Transaction, guard: Guard, letter: Letter, now: int) -> None
 
 _DUE = "from letters where state = 'waiting' and due_at <= :now and (leased_until is null or leased_until <= :now)"
 _FIRST = f"{_DUE} order by due_at, written_at, id limit 1"
-# So many rows that are no letters are put aside in one transaction.
+# At most this many damaged rows are put aside in one transaction.
 MOST_DAMAGED = 100
 
 
 async def is_due(reader: Reader, now: int) -> bool:
-    """Whether there is a letter to claim, asked without troubling the writer."""
+    """Whether there is a letter to claim; asked without involving the writer."""
     return await reader.row(f"select 1 {_DUE} limit 1", now=now) is not None
 
 
 async def claim(tx: Transaction, now: int, leased_until: int) -> Claimed | None:
-    """Take the letter that has been due for longest and that nobody holds; it is ours until ``leased_until``.
+    """Claim the letter that has been due the longest and that nobody holds; it is ours until ``leased_until``.
 
-    The attempt is counted before it is made, and the facts are opened only after, so that a letter that ends the process
-    or does not open can neither be tried for ever nor keep those behind it waiting.
+    The attempt is counted before it is made, and the facts are opened only afterwards, so that a letter that crashes the process
+    or does not open can neither be attempted for ever nor keep those behind it waiting.
     """
     for _ in range(MOST_DAMAGED):
         row = await tx.row(f"select * {_FIRST}", now=now)
@@ -118,7 +118,7 @@ async def claim(tx: Transaction, now: int, leased_until: int) -> Claimed | None:
 
 
 async def _refuse_first(tx: Transaction, now: int) -> None:
-    """A row that is no letter is sent to nobody; it stays, for `ailo check` to tell of it. Its id may be anything, or nothing."""
+    """Send a damaged row to nobody; keep it, for `ailo check` to report. Its id may be anything, or nothing."""
     await tx.run(
         "update letters set state = 'refused', reason = 'damaged', ended_at = :now, leased_until = null"  # noqa: S608 (a constant)
         f" where state = 'waiting' and id is not distinct from (select id {_FIRST})",
@@ -141,7 +141,7 @@ def _claimed(row: Row) -> Claimed:
 
 
 async def finish(tx: Transaction, letter: UUID, state: State, now: int, reason: str | None = None) -> bool:
-    """A letter was sent, refused or dropped. False when it had ended before: how it ended first stands."""
+    """Record that a letter was sent, refused or dropped. False when it had ended before: the first outcome stands."""
     ended = await tx.run(
         "update letters set state = :state, ended_at = :now, leased_until = null, reason = :reason"
         " where id = :id and state = 'waiting'",
@@ -151,17 +151,17 @@ async def finish(tx: Transaction, letter: UUID, state: State, now: int, reason: 
 
 
 async def put_back(tx: Transaction, letter: Claimed, due_at: int, reason: str) -> bool:
-    """A letter could not be sent now; it is tried again at ``due_at``. False when it is no longer ours."""
+    """Put back a letter that could not be sent now; it is attempted again at ``due_at``. False when it is no longer ours."""
     return await _release(tx, letter, due_at, letter.attempts, reason)
 
 
 async def give_back(tx: Transaction, letter: Claimed, reason: str) -> bool:
-    """A letter was not really tried: it keeps its place, and the attempt does not count. False when no longer ours."""
+    """Give back a letter that was not really attempted: it keeps its place, and the attempt does not count. False if not ours."""
     return await _release(tx, letter, letter.due_at, letter.attempts - 1, reason)
 
 
 async def _release(tx: Transaction, letter: Claimed, due_at: int, attempts: int, reason: str) -> bool:
-    """Only while nobody else has claimed it since, which the count of attempts shows."""
+    """Release a letter, but only while nobody else has claimed it since, which the number of attempts shows."""
     released = await tx.run(
         "update letters set due_at = :due_at, attempts = :attempts, leased_until = null, reason = :reason"
         " where id = :id and state = 'waiting' and attempts = :ours",
@@ -171,12 +171,12 @@ async def _release(tx: Transaction, letter: Claimed, due_at: int, attempts: int,
 
 
 async def free_leases(tx: Transaction) -> None:
-    """At the start of the only process: nobody else can hold a letter."""
+    """Free all leases, when the only process starts: nobody else can hold a letter."""
     await tx.run("update letters set leased_until = null where leased_until is not null")
 
 
 async def refused_at(reader: Reader, account: AccountId) -> int | None:
-    """When the last letter to an account was refused for good by the other side; None when it was not, or went out since."""
+    """When the last letter to an account was permanently refused by the other side; None if it was not, or one went out since."""
     row = await reader.row(
         "select state, ended_at from letters where account = :account and (state = 'sent' or state = 'refused'"
         " and (reason like 'smtp %' or reason = 'address')) order by ended_at desc, written_at desc limit 1",
@@ -188,7 +188,7 @@ async def refused_at(reader: Reader, account: AccountId) -> int | None:
 
 
 async def hold(tx: Transaction, letter: Claimed, due_at: int, reason: str) -> bool:
-    """A letter must not go out before ``due_at``: nothing was tried. False when it is no longer ours."""
+    """Hold back a letter that must not go out before ``due_at``: nothing was attempted. False when it is no longer ours."""
     return await _release(tx, letter, due_at, letter.attempts - 1, reason)
 
 

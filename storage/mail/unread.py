@@ -1,7 +1,7 @@
 """Announcements owed: that a participant may be owed a letter about a thread. At most one per participant and thread.
 
-An announcement is made with the message that owes it and due when the grace time ends. Once a letter has told of it, the row
-stays for a day, so that no other letter follows until the person has read or the day has passed.
+An announcement is created with the message that causes it, and is due when the grace time ends. Once a letter has reported it,
+the row stays for a day, so that no other letter follows until the person has read or the day has passed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,14 +14,14 @@ from storage.errors import Damaged
 from storage.families import OF_ACCOUNT, OF_THREAD, Family, Table
 from storage.ids import AccountId, ThreadId
 
-# So many rows that are none are put aside in one transaction.
+# At most this many damaged rows are put aside in one transaction.
 MOST_DAMAGED = 100
 DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True)
 class Due:
-    """An announcement whose time has come, with where its participant stands now; ``read_seq`` is None for who has left."""
+    """An announcement whose time has come, and how far its participant has read; ``read_seq`` is None if they have left."""
 
     thread: ThreadId
     account: AccountId
@@ -32,14 +32,14 @@ class Due:
 
     @property
     def is_owed(self) -> bool:
-        """Whether there is something unread that no letter has told of yet."""
+        """Whether something is unread that no letter has reported yet."""
         return self.read_seq is not None and self.last_seq > max(self.read_seq, self.told_seq or 0)
 
 
 async def owe(tx: Transaction, thread: ThreadId, accounts: Iterable[AccountId], due_at: int) -> None:
-    """A message has come: note what it owes to those who have not read it.
+    """Record, when a message has arrived, what it owes to those who have not read it.
 
-    An announcement that was told stays quiet, unless its reader has read what it told of since.
+    An announcement already reported stays quiet, unless its reader has since read what it reported.
     """
     await owe_all(tx, {thread: set(accounts)}, due_at)
 
@@ -49,7 +49,7 @@ async def owe_all(tx: Transaction, owed: Mapping[ThreadId, Iterable[AccountId]],
     await tx.run_rows(
         "insert into unread_owed (account, thread, due_at) values :rows"  # noqa: S608 (a constant)
         " on conflict (account, thread) do update set due_at = excluded.due_at, told_seq = null"
-        # None waits a day longer than a new one would: it was put off by somebody else, or by an older setting.
+        # None waits a day longer than a new one would: if it does, somebody else put it off, or an older setting did.
         f" where unread_owed.due_at > excluded.due_at + {DAY_MS} or unread_owed.told_seq is not null"
         " and unread_owed.told_seq <= (select p.read_seq from participants p join threads t on t.id = p.thread"
         " where p.account = excluded.account and p.thread = excluded.thread and p.read_seq <= t.last_seq)",
@@ -58,7 +58,7 @@ async def owe_all(tx: Transaction, owed: Mapping[ThreadId, Iterable[AccountId]],
 
 
 async def settle(tx: Transaction, thread: ThreadId, account: AccountId, *, has_unread: bool, due_at: int) -> None:
-    """Somebody has read. With something still unread, an announcement that was told begins anew."""
+    """Record that somebody has read. If something is still unread, an announcement already reported starts afresh."""
     if has_unread:
         await tx.run(
             "update unread_owed set told_seq = null, due_at = :due_at"
@@ -70,7 +70,7 @@ async def settle(tx: Transaction, thread: ThreadId, account: AccountId, *, has_u
 
 
 async def drop(tx: Transaction, thread: ThreadId, account: AccountId) -> None:
-    """Nothing is owed any more."""
+    """Record that nothing is owed any more."""
     await tx.run(
         "delete from unread_owed where account = :account and thread = :thread",
         account=account.bytes,
@@ -80,7 +80,7 @@ async def drop(tx: Transaction, thread: ThreadId, account: AccountId) -> None:
 
 async def drop_all(tx: Transaction, read: Iterable[tuple[ThreadId, AccountId]]) -> None:
     """As ``drop``, for many threads and accounts at once."""
-    # Marked first: no database looks a list of pairs up by its index in a delete.
+    # Marked first: no database uses its index in a delete by a list of pairs.
     marked = await tx.run_rows(
         "update unread_owed set due_at = -1 from (values :rows) as v"
         " where unread_owed.account = v.column1 and unread_owed.thread = v.column2",
@@ -91,18 +91,18 @@ async def drop_all(tx: Transaction, read: Iterable[tuple[ThreadId, AccountId]]) 
 
 
 async def first_due(reader: Reader, now: int) -> Due | None:
-    """The announcement that has been due for longest at ``now`` (ms since 1970). Raises Damaged when its row is none."""
+    """The announcement that has been due the longest at ``now`` (ms since 1970). Raises Damaged when its row is damaged."""
     row = await reader.row(f"select n.account, n.thread, n.due_at, n.told_seq, p.read_seq, t.last_seq {_FIRST}", now=now)
     return _due(row) if row else None
 
 
 async def is_due(reader: Reader, now: int) -> bool:
-    """Whether any announcement is due, asked without troubling the writer."""
+    """Whether any announcement is due; asked without involving the writer."""
     return await reader.row(f"select 1 {_FIRST}", now=now) is not None
 
 
 async def take_first(tx: Transaction, now: int) -> Due | None:
-    """As ``first_due``. Rows that are none raise the alarm and are put aside; `ailo check` tells of them."""
+    """As ``first_due``. Damaged rows raise the alarm and are put aside; `ailo check` reports them."""
     for _ in range(MOST_DAMAGED):
         try:
             return await first_due(tx, now)
@@ -137,7 +137,7 @@ def _due(row: Row) -> Due:
 
 
 async def tell(tx: Transaction, due: Due, quiet_until: int) -> None:
-    """A letter tells of this announcement: none other until ``quiet_until`` (ms since 1970), unless the person reads."""
+    """Record that a letter reports this announcement: no other until ``quiet_until`` (ms since 1970), unless the person reads."""
     await tx.run(
         "update unread_owed set told_seq = :last_seq, due_at = :quiet_until where account = :account and thread = :thread",
         last_seq=due.last_seq, quiet_until=quiet_until, account=due.account.bytes, thread=due.thread.bytes,
@@ -145,7 +145,7 @@ async def tell(tx: Transaction, due: Due, quiet_until: int) -> None:
 
 
 async def postpone(tx: Transaction, due: Due, due_at: int) -> None:
-    """Nothing can be told of this announcement now; it comes up again at ``due_at``, and those behind it go on."""
+    """Put off an announcement that cannot be reported now; it comes up again at ``due_at``, and those behind it go on."""
     await tx.run(
         "update unread_owed set due_at = :due_at where account = :account and thread = :thread",
         due_at=due_at, account=due.account.bytes, thread=due.thread.bytes,
@@ -153,7 +153,7 @@ async def postpone(tx: Transaction, due: Due, due_at: int) -> None:
 
 
 async def still_tells(reader: Reader, thread: ThreadId, account: AccountId, seq: int) -> bool:
-    """Whether a letter that tells of ``seq`` is still worth sending: unread since, and no newer announcement in its place."""
+    """Whether a letter that reports ``seq`` is still worth sending: still unread, and not replaced by a newer announcement."""
     row = await reader.row(
         "select p.thread, p.account, p.read_seq, n.due_at, n.told_seq, t.last_seq from participants p"
         " join threads t on t.id = p.thread"

@@ -1,9 +1,9 @@
 """A backup: one point in time of the database, without deleted content, in a new folder. The keyring is never in it.
 
-What is in it beside the database is the keyring's copy that the recovery officer alone can open (``keyring_copy``).
+Besides the database it contains the copy of the keyring that only the recovery officer can open (``keyring_copy``).
 
-Two hands make it: whoever has the store open makes the copy (``copied``), and whoever asked for the backup writes it where
-they want it (``Target``), with their own rights.
+Two parties make it: the process that has the store open makes the copy (``copied``), and whoever asked for the backup writes
+it where they want it (``Target``), with their own permissions.
 """
 
 import asyncio
@@ -29,16 +29,16 @@ BUSY = "a backup is being written into this folder"
 
 @dataclass(frozen=True, repr=False)
 class Copied:
-    """A copy of the database, at its beginning, and the sealed keyring of its time (empty without an officer)."""
+    """A copy of the database, positioned at its start, and the sealed keyring of that time (empty without an officer)."""
 
     database: BinaryIO
     sealed: bytes
 
 
 async def copy(store: Store, folder: Path) -> Path:
-    """Write a backup into ``folder``, made if need be, while the service runs. To restore, start with it as AILO_DATA.
+    """Write a backup into ``folder``, created if need be, while the service runs. To restore, start with it as AILO_DATA.
 
-    Raises FileExistsError when it holds one already, OSError or Stalled when it cannot be written, SchemaRefused when
+    Raises FileExistsError when the folder already holds one, OSError or Stalled when it cannot be written, SchemaRefused when
     somebody else changed the schema.
     """
     target = await asyncio.to_thread(Target, folder)
@@ -53,7 +53,7 @@ async def copy(store: Store, folder: Path) -> Path:
 
 @asynccontextmanager
 async def copied(store: Store) -> AsyncIterator[Copied]:
-    """A copy in the data directory that has no name any more, so that nothing of it stays there whatever happens.
+    """A copy in the data directory that no longer has a name, so that nothing of it stays there whatever happens.
 
     Raises OSError, Stalled, or SchemaRefused when somebody else changed the schema.
     """
@@ -77,7 +77,7 @@ def _place(database: Path) -> Path:
 
 
 def _opened(path: Path) -> BinaryIO:
-    """Its only hold from here on. Here and not in a thread, from which whoever is cancelled would never get it."""
+    """Open the copy and remove its name. Not in a thread: if cancelled, the caller would never get the only handle to it."""
     database = path.open("rb")
     path.unlink()
     return database
@@ -97,9 +97,9 @@ def _discard(folder: Path, database: BinaryIO | None) -> None:
 
 
 class Target:
-    """The folder of a backup to be: it is there whole or not at all. The copy is written to ``database``.
+    """The folder of a backup in the making: the backup is there completely or not at all. The copy is written to ``database``.
 
-    Raises FileExistsError when the folder holds a backup already, or is being written to; OSError.
+    Raises FileExistsError when the folder already holds a backup, or is being written to; OSError.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -113,7 +113,7 @@ class Target:
         self.database = _claimed(self._fresh)
 
     def finish(self, sealed: bytes) -> None:
-        """On the disk under another name first."""
+        """Sync the backup under another name first, then give it its final one."""
         sync(self.database)
         if sealed:
             write_private(self._sealed, sealed, replace=False)
@@ -139,7 +139,7 @@ class Target:
 
 
 def _claimed(path: Path) -> BinaryIO:
-    """A new file of this name, locked while it is written. What a killed process left is removed; what is locked is not."""
+    """A new file of this name, locked while it is written. A killed process's leftover is removed; a locked file is not."""
     try:
         file = create_private(path)
     except FileExistsError:
@@ -149,7 +149,7 @@ def _claimed(path: Path) -> BinaryIO:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         is_ours = os.path.samestat(os.fstat(file.fileno()), path.lstat())
     except (BlockingIOError, FileNotFoundError):
-        is_ours = False  # another backup found it before it was locked, took it for left over, and removes it
+        is_ours = False  # another backup found it before it was locked, took it for a leftover, and removes it
     except OSError:
         is_ours = True  # not every file system has locks
     if not is_ours:
@@ -166,7 +166,7 @@ def _remove_left(path: Path) -> None:
         except BlockingIOError:
             raise FileExistsError(errno.EEXIST, BUSY) from None
         else:
-            path.unlink()  # while it is locked: the next sees a name that is not there, or not ours
+            path.unlink()  # while it is locked: the next process sees a missing name, or another file
         finally:
             os.close(descriptor)
     else:

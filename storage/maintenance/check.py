@@ -1,4 +1,4 @@
-"""Proves a data directory: the database's own check, and what the service wrote in it. Says what is wrong, a line each."""
+"""Verifies a data directory: the database's own check, and what the service wrote in it. Reports what is wrong, a line each."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -40,7 +40,7 @@ async def check_all(store: Store) -> list[str]:
 
 
 async def row_and_people(store: Store, id_: ThreadId) -> list[str]:
-    """What is wrong with a thread's own row and with who takes part, at one point in time. Its messages are not read."""
+    """What is wrong with a thread's own row and with its participants, at one point in time. Its messages are not read."""
 
     async def read(reader: Reader) -> list[str]:
         thread = await threads.find(reader, store.guard, id_)
@@ -55,7 +55,7 @@ async def _check_thread(store: Store, reader: Reader, id_: ThreadId) -> list[str
     thread = await threads.find(reader, store.guard, id_)
     if thread is None:
         return []
-    if not thread.is_sound:  # nor is what it says of its epochs
+    if not thread.is_sound:  # nor can its epochs be trusted
         return [f"thread {id_}: its row is not as the service wrote it", *await _check_messages(store, reader, thread)]
     return [
         *await _check_rosters(store, reader, thread),
@@ -87,7 +87,7 @@ async def _check_people(store: Store, reader: Reader, thread: Thread) -> list[st
     try:
         roster = await rosters.find(reader, store.guard, thread.id, thread.epoch)
     except CannotOpen:
-        return []  # said already
+        return []  # already reported
     first = {seat.account.bytes: seat.first_epoch for seat in roster.seats}
     rows = await reader.rows("select account from participants where thread = :thread", thread=thread.id.bytes)
     present = {row["account"] for row in rows}
@@ -114,7 +114,7 @@ async def _has_our_officer(store: Store, reader: Reader, roster: Roster) -> bool
 
 
 async def _of_yesterday(reader: Reader, roster: Roster) -> int:
-    """A renewal brings its new key to every thread: one with an older key was put back to where that had a seat."""
+    """How many seats have another key than their account. A renewal reaches every thread: such a thread was set back in time."""
     owners = [seat.account.bytes for seat in roster.seats]
     rows = await reader.rows_in("select id, public_key from accounts where id in :values", owners)
     keys = {row["id"]: row["public_key"] for row in rows}
@@ -126,7 +126,7 @@ def _faults_of_families() -> dict[str, str]:
 
 
 async def _check_rows(reader: Reader, now: int) -> list[str]:
-    """Rows that stand for something that is not there."""
+    """Rows that refer to something that does not exist."""
     counts = [(what, await reader.row(sql, now=now)) for what, sql in {**orphans(), **_faults_of_families()}.items()]
     return [f"{row['count']} {what}" for what, row in counts if row and row["count"]]
 
@@ -145,7 +145,7 @@ async def _check_messages(store: Store, reader: Reader, thread: Thread) -> list[
 
 
 def _check_times(store: Store, thread: Thread) -> Iterator[str]:
-    """Nothing proves these, but no clock of the service can have written them so."""
+    """Nothing authenticates these times, but no clock of the service can have written them like this."""
     latest = store.clock() + MOST_AHEAD_MS
     if thread.waiting_since is not None and thread.waiting_since > max(thread.last_at, thread.opened_at):
         yield f"thread {thread.id}: somebody waits since later than its last message"

@@ -1,4 +1,4 @@
-"""Removes what has run its time, though nobody signs in: sessions, and the peppers that they needed."""
+"""Removes what has expired even if nobody signs in: sessions, and the peppers that they needed."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ log = logging.getLogger("ailo.storage")
 
 @asynccontextmanager
 async def in_background(store: Store) -> AsyncIterator[None]:
-    """While this lasts, remove what has run its time: now, and every hour."""
+    """While this lasts, remove what has expired: now, and every hour."""
     async with background.in_background(_run(store), "expiry"):
         yield
 
@@ -31,7 +31,7 @@ async def _run(store: Store) -> None:
 
 
 async def expire(store: Store) -> None:
-    """Remove the sessions that have ended by now, and the peppers that none can need. Raises StorageError, OSError."""
+    """Remove the sessions that have ended by now, and the peppers that no session can need. Raises StorageError, OSError."""
     now = store.clock()
     if await store.database.read(lambda reader: reader.row("select 1 from sessions where expires_at <= :now limit 1", now=now)):
         await store.database.write(lambda tx: tx.run("delete from sessions where expires_at <= :now", now=now))

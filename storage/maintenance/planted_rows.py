@@ -1,6 +1,6 @@
-"""Looks through the rows that nothing proves, once after the start, and raises the alarm about what was planted meanwhile.
+"""Scans the rows that nothing authenticates, once after the start, and raises the alarm about any planted in the meantime.
 
-It takes half of a reader's time and changes nothing. Messages are left to those who read them, and to `ailo check`.
+It takes half of a reader's time and changes nothing. Messages are left to their readers, and to `ailo check`.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ log = logging.getLogger("ailo.storage")
 
 
 async def look_over(store: Store) -> None:
-    """Compare who is listed with who has a seat, and a thread's times with the clock; and every column with its shape."""
+    """Compare the listed participants with the seats, each thread's times with the clock, and every column with its shape."""
     began = time.monotonic()
     async for line in _faults(store):
         if line:
@@ -30,7 +30,7 @@ async def look_over(store: Store) -> None:
 
 
 async def _faults(store: Store) -> AsyncIterator[str]:
-    """What is wrong, a line each; the empty line where nothing is, after each piece of work."""
+    """What is wrong, a line each; an empty line ends each piece of work."""
     for name in tables().keys() - {"messages"}:
         for line in await shapes.faults(store.database, name):
             yield line

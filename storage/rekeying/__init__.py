@@ -1,1 +1,1 @@
-"""How keys change: rotation of the root key, renewal of an account's, recovery by the officer."""
+"""How keys change: rotation of the root key, renewal of an account's key, recovery by the officer."""

@@ -1,4 +1,4 @@
-"""Which root key keeps what: counted from the rows themselves, so that a key is dropped only when nothing needs it."""
+"""Which root key protects what: counted from the rows themselves, so that a key is dropped only when nothing needs it."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,16 +17,16 @@ class KeyUse:
     by_key: dict[bytes, Counter[str]] = field(default_factory=dict)
 
     def of(self, name: bytes) -> Counter[str]:
-        """The values that name this key."""
+        """The counts of values that name this key."""
         return self.by_key.get(name, Counter())
 
     def add(self, name: object, kind: str, how_many: int) -> None:
-        """Count values. What names no key at all counts under the empty id."""
+        """Count values. Those that name no key at all count under the empty id."""
         self.by_key.setdefault(name if isinstance(name, bytes) else b"", Counter())[kind] += how_many
 
 
 async def count(store: Store) -> KeyUse:
-    """Count the use of all keys. A short read for each column and each thread: nobody waits for long."""
+    """Count the use of all keys, with a short read for each column and each thread: nobody waits for long."""
     use = KeyUse()
     for column in guarded():
         await store.database.read(lambda reader, column=column: _count(reader, use, column))  # type: ignore[misc]
@@ -46,7 +46,7 @@ async def _count(reader: Reader, use: KeyUse, column: Guarded) -> None:
 
 
 async def _count_next_thread(reader: Reader, store: Store, use: KeyUse, before: bytes) -> bytes | None:
-    """Count the messages of the thread after this one, and give it back. Their bodies count only where a root key keeps them."""
+    """Count the messages of the next thread, and return it. Their bodies count only where a root key protects them."""
     row = await reader.row("select thread from messages where thread > :before order by thread limit 1", before=before)
     if row is None:
         return None

@@ -1,7 +1,7 @@
-"""The recovery officer's work, on a machine that is offline: the answer to a request file. No database, no root key.
+"""The recovery officer's work, on an offline machine: the answer to a request file. No database, no root key.
 
-The officer holds a grant of every epoch. Before giving anything, the officer checks each thread's chain of rosters as a
-participant would: the request comes from a server that may be in the wrong hands.
+The officer holds a grant of every epoch. Before giving anything, the officer verifies each thread's chain of rosters as a
+participant would: the server that the request comes from may be in the wrong hands.
 """
 
 from collections import Counter
@@ -36,7 +36,7 @@ class ThreadAsked(msgspec.Struct, frozen=True):
 
 
 class Named(msgspec.Struct, frozen=True):
-    """Somebody who takes part in the conversations, as the server names them."""
+    """A participant in the conversations, as the server names them."""
 
     account: AccountId
     first_name: str
@@ -44,9 +44,9 @@ class Named(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A request file. Asks to give an account (shown by address, name and ``people``, to be recognised) another key; or, with
-    no ``account``, to put another officer in the place of the present one. ``asker`` is a public key made for this request:
-    the answer is proven to it."""
+    """A request file. Asks for an account (shown by address, name and ``people``, to be recognised) to get another key; or,
+    without an ``account``, for another officer to replace the present one. ``asker`` is a public key made for this request:
+    the answer is authenticated to it."""
 
     account: AccountId | None
     address: str
@@ -61,7 +61,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class ThreadAnswered(msgspec.Struct, frozen=True):
-    """A thread's next epoch, and grants of those before to the key that is given back what it could read."""
+    """A thread's next epoch, and grants of the earlier ones to the key that regains what it could read."""
 
     roster: bytes
     grants: dict[str, bytes]
@@ -69,7 +69,7 @@ class ThreadAnswered(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """An answer file; ``request`` is the hash of what it answers, ``officer`` the officer's public key from now on.
+    """An answer file; ``request`` is the hash of the request it answers, ``officer`` the officer's public key from now on.
 
     ``proof`` authenticates all the rest, from the present officer's key pair to the request's ``asker``.
     """
@@ -82,12 +82,12 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def request_hash(raw: bytes) -> bytes:
-    """By which an answer names its request."""
+    """The hash by which an answer names its request."""
     return keyed_hash(b"", b"ailo.request.1", raw)
 
 
 def read_request(raw: bytes) -> Request:
-    """Read a request file. Raises Refused when it is none."""
+    """Read a request file. Raises Refused when it is not one."""
     try:
         request = msgspec.json.decode(raw, type=Request)
     except (msgspec.DecodeError, RecursionError):
@@ -98,7 +98,7 @@ def read_request(raw: bytes) -> Request:
 
 
 def read_answer(raw: bytes) -> Answer:
-    """Read an answer file. Raises Refused when it is none."""
+    """Read an answer file. Raises Refused when it is not one."""
     try:
         return msgspec.json.decode(raw, type=Answer)
     except (msgspec.DecodeError, RecursionError):
@@ -108,9 +108,9 @@ def read_answer(raw: bytes) -> Answer:
 
 
 def proven(answer: Answer, shared: bytes) -> Answer:
-    """The answer with its proof, under what the officer's key pair and the asker's share.
+    """The answer with its proof, under the key that the officer's key pair shares with the asker's.
 
-    Only the holder of one of the two private keys can make it: the officer, or the service that asked.
+    Only a holder of one of the two private keys can make it: the officer, or the service that asked.
     """
     return structs.replace(answer, proof=keyed_hash(shared, b"ailo.answer.1", msgspec.json.encode(_bare(answer))))
 
@@ -129,7 +129,7 @@ def seats(request: Request) -> Counter[AccountId]:
 
 
 def answer(raw: bytes, officer_private_key: bytes, successor_key: bytes | None = None) -> Answer:
-    """Answer a request; for a new officer, ``successor_key`` is their public key. Raises Refused when it must not be."""
+    """Answer a request; for a new officer, ``successor_key`` is their public key. Raises Refused when it must not be answered."""
     request, own_key = read_request(raw), public_key_of(officer_private_key)
     if (request.account is None) != (successor_key is not None):
         raise Refused("The request and the command do not ask for the same thing.")
@@ -173,7 +173,7 @@ def _seat(request: Request, seat: Seat) -> Seat:
 
 
 def _receiver(request: Request, roster: Roster) -> tuple[AccountId, bytes, int]:
-    """Who is given the epochs before, under which key, and from which epoch on."""
+    """The receiver of the earlier epochs, the key for which they are granted, and the first of those epochs."""
     if request.account is None:
         return THE_OFFICER, roster.officer, 1
     seat = roster.seat_of(request.account)

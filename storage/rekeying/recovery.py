@@ -1,8 +1,8 @@
 """The server's side of a recovery: the request file, and what is done with the officer's answer.
 
-The officer's key never touches the server. What was asked is kept proven; an answer is proven to a key made for its request,
-and fits only while the account, its conversations and their epochs are those that the officer saw. Applied, it is one
-transaction.
+The officer's key never touches the server. A request is stored with a proof. An answer is authenticated to a key made for its
+request, and is accepted only while the account, its conversations and their epochs are those that the officer saw. Applying
+it is one transaction.
 """
 
 import logging
@@ -54,9 +54,9 @@ class NewKey:
 
 
 async def ask(tx: Transaction, store: Store, account: Account | None, address: str, new: NewKey | None) -> bytes:
-    """Write down what the officer is asked for; gives the request file. Earlier requests for the same are withdrawn.
+    """Record what the officer is asked for; return the request file. Earlier requests for the same are withdrawn.
 
-    Raises Refused without an officer, or when the account has another key by now.
+    Raises Refused without an officer, or when the account's key has changed in the meantime.
     """
     if not await installation.officer_now(tx, store.guard):
         raise Refused("This service was made without a recovery officer: what is forgotten is lost.")
@@ -95,7 +95,7 @@ async def _request(
 
 
 async def _named(reader: Reader, store: Store, request: Request) -> Request:
-    """With the names of those with whom the account corresponds. Of a request for another officer they would say nothing."""
+    """Add the names of those with whom the account corresponds. In a request for another officer they would mean nothing."""
     if request.account is None:
         return request
     people = await accounts.named(reader, store.guard, sorted(seats(request)))
@@ -103,10 +103,10 @@ async def _named(reader: Reader, store: Store, request: Request) -> Request:
 
 
 async def covered(reader: Reader, guard: Guard, account: AccountId | None) -> list[ThreadId]:
-    """The threads that a recovery of an account, or (None) of the officer's place, must cover.
+    """The threads that a recovery of an account, or (None) a replacement of the officer, must cover.
 
-    An account's seats decide, not the rows in ``participants``, which nothing proves. A thread whose rosters cannot be
-    read counts where either names the account: it must not be passed over.
+    An account's seats decide, not the rows in ``participants``, which nothing authenticates. A thread whose rosters cannot be
+    read counts if either names the account: it must not be passed over.
     """
     if account is None:
         return list(await threads.all_ids(reader))
@@ -174,7 +174,7 @@ def _asker_place(row: Row) -> tuple[Part, ...]:
 
 
 def _proven(row: Row) -> tuple[Part, ...]:
-    """An officer's request names no account: what is null is proven as empty, or 0."""
+    """What the proof covers. A request for another officer names no account: null is authenticated as empty, or 0."""
     facts = (row["account"] or b"", row["generation"] or 0, row["public_key"] or b"", row["profile"] or 0)
     return ("recoveries", row["request"], *facts, row["asked_at"])
 
@@ -197,7 +197,7 @@ async def _asked(reader: Reader, store: Store, id_: ThreadId) -> ThreadAsked:
 
 
 async def apply(tx: Transaction, store: Store, answer: Answer) -> list[Change]:
-    """Carry out an answer; gives the epochs begun. Raises Refused, with nothing changed, when it does not fit any more."""
+    """Carry out an answer; return the epochs begun. Raises Refused, with nothing changed, when it does not fit any more."""
     officer = await installation.officer_now(tx, store.guard)
     row = await _open_request(tx, store.guard, answer, officer)
     if row["account"] is None:
@@ -212,7 +212,7 @@ async def apply(tx: Transaction, store: Store, answer: Answer) -> list[Change]:
 
 
 async def _replace_officer(tx: Transaction, store: Store, answer: Answer, officer: bytes) -> list[Change]:
-    """What was asked of the officer before is withdrawn with it: nobody else can open it."""
+    """Put the new officer in place, and withdraw all requests to the previous one: nobody else can open them."""
     if answer.officer == officer:
         raise Refused("The answer names no new officer.")
     changes = await _begin_all(tx, store, answer, None)
@@ -222,7 +222,7 @@ async def _replace_officer(tx: Transaction, store: Store, answer: Answer, office
 
 
 async def _open_request(tx: Transaction, guard: Guard, answer: Answer, officer: bytes) -> Row:
-    """The row that an answer is to, once row and answer are proven."""
+    """The row of the request that an answer is for, once both row and answer are authenticated."""
     row = await tx.row("select * from recoveries where request = :request", request=answer.request)
     if row is None:
         raise Refused(
@@ -243,13 +243,13 @@ async def _open_request(tx: Transaction, guard: Guard, answer: Answer, officer: 
 
 
 def _checked_asker(guard: Guard, row: Row) -> bytes:
-    """The private key of who asked, once its row is proven. Raises CannotOpen."""
+    """The private key made for a request, once its row is authenticated. Raises CannotOpen."""
     guard.check(row["proof"], *_proven(row))
     return guard.unguard(row["asker"], *_asker_place(row))
 
 
 async def alert(reader: Reader, guard: Guard) -> None:
-    """Raise the alarm for open requests that are not as the service wrote them, as at a start of the service."""
+    """Raise the alarm for open requests that are not as the service wrote them, as when the service starts."""
     rows = await reader.rows("select * from recoveries")
     if planted := sum(not _is_proven(guard, row) for row in rows):
         log.error("alert: %d open recoveries are not as the service wrote them: run `ailo check`", planted)
@@ -264,7 +264,7 @@ def _is_proven(guard: Guard, row: Row) -> bool:
 
 
 def _first_keyhole(guard: Guard, row: Row) -> Keyhole:
-    """The keyhole that was kept with a request, for its place among the account's."""
+    """The keyhole stored with a request, guarded for its place among the account's keyholes."""
     try:
         plain = guard.unguard(row["keyhole"], *_keyhole_place(row))
     except CannotOpen:
@@ -275,7 +275,7 @@ def _first_keyhole(guard: Guard, row: Row) -> Keyhole:
 
 
 async def _begin_all(tx: Transaction, store: Store, answer: Answer, key: AccountKey | None) -> list[Change]:
-    """Begin the epochs of an answer, which must be one of each thread that it has to cover now, and of no other."""
+    """Begin the epochs of an answer, which must be exactly one for each thread that it has to cover now."""
     answered = [Roster.decoded(thread.roster).thread for thread in answer.threads]
     if sorted(answered) != sorted(await covered(tx, store.guard, key.account if key else None)):
         raise Refused("A conversation was begun, joined or left since the request was made: make another.")
@@ -299,7 +299,7 @@ async def _begin(tx: Transaction, store: Store, answered: ThreadAnswered, office
 
 
 def _check_roster(last: Roster, roster: Roster, officer: bytes, key: AccountKey | None) -> None:
-    """Only what was asked for may differ from the roster before."""
+    """Raise Refused if anything but what was asked for differs from the previous roster."""
     expected = tuple(
         replace(seat, generation=key.generation, public_key=key.public_key) if key and seat.account == key.account else seat
         for seat in last.seats
@@ -310,7 +310,7 @@ def _check_roster(last: Roster, roster: Roster, officer: bytes, key: AccountKey 
 
 
 async def _turn(tx: Transaction, store: Store, account: Account, key: AccountKey, keyhole: Keyhole) -> None:
-    """What the account sealed to the key that nobody has any more goes, notes and replies: even the officer cannot read it."""
+    """Give the account its new key. Notes and replies sealed to the lost key are deleted: not even the officer can read them."""
     await accounts.turn_to_key(tx, store.guard, account, key)
     await accounts.keep_keyhole(tx, account.id, "password", keyhole, store.clock())
     await accounts.drop_keyhole(tx, account.id, "recovery")

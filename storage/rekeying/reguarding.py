@@ -1,7 +1,7 @@
-"""Brings what a root key keeps to the newest one: guarded values and proofs, table by table along the primary key.
+"""Brings what a root key protects to the newest one: guarded values and proofs, table by table along the primary key.
 
-Each value is opened and closed again in one transaction, so a change between the two is impossible. One that does not open
-is left as it is and raises the alarm: a proof is never made for what was not proven.
+Each value is opened and guarded again in one transaction, so a change between the two is impossible. One that does not open
+is left as it is and raises the alarm: a proof is never made for something that was not proven.
 """
 
 import logging
@@ -23,7 +23,7 @@ log = logging.getLogger("ailo.storage")
 
 @dataclass(frozen=True)
 class _Table:
-    """A table, its primary key, and its columns that a root key keeps."""
+    """A table, its primary key, and those of its columns that a root key protects."""
 
     name: str
     key: tuple[str, ...]
@@ -33,7 +33,7 @@ class _Table:
         return to_go_on_from([row[name] for name in self.key])
 
     async def batch(self, reader: Reader, after: tuple[Value, ...] | None) -> Sequence[Row]:
-        """The rows that follow this key."""
+        """The rows that follow this key, at most one batch."""
         order = ", ".join(self.key)
         beyond = f"where ({order}) > ({', '.join(f':{name}' for name in self.key)})" if after else ""
         values = dict(zip(self.key, after, strict=True)) if after else {}
@@ -54,7 +54,7 @@ def _tables() -> list[_Table]:
 
 
 async def reguard_all(store: Store) -> AsyncIterator[None]:
-    """Bring every value to the newest key. Yields after each batch. The writer is not troubled for what is there already."""
+    """Bring every value to the newest key. Yields after each batch. What is under it already does not involve the writer."""
     for table in _tables():
         after: tuple[Value, ...] | None = None
         while rows := await store.database.read(lambda reader: table.batch(reader, after)):  # noqa: B023
@@ -65,13 +65,13 @@ async def reguard_all(store: Store) -> AsyncIterator[None]:
 
 
 def _is_older(guard: Guard, column: Guarded, row: Row) -> bool:
-    """Null is nothing to be kept; what is no bytes is taken along to be found out."""
+    """Whether a value is to be reguarded. Null holds nothing; what is not bytes is included, so that it is reported."""
     value = row[column.column]
     return value is not None and not (isinstance(value, bytes) and value[1:9] == guard.keyring.newest.id)
 
 
 async def closed(store: Store) -> Counter[str]:
-    """How many values of each column do not open, or prove nothing. What threads and epochs prove is checked with them."""
+    """How many values of each column do not open, or prove nothing. The proofs of threads and epochs are checked with those."""
     found: Counter[str] = Counter()
     for table in _tables():
         after: tuple[Value, ...] | None = None
@@ -84,7 +84,7 @@ async def closed(store: Store) -> Counter[str]:
 async def _closed_after(
     reader: Reader, guard: Guard, table: _Table, after: tuple[Value, ...] | None
 ) -> tuple[tuple[Value, ...], Counter[str]] | None:
-    """The last key of the batch after this one, and what of it does not open; None at the end. Tried in the reader's thread."""
+    """The last key of the batch after this one, and what in it does not open; None at the end. Checked in the reader's thread."""
     rows = await table.batch(reader, after)
     closed_there = {
         f"{table.name}.{column.column}": sum(not _opens(guard, column, row) for row in rows) for column in table.columns
@@ -98,7 +98,7 @@ def _opens(guard: Guard, column: Guarded, row: Row) -> bool:
     try:
         parts = column.parts(row)
         guard.check(value, *parts) if column.is_proof else guard.unguard(value, *parts)
-    except (CannotOpen, ValueError, TypeError, OverflowError):  # the last three: what stands in the row is not of its type
+    except (CannotOpen, ValueError, TypeError, OverflowError):  # the last three: a value in the row is not of its type
         return False
     return True
 
@@ -116,6 +116,6 @@ async def _reguard(tx: Transaction, guard: Guard, table: _Table, after: tuple[Va
 def _renewed(guard: Guard, column: Guarded, row: Row) -> bytes | None:
     try:
         return guard.renewed(column, row)
-    except (CannotOpen, ValueError, TypeError, OverflowError):  # the last three: what stands in the row is not of its type
+    except (CannotOpen, ValueError, TypeError, OverflowError):  # the last three: a value in the row is not of its type
         log.error("alert: a value of %s.%s is not as the service wrote it: it was left", column.table, column.column)
         return None

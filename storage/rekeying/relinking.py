@@ -1,11 +1,11 @@
-"""Links the messages of a thread anew under the newest root key, from the first to the last, a chunk in a transaction.
+"""Relinks the messages of a thread under the newest root key, from first to last, one chunk per transaction.
 
-A chunk is read as any reader reads it, so nothing is linked anew that does not follow from what stood before it: who
-tampered with a row before a rotation is seen after it as well. A thread in which something does is left as it is from
-there on, noted, and raises the alarm.
+A chunk is read as any reader reads it, so nothing is relinked that does not follow from what came before: tampering with a
+row before a rotation is still detected after it. A thread in which a row was tampered with is left as it is from there on,
+recorded, and raises the alarm.
 
-Between two chunks the thread has a seam (see ``seams``). Messages that come meanwhile follow from the thread's last link as
-always; the last chunk writes that link anew in its own transaction.
+Between two chunks the thread has a seam (see ``relink_progress``). Messages that arrive meanwhile follow from the thread's last
+link as always; the last chunk rewrites that link in its own transaction.
 """
 
 import logging
@@ -35,7 +35,7 @@ log = logging.getLogger("ailo.storage")
 
 
 class Outcome(Enum):
-    """How a thread stands after a chunk."""
+    """The state of a thread after a chunk."""
 
     MORE = "there is more to link anew"
     DONE = "all of it is linked under the newest key"
@@ -43,7 +43,7 @@ class Outcome(Enum):
 
 
 async def relink_all(store: Store) -> AsyncIterator[None]:
-    """Link every thread anew in which something is of an older key. Yields after each transaction."""
+    """Relink every thread in which something is under an older key. Yields after each transaction."""
     before = b""
     while found := await store.database.read(lambda reader, before=before: _next(reader, store.guard, before)):  # type: ignore[misc]
         before, is_due = found
@@ -57,7 +57,7 @@ async def relink_all(store: Store) -> AsyncIterator[None]:
 
 
 async def _next(reader: Reader, guard: Guard, before: bytes) -> tuple[bytes, bool] | None:
-    """The thread after this one, and whether any of its links or bodies is of an older key. A thread is read at a time."""
+    """The next thread, and whether any of its links or bodies is under an older key. One thread is read at a time."""
     row = await reader.row("select thread from messages where thread > :before order by thread limit 1", before=before)
     if row is None:
         return None
@@ -73,7 +73,7 @@ async def _next(reader: Reader, guard: Guard, before: bytes) -> tuple[bytes, boo
 
 
 async def relink_some(tx: Transaction, store: Store, id_: ThreadId) -> Outcome:
-    """Link the next chunk of a thread anew."""
+    """Relink the next chunk of a thread."""
     guard = store.guard
     seam, thread = await relink_progress.find(tx, guard, id_), await threads.find(tx, guard, id_)
     start = seam.seq if seam else 0
@@ -92,7 +92,7 @@ async def relink_some(tx: Transaction, store: Store, id_: ThreadId) -> Outcome:
 
 
 def _first_wrong(thread: Thread | None, chunk: list[SealedMessage], start: int) -> int | None:
-    """The number of the first message that is not as it was written, or is missing; None when all of a chunk is well."""
+    """The number of the first message that is not as it was written, or is missing; None when the whole chunk is sound."""
     if thread is None or not thread.is_sound:
         return start + 1
     for expected, message in enumerate(chunk, start + 1):
@@ -114,9 +114,9 @@ def _relinked(guard: Guard, chunk: list[SealedMessage], previous: bytes) -> list
 
 
 def _body(guard: Guard, message: SealedMessage) -> bytes:
-    """What the service wrote is guarded over its seal, and brought to the newest key with its link, which covers it.
+    """The body under the newest key. What the service wrote is guarded on top of the seal, and its link covers the guarded body.
 
-    One that does not open stays as it is: its link shows that it was written so.
+    One that does not open stays as it is: its link shows that it was written that way.
     """
     if message.body[1:9] not in guard.keyring.by_id:
         return message.body
@@ -128,7 +128,7 @@ def _body(guard: Guard, message: SealedMessage) -> bytes:
 
 
 async def _end(tx: Transaction, guard: Guard, id_: ThreadId) -> Outcome:
-    """A seam begun under a key that was the newest before leaves its links behind: then all of it is done again."""
+    """Finish a thread, unless its seam was begun under a key that is no longer the newest: then all of it is relinked again."""
     first = await tx.row("select substr(link, 2, 8) as name from messages where thread = :thread and seq = 1", thread=id_.bytes)
     if first is None or first["name"] != guard.keyring.newest.id:
         return Outcome.MORE

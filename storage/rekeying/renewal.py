@@ -1,9 +1,9 @@
-"""Renewing an account's key: a new generation, in every place, in one transaction.
+"""Renewing an account's key: a new generation, everywhere, in one transaction.
 
-It follows when somebody else may hold the old key. Each thread begins an epoch for the new key, brought in by the old one,
-as any key must be, and at once another, given by the new key alone; what the account could read before is granted from the
-new key to itself, so that its history stays and the old key is needed no more. A crash leaves all of the old state or all
-of the new.
+It is done when somebody else may hold the old key. Each thread begins an epoch for the new key, admitted by the old one,
+as any key must be, and at once another, given by the new key alone. What the account could read before is granted from the
+new key to itself, so that its history stays and the old key is no longer needed. A crash leaves either the whole old state
+or the whole new one.
 """
 
 import logging
@@ -35,9 +35,9 @@ async def renew(
     *,
     except_for: bytes = b"",
 ) -> list[Change]:
-    """Turn an account to its new key, reached by the keyhole ``password``. Its recovery code and its other sessions end.
+    """Switch an account to its new key, reached by the keyhole ``password``. Its recovery code and its other sessions end.
 
-    Gives the epochs begun. A thread that was tampered with keeps the old key's seat: nobody can read it any more, or less.
+    Returns the epochs begun. A thread that was tampered with keeps the old key's seat: it becomes neither more nor less readable.
     """
     await check_current(tx, guard, old)
     changes = [await _renew_in(tx, guard, id_, old, new, now) for id_ in await threads.ids_of(tx, account.id)]
@@ -77,10 +77,10 @@ async def _renew_in(tx: Transaction, guard: Guard, id_: ThreadId, old: AccountKe
 
 
 async def _begin(changing: Changing, old: AccountKey, new: AccountKey) -> Roster:
-    """Two epochs: the old key lets the new one in; then the new one gives.
+    """Begin two epochs: the old key admits the new one; then the new one is the giver.
 
     Both ends of a grant can open it, so whoever holds the old key can open the first of the two; nothing is ever written in
-    it. And the new key's own grant of it comes from the new key: else a holder of the old one could put another in its place.
+    it. And the new key's own grant of it comes from the new key: otherwise a holder of the old one could replace that grant.
     """
     seats = tuple(_seat(seat, new) for seat in changing.roster.seats)
     let_in = await changing.begin(old, seats)

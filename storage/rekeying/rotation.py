@@ -1,10 +1,10 @@
-"""Turns the house to a fresh root key, and brings what is kept to it while the service runs.
+"""Switches the installation to a fresh root key, and brings what is stored to it while the service runs.
 
-1. The copy for the recovery officer is written with the fresh key, then the keyring, then the guard turns to it. So no value
-   is ever kept under a key that is not on the disk, nor under one that the officer's copy lacks.
-2. Threads are linked anew, values are guarded anew, a small transaction at a time. A crash leaves each under the old key or
-   the new one, and the keyring has both.
-3. The house notes the key to which everything was brought. Until then the next start goes on; what is done is passed over.
+1. The copy for the recovery officer is written with the fresh key, then the keyring, then the guard switches to it. So no
+   value is ever written under a key that is not on disk, nor under one that the officer's copy lacks.
+2. Threads are relinked and values reguarded, one small transaction at a time. A crash leaves each under the old key or the
+   new one, and the keyring has both.
+3. The installation records the key to which everything was brought. Until then the next start resumes; what is done is skipped.
 
 The old key stays until it is dropped, which is refused while anything needs it.
 """
@@ -29,7 +29,7 @@ from storage.rekeying.reguarding import reguard_all
 from storage.rekeying.relinking import broken_threads, relink_all
 from storage.store import Store
 
-# What was guarded before the turn may still wait for its transaction: a password takes a moment to stretch.
+# Values guarded before the switch may still be waiting for their transaction: a password takes a moment to stretch.
 IN_FLIGHT_S = 5.0
 RETRY_S = 60.0
 ROTATED = "rotated"
@@ -53,7 +53,7 @@ class KeyStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """How the keyring stands, the oldest key first. ``unknown`` are the values that name none of its keys."""
+    """The state of the keyring, the oldest key first. ``unknown`` are the values that name none of its keys."""
 
     keys: tuple[KeyStatus, ...]
     unknown: Counter[str]
@@ -62,7 +62,7 @@ class Status:
 
 
 class Rotation:
-    """The rotation of a store's root key. One for each store: it knows whether the background is at it."""
+    """The rotation of a store's root key. One per store: it knows whether the background task is running."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -71,10 +71,10 @@ class Rotation:
         self._turned_at: float | None = None
         self.is_in_background = False
 
-    # Turning and dropping
+    # Switching and dropping
 
     async def turn(self) -> bool:
-        """Turn to a fresh root key. False, and no key is added, when an earlier rotation is not finished: it goes on.
+        """Switch to a fresh root key. False, with no key added, when an earlier rotation is unfinished: that one continues.
 
         Raises Refused.
         """
@@ -89,7 +89,7 @@ class Rotation:
         return is_turned
 
     async def drop(self, name: bytes) -> None:
-        """Take an older key that nothing needs out of the keyring. Raises KeyringRefused, saying why, and Refused."""
+        """Remove an older key that nothing needs from the keyring. Raises KeyringRefused, saying why, and Refused."""
         async with self._store.keys_change:
             keys = self._store.guard.keyring
             if name not in keys.by_id:
@@ -101,11 +101,11 @@ class Rotation:
                     f"This key still keeps {uses.total()} values: let `ailo keys rotate` finish, and see `ailo keys status`."
                 )
             without = keyring.without_key(self._file(), name)
-            await self._copy(without)  # first: where it cannot be written, the key is still there to be dropped again
+            await self._copy(without)  # first: if it cannot be written, the key is still there to be dropped later
             await self._use(without)
 
     def _file(self) -> bytes:
-        """The keyring's file, which must still be the one that is in use."""
+        """The keyring's file, which must still be the one in use."""
         path = self._store.settings.keys
         raw = keyring.read(path)
         found, used = keyring.parse(raw, path), self._store.guard.keyring
@@ -114,13 +114,13 @@ class Rotation:
         return raw
 
     async def _use(self, content: bytes) -> None:
-        """On the disk first: what is guarded with a key must never outlive it."""
+        """Write the keyring to disk before using it: a value must never outlive the key that guards it."""
         path = self._store.settings.keys
         fresh, before = keyring.parse(content, path), self._file()
         try:
             await asyncio.to_thread(write_private, path, content, replace=True)
         except OSError as error:
-            with suppress(OSError):  # it may be in its place already, where its folder could not be synced
+            with suppress(OSError):  # it may be in place already, if only its folder could not be synced
                 await asyncio.to_thread(write_private, path, before, replace=True)
             raise _not_written(path, error) from None
         self._store.guard.turn_to(fresh)
@@ -135,7 +135,7 @@ class Rotation:
     # Bringing everything to the newest key
 
     async def is_finished(self) -> bool:
-        """Whether everything that could be was brought to the newest key."""
+        """Whether everything that could be brought to the newest key was."""
         guard = self._store.guard
         if len(guard.keyring.by_id) == 1:
             return True
@@ -148,7 +148,7 @@ class Rotation:
             return False
 
     async def steps(self) -> AsyncIterator[None]:
-        """Bring everything to the newest key. Yields after each transaction; may be left at any of them and begun again."""
+        """Bring everything to the newest key. Yields after each transaction; may be stopped at any of them and started again."""
         store = self._store
         while not await self.is_finished():
             newest = store.guard.keyring.newest.id
@@ -166,7 +166,7 @@ class Rotation:
 
     @asynccontextmanager
     async def in_background(self) -> AsyncIterator[None]:
-        """While this lasts, each turn is followed by its work, and one that was interrupted goes on."""
+        """While this lasts, each switch is followed by its work, and an interrupted one is resumed."""
         async with self._store.keys_change:
             keyring_copy.mend(self._store.settings, self._store.officer)
         async with in_background(self._run(), "rotation"):
@@ -190,7 +190,7 @@ class Rotation:
                 log.error("the rotation ended: %s", type(error).__name__)
 
     async def _work(self) -> None:
-        """Half of the writer's time is left to the messages."""
+        """Do the steps, leaving half of the writer's time to the messages."""
         if self._turned_at is not None:
             await asyncio.sleep(max(0.0, self._turned_at + IN_FLIGHT_S - time.monotonic()))
         began = time.monotonic()
@@ -201,7 +201,7 @@ class Rotation:
     # Looking
 
     async def status(self) -> Status:
-        """How the keyring stands and what each key keeps."""
+        """The state of the keyring, and what each key protects."""
         use, keys = await key_use.count(self._store), self._store.guard.keyring
         unknown = sum((uses for name, uses in use.by_key.items() if name not in keys.by_id), Counter[str]())
         return Status(

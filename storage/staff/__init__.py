@@ -1,1 +1,1 @@
-"""Rows of those who answer: practices, notes, canned replies."""
+"""Rows of the staff who answer: practices, notes, canned replies."""

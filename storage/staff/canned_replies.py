@@ -1,7 +1,7 @@
 """Canned replies: what a staff member keeps at hand to write again, all of it in one value, sealed to its author alone.
 
-The key derives from the author's private key, as that of private notes: neither the service nor anybody else can read them.
-What the value holds is the author's affair; here it is a text.
+The key derives from the author's private key, like that of private notes: neither the service nor anybody else can read them.
+The format of the value is up to the author; here it is a text.
 """
 
 import logging
@@ -22,7 +22,7 @@ log = logging.getLogger("ailo.storage")
 
 @dataclass(frozen=True, repr=False)
 class Kept:
-    """What is kept, and how often it was changed: version 0, with an empty text, where nothing ever was."""
+    """What is kept, and how often it was changed: version 0, with an empty text, if nothing was ever kept."""
 
     version: int
     text: str
@@ -38,7 +38,7 @@ async def read(reader: Reader, key: AccountKey) -> Kept:
 
 
 async def write(tx: Transaction, key: AccountKey, new: Kept, now: int) -> bool:
-    """Keep the version that follows; False, with nothing changed, when somebody was faster."""
+    """Store the next version; return False, with nothing changed, when somebody else was faster."""
     sql = (
         "insert into canned_replies (account, generation, version, body, written_at)"
         " values (:account, :generation, :version, :body, :now) on conflict (account) do nothing"
@@ -53,7 +53,7 @@ async def write(tx: Transaction, key: AccountKey, new: Kept, now: int) -> bool:
 
 
 async def turn_to_key(tx: Transaction, old: AccountKey, new: AccountKey) -> None:
-    """Seal what an account keeps to its new key. What does not open raises the alarm and stays as it is."""
+    """Re-seal what an account keeps to its new key. What does not open raises the alarm and stays as it is."""
     row = await tx.row("select * from canned_replies where account = :account", account=old.account.bytes)
     if row is None:
         return
@@ -69,7 +69,7 @@ async def turn_to_key(tx: Transaction, old: AccountKey, new: AccountKey) -> None
 
 
 async def forget(tx: Transaction, account: AccountId) -> None:
-    """Forget what an account keeps: nobody has the key any more."""
+    """Delete what an account keeps: nobody has the key any more."""
     await tx.run("delete from canned_replies where account = :account", account=account.bytes)
 
 

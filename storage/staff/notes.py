@@ -1,6 +1,6 @@
 """Private notes: what a staff member writes for themselves about a thread, sealed to its author alone.
 
-The key derives from the author's private key: neither the service nor another participant can read it.
+The key derives from the author's private key: neither the service nor another participant can read them.
 """
 
 import logging
@@ -19,7 +19,7 @@ log = logging.getLogger("ailo.storage")
 
 
 async def write(tx: Transaction, key: AccountKey, thread: ThreadId, text: str, now: int) -> None:
-    """Keep a note in the place of the one before; an empty one is forgotten."""
+    """Store a note in place of the earlier one; an empty one is deleted."""
     if not text:
         await tx.run(
             "delete from notes where thread = :thread and account = :account", thread=thread.bytes, account=key.account.bytes
@@ -34,7 +34,7 @@ async def write(tx: Transaction, key: AccountKey, thread: ThreadId, text: str, n
 
 
 async def read(reader: Reader, key: AccountKey, thread: ThreadId) -> str:
-    """One's note about a thread; empty when there is none. Raises CannotOpen when it is not as it was written."""
+    """The account's note about a thread; empty when it has none. Raises CannotOpen when it is not as it was written."""
     row = await reader.row(
         "select * from notes where thread = :thread and account = :account", thread=thread.bytes, account=key.account.bytes
     )
@@ -42,7 +42,7 @@ async def read(reader: Reader, key: AccountKey, thread: ThreadId) -> str:
 
 
 async def turn_to_key(tx: Transaction, old: AccountKey, new: AccountKey) -> None:
-    """Seal every note of an account to its new key. One that does not open raises the alarm and stays as it is."""
+    """Re-seal every note of an account to its new key. One that does not open raises the alarm and stays as it is."""
     for row in await tx.rows("select * from notes where account = :account", account=old.account.bytes):
         try:
             thread, written_at, text = rows.thread_id(row, "thread"), rows.time(row, "written_at"), _opened(old, row)
@@ -53,7 +53,7 @@ async def turn_to_key(tx: Transaction, old: AccountKey, new: AccountKey) -> None
 
 
 async def forget(tx: Transaction, account: AccountId) -> None:
-    """Forget every note of an account: nobody has the key any more."""
+    """Delete every note of an account: nobody has the key any more."""
     await tx.run("delete from notes where account = :account", account=account.bytes)
 
 

@@ -1,7 +1,7 @@
-"""How somebody of the staff answers: the time that they promise, and until when they are away.
+"""How a staff member answers: the response time that they promise, and until when they are away.
 
-One guarded value per account, not sealed: it is said to all who write with them, also while they are not there. Who has
-said nothing has no row.
+One guarded value per account, not sealed: it is shown to everyone who writes with them, even while they are away. An account
+that has stated nothing has no row.
 """
 
 import logging
@@ -22,14 +22,14 @@ log = logging.getLogger("ailo.storage")
 
 
 class Practice(msgspec.Struct, frozen=True):
-    """What somebody said of how they answer. ``away_until`` in ms since 1970; ``away_words`` may be kept for the next time."""
+    """What a staff member stated about how they answer. ``away_until`` in ms since 1970; ``away_words`` may be kept for reuse."""
 
     reply_within_hours: int | None = None
     away_until: int | None = None
     away_words: str = ""
 
     def at(self, now: int) -> "Practice":
-        """What holds at this time: who was to be back by now is back."""
+        """What applies at this time: whoever was to be back by now is back."""
         if self.away_until is None or self.away_until > now:
             return self
         return Practice(self.reply_within_hours, None, self.away_words)
@@ -39,7 +39,7 @@ NOTHING_SAID = Practice()
 
 
 async def keep(tx: Transaction, guard: Guard, account: AccountId, practice: Practice) -> None:
-    """Keep what somebody said, in the place of what was before."""
+    """Store what a staff member stated, replacing what was there before."""
     await tx.run(
         "insert into practices (account, body) values (:account, :body)"
         " on conflict (account) do update set body = excluded.body",
@@ -48,7 +48,7 @@ async def keep(tx: Transaction, guard: Guard, account: AccountId, practice: Prac
 
 
 async def find_all(reader: Reader, guard: Guard, accounts: Iterable[AccountId]) -> dict[AccountId, Practice]:
-    """What each of these said. A row that was tampered with raises the alarm, and is as if nothing was said."""
+    """What each of these stated. A row that was tampered with raises the alarm, and counts as nothing stated."""
     ids = list(accounts)
     found = await reader.rows_in("select * from practices where account in :values", [id_.bytes for id_ in ids])
     said = rows.sound("practices", found, lambda row: _practice(guard, row))

@@ -1,1 +1,1 @@
-"""Passwords are costly to try: for us in memory and time, for whoever guesses in attempts."""
+"""Password checks: costly for us in memory and time, and limited in attempts for whoever guesses."""

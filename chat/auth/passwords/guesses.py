@@ -1,7 +1,7 @@
-"""Who may try a password or a code once more: failures counted by account, device and network, each by its own limit.
+"""Limits on password and recovery-code guesses: failures counted by account, device and network, each with its own limit.
 
-An attempt counts as failed from the moment that it is let in, so that many at once are no way around; it is taken back when it
-succeeds, or is never computed. A recovery code has a limit of its own: wrong passwords of a stranger do not shut it.
+An attempt counts as failed as soon as it is admitted, so that parallel attempts cannot evade the limit; it is taken back if it
+succeeds or is never computed. Recovery codes have a limit of their own: a stranger's wrong passwords do not block them.
 """
 
 from collections.abc import Hashable
@@ -15,9 +15,9 @@ Key = tuple[Hashable, ...]
 
 
 class Counted:
-    """An attempt that counts as failed by now, unless it is taken back.
+    """An attempt that already counts as failed, unless it is taken back.
 
-    ``wait``: seconds that anybody but a known device would have to wait. ``shuts``: its failure is an account's last for a while.
+    ``wait``: how many seconds anybody without a known device must wait. ``shuts``: the failure locks the account for a while.
     """
 
     def __init__(
@@ -32,12 +32,12 @@ class Counted:
         self.shuts = False
 
     def take_back(self) -> None:
-        """It was never computed: it is no failure, and cost nothing."""
+        """Take the attempt back: it was never computed, so it is no failure and cost nothing."""
         for key, at in (*self._counted, *self._spent):
             self._failures.forgive(key, at)
 
     def succeeded(self) -> None:
-        """Whoever it was has proved it: what was counted against the account, or on this device of it, is forgotten."""
+        """Note that the proof succeeded: failures counted against the account, or on this device of it, are forgotten."""
         for key, at in self._counted:
             self._failures.forgive(key, at)
         for key in self._clears:
@@ -45,20 +45,20 @@ class Counted:
 
 
 class Guesses:
-    """Counts attempts. ``who`` is an account's blind index, whether there is such an account or not."""
+    """Counts attempts. ``who`` is the blind index of an account, which need not exist."""
 
     def __init__(self, failures: Failures | None = None) -> None:
         self._failures = Failures() if failures is None else failures
 
     def check(self, who: bytes, network: str) -> None:
-        """Raise SlowDown where somebody without a device's cookie would get it anyway, before anything is read for them."""
+        """Raise SlowDown before any lookup, for a client without a device cookie that would get it anyway."""
         if wait := self._wait_of_stranger(who, network):
             _refuse(wait)
 
     def sign_in(self, who: bytes, network: str, device: bytes | None) -> Counted:
-        """Count a sign-in, on a ``device`` that the account knows or on none. Raises SlowDown.
+        """Count a sign-in, from a ``device`` that the account knows or from none. Raises SlowDown.
 
-        A device's own failures are counted beside, and without regard to what others did: after ten it is unknown for a while.
+        A known device's failures are also counted separately from everybody else's: after ten, it counts as unknown for a while.
         """
         own: Key = ("device", who, device)
         is_known = device is not None and not self._failures.wait(own, DEVICE_FAILURES)
@@ -79,7 +79,8 @@ class Guesses:
     def code(self, who: bytes, network: str) -> Counted:
         """Count a wrong recovery code. Raises SlowDown.
 
-        Nobody guesses 128 bits: this bounds what strangers have computed, and by network, so that it shuts out nobody elsewhere.
+        Nobody guesses 128 bits: this limits the computations that strangers cause, per network, so that nobody elsewhere is
+        locked out.
         """
         one: Key = ("code", who, network)
         all_: Key = ("codes", network)
@@ -88,14 +89,14 @@ class Guesses:
         return Counted(self._failures, (one, all_))
 
     def proof(self, account: AccountId) -> Counted:
-        """Count that somebody who is signed in gives the password once more, which is computed. Raises SlowDown."""
+        """Count a password given again by a signed-in account, and its computation. Raises SlowDown."""
         proof: Key = ("proof", account.bytes)
         if wait := self._failures.wait(proof, ACCOUNT_FAILURES):
             _refuse(wait, account)
         return Counted(self._failures, (proof,), (proof,), (self._computation(account),))
 
     def computation(self, account: AccountId) -> Counted:
-        """Count a computation for somebody who is signed in: with the right password it costs as much. Raises SlowDown."""
+        """Count a computation for a signed-in account: it costs as much with the right password. Raises SlowDown."""
         return Counted(self._failures, (), (), (self._computation(account),))
 
     def _computation(self, account: AccountId) -> Key:

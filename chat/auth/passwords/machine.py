@@ -1,6 +1,6 @@
-"""How many password computations this machine, or this container, can carry at once.
+"""How many password computations this machine or container can run at once.
 
-A container's limits do not show in the machine's own figures: they are read from its control groups, version 2 and 1
+The machine's own figures do not reflect a container's limits: these are read from its control groups, version 2 and 1
 (Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst of the Linux kernel).
 """
 
@@ -10,23 +10,23 @@ from pathlib import Path
 
 from storage.crypto.keyholes import PROFILE, PROFILES
 
-SHARE = 2  # computations may take one half of the memory; the other is for all else
+SHARE = 2  # computations may use half of the memory; the other half is for everything else
 
 
 def computations(root: Path = Path("/")) -> int:
-    """How many Argon2id computations may run at once: one a core, and no more than half of the memory holds; at least 1."""
+    """How many Argon2id computations may run at once: one per core, no more than fit into half of the memory, at least 1."""
     by_memory = memory(root) // SHARE // PROFILES[PROFILE].memory
     return max(1, min(cores(root), by_memory))
 
 
 def cores(root: Path = Path("/")) -> int:
-    """The cores that this process may use, by its affinity and its groups' quotas; at least 1."""
+    """The cores that this process may use, given its affinity and its groups' quotas; at least 1."""
     allowed = len(os.sched_getaffinity(0))
     return max(1, min([allowed, *(int(quota) for quota in _quotas(root))]))
 
 
 def memory(root: Path = Path("/")) -> int:
-    """The bytes of memory that this process may count on: what is available now, and its groups' limits."""
+    """The bytes of memory that this process may use: what is available now, or its groups' limits if lower."""
     return min([_available(root), *_limits(root)])
 
 
@@ -55,7 +55,7 @@ def _quotas(root: Path) -> Iterator[float]:
 
 
 def _groups(root: Path, controller: str) -> Iterator[Path]:
-    """The folders of this process's groups and of all around them: the tightest limit of any holds."""
+    """The folders of this process's groups and of all their parents: the tightest limit among them applies."""
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if not controllers or controller in controllers.split(","):
@@ -65,7 +65,7 @@ def _groups(root: Path, controller: str) -> Iterator[Path]:
 
 
 def _read(path: Path) -> str:
-    """What a file holds; nothing where there is none: a container does not see the groups around it."""
+    """The contents of a file; empty if it is missing: a container does not see its parent groups."""
     try:
         return path.read_text()
     except OSError:

@@ -1,9 +1,9 @@
-"""One bounded queue for everything that computes Argon2id, so that nobody's flood holds up anybody else.
+"""One bounded queue for all Argon2id computations, so that nobody's flood delays anybody else.
 
-Turns are taken: between people signed in, the operator, devices that an account knows, strangers with a password, and strangers
-with a wrong code; among the first three by account, among strangers by site, network and account. When more wait than the queue
-holds, the newest of whoever has the most waiting is turned away: somebody with little in it always finds a place. What waits for
-somebody who has gone is never computed.
+Scheduling is round-robin: between signed-in accounts, the operator, devices that an account knows, strangers with a password,
+and strangers with a wrong code; among signed-in accounts and known devices by account, among strangers by site, network and
+account. When the queue is full, the newest job of whoever has the most waiting is turned away: whoever has few in it always
+finds a place. A job whose client has disconnected is never computed.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ COME_BACK_S = 10.0
 
 
 class Gone(Exception):
-    """Who asked for a computation has gone; it was not begun."""
+    """The client that asked for a computation has disconnected; it was not started."""
 
 
 class Side(StrEnum):
-    """Who wants something computed, at the widest."""
+    """The widest group of askers: the first step of an ``Asker``'s path."""
 
     SIGNED_IN = "signed in"
     OPERATOR = "operator"
@@ -42,7 +42,7 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, repr=False)
 class Asker:
-    """For whom something is computed: ``path`` from the widest group to the narrowest; whether they have gone meanwhile."""
+    """For whom something is computed: ``path`` from the widest group to the narrowest; ``is_gone``: whether they have left."""
 
     path: tuple[Hashable, ...]
     is_gone: Callable[[], bool] = lambda: False
@@ -52,26 +52,26 @@ OPERATOR = Asker((Side.OPERATOR,))
 
 
 def signed_in(account: AccountId) -> Asker:
-    """Somebody behind a session."""
+    """An account with a session."""
     return Asker((Side.SIGNED_IN, account.bytes))
 
 
 def known(who: bytes, is_gone: Callable[[], bool]) -> Asker:
-    """Somebody on a device that the account knows, or with its recovery code. ``who`` is the account's blind index."""
+    """A client on a device that the account knows, or with its recovery code. ``who`` is the account's blind index."""
     return Asker((Side.KNOWN, who), is_gone)
 
 
 def stranger(network: str, who: bytes, is_gone: Callable[[], bool], side: Side = Side.STRANGER) -> Asker:
-    """Somebody of whom nothing is known but where they come from, and which account they are after.
+    """A client known only by its network and the account that it tries to use.
 
-    With a wrong recovery ``CODE`` they are in nobody's way who has a password, not even from the same network.
+    Those with a wrong recovery code (``Side.CODE``) do not delay anybody who has a password, even on the same network.
     """
     return Asker((side, site_of(network), network, who), is_gone)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Job:
-    """A computation that waits. ``unused`` is told when it leaves the queue without being computed."""
+    """A queued computation. ``unused`` is called if it leaves the queue without being computed."""
 
     asker: Asker
     work: Callable[[], Any]
@@ -80,7 +80,7 @@ class Job:
 
 
 class Turns:
-    """Jobs that wait, in a tree of their askers' paths. Every step of a path takes turns with its siblings."""
+    """The waiting jobs, in a tree of their askers' paths. Each node of a path takes turns with its siblings."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -88,7 +88,7 @@ class Turns:
         self._jobs: deque[Job] = deque()
 
     def add(self, job: Job, depth: int = 0) -> None:
-        """Put a job behind the others of its asker."""
+        """Queue a job behind the others of its asker."""
         self.size += 1
         path = job.asker.path
         if depth == len(path):
@@ -99,7 +99,7 @@ class Turns:
         self._below[path[depth]].add(job, depth + 1)
 
     def next(self) -> Job | None:
-        """Take out the job whose turn it is; None when none waits."""
+        """Take out the job whose turn it is; None if none is waiting."""
         if not self.size:
             return None
         self.size -= 1
@@ -112,7 +112,7 @@ class Turns:
         return job
 
     def remove(self, job: Job, depth: int = 0) -> None:
-        """Take a job out before its turn."""
+        """Remove a job before its turn."""
         self.size -= 1
         path = job.asker.path
         if depth == len(path):
@@ -126,19 +126,19 @@ class Turns:
             del self._below[key]
 
     def newest_of_most(self, path: tuple[Hashable, ...]) -> Job:
-        """The newest job of whoever has the most waiting; of equals, of the one on ``path``."""
+        """The newest job of whoever has the most waiting; in a tie, of the one on ``path``."""
         if self._jobs:
             return self._jobs[-1]
         key = max(self._below, key=lambda key: (self._below[key].size, key in path[:1]))
         return self._below[key].newest_of_most(path[1:] if key in path[:1] else ())
 
     def all(self) -> list[Job]:
-        """Every job that waits."""
+        """Every waiting job."""
         return [*self._jobs, *(job for below in self._below.values() for job in below.all())]
 
 
 class Stretching:
-    """Computes in ``workers`` threads at a time; at most ``most_waiting`` jobs wait beside."""
+    """Computes in ``workers`` threads, with at most ``most_waiting`` more jobs queued."""
 
     def __init__(self, workers: int | None = None, most_waiting: int = MOST_WAITING) -> None:
         self.workers = workers or machine.computations()
@@ -149,20 +149,20 @@ class Stretching:
 
     @property
     def waiting(self) -> int:
-        """How many jobs wait for their turn."""
+        """How many jobs are queued."""
         return self._turns.size
 
     def close(self) -> None:
-        """Drop what waits, and let the threads go once they are done."""
+        """Drop the queued jobs, and shut down the threads once they have finished."""
         for job in self._turns.all():
             self._turns.remove(job)
             job.done.cancel()
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     async def compute(self, asker: Asker, work: Callable[[], T], unused: Callable[[], None] = lambda: None) -> T:
-        """Compute ``work`` in a thread when it is the asker's turn. ``unused`` is told if that never comes.
+        """Compute ``work`` in a thread when it is the asker's turn. ``unused`` is called if that never comes.
 
-        Raises SlowDown when it is turned away, or there is no memory for it; Gone when the asker left before its turn.
+        Raises SlowDown if it is turned away or memory runs out, Gone if the asker left before its turn.
         """
         job = Job(asker, work, unused, asyncio.get_running_loop().create_future())
         self._turns.add(job)
@@ -210,7 +210,7 @@ class Stretching:
         _drop(job, error)
 
     def _forget(self, job: Job) -> None:
-        """Whoever waited for a job was cancelled: if it still waits, it waits for nobody."""
+        """Remove a job from the queue, if it is still there: the task that awaited it was cancelled."""
         if job in self._turns.all():
             self._turns.remove(job)
             job.unused()

@@ -1,1 +1,1 @@
-"""The letter that tells of a reply: it says that there is something to read, and nothing of it."""
+"""The letter that announces a reply: it says that there is something to read, and reveals none of it."""
