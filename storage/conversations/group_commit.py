@@ -338,7 +338,7 @@ class _Group:
             self._owed.get(id_, set()).discard(account)
         await unread.drop_all(self._tx, read)
         for id_, account in self._marks.keys() - set(read):
-            await unread.settle(self._tx, id_, account, has_unread=True, due_at=self._due_at)
+            await unread.begin_anew(self._tx, id_, account, self._due_at)
 
 
 def _waiting_since(thread: Thread, post: Post, at: int) -> int | None:

@@ -36,16 +36,11 @@ class Due:
         return self.read_seq is not None and self.last_seq > max(self.read_seq, self.told_seq or 0)
 
 
-async def owe(tx: Transaction, thread: ThreadId, accounts: Iterable[AccountId], due_at: int) -> None:
-    """Record, when a message has arrived, what it owes to those who have not read it.
+async def owe_all(tx: Transaction, owed: Mapping[ThreadId, Iterable[AccountId]], due_at: int) -> None:
+    """Record, when messages have arrived, what each thread owes to those who have not read it.
 
     An announcement already reported stays quiet, unless its reader has since read what it reported.
     """
-    await owe_all(tx, {thread: set(accounts)}, due_at)
-
-
-async def owe_all(tx: Transaction, owed: Mapping[ThreadId, Iterable[AccountId]], due_at: int) -> None:
-    """As ``owe``, for the accounts of many threads at once."""
     await tx.run_rows(
         "insert into unread_owed (account, thread, due_at) values :rows"  # noqa: S608 (a constant)
         " on conflict (account, thread) do update set due_at = excluded.due_at, told_seq = null"
@@ -57,16 +52,13 @@ async def owe_all(tx: Transaction, owed: Mapping[ThreadId, Iterable[AccountId]],
     )
 
 
-async def settle(tx: Transaction, thread: ThreadId, account: AccountId, *, has_unread: bool, due_at: int) -> None:
-    """Record that somebody has read. If something is still unread, an announcement already reported starts afresh."""
-    if has_unread:
-        await tx.run(
-            "update unread_owed set told_seq = null, due_at = :due_at"
-            " where account = :account and thread = :thread and told_seq is not null",
-            account=account.bytes, thread=thread.bytes, due_at=due_at,
-        )  # fmt: skip
-    else:
-        await drop(tx, thread, account)
+async def begin_anew(tx: Transaction, thread: ThreadId, account: AccountId, due_at: int) -> None:
+    """Record that somebody has read a part: an announcement already reported starts afresh."""
+    await tx.run(
+        "update unread_owed set told_seq = null, due_at = :due_at"
+        " where account = :account and thread = :thread and told_seq is not null",
+        account=account.bytes, thread=thread.bytes, due_at=due_at,
+    )  # fmt: skip
 
 
 async def drop(tx: Transaction, thread: ThreadId, account: AccountId) -> None:
