@@ -199,6 +199,11 @@ async def _serve(
             await keeper.close()
             await runner.cleanup()
             await asyncio.wait([delivery])
+    return _code_of(delivery)
+
+
+def _code_of(delivery: asyncio.Task[None]) -> int:
+    """The exit code, by how delivery ended."""
     if error := delivery.exception():
         log.error("delivery ended: %s at %s", type(error).__name__, logs.place(error.__traceback__))
     return 1 if error else 0
