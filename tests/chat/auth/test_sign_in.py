@@ -141,7 +141,7 @@ async def test_an_address_has_a_hundred_failures(sign_ins: SignIns) -> None:
 
 async def test_an_office_that_signs_in_is_not_shut_out(sign_ins: SignIns) -> None:
     for _ in range(110):
-        await sign_ins.sign_in(LEA)
+        assert await sign_ins.sign_in(LEA)
 
 
 async def test_an_unknown_address_is_the_same_work_and_answer(sign_ins: SignIns, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -311,3 +311,4 @@ async def test_closing_twice_does_no_harm() -> None:
         await send(post)
         await post.close()
         await post.close()
+    assert relay.recipients == ["lea@ailo.test"]
