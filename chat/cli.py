@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from chat import __version__, demo, features, logs, serve
+from chat import __version__, demo, logs, serve
 from chat.ailo import open_ailo
 from chat.client import talk
 from chat.client.remote import is_private_way
@@ -25,17 +25,8 @@ from chat.console.output import OutputFailed, complain, say
 from chat.console.printable import printable_lines
 from chat.core import Command, Done
 from chat.operations import control, hardening, recovering
-from chat.operations.commands import (
-    Backup,
-    Check,
-    KeysDrop,
-    KeysRenew,
-    KeysRotate,
-    KeysStatus,
-    carry_out,
-)
+from chat.operations.commands import carry_out, every_command
 from chat.operations.officer_sheet import Mistyped, fingerprint, is_spoken, page, read_key, sheet, spoken
-from chat.operations.recovering import RecoverApply, RecoverRequest
 from chat.protocol.refusals import Misuse
 from storage import installation
 from storage.crypto import keyring_copy
@@ -46,7 +37,12 @@ from storage.installation import Officer
 from storage.rekeying.officer import read_request, request_hash
 from storage.settings import Environment, StorageSettings
 
-GROUPS = {"account": "accounts", "thread": "conversations"}
+GROUPS = {
+    "account": "accounts",
+    "keys": "the root keyring",
+    "recover": "with the recovery officer's key",
+    "thread": "conversations",
+}
 MISUSE = 2
 FAILURE = 1
 
@@ -153,29 +149,12 @@ def _chat(arguments: argparse.Namespace) -> int:
     return asyncio.run(talk.chat(origin, arguments.email, password, arguments.conversation))
 
 
-def _of_feature(command: Command[Any], arguments: argparse.Namespace) -> int:
-    """Carry out a command of a feature."""
-    return _carry_out(command.read(arguments), arguments)
-
-
-def _backup(arguments: argparse.Namespace) -> int:
-    return _carry_out(Backup(str(arguments.folder.absolute())), arguments)
-
-
-def _check(arguments: argparse.Namespace) -> int:
-    return _carry_out(Check(), arguments)
-
-
-def _keys_rotate(arguments: argparse.Namespace) -> int:
-    return _carry_out(KeysRotate(), arguments)
-
-
-def _keys_status(arguments: argparse.Namespace) -> int:
-    return _carry_out(KeysStatus(), arguments)
-
-
-def _keys_drop(arguments: argparse.Namespace) -> int:
-    return _carry_out(KeysDrop(arguments.id), arguments)
+def _carried(command: Command[Any], arguments: argparse.Namespace) -> int:
+    """Carry out a command that goes to the running server. Its file, if it makes one, must not exist."""
+    carried, out = command.read(arguments), command.out(arguments) if command.out else None
+    if out and os.path.lexists(out):
+        return _fail(f"{out} exists already: give another name.")
+    return _carry_out(carried, arguments, out)
 
 
 def _recover_keyring(arguments: argparse.Namespace) -> int:
@@ -190,13 +169,6 @@ def _recover_keyring(arguments: argparse.Namespace) -> int:
         return _fail("there is a file where the keyring was to be written; it was left as it is.")
     _say_result(str(arguments.out), arguments)
     return 0
-
-
-def _recover_request(arguments: argparse.Namespace) -> int:
-    password = typed.password(from_stdin=arguments.password_stdin, what="the first password") if arguments.account else ""
-    if os.path.lexists(arguments.file):
-        return _fail(f"{arguments.file} exists already: give another name.")
-    return _carry_out(RecoverRequest(arguments.account, password), arguments, out=arguments.file.absolute())
 
 
 def _recover_answer(arguments: argparse.Namespace) -> int:
@@ -239,14 +211,6 @@ def _is_as_read_out(raw: bytes, read_out: str | None) -> bool:
         read_out = sys.stdin.readline()
     print(f"    fingerprint  {spoken(request_hash(raw))}", file=sys.stderr)
     return read_out is None or is_spoken(read_out, request_hash(raw))
-
-
-def _recover_apply(arguments: argparse.Namespace) -> int:
-    return _carry_out(RecoverApply(arguments.file.read_bytes()), arguments)
-
-
-def _keys_renew(arguments: argparse.Namespace) -> int:
-    return _carry_out(KeysRenew(arguments.account), arguments)
 
 
 def _officer_key() -> bytes:
@@ -319,9 +283,6 @@ def _parser() -> argparse.ArgumentParser:
     init = _add(commands, "init", "make the keyring and an empty data directory; prints the recovery sheet once", _init)
     init.add_argument("--without-recovery", action="store_true", help="make no recovery officer's key")
     init.add_argument("--sheet", type=Path, metavar="FILE", help="write the sheet as a page to print, too")
-    _add_those_of_features(commands)
-    backup = _add(commands, "backup", "write a consistent copy of the data, without the keys", _backup)
-    backup.add_argument("folder", metavar="DIR", type=Path)
     talk = _add(commands, "chat", "talk in the terminal; the password is asked for, or the first line of standard input", _chat)
     talk.add_argument("--email", required=True)
     talk.add_argument(
@@ -329,9 +290,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     talk.add_argument("--plain-http", action="store_true", help="send the password unencrypted to another machine nevertheless")
     talk.add_argument("--conversation", type=int, default=1, metavar="N", help="the Nth of your list, the newest first")
-    _add(commands, "check", "prove that the data is whole and as it was written", _check)
-    _fill_keys(_add(commands, "keys", "the root keyring").add_subparsers(metavar="ACTION", required=True))
-    _fill_recover(_add(commands, "recover", "with the recovery officer's key").add_subparsers(metavar="ACTION", required=True))
+    groups = _add_carried(commands)
+    _fill_recover(groups["recover"])
     return parser
 
 
@@ -348,41 +308,28 @@ def _add(
     return parser
 
 
-def _add_those_of_features(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Add the features' commands: those of one word, and "thread open" as the action "open" of "thread"."""
+def _add_carried(commands: "argparse._SubParsersAction[Any]") -> "dict[str, argparse._SubParsersAction[Any]]":
+    """Add the commands that go to the running server: of one word, or as the action "open" of the group "thread".
+
+    Returns the groups by name.
+    """
     groups: dict[str, argparse._SubParsersAction[Any]] = {}
-    for _, command in features.commands().values():
+    for command, _ in every_command().values():
         group, _, action = command.name.rpartition(" ")
         if group and group not in groups:
             groups[group] = _add(commands, group, GROUPS.get(group, group)).add_subparsers(metavar="ACTION", required=True)
-        command.fill(_add(groups.get(group, commands), action, command.help, partial(_of_feature, command)))
-
-
-def _fill_keys(actions: "argparse._SubParsersAction[Any]") -> None:
-    _add(actions, "rotate", "turn to a fresh root key, and bring everything to it", _keys_rotate)
-    _add(actions, "status", "what each root key still keeps", _keys_status)
-    renew = _add(actions, "renew", "after an intrusion: sign out, and renew the keys at the next sign-in", _keys_renew)
-    renew.add_argument("--account", metavar="EMAIL", help="of this account alone")
-    drop = _add(actions, "drop", "remove an older root key that keeps nothing", _keys_drop)
-    drop.add_argument("id", metavar="ID")
+        command.fill(_add(groups.get(group, commands), action, command.help, partial(_carried, command)))
+    return groups
 
 
 def _fill_recover(actions: "argparse._SubParsersAction[Any]") -> None:
     keyring = _add(actions, "keyring", "open the sealed copy of the root keyring, on a machine that is offline", _recover_keyring)
     keyring.add_argument("sealed", metavar="SEALED", type=Path)
     keyring.add_argument("out", metavar="OUT", type=Path)
-    request = _add(actions, "request", "ask the recovery officer; writes the request file", _recover_request)
-    request.add_argument("file", metavar="FILE", type=Path)
-    what = request.add_mutually_exclusive_group(required=True)
-    what.add_argument("--account", metavar="EMAIL", help="give this account access again, with a first password")
-    what.add_argument("--new-officer", action="store_true", help="put another officer in the place of the present one")
-    request.add_argument("--password-stdin", action="store_true", help="read the first password from standard input")
     answer = _add(actions, "answer", "answer a request, with the officer's key, on a machine that is offline", _recover_answer)
     answer.add_argument("request", metavar="REQUEST", type=Path)
     answer.add_argument("answer", metavar="ANSWER", type=Path)
     answer.add_argument("--fingerprint", metavar="F", help="of the request, as it was read out: another request is refused")
-    apply = _add(actions, "apply", "carry out the officer's answer", _recover_apply)
-    apply.add_argument("file", metavar="ANSWER", type=Path)
 
 
 if __name__ == "__main__":

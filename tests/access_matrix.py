@@ -16,6 +16,7 @@ from chat.auth.door import Door
 from chat.auth.routing import Reach, Roles, Route
 from chat.connections.dialogue import FRAMES
 from chat.core import Web
+from chat.operations.commands import every_command
 from chat.pages.assets import PAGES, Shelf
 from chat.pages.words import static_folder
 from chat.serve import routes_of
@@ -88,14 +89,13 @@ def rows() -> dict[str, list[Row]]:
             *(Row(it.path, it.roles, it.reach) for it in found if it.is_page),
             *(Row(path, Roles.EVERYBODY, Reach.COMMON) for path in shells),
         ],
+        "Commands": [Row(f"ailo {it.name}", Roles(0), Reach.COMMON) for it, _ in every_command().values()],
     }
 
 
 def text() -> str:
     """The page."""
-    commands = sorted(command.name for _, command in features.commands().values())
-    parts = [HEAD, *(f"## {kind}\n\n{_table(found)}" for kind, found in rows().items())]
-    return "\n".join([*parts, f"## Commands that features add\n\n{', '.join(f'`ailo {name}`' for name in commands)}.\n"])
+    return "\n".join([HEAD, *(f"## {kind}\n\n{_table(found)}" for kind, found in rows().items())])
 
 
 def _table(found: Iterable[Row]) -> str:

@@ -1,6 +1,6 @@
 """What the operator's commands do, over one open store: the same whether a running server carries them out or not."""
 
-from collections.abc import Awaitable, Callable
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any, Union
 
@@ -8,8 +8,9 @@ import msgspec
 
 from chat import features
 from chat.ailo import Ailo
+from chat.console import typed
 from chat.console.printable import printable
-from chat.core import Done
+from chat.core import Command, Done, Feature, no_arguments
 from chat.operations import recovering
 from chat.operations.key_status import facts, told
 from chat.operations.officer_sheet import spoken
@@ -59,30 +60,32 @@ class KeysRenew(msgspec.Struct, frozen=True, tag="keys renew"):
     email: str | None
 
 
-OwnCommand = Check | KeysRotate | KeysStatus | KeysDrop | KeysRenew | RecoverRequest | RecoverApply | Backup
-
-
-def carried() -> Any:
-    """The type of the commands that a running server carries out, for decoding: none contains a path."""
-    own = (Check, KeysRotate, KeysStatus, KeysDrop, KeysRenew, RecoverRequest, RecoverApply)
-    return Union[(*own, *features.commands())]
-
-
 BACKUP_FAILED = "The backup was not written: "
 
 
-async def carry_out(ailo: Ailo, command: msgspec.Struct) -> Done:
+async def carry_out(ailo: Ailo, carried: msgspec.Struct) -> Done:
     """Carry out a command. Raises StorageError when the store fails."""
-    own = features.commands().get(type(command))
+    command, card = every_command()[type(carried)]
     try:
-        done = await (own[1].do(ailo.of(own[0]), command) if own else _COMMANDS[type(command)](ailo, command))
+        done = await command.do(ailo.of(card) if card else ailo, carried)
     except Misuse as error:
         return Done(2, str(error))
     except CannotDo as error:
         return Done(1, str(error))
-    if not done.code and (event := own[1].event if own else _EVENTS.get(type(command))):
-        record(event)
+    if not done.code and command.event:
+        record(command.event)
     return done
+
+
+def every_command() -> dict[type, tuple[Command[Any], type[Feature] | None]]:
+    """The operator's and the features' commands, by the type they send, each with the feature that executes it, if any."""
+    of_features = {kind: (command, card) for kind, (card, command) in features.commands().items()}
+    return {**{command.carried: (command, None) for command in COMMANDS}, **of_features}
+
+
+def sent() -> Any:
+    """The type of the commands that a running server carries out, for decoding: none contains a path."""
+    return Union[tuple(kind for kind in every_command() if kind is not Backup)]  # noqa: UP007 (made of a list)
 
 
 async def _find(ailo: Ailo, email: str) -> Account | None:
@@ -174,22 +177,91 @@ async def _apply_recovery(ailo: Ailo, command: RecoverApply) -> Done:
     return Done(0, str(told), msgspec.to_builtins(told))
 
 
-# Events of a single account are recorded where the account is known.
-_EVENTS: dict[type, SecurityEvent] = {
-    Backup: SecurityEvent.BACKUP_WRITTEN,
-    KeysRotate: SecurityEvent.ROOT_KEY_ROTATED,
-    KeysDrop: SecurityEvent.ROOT_KEY_DROPPED,
-    RecoverRequest: SecurityEvent.RECOVERY_REQUESTED,
-    RecoverApply: SecurityEvent.RECOVERY_APPLIED,
-}
+def _fill_backup(parser: ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", type=Path)
 
-_COMMANDS: dict[type, Callable[..., Awaitable[Done]]] = {
-    Backup: _back_up,
-    Check: _check,
-    KeysRotate: _rotate,
-    KeysStatus: _key_status,
-    KeysDrop: _drop_key,
-    KeysRenew: _renew_keys,
-    RecoverRequest: _request_recovery,
-    RecoverApply: _apply_recovery,
-}
+
+def _fill_renew(parser: ArgumentParser) -> None:
+    parser.add_argument("--account", metavar="EMAIL", help="of this account alone")
+
+
+def _fill_drop(parser: ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID")
+
+
+def _fill_request(parser: ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", type=Path)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--account", metavar="EMAIL", help="give this account access again, with a first password")
+    what.add_argument("--new-officer", action="store_true", help="put another officer in the place of the present one")
+    parser.add_argument("--password-stdin", action="store_true", help="read the first password from standard input")
+
+
+def _read_request(given: Namespace) -> RecoverRequest:
+    password = typed.password(from_stdin=given.password_stdin, what="the first password") if given.account else ""
+    return RecoverRequest(given.account, password)
+
+
+def _fill_apply(parser: ArgumentParser) -> None:
+    parser.add_argument("file", metavar="ANSWER", type=Path)
+
+
+# Those that a running server carries out, or `ailo` without one. Events of a single account are recorded where it is known.
+COMMANDS: tuple[Command[Any], ...] = (
+    Command(
+        "backup",
+        "write a consistent copy of the data, without the keys",
+        Backup,
+        _fill_backup,
+        lambda given: Backup(str(given.folder.absolute())),
+        _back_up,
+        SecurityEvent.BACKUP_WRITTEN,
+    ),
+    Command("check", "prove that the data is whole and as it was written", Check, no_arguments, lambda _: Check(), _check),
+    Command(
+        "keys rotate",
+        "turn to a fresh root key, and bring everything to it",
+        KeysRotate,
+        no_arguments,
+        lambda _: KeysRotate(),
+        _rotate,
+        SecurityEvent.ROOT_KEY_ROTATED,
+    ),
+    Command("keys status", "what each root key still keeps", KeysStatus, no_arguments, lambda _: KeysStatus(), _key_status),
+    Command(
+        "keys renew",
+        "after an intrusion: sign out, and renew the keys at the next sign-in",
+        KeysRenew,
+        _fill_renew,
+        lambda given: KeysRenew(given.account),
+        _renew_keys,
+    ),
+    Command(
+        "keys drop",
+        "remove an older root key that keeps nothing",
+        KeysDrop,
+        _fill_drop,
+        lambda given: KeysDrop(given.id),
+        _drop_key,
+        SecurityEvent.ROOT_KEY_DROPPED,
+    ),
+    Command(
+        "recover request",
+        "ask the recovery officer; writes the request file",
+        RecoverRequest,
+        _fill_request,
+        _read_request,
+        _request_recovery,
+        SecurityEvent.RECOVERY_REQUESTED,
+        out=lambda given: given.file.absolute(),
+    ),
+    Command(
+        "recover apply",
+        "carry out the officer's answer",
+        RecoverApply,
+        _fill_apply,
+        lambda given: RecoverApply(given.file.read_bytes()),
+        _apply_recovery,
+        SecurityEvent.RECOVERY_APPLIED,
+    ),
+)

@@ -20,7 +20,7 @@ import msgspec
 from chat import logs
 from chat.ailo import Ailo
 from chat.core import Done
-from chat.operations.commands import BACKUP_FAILED, Backup, carried, carry_out, reason
+from chat.operations.commands import BACKUP_FAILED, Backup, carry_out, reason, sent
 from storage.errors import StorageError
 from storage.maintenance import backup
 
@@ -101,7 +101,7 @@ async def _take(ailo: Ailo, reader: asyncio.StreamReader, writer: asyncio.Stream
 
 async def _respond(ailo: Ailo, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
-        command = await asyncio.to_thread(msgspec.json.decode, await reader.readline(), type=carried() | CopyAsked)
+        command = await asyncio.to_thread(msgspec.json.decode, await reader.readline(), type=sent() | CopyAsked)
     except (msgspec.DecodeError, ValueError):
         await _put(writer, Done(2, "The running server does not know this command: it is of another version. Restart it."))
         return
