@@ -153,8 +153,7 @@ class Visitors:
     url: str
     complaints: list[str] = field(default_factory=list)
     contexts: list[BrowserContext] = field(default_factory=list)
-    # Who leaves a page before its line is open is told the second: nobody's fault, and only as likely as the machine is busy.
-    tolerated: tuple[str, ...] = ("Service Worker registration blocked", "closed before the connection is established")
+    tolerated: tuple[str, ...] = ("Service Worker registration blocked",)
     sessions: dict[str, Any] = field(default_factory=dict)
 
     async def context(self, *, offers: bool = False, **options: Any) -> BrowserContext:

@@ -161,7 +161,7 @@ async def test_a_letter_that_the_relay_has_at_the_stop_is_not_sent_again(
 async def test_it_stops_at_once_when_there_is_nothing_to_do(store: Store, settings: DeliverySettings) -> None:
     stop = asyncio.Event()
     stop.set()
-    await asyncio.wait_for(deliver(store, settings, stop), 10)
+    await asyncio.wait_for(deliver(store, settings, stop), 1)
 
 
 async def test_a_cancelled_delivery_leaves_nothing_running(store: Store, settings: DeliverySettings) -> None:

@@ -82,6 +82,7 @@ async def choose(page: Page, words: str) -> None:
 
 async def listening(visitors: Visitors, pair: Pair, **options: Any) -> Page:
     """The member's page, live, with ears."""
+    visitors.tolerate("closed before the connection is established")
     context = (await visitors.page_of(pair.member, service_workers="allow", **options)).context
     await context.add_init_script(LISTEN)
     for page in context.pages:

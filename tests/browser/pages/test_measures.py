@@ -42,6 +42,7 @@ async def live(page: Page, professional: Page, thread: str, messages: int) -> No
 
 
 async def test_what_lasts_for_hours_leaves_nothing_behind(visitors: Visitors, pair: Pair) -> None:
+    visitors.tolerate("closed before the connection is established")
     member = await visitors.page_of(pair.member)
     professional = await visitors.page_of(pair.professional)
     url = professional.url

@@ -1,5 +1,6 @@
 """Signing in and out, with connections open."""
 
+import asyncio
 import json
 
 import pytest
@@ -8,6 +9,8 @@ from websockets.exceptions import ConnectionClosed
 from chat.client.remote import Client, ClientRefused, Wire
 from tests.flows.service import Visit, settled
 from tests.people import PASSWORD
+
+SOON = 1.0
 
 
 async def close_code(wire: Wire) -> int | None:
@@ -19,8 +22,9 @@ async def close_code(wire: Wire) -> int | None:
 
 
 async def codes_at_once(visit: Visit, *wires: Wire) -> list[int | None]:
-    """How these were closed by what ended their session, not by the look at all sessions that comes every few seconds."""
-    codes = [await close_code(wire) for wire in wires]
+    """How these were closed, within a second: by what ended their session, not by the look that comes every few seconds."""
+    async with asyncio.timeout(SOON):
+        codes = [await close_code(wire) for wire in wires]
     assert not any(f"session_over account={id_}" in visit.log for id_ in visit.ids.values())
     return codes
 

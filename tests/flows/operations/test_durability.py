@@ -114,7 +114,8 @@ async def test_a_sync_that_fails_ends_the_service_and_nothing_is_acknowledged(pa
         refused = kept.pop()
         assert await until_closed(wire) == 1012
         assert [frame for frame in wire.seen if frame["type"] == "sent"] == []
-    assert await service.ended() == 1
+    async with asyncio.timeout(3):
+        assert await service.ended() == 1
     service.close()
     assert service.log.count("the disk failed under a write (SQLITE_IOERR_FSYNC)") == 1
     assert all(line.startswith("ts=") and " event=" in line for line in service.log.splitlines())
