@@ -372,6 +372,7 @@ async def test_it_is_open_to_all(service: Service, visitors: Visitors) -> None:
         await rest(professional)
         await check(professional, f"practice-{look}")
         await professional.keyboard.press("Escape")
+        await expect(professional.get_by_role("dialog")).to_have_count(0)
         await professional.goto(f"/dashboard#{pair.thread}")
         await professional.keyboard.press("c")
         await rest(professional)
