@@ -13,8 +13,8 @@ export class SessionPanel extends HTMLElement {
 
   async show() {
     if (!this.#dialog.open) this.#dialog.showModal()
+    this.querySelector("input[name=email]").focus() // Not once the form is there: somebody may be writing the password by then.
     await import("./sign-in-form.js")
-    this.querySelector("input[name=email]").focus()
   }
 
   close() {

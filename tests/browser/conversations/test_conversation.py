@@ -302,7 +302,8 @@ async def test_who_is_faster_than_the_form_sends_nothing_by_the_browser_itself(v
     await expect(page.locator("input[name=password]")).to_have_value(PASSWORD)
     come.set()
     await expect(button).to_be_enabled()
-    await page.locator("input[name=password]").press("Enter")
+    await expect(page.locator("input[name=password]")).to_be_focused()
+    await page.keyboard.press("Enter")
     await expect(page.locator("member-page")).to_be_visible()
 
 
