@@ -1,1 +1,1 @@
-"""Faults against a running service, and a checker of what its people sent, saw acknowledged, and received."""
+"""Faults against a running service, and a checker of what its people sent, received, and saw acknowledged."""

@@ -1,8 +1,8 @@
-"""`./dev chaos`: people write to one another while the service is killed, stopped, cut off and refused the disk.
+"""`./dev chaos`: people write to one another while the service is killed, paused and cut off, and its disk fails or fills up.
 
 At the end every acknowledged message must be there once, in one order, for both sides. The seed decides which faults come in
-which order (not the instant at which they strike). `--kills N` (200), `--seed N`, `--pairs N`, `--tmpfs`: on a small file
-system of its own, which is then filled for real.
+which order (not the instant at which they strike). `--kills N` (200), `--seed N`, `--pairs N`, `--tmpfs`: on a separate small
+file system, which is then really filled up.
 """
 
 import argparse

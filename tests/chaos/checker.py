@@ -1,10 +1,10 @@
-"""Judges a history, as Jepsen's total-queue does: each fault has a name and says which message it befell.
+"""Judges a history, as Jepsen's total-queue does: each fault has a name and identifies the message concerned.
 
 lost        acknowledged, or shown to somebody, and not there at the end
 doubled     there twice, or shown twice on one connection
-unexpected  nobody sent it, or not like this
-reordered   numbered otherwise than acknowledged, shown or sent: what was acknowledged before another was sent stands before it
-gap         a number is missing at the end, or was left out on a connection
+unexpected  nobody sent it, or not with this content
+reordered   its number differs from the one acknowledged or shown, or it precedes a message acknowledged before it was sent
+gap         a number is missing at the end, or was skipped on a connection
 differing   the two sides are shown different histories
 closed      it is there, but does not open
 """
@@ -18,7 +18,7 @@ from tests.chaos.history import Acknowledged, Connected, History, Kept, Received
 
 
 class Fault(NamedTuple):
-    """Something that must not be."""
+    """Something that must not happen."""
 
     name: str
     what: str
@@ -28,12 +28,12 @@ Check = Callable[[History], Iterator[Fault]]
 
 
 def faults(history: History) -> list[Fault]:
-    """All that is wrong with the history of a thread; empty when all is well."""
+    """Everything that is wrong with the history of a thread; empty if all is well."""
     return [fault for check in CHECKS for fault in check(history)]
 
 
 def _kept(history: History) -> list[Kept]:
-    """The history as one of its sides is shown it; `differing` sees to the other."""
+    """The history as one of its sides is shown it; `differing` compares the other."""
     return next(iter(history.kept.values()), [])
 
 
@@ -70,7 +70,7 @@ def _renumbered(history: History) -> Iterator[Fault]:
 
 
 def _against_time(history: History) -> Iterator[Fault]:
-    """Whoever saw a message acknowledged, and then sent another, must find them in that order."""
+    """A message that was sent after another was acknowledged must come after it."""
     kept, first, highest = _by_id(history), set[str](), 0
     for event in sorted(history.events, key=lambda event: event.at):
         if isinstance(event, Acknowledged):
@@ -89,7 +89,7 @@ def _gaps(history: History) -> Iterator[Fault]:
 
 
 def _connections(history: History) -> Iterator[Fault]:
-    """On a connection each number comes once, right behind the one before: as a message, or as the answer to one's own."""
+    """On a connection each number comes once, directly after the one before: as a message, or as the answer to one's own."""
     last: dict[tuple[str, int], int] = {}
     for event in history.events:
         if isinstance(event, Sent):

@@ -1,4 +1,4 @@
-"""What the people of a run did and saw, in the order in which it happened. Written by `people`, judged by `checker`."""
+"""What the people of a run did and saw, in order. Written by `people`, judged by `checker`."""
 
 import time
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Sent(NamedTuple):
-    """Somebody handed a message to the service (again, when it was not answered before)."""
+    """Somebody sent a message to the service (or repeated one that was not answered)."""
 
     who: str
     thread: str
@@ -16,7 +16,7 @@ class Sent(NamedTuple):
 
 
 class Acknowledged(NamedTuple):
-    """The service said that it is on the disk."""
+    """The service acknowledged that it is on disk."""
 
     who: str
     connection: int
@@ -26,7 +26,7 @@ class Acknowledged(NamedTuple):
 
 
 class Received(NamedTuple):
-    """A `message` frame came."""
+    """A `message` frame arrived."""
 
     who: str
     connection: int
@@ -38,7 +38,7 @@ class Received(NamedTuple):
 
 
 class Connected(NamedTuple):
-    """A connection began, and asked for what followed ``after``."""
+    """A connection began and resumed after the number ``after``."""
 
     who: str
     connection: int
@@ -50,7 +50,7 @@ Event = Sent | Acknowledged | Received | Connected
 
 
 class Kept(NamedTuple):
-    """A message as a history page shows it at the end."""
+    """A message as the pages of history show it at the end."""
 
     id: str
     seq: int
@@ -69,10 +69,10 @@ class History:
     kept: dict[str, list[Kept]] = field(default_factory=dict)
 
     def add(self, event: Event) -> None:
-        """Note what has just happened."""
+        """Record what has just happened."""
         self.events.append(event)
 
 
 def now() -> float:
-    """The one clock of all events of a run."""
+    """The clock of all events of a run."""
     return time.monotonic()

@@ -1,4 +1,4 @@
-"""What befalls the service. Each fault is over when its function returns: the service then runs again, without it."""
+"""The faults that strike the service. Each is over when its function returns: the service then runs again, without the fault."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ SHIFTS = ("-2h", "+6h", "-40s", "+3d")
 
 
 class Nemesis:
-    """The faults that this machine can make, over one service. ``disk`` is a file system of its own, if there is one."""
+    """The faults that this machine can produce, against one service. ``disk`` is a separate file system, if there is one."""
 
     def __init__(self, service: Service, people: Sequence[Correspondent], disk: Path | None, chance: random.Random) -> None:
         self.service, self.people, self.disk, self.chance = service, people, disk, chance
@@ -29,7 +29,7 @@ class Nemesis:
         self.skipped: list[str] = []
 
     def faults(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        """The faults other than a plain kill, by name; what cannot be had here is told in ``skipped``."""
+        """The faults other than a plain kill, by name; ``skipped`` reports those that are not available here."""
         found: dict[str, Callable[[], Awaitable[None]]] = {"pause": self.pause, "cut": self.cut}
         found["full disk" if self.disk else "no file may grow"] = self.fill if self.disk else self.limit
         if shutil.which("strace"):
@@ -43,25 +43,25 @@ class Nemesis:
         return found
 
     async def kill(self) -> None:
-        """kill -9 at any instant, and a restart."""
+        """A kill -9 at any instant, and a restart."""
         await self.service.kill()
         self.kills += 1
         await self._start()
 
     async def pause(self) -> None:
-        """SIGSTOP, and after a while SIGCONT."""
+        """SIGSTOP, and some time later SIGCONT."""
         self.service.signal(signal.SIGSTOP)
         await asyncio.sleep(self.chance.uniform(0.1, 1.5))
         self.service.signal(signal.SIGCONT)
 
     async def cut(self) -> None:
-        """Half of the connections are lost in the middle of a frame."""
+        """Half of the connections break in the middle of a frame."""
         for one in self.people:
             if self.chance.random() < 0.5:
                 one.cut()
 
     async def fill(self) -> None:
-        """Not a byte more fits on the disk, for a while."""
+        """For a while the disk is completely full."""
         assert self.disk
         ballast = self.disk / "ballast"
         with ballast.open("wb", buffering=0) as file:
@@ -75,7 +75,7 @@ class Nemesis:
         ballast.unlink()
 
     async def limit(self) -> None:
-        """As a quota would have it: no file may grow beyond what the log has now, for a while."""
+        """For a while no file may grow beyond the log's present size, as under a quota."""
         assert self.service.process
         size = (self.service.data / "ailo.sqlite-wal").stat().st_size
         hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
@@ -84,14 +84,14 @@ class Nemesis:
         resource.prlimit(self.service.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
 
     async def fail_sync(self) -> None:
-        """A sync of the log ends with EIO; those after it would succeed. The service must end by itself, with code 1."""
+        """A sync of the log fails with EIO; later ones would succeed. The service must end by itself, with code 1."""
         await self._kill_to_start(*self._strace(f"error=EIO:when={self.chance.randint(5, 40)}"))
         assert await self.service.ended() == 1, "a failed sync did not end the service"
         self.service.close()
         await self._start()
 
     async def kill_at_sync(self) -> None:
-        """Killed when the transaction stands in the log, before the sync and every answer."""
+        """The service is killed when the transaction is in the log, before the sync and any answer."""
         await self._kill_to_start(*self._strace(f"signal=SIGKILL:when={self.chance.randint(5, 40)}"))
         assert await self.service.ended() == -signal.SIGKILL
         self.kills += 1
@@ -99,13 +99,13 @@ class Nemesis:
         await self._start()
 
     async def slow_syncs(self) -> None:
-        """Each sync of the log takes a tenth of a second more; then the service is killed."""
+        """Each sync of the log takes a tenth of a second longer; then the service is killed."""
         await self._kill_to_start(*self._strace("delay_enter=100000"))
         await asyncio.sleep(self.chance.uniform(0.5, 2.0))
         await self.kill()
 
     async def shift_clock(self) -> None:
-        """The wall clock jumps, there and back, while the service runs."""
+        """The wall clock jumps twice while the service runs."""
         file = self.service.folder / "faketime"
         await asyncio.to_thread(file.write_text, "+0")
         faked = {
@@ -135,7 +135,7 @@ class Nemesis:
 
 
 def small_disk(folder: Path, megabytes: int) -> bool:
-    """Mount a small file system of its own over a folder; False where one may not."""
+    """Mount a separate small file system over a folder; return False if that is not permitted."""
     mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "ailo-chaos", str(folder)]
     return shutil.which("mount") is not None and not subprocess.run(mount, check=False, capture_output=True).returncode
 

@@ -1,5 +1,6 @@
-"""People who write to one another through whatever happens: they come back, ask for what followed, and repeat what was not
-answered (or give it up, so that both are tried). Everything that they do and see goes into the history."""
+"""People who write to one another whatever happens: they reconnect, resume, and repeat what was not answered (or
+give it up, so that both are tested). Everything that they do and see goes into the history.
+"""
 
 import asyncio
 import json
@@ -21,7 +22,7 @@ HALF_A_FRAME = b"\x81\xfe\x10\x00\x01\x02\x03\x04{"
 
 
 class Correspondent:
-    """One person of one thread."""
+    """One participant of one thread."""
 
     def __init__(self, name: str, person: Person, history: History, port: Callable[[], int], chance: random.Random) -> None:
         self.name, self.person, self.history = name, person, history
@@ -40,14 +41,14 @@ class Correspondent:
     # What the run asks of them
 
     def cut(self) -> None:
-        """Lose the connection in the middle of a frame."""
+        """Break the connection in the middle of a frame."""
         if self._socket:
             with suppress(OSError, RuntimeError):
                 self._socket.transport.write(HALF_A_FRAME)
                 self._socket.transport.abort()
 
     def stop_writing(self) -> None:
-        """Send nothing new; what was sent is still brought to its end."""
+        """Send nothing new, but go on until everything sent has been answered."""
         self._is_stopping = True
         self._may_write.set()
 
@@ -58,7 +59,7 @@ class Correspondent:
     # Their life
 
     async def live(self) -> None:
-        """Until cancelled: connect, talk, and when the connection is lost connect again."""
+        """Until cancelled: connect, talk, and reconnect when the connection is lost."""
         while True:
             try:
                 await self._connect()
@@ -98,7 +99,7 @@ class Correspondent:
             await asyncio.wait([writing])
 
     def _repeat_or_give_up(self) -> None:
-        """What was not answered on the connection before."""
+        """Decide what to do with messages that the previous connection left unanswered."""
         if not self._is_stopping:
             for id_ in [id_ for id_ in self._open if self._chance.random() < 0.2]:
                 del self._open[id_]

@@ -1,4 +1,4 @@
-"""One run: people who write, a nemesis, and at the end the judgement of what everybody was told."""
+"""One run: people who write, a nemesis, and at the end a verdict on what everybody received."""
 
 import asyncio
 import random
@@ -55,7 +55,7 @@ class Report:
 
 @dataclass
 class Run:
-    """What is to happen: so many kills, and the other faults in between, each about as often as ``rounds`` says."""
+    """A run to carry out: ``kills`` kills, and the other faults in between, each of them ``others`` times."""
 
     folder: Path
     disk: Path | None
@@ -102,7 +102,7 @@ class Run:
         return report
 
     async def _befall(self, nemesis: Nemesis, people: list[Correspondent]) -> None:
-        """Kill until the number is reached, with the other faults spread among the kills; after each all must get on again."""
+        """Kill until ``kills`` is reached, with the other faults in between; after each fault everybody must make progress."""
         await _progress(people)
         others = nemesis.faults()
         plan = [name for name in others if name not in self.without for _ in range(self.others)]
@@ -122,7 +122,7 @@ class Run:
 
 
 async def _forget_passwords(settings: StorageSettings) -> None:
-    """These people have sessions from the start, and in the place of passwords nothing that opens: the check would say so."""
+    """Delete all passwords: these people have sessions from the start."""
     async with open_store(settings) as store:
         await store.database.write(lambda tx: tx.run("delete from keyholes"))
 
@@ -136,13 +136,13 @@ def _history(pair: Pair) -> History:
 
 
 async def _progress(people: list[Correspondent]) -> None:
-    """Wait until everybody has had another answer."""
+    """Wait until everybody has had another message acknowledged."""
     before = [one.acknowledged for one in people]
     await _until(lambda: all(one.acknowledged > count for one, count in zip(people, before, strict=True)))
 
 
 async def _finish(people: list[Correspondent], histories: list[History]) -> None:
-    """Nothing new is sent; what was, is answered, and everybody has been shown all."""
+    """Stop new messages; wait until those sent are answered, and both sides have been shown everything."""
     for one in people:
         one.stop_writing()
     await _until(lambda: all(one.is_done for one in people))
@@ -152,7 +152,7 @@ async def _finish(people: list[Correspondent], histories: list[History]) -> None
 
 
 async def _until(is_so: Callable[[], bool]) -> None:
-    """Look again and again, for the people of a run tell nobody. Raises TimeoutError."""
+    """Poll until this is so: people signal nothing. Raises TimeoutError."""
     async with asyncio.timeout(PATIENCE_S):
         while not is_so():  # noqa: ASYNC110 (what is waited for happens in another process)
             await asyncio.sleep(0.02)
@@ -165,7 +165,7 @@ async def _leave(lives: list[asyncio.Task[None]]) -> None:
 
 
 async def _shown(service: Service, thread: str, person: Person) -> list[Kept]:
-    """The whole history as the pages show it to one side."""
+    """The whole history as the pages show it to one of the sides."""
     found: list[Kept] = []
     async with aiohttp.ClientSession(headers={"Cookie": person.cookie}) as http:
         while True:
@@ -196,7 +196,7 @@ def _line(history: History, fault: Fault) -> str:
 
 
 async def _checked(settings: StorageSettings) -> list[str]:
-    """`ailo check`, in which is SQLite's own."""
+    """What `ailo check` finds, which includes SQLite's own check."""
     with suppress(FileNotFoundError):
         async with open_store(settings) as store:
             return await check.check_all(store)

@@ -1,4 +1,4 @@
-"""The short form of `./dev chaos`: a handful of kills and the other faults that are quick, judged as the long run is."""
+"""The short form of `./dev chaos`: a handful of kills and the other quick faults, judged like the long run."""
 
 import random
 from collections.abc import Iterator

@@ -18,7 +18,7 @@ def at() -> float:
 
 
 def told(history: History, id_: str, seq: int) -> Iterator[Sent | Acknowledged | Received]:
-    """Léa sends, is answered, and Claire is shown it."""
+    """Léa sends a message and gets an answer, and Claire receives it."""
     yield Sent("lea", history.thread, id_, f"text {id_}", at())
     yield Acknowledged("lea", 1, id_, seq, at())
     yield Received("claire", 1, id_, seq, LEA, f"text {id_}", at())
@@ -26,7 +26,7 @@ def told(history: History, id_: str, seq: int) -> Iterator[Sent | Acknowledged |
 
 @pytest.fixture
 def history() -> History:
-    """Three messages of Léa's, of which the second was sent twice, and a fourth that was never answered."""
+    """Three messages of Léa's, the second of which was sent twice, and a fourth that was never answered."""
     history = History("thread", {"lea": LEA, "claire": CLAIRE})
     history.add(Connected("lea", 1, 0, at()))
     history.add(Connected("claire", 1, 0, at()))
@@ -45,7 +45,7 @@ def names(history: History) -> set[str]:
 
 
 def both(history: History, change: Callable[[list[Kept]], list[Kept]]) -> None:
-    """Let both sides be shown something else."""
+    """Change what both sides are shown."""
     history.kept = {name: change(list(kept)) for name, kept in history.kept.items()}
 
 
@@ -64,7 +64,7 @@ def test_an_acknowledged_message_that_is_not_there_is_lost(history: History) -> 
 
 
 def test_one_that_was_only_shown_is_lost_too(history: History) -> None:
-    """Told before it was true."""
+    """It was shown before it was on disk."""
     history.add(Received("claire", 1, "d", 4, LEA, "text d", at()))
     assert names(history) == {"lost"}
 

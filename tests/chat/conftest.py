@@ -1,4 +1,4 @@
-"""What the tests of the live side share."""
+"""Fixtures shared by the tests of the live side."""
 
 import asyncio
 import shutil
@@ -15,7 +15,7 @@ from tests.chat.talk import Cast, opened_rooms
 
 @pytest.fixture(scope="session")
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A house in which the cast has accounts, made once and copied for each test."""
+    """A house in which the cast has accounts, built once and copied for each test."""
 
     async def furnish(folder: Path) -> None:
         async with opened_rooms(folder) as ailo:
@@ -28,7 +28,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def ailo(furnished: Path, tmp_path: Path) -> AsyncIterator[Ailo]:
-    """An open Ailo, by a clock on which no two events are at the same time."""
+    """An open Ailo, with a clock that never shows the same time twice."""
     shutil.copytree(furnished, tmp_path, dirs_exist_ok=True)
     async with opened_rooms(tmp_path, count(wall_clock()).__next__) as ailo:
         yield ailo

@@ -1,4 +1,4 @@
-"""The people of these tests, in a house of their own, and what they need to talk without a socket."""
+"""The cast of these tests, in its own house, and helpers to talk without a socket."""
 
 import asyncio
 import threading
@@ -35,7 +35,7 @@ Json = dict[str, Any]
 
 @asynccontextmanager
 async def opened_rooms(folder: Path, clock: Clock = wall_clock) -> AsyncIterator[Ailo]:
-    """A house of the example's kind, whose passwords are cheap to compute."""
+    """An open house like the example's, whose passwords are cheap to compute."""
     settings = settings_in(folder)
     if not settings.database.exists():
         await installation.build(settings, is_example=True)
@@ -44,7 +44,7 @@ async def opened_rooms(folder: Path, clock: Clock = wall_clock) -> AsyncIterator
 
 
 def serving(ailo: Ailo, door: Door, *features: Feature) -> web.Application:
-    """An application with the routes of these features, none of which needs the pages."""
+    """An application with the routes of these features, which must not need the pages."""
     app = application(door)
     parts = Web(door, cast("Shelf", None), {})
     mount(app, door, ailo.access, chain.from_iterable(feature.routes(parts) for feature in features))
@@ -72,7 +72,7 @@ class Cast:
         return found
 
     async def unlock(self, name: str) -> Unlocked:
-        """Somebody who has just signed in."""
+        """The unlocked account of somebody who has just signed in."""
         granted = await self.ailo.sign_ins.sign_in(Attempt(address(name), PASSWORD, "", "192.0.2.1"))
         signed_in = await self.ailo.sign_ins.find(granted.cookie)
         assert signed_in
@@ -86,14 +86,14 @@ class Cast:
         await self.ailo.conversations.participants.leave(thread, (await self.account(name)).id)
 
     async def say(self, who: Unlocked, thread: ThreadId, *texts: str) -> list[int]:
-        """Post texts one after the other; gives their numbers."""
+        """Post texts one after the other; return their numbers."""
         conversation = self.ailo.conversations.conversation
         return [(await conversation.post_and_wait(who, thread, new_id(MessageId), text)).message.seq for text in texts]
 
 
 @asynccontextmanager
 async def held(pool: Stretching) -> AsyncIterator[None]:
-    """While this lasts every thread that computes passwords is busy, and whoever comes has to wait."""
+    """Keep every thread that computes passwords busy, so that whoever comes has to wait."""
     release = threading.Event()
     busy = [asyncio.create_task(pool.compute(OPERATOR, release.wait)) for _ in range(pool.workers)]
     await asyncio.sleep(0)
@@ -106,14 +106,14 @@ async def held(pool: Stretching) -> AsyncIterator[None]:
 
 
 async def waiting(pool: Stretching, count: int) -> None:
-    """Wait until this many wait."""
+    """Wait until this many computations are queued."""
     async with asyncio.timeout(20):
         while pool.waiting < count:  # noqa: ASYNC110 (nothing tells of it, and nothing else should)
             await asyncio.sleep(0.001)
 
 
 class Outlet:
-    """Where a session's frames go in these tests: a list, and events to wait for."""
+    """Receives the frames that a session sends: a list, and events to wait for."""
 
     def __init__(self, *, is_short: bool = True) -> None:
         self.raw: list[bytes] = []
@@ -131,7 +131,7 @@ class Outlet:
         return [frame for frame in self.frames if frame["type"] == kind]
 
     def offer(self, frame: bytes) -> None:
-        if not self.gave_up:  # as the true one
+        if not self.gave_up:  # as the real one does
             self.raw.append(frame)
             self._arrived.set()
 
@@ -143,14 +143,14 @@ class Outlet:
         self._arrived.set()
 
     async def until_given_up(self) -> None:
-        """Wait until the connection was asked to end."""
+        """Wait until the connection was told to end."""
         while not self.gave_up:
             self._arrived.clear()
             async with asyncio.timeout(10):
                 await self._arrived.wait()
 
     async def until(self, kind: str, count: int = 1) -> list[Json]:
-        """Wait for this many frames of a type."""
+        """Wait for this many frames of one type; return them."""
         while len(self.of(kind)) < count:
             self._arrived.clear()
             async with asyncio.timeout(10):
@@ -159,7 +159,7 @@ class Outlet:
 
 
 class Talk:
-    """A session without a socket: frames go in as dictionaries, and what it is sent stands in ``outlet``."""
+    """A session without a socket: frames go in as dictionaries, and come out in ``outlet``."""
 
     def __init__(self, conversation: Conversation, who: Unlocked, limits: AccountLimits | None = None) -> None:
         self.outlet = Outlet()
@@ -171,7 +171,7 @@ class Talk:
             await self.session.take(msgspec.json.encode(frame).decode())
 
     async def send(self, thread: ThreadId, text: str, id_: MessageId | None = None) -> Json:
-        """Post a text, and wait for its answer."""
+        """Post a text and wait for its answer."""
         id_, before = id_ or new_id(MessageId), len(self.answers())
         await self.put({"type": "send", "id": id_, "thread": thread, "text": text})
         while len(self.answers()) == before:
@@ -184,7 +184,7 @@ class Talk:
         return [frame for frame in self.outlet.frames if frame["type"] in {"sent", "error"}]
 
     async def join(self, hub: Any, correspondents: Iterable[AccountId] = ()) -> "Talk":
-        """Listen to what is live from now on."""
+        """Receive what is sent live from now on."""
         await self.session.release()
         await self.session._after_resume()
         hub.join(self.who.account.id, self.session, set(correspondents))

@@ -1,4 +1,4 @@
-"""Logs tell what happened and where, on one line, and nobody's words."""
+"""Logs say what happened and where, on one line, without any user's words."""
 
 import asyncio
 import io
@@ -33,7 +33,7 @@ def caught() -> ValueError:
 
 
 def parsed(line: str) -> dict[str, str]:
-    """A line as its pairs, read as a shell would."""
+    """A line as key=value pairs, parsed as a shell would."""
     return dict(pair.split("=", 1) for pair in shlex.split(line))
 
 
@@ -81,11 +81,11 @@ def test_of_libraries_only_what_is_wrong_is_heard() -> None:
     assert logging.getLogger("ailo.chat").isEnabledFor(logging.INFO)
 
 
-# No flood
+# No floods
 
 
 class Bound:
-    """A bounded handler of three lines a minute, its clock, and what it wrote."""
+    """A bounded handler of three lines a minute, its clock, and its output."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -156,7 +156,7 @@ def test_what_was_left_out_is_told_though_nothing_more_comes(monkeypatch: pytest
 
 
 class Told(io.StringIO):
-    """A stream that says when a count was written."""
+    """A stream that signals when a count was written."""
 
     def __init__(self, told: threading.Event) -> None:
         super().__init__()

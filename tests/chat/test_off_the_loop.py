@@ -1,7 +1,7 @@
-"""What grows with histories and threads is opened in the threads of the database, never on the event loop: with a thousand
-messages to unseal, or a key to renew in four hundred threads, others are answered in between.
+"""What grows with histories and threads is decrypted in the database's threads, never on the event loop: others are answered
+while a thousand messages are unsealed, or a key is renewed in four hundred threads.
 
-By structure, not by time: the loop's own thread opens nothing at all.
+Asserted by structure, not by time: the loop's own thread decrypts none of it.
 """
 
 import threading
@@ -45,7 +45,7 @@ async def search(ailo: Ailo, who: Unlocked, thread: Any) -> None:
 
 
 async def sign_in(ailo: Ailo, _: Unlocked, __: object) -> None:
-    """The password is stretched in a pool; what it opens, one key, is opened where it is needed."""
+    """The password is stretched in a pool; the one key that it opens is opened on the loop."""
     granted = await ailo.sign_ins.sign_in(Attempt(address("claire"), PASSWORD, "", "192.0.2.1"))
     found = await ailo.sign_ins.find(granted.cookie)
     assert found
@@ -68,7 +68,7 @@ async def rotate(ailo: Ailo, _: Unlocked, __: object) -> None:
     await ailo.rotation.finish()
 
 
-# What is opened on the loop, however much there is: the account's own key, and the keyhole that was proved.
+# What is decrypted on the loop, however much data there is: the account's own key, and the keyhole that was proved.
 ALLOWED: dict[Deed, int] = {sign_in: 1, renew: 2}
 
 

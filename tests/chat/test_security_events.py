@@ -1,4 +1,4 @@
-"""Security events: one line each, with ids alone."""
+"""Security events: one line each, with ids only."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""The settings of the live side, and that all faults are told at once."""
+"""The settings of the live side, and that all errors are reported together."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the tests of delivery share."""
+"""Fixtures shared by the tests of delivery."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.people import House, assert_sound
 
 @pytest.fixture
 async def house(house: House) -> AsyncIterator[House]:
-    """The house of all tests, which is sound in the end."""
+    """The house of all tests, checked to be sound at the end."""
     yield house
     await assert_sound(house)
 
@@ -27,7 +27,7 @@ def store(house: House) -> Store:
 
 @pytest.fixture
 async def thread(house: House) -> ThreadId:
-    """Léa's with Claire."""
+    """A thread of Léa's with Claire."""
     return await house.open_thread(house.lea, house.claire)
 
 

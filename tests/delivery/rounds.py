@@ -1,4 +1,4 @@
-"""The rounds that delivery makes, until nothing is left to do: announcements that are due become letters, and go out."""
+"""The rounds of delivery, run until nothing is left to do: due announcements become letters, and due letters are sent."""
 
 from delivery.jobs.unread import announce_one
 from delivery.outbox.outbox import Outbox, send_one_letter
@@ -13,12 +13,12 @@ async def announce_all(store: Store, settings: DeliverySettings) -> None:
 
 
 async def send_all(outbox: Outbox) -> None:
-    """Take every letter that is due to its next state."""
+    """Attempt every letter that is due."""
     while await send_one_letter(outbox):
         pass
 
 
 async def deliver_all(outbox: Outbox) -> None:
-    """Everything that is due now."""
+    """Do everything that is due now."""
     await announce_all(outbox.store, outbox.settings)
     await send_all(outbox)

@@ -1,4 +1,4 @@
-"""What these tests have people do could happen to the product: `ailo check` finds nothing after it, and would."""
+"""What people do in these tests could happen in the product: `ailo check` finds nothing, but would find an impossible change."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Quiet hours, by the clock on somebody's wall."""
+"""Quiet hours, by the recipient's local time."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from delivery.quiet_hours import quiet_until
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 FROM_2026, TO_2029 = 1_767_225_600_000, 1_861_920_000_000
-# An hour, half an hour (Lord Howe), two hours (Troll), at midnight (Beirut); with and without; quarter hours from UTC.
+# Clock changes of an hour, half an hour (Lord Howe), two hours (Troll), at midnight (Beirut), or none; offsets of quarter hours.
 ZONES = [
     "Europe/Paris", "America/New_York", "Australia/Lord_Howe", "Antarctica/Troll", "Asia/Beirut", "America/Santiago",
     "Asia/Kathmandu", "Pacific/Apia", "Pacific/Marquesas", "UTC",
@@ -22,7 +22,7 @@ minutes = st.integers(0, 24 * 60 - 1)
 
 
 def wall(at: int, zone: ZoneInfo) -> int:
-    """What the clock shows, in minutes after midnight."""
+    """The local time, in minutes after midnight."""
     shown = datetime.fromtimestamp(at / 1000, zone)
     return shown.hour * 60 + shown.minute
 
@@ -36,7 +36,7 @@ def within(minute: int, start: int, end: int) -> bool:
 
 
 def at(text: str, zone: str = "Europe/Paris", fold: int = 0) -> int:
-    """A time on somebody's wall, as an instant."""
+    """A local time, as ms since 1970."""
     shown = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold)
     return int(shown.timestamp() * 1000)
 
@@ -62,12 +62,12 @@ def until(now: int, start: str, end: str, zone: str = "Europe/Paris") -> str | N
         ("2026-11-23T23:59", "00:00", "23:59", None),
         ("2026-11-23T23:58", "00:00", "23:59", "2026-11-23T23:59+01:00"),
         ("2026-12-31T23:30", "23:00", "00:00", "2027-01-01T00:00+01:00"),
-        # The night of an hour more, and that of an hour less.
+        # The night that is an hour longer, and the one that is an hour shorter.
         ("2026-10-24T22:00", "21:00", "07:00", "2026-10-25T07:00+01:00"),
         ("2026-03-28T22:00", "21:00", "07:00", "2026-03-29T07:00+02:00"),
-        # The end is in the hour that is left out: they end with the leap, from 2 to 3.
+        # The end falls into the hour that is skipped: they end with the skip, from 2 to 3.
         ("2026-03-29T01:30", "21:00", "02:30", "2026-03-29T03:00+02:00"),
-        # The beginning is: they begin with it.
+        # The beginning does: they begin with the skip.
         ("2026-03-29T03:10", "02:30", "05:00", "2026-03-29T05:00+02:00"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The settings of delivery, and what is said of those that are wrong."""
+"""The settings of delivery, and the error messages for wrong ones."""
 
 from pathlib import Path
 

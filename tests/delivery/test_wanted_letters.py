@@ -1,4 +1,4 @@
-"""Letters as people want them: none of replies, none in quiet hours; and what they are told when letters are refused."""
+"""Letters by preference: none about replies, none in quiet hours; and what people are shown when letters are refused."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,22 +30,22 @@ NONE = Letters(replies=False)
 
 
 async def choose(house: House, wanted: Letters) -> None:
-    """Léa chooses which letters she wants."""
+    """Store which letters Léa wants."""
     store, chosen = house.store, Preferences(letters=wanted)
     await store.database.write(lambda tx: preferences.keep(tx, store.guard, house.lea.id, chosen))
 
 
 def move_to(clock: StoppedClock, text: str) -> None:
-    """The clock on Léa's wall, in Paris, shows this on the day of the tests or the next."""
+    """Set the clock to this local time in Paris, where Léa is."""
     clock.now = int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Europe/Paris")).timestamp() * 1000)
 
 
 async def letter_waits(store: Store, settings: DeliverySettings) -> None:
-    """A letter is written."""
+    """Turn the announcement into a letter, which then waits."""
     assert await announce_one(store, settings)
 
 
-# None of replies
+# No letters about replies
 
 
 async def test_who_wants_no_letters_gets_none_and_nothing_is_kept(
@@ -108,7 +108,7 @@ async def test_what_one_chose_is_nothing_to_the_others(
 async def test_in_quiet_hours_an_announcement_waits_for_their_end_and_is_one_letter(
     store: Store, settings: DeliverySettings, house: House, thread: ThreadId, stopped_clock: StoppedClock
 ) -> None:
-    """Into the real Maildir: nothing in the night, one letter in the morning for all that came."""
+    """With the real Maildir: nothing at night, and one letter in the morning for everything that came."""
     outbox = Outbox(store, MaildirTransport(settings.maildir), settings)
     await choose(house, NIGHT)
     for moment in ("2026-11-23T20:58", "2026-11-23T23:00", "2026-11-24T02:00", "2026-11-24T06:56"):
@@ -142,7 +142,7 @@ async def test_who_reads_in_the_night_gets_no_letter_in_the_morning(
 async def test_a_letter_that_would_be_repeated_in_the_night_waits_too(
     outbox: Outbox, post: RecordingTransport, house: House, thread: ThreadId, stopped_clock: StoppedClock, reads: bool
 ) -> None:
-    """The relay said "later" in the evening: neither is it asked in the night, nor do its tries run out."""
+    """The relay answered "later" in the evening: at night it is not tried again, and no attempt is used up."""
     await choose(house, NIGHT)
     move_to(stopped_clock, "2026-11-23T20:50")
     posted = await house.post(house.claire, thread)
@@ -211,7 +211,7 @@ async def test_choices_that_were_tampered_with_hold_that_letter_back_alone(
     assert "does not open" in caplog.text
 
 
-# What is told of refused letters
+# What people are shown of refused letters
 
 
 async def refused_at(house: House) -> int | None:

@@ -1,4 +1,4 @@
-"""The loop: that it runs, outlives every trouble, and ends when told to."""
+"""The loop: that it runs, survives every failure, and ends when asked to."""
 
 import asyncio
 import logging
@@ -26,7 +26,7 @@ from tests.people import GRACE, House, StoppedClock
 
 
 class Signalling(RecordingTransport):
-    """Says when the first letter is sent."""
+    """Signals when the first letter is sent."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,13 +51,13 @@ def signalling(monkeypatch: pytest.MonkeyPatch) -> Signalling:
 
 @pytest.fixture
 async def due(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
-    """A message has been unread for the time of grace."""
+    """A message has been unread for the grace time."""
     await house.post(house.claire, thread)
     stopped_clock.advance(GRACE)
 
 
 async def until(event: asyncio.Event, store: Store, settings: DeliverySettings) -> None:
-    """Deliver until something has happened."""
+    """Run delivery until an event is set, then stop it."""
     stop = asyncio.Event()
     task = asyncio.create_task(deliver(store, settings, stop))
     await asyncio.wait_for(event.wait(), 10)
@@ -147,7 +147,7 @@ async def test_a_letter_that_hangs_is_given_up_at_the_stop(
 async def test_a_letter_that_the_relay_has_at_the_stop_is_not_sent_again(
     store: Store, settings: DeliverySettings, due: None, stopped_clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has taken it, and is not done with it: it says so only after the service has ended."""
+    """The relay has taken the letter, but only confirms it after the service has ended."""
     monkeypatch.setattr(worker, "STOP_SECONDS", 0.01)
     async with running() as relay:
         by_smtp = replace(settings, relay=Relay("127.0.0.1", relay.port), mail_from=Address("", "bonjour", "ailo.test"))

@@ -1,6 +1,6 @@
-"""`./dev bench`: the whole way of a message, measured: sealed, on the disk, acknowledged, and received by the other side.
+"""`./dev bench`: measures the whole path of a message: sealed, on disk, acknowledged, and received by the other side.
 
-The server has one core, the load generator the other. A run that lost or doubled a message reports no figure.
+The server has one core, the load generator another. A run that lost or duplicated a message reports no figures.
 `--quick` is the short form for every day. `--reconnect`, `--growth`, `--loop`, `--neighbour`,
 `--parts`, `--reaches`, `--tried` and `--peers` measure other things.
 """
@@ -34,7 +34,7 @@ MISSED = 20
 
 @dataclass(frozen=True)
 class Plan:
-    """How large a run is. ``times`` measurements of what is cheap to repeat, of which the middle one is told."""
+    """The size of a run. ``times`` is how often whatever is cheap to repeat is measured; the middle result is reported."""
 
     seconds: float
     pairs: int
@@ -47,7 +47,7 @@ class Plan:
 
 
 async def whole_way(plan: Plan) -> Results:
-    """The bare echo, then one house under saturation, at fixed rates, read, and at rest."""
+    """The bare echo server, then one house: saturated, at fixed rates, reading pages, and idle."""
     results: Results = {}
     with serving(None, plan.server_core, ("-m", "tests.load.peers.echo")) as (port, pid):
         for name, window in (("echo, 1 under way", 1), (f"echo, {WINDOW} under way", WINDOW)):
@@ -66,7 +66,7 @@ async def whole_way(plan: Plan) -> Results:
     full, echo = results["saturated"], "echo, "
     yardsticks = {name.removeprefix(echo): figures for name, figures in results.items() if name.startswith(echo)}
     results["share of echo"] = {name: round(full["per_second"] / one["frames_per_second"], 2) for name, one in yardsticks.items()}
-    # Of what the same core time brings: this holds on a machine that others use, too.
+    # Relative to CPU time, which is comparable even on a machine that others use.
     results["share by CPU time"] = {name: round(full["per_cpu_s"] / one["per_cpu_s"], 2) for name, one in yardsticks.items()}
     return results
 
@@ -82,7 +82,7 @@ async def _loads(plan: Plan, port: int, pid: int, pairs: list[Pair]) -> Results:
             paced = [await pace(pid, twos, rate, min(plan.seconds, 10.0), plan.warm) for _ in range(plan.times)]
             results[f"at {rate}/s"] = middle(paced, "p99_ms")
             if results[f"at {rate}/s"]["refused"]:
-                break  # it is told `busy`: beyond this the machine, not the service, is measured
+                break  # it gets `busy`: beyond this rate the machine is measured, not the service
     return results
 
 
@@ -99,7 +99,7 @@ async def coming_back(plan: Plan) -> Results:
 
 
 def _plan(arguments: argparse.Namespace, folder: Path) -> Plan:
-    """The server gets the first core of those that we may use, the generator keeps the last."""
+    """The server gets the first core that we may use, the generator the last."""
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[-1]})
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)

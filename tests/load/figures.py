@@ -1,4 +1,4 @@
-"""Figures: percentiles, what a process uses, which machine this is, and the tables that are printed."""
+"""Figures: percentiles, the resources of a process, a description of the machine, and the tables to print."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ AT_REST = 0.25
 
 
 def percentile(ordered: Sequence[float], part: float) -> float:
-    """A percentile in ms of latencies in s that are in order; 0 of none."""
+    """A percentile, in ms, of sorted latencies in s; 0 if there are none."""
     return round(ordered[min(len(ordered) - 1, int(part * len(ordered)))] * 1000, 2) if ordered else 0.0
 
 
@@ -31,24 +31,24 @@ def of_times(seconds: Sequence[float]) -> Figures:
 
 
 def middle(runs: Sequence[Figures], by: str) -> Figures:
-    """The run in the middle, as a whole: no figure is mixed with another run's."""
+    """The middle run as a whole: its figures are never mixed with another run's."""
     return sorted(runs, key=lambda run: run[by])[len(runs) // 2]
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time that a process has used."""
+    """The user and system time that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def busy_seconds() -> float:
-    """The time that all cores together have worked, for whomever."""
+    """The time that all cores together have been busy, for any process."""
     fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
     return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
 
 
 async def at_rest(patience: float) -> None:
-    """Wait until nobody else works on this machine, or for so many seconds in vain; ``others_cpu`` then tells of them."""
+    """Wait until nobody else uses this machine, for at most this many seconds; ``others_cpu`` reports whoever still does."""
     deadline = time.perf_counter() + patience
     while time.perf_counter() < deadline:
         before, started = busy_seconds(), time.perf_counter()
@@ -58,13 +58,13 @@ async def at_rest(patience: float) -> None:
 
 
 def memory_kb(pid: int) -> int:
-    """Resident memory of a process."""
+    """The resident memory of a process."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmRSS")).split()[1])
 
 
 def machine() -> str:
-    """The machine and the versions, in two lines."""
+    """The machine and the versions of the software, in two lines."""
     models = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
     packages = ", ".join(f"{name} {version(name)}" for name in ("aiohttp", "uvloop", "pynacl", "msgspec", "aiosqlite"))
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
@@ -75,7 +75,7 @@ def machine() -> str:
 
 
 def table(results: Mapping[str, Figures]) -> str:
-    """Results as tables: one for each set of columns, in the order in which they came."""
+    """Results as tables: one for each set of columns, in the order of their first results."""
     groups: dict[tuple[str, ...], dict[str, Figures]] = {}
     for name, figures in results.items():
         groups.setdefault(tuple(figures), {})[name] = figures
@@ -93,7 +93,7 @@ def _one_table(columns: Sequence[str], rows: Mapping[str, Figures]) -> str:
 
 
 def warnings(results: Mapping[str, Figures]) -> list[str]:
-    """Where the generator itself may have been the limit."""
+    """Warnings where the generator itself may have been the bottleneck."""
     return [
         f"{name}: the generator was busy {figures['generator_cpu']:.2f} of its core: the figure may be its own limit"
         for name, figures in results.items()

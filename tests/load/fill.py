@@ -1,4 +1,4 @@
-"""Fill a house with history: real sealed rows with their links, by the storage's own functions, many in a transaction."""
+"""Fill a house with history: real sealed rows with their links, by the functions of storage, many in one transaction."""
 
 from collections.abc import Iterator, Sequence
 from uuid import UUID
@@ -22,7 +22,7 @@ BATCH = 4096
 
 
 class Filler:
-    """Adds messages to threads in turn, as if their members had written them."""
+    """Adds messages to threads in turn, as if their participants had written them."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -30,7 +30,7 @@ class Filler:
         self._keys: dict[ThreadId, MessageKey] = {}
 
     async def fill(self, pairs: Sequence[Pair], total: int) -> None:
-        """Add messages until each of these threads has an equal share of ``total`` more."""
+        """Add ``total`` messages, shared equally between the threads of these pairs."""
         for pair in pairs:
             if pair.thread not in self._keys:
                 await self._unlock(pair)

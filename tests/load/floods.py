@@ -1,4 +1,4 @@
-"""Floods of what is no message: each writes as much as the server takes, on thirty connections, and comes back when closed."""
+"""Floods of input other than messages: each writes as much as the server takes, on 30 connections, and reconnects when closed."""
 
 import asyncio
 import sys
@@ -23,7 +23,7 @@ def control_frame(head: int, payload: bytes = b"") -> bytes:
 
 @dataclass(frozen=True)
 class Kind:
-    """What is sent again and again; ``first`` once before. With ``is_signed_in`` on WebSockets of one account."""
+    """What is sent again and again, after ``first``, which is sent once. ``is_signed_in``: on WebSockets of one account."""
 
     what: bytes
     first: bytes = b""
@@ -41,7 +41,7 @@ KINDS = {
 
 
 class Pouring(asyncio.Protocol):
-    """Writes whenever the system takes something."""
+    """Writes whenever the operating system accepts something."""
 
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
@@ -53,7 +53,7 @@ class Pouring(asyncio.Protocol):
         self.begin(cast("asyncio.Transport", transport))
 
     def begin(self, transport: asyncio.Transport) -> None:
-        """Pour into a transport that is made already."""
+        """Start writing to a transport that is open already."""
         self.transport = transport
         if not self._kind.reads:
             transport.pause_reading()
@@ -77,7 +77,7 @@ class Pouring(asyncio.Protocol):
 
 
 class Flood:
-    """One kind of flood of an account, by a process of its own: it must not hold up who measures."""
+    """One kind of flood from one account, in its own process so that it does not slow the measurement down."""
 
     def __init__(self, kind: str, pair: Pair) -> None:
         self._kind, self._cookie = kind, pair.member.cookie
@@ -85,7 +85,7 @@ class Flood:
 
     @asynccontextmanager
     async def flowing(self, port: int) -> AsyncIterator[None]:
-        """While this lasts, it pours."""
+        """Keep the flood running while this lasts."""
         command = [sys.executable, "-m", "tests.load.floods", str(port), self._cookie, self._kind]
         process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
         assert process.stdout
@@ -98,7 +98,7 @@ class Flood:
 
 
 class Pourer:
-    """What that process does, until its standard input ends."""
+    """What that process does until its standard input ends."""
 
     def __init__(self, port: int, cookie: str, kind: Kind) -> None:
         self._port, self._cookie, self._kind = port, cookie, kind
@@ -117,7 +117,7 @@ class Pourer:
         while True:
             try:
                 pouring = await self._one()
-            except OSError:  # turned away
+            except OSError:  # the connection was refused
                 await asyncio.sleep(REST_S)
                 continue
             try:

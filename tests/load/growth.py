@@ -1,4 +1,4 @@
-"""How the cost grows: pages as the table and a thread grow, signing in and the first list as threads do."""
+"""How costs grow: of pages with the table and a thread, of signing in and the first list with the number of threads."""
 
 import asyncio
 import random
@@ -28,13 +28,13 @@ ASKED = 200
 
 
 async def measure(folder: Path, core: int | None, maximum: int) -> Results:
-    """All that grows."""
+    """Everything that grows."""
     results = await _threads(folder / "threads", core)
     return results | await _history(folder / "history", core, maximum)
 
 
 async def _history(folder: Path, core: int | None, maximum: int) -> Results:
-    """Pages of 50 out of more and more messages. From the third stage on, the last thread has 100,000 of them."""
+    """Pages of 50, out of ever more messages. From the third stage on, the last thread has 100,000 of them."""
     results: Results = {}
     chance = random.Random(7)
     async with furnished(folder, PAIRS) as (settings, pairs):
@@ -66,7 +66,7 @@ def _page_before(pair: Pair, seq: int) -> tuple[Person, str]:
 
 
 async def _threads(folder: Path, core: int | None) -> Results:
-    """Signing in and the first page of the list, for Professionals with few and many threads. Passwords are cheap to check."""
+    """Signing in and the first page of the list, for Professionals with few and many threads. Passwords are cheap to compute."""
     results: Results = {}
     async with furnished(folder, 1) as (settings, pairs):
         async with open_ailo(settings) as ailo:
@@ -88,7 +88,7 @@ def _timed_stretch(profile: int) -> float:
 
 
 async def professional(store: Store, number: int) -> None:
-    """One with so many threads, each begun by its member and with a word in it."""
+    """Add a Professional with this many threads, each with a member and one message."""
     coach, _ = await account(store, Role.PROFESSIONAL, f"coach{number}@growth.test")
     opened = []
     for one in range(number):
@@ -103,7 +103,7 @@ async def professional(store: Store, number: int) -> None:
 
 
 async def _arrivals(port: int, number: int) -> Results:
-    """Sign in, ask for the list, and open the socket: each time from the beginning."""
+    """Sign in, request the list, and open the WebSocket, each time from scratch."""
     at, times = f"http://{live.HOST}:{port}", 20
     took: dict[str, list[float]] = {"sign in": [], "first list": [], "hello": []}
     for _ in range(times):

@@ -1,4 +1,4 @@
-"""Ailo under load: the same pairs over its WebSocket; the bare echo beside it; connections at rest and coming back; pages."""
+"""Ailo under load: pairs over its WebSocket; the bare echo server for comparison; idle and reconnecting connections; pages."""
 
 import asyncio
 import time
@@ -19,14 +19,14 @@ AT_ONCE = 50
 
 
 class Arrived(msgspec.Struct):
-    """What the generator looks at in `sent` and `message`."""
+    """The fields of `sent` and `message` that the generator reads."""
 
     id: str
     seq: int
 
 
 class Refused(msgspec.Struct):
-    """What the generator looks at in `error`."""
+    """The fields of `error` that the generator reads."""
 
     code: str
     id: str = ""
@@ -38,7 +38,7 @@ _text = msgspec.json.encode(TEXT)
 
 
 def send_frame(thread: str) -> Callable[[str], bytes]:
-    """How the `send` frames of one thread are made: all that does not change is made once."""
+    """A function that makes the `send` frames of one thread; the parts that do not change are encoded once."""
     end = f'","thread":"{thread}","text":'.encode() + _text + b"}"
     return lambda id_: b'{"type":"send","id":"' + id_.encode() + end
 
@@ -47,7 +47,7 @@ def send_frame(thread: str) -> Callable[[str], bytes]:
 async def conversing(
     port: int, pairs: Sequence[Pair], bases: dict[Pair, int], new_id: Callable[[], str] = fresh_id
 ) -> AsyncIterator[list[Two]]:
-    """Two connections a pair, each ready to send. ``bases`` keeps each thread's last number from one load to the next."""
+    """Two connections per pair, each ready to send. ``bases`` carries each thread's last number from one load to the next."""
     made, wires = [], []
     for pair in pairs:
         two = Two(Side(new_id=new_id), Side(new_id=new_id), bases.get(pair, 0))
@@ -57,7 +57,7 @@ async def conversing(
             side.transmit = lambda id_, wire=wire, frame=frame: wire.send(frame(id_))  # type: ignore[misc]
             wires.append(wire)
         made.append(two)
-    for two in made:  # the first to write in a thread begins an epoch of their own: not a part of the traffic
+    for two in made:  # the first message in a thread begins an epoch of the participants' own: not part of the traffic
         two.one.send(time.perf_counter())
     await drained(made)
     try:
@@ -86,11 +86,11 @@ def _listener(side: Side) -> Callable[[bytes], None]:
 
 
 async def signed_in(port: int, person: Person, took: Callable[[bytes], None], headers: str = "") -> Wire:
-    """A connection that has been welcomed. Raises SystemExit when it is not."""
+    """A connection that has received `hello`. Raises SystemExit if it does not."""
     welcome: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     def first(payload: bytes) -> None:
-        if welcome.done():  # presence comes right behind it
+        if welcome.done():  # presence follows immediately
             took(payload)
         else:
             welcome.set_result(payload)
@@ -107,7 +107,7 @@ async def signed_in(port: int, person: Person, took: Callable[[bytes], None], he
 
 
 async def echoes(port: int, pid: int, connections: int, window: int, seconds: float, warm: float = 0.5) -> Figures:
-    """Frames a second that a server which sends back what it gets answers, with ``window`` of each connection under way."""
+    """Frames per second answered by an echo server, with ``window`` frames of each connection under way."""
     await at_rest(patience.seconds)
     frame = send_frame(fresh_id())(fresh_id())
     wires: list[Wire] = []
@@ -144,9 +144,9 @@ async def echoes(port: int, pid: int, connections: int, window: int, seconds: fl
 
 
 async def idle(port: int, pid: int, pairs: Sequence[Pair], many: int, headers: str = "") -> Figures:
-    """Memory of signed-in connections that say nothing. ``headers`` are sent besides those of the handshake."""
+    """Memory of idle signed-in connections. ``headers`` are sent in addition to those of the handshake."""
     people = [person for pair in pairs for person in (pair.member, pair.professional)]
-    warm = [await signed_in(port, person, lambda _: None) for person in people]  # what the first of each person costs once
+    warm = [await signed_in(port, person, lambda _: None) for person in people]  # the one-time cost of each person
     figures = await at_rest_each(pid, many, lambda number: signed_in(port, people[number % len(people)], lambda _: None, headers))
     for wire in warm:
         wire.transport.close()
@@ -154,12 +154,12 @@ async def idle(port: int, pid: int, pairs: Sequence[Pair], many: int, headers: s
 
 
 async def idle_echo(port: int, pid: int, many: int) -> Figures:
-    """The same of the bare echo: what aiohttp's own connection takes."""
+    """The same for the bare echo server: what a connection of aiohttp's own takes."""
     return await at_rest_each(pid, many, lambda _: connect(HOST, port, "", lambda _: None))
 
 
 async def at_rest_each(pid: int, many: int, opened: Callable[[int], Awaitable[Wire]]) -> Figures:
-    """What ``many`` more connections take, some of them opened at once."""
+    """The cost of ``many`` more connections, opened several at a time."""
     before, wires = memory_kb(pid), []
     for start in range(0, many, AT_ONCE):
         wires += await asyncio.gather(*(opened(number) for number in range(start, min(start + AT_ONCE, many))))
@@ -175,7 +175,7 @@ async def at_rest_each(pid: int, many: int, opened: Callable[[int], Awaitable[Wi
 
 
 async def pages(port: int, pid: int, asked: Sequence[tuple[Person, str]], warm: int = 30) -> Figures:
-    """Requests one after the other, each by somebody: the whole way, and what of it the server worked."""
+    """Requests one after the other, each by one person: the time of the round trip, and the server's share of it."""
     await at_rest(patience.seconds)
     took: list[float] = []
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
@@ -193,12 +193,12 @@ async def pages(port: int, pid: int, asked: Sequence[tuple[Person, str]], warm: 
 
 
 def newest_page(pair: Pair) -> tuple[Person, str]:
-    """The page that is shown first."""
+    """The request for the page that is shown first."""
     return pair.member, f"/api/threads/{pair.thread}/messages?limit=50"
 
 
 class Returning:
-    """Somebody who comes back with `resume`, having missed ``missed`` messages of a thread."""
+    """Somebody who reconnects with `resume`, having missed ``missed`` messages of a thread."""
 
     def __init__(self, person: Person, pair: Pair, seen: int, missed: int) -> None:
         self.person, self.seen, self.missed = person, seen, missed
@@ -213,7 +213,7 @@ class Returning:
             self.is_back.set_result(None)
 
     async def come(self, port: int, started: float) -> float:
-        """Connect, ask for what followed, and wait for all of it; gives the seconds since all began."""
+        """Connect, resume, and wait for everything missed; return the seconds since ``started``."""
         wire = await connect(HOST, port, self.person.cookie, self.took)
         wire.send(self.resume)
         await asyncio.wait_for(self.is_back, 60)
@@ -225,7 +225,7 @@ class Returning:
 
 
 async def reconnect(port: int, pid: int, pairs: Sequence[Pair], seen: int, missed: int) -> Figures:
-    """Everybody comes back in the same instant."""
+    """Everybody reconnects at the same instant."""
     back = [Returning(person, pair, seen, missed) for pair in pairs for person in (pair.member, pair.professional)]
     started, cpu = time.perf_counter(), cpu_seconds(pid)
     took = sorted(await asyncio.gather(*(one.come(port, started) for one in back)))

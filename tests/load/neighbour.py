@@ -1,8 +1,8 @@
-"""What one account that sends 1,000 messages a second costs the others: `./dev bench --neighbour`.
+"""What one account that sends 1,000 messages per second costs the others: `./dev bench --neighbour`.
 
-Quiet pairs write at a modest fixed rate, now alone, now beside the flood, by turns in the same minutes, for machines change. With
-the limits as shipped the flood is told `slow_down`; without them it is committed, all of it. Then, as shipped, beside each of the
-floods of `floods`, which are of no messages.
+Quiet pairs write at a modest fixed rate, alternately alone and beside the flood, because the machine changes over time. With the
+limits as shipped the flood gets `slow_down`; without them all of it is committed. As shipped, the pairs are also measured beside
+each of the floods of `floods`, which contain no messages.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ _told = msgspec.json.Decoder(_Told)
 
 
 class Flood:
-    """One account that sends whatever it is answered, and what became of it."""
+    """One account that sends whatever answers it gets, and what became of its messages."""
 
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
@@ -61,7 +61,7 @@ class Flood:
 
     @asynccontextmanager
     async def flowing(self, port: int) -> AsyncIterator[None]:
-        """While this lasts, it sends. At the end it waits for its answers, and what was acknowledged must have arrived."""
+        """Send while this lasts, then wait for the answers: whatever was acknowledged must have arrived."""
         one, other = self.pair.member, self.pair.professional
         wires = [await live.signed_in(port, one, self.answered), await live.signed_in(port, other, self.arrived)]
         sending = asyncio.create_task(self._send(wires[0].send))
@@ -92,7 +92,7 @@ class Flood:
 
 
 async def measure(folder: Path, core: int | None, seconds: float, times: int) -> Results:
-    """Both modes, each so many times alone and beside the flood."""
+    """Both modes, each measured ``times`` times alone and beside the flood."""
     results: Results = {}
     for mode, rate in MODES.items():
         async with furnished(folder / rate, PAIRS + 1) as (settings, pairs):
@@ -105,12 +105,12 @@ async def measure(folder: Path, core: int | None, seconds: float, times: int) ->
 
 
 async def beside_each(port: int, pid: int, flooding: Pair, twos: Sequence[Two], seconds: float) -> Results:
-    """Beside each flood of no messages."""
+    """Measure beside each flood of `floods`."""
     return {name: await _beside(port, pid, floods.Flood(name, flooding), twos, seconds) for name in floods.KINDS}
 
 
 async def _beside(port: int, pid: int, flood: floods.Flood, twos: Sequence[Two], seconds: float) -> Figures:
-    """Three times alone and beside a flood."""
+    """Measure three times alone and beside a flood."""
     alone: list[Figures] = []
     beside: list[Figures] = []
     for _ in range(3):

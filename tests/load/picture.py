@@ -1,4 +1,4 @@
-"""Latency against rate as an SVG, written by hand: readable on light and on dark, without a script or a font of its own."""
+"""Latency against rate as a handwritten SVG: readable on light and dark backgrounds, without scripts or embedded fonts."""
 
 import math
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ polyline { fill: none !important; stroke-width: 2.5; stroke-linejoin: round; }
 
 @dataclass(frozen=True)
 class Point:
-    """One rate (messages a second) with its latencies in ms."""
+    """One rate (messages per second) with its latencies in ms."""
 
     rate: float
     p50: float
@@ -33,7 +33,7 @@ class Point:
 
 
 def picture(points: Sequence[Point], subtitle: str) -> str:
-    """The picture: rate across, from 0; ms upwards, each line ten times the one below."""
+    """The chart: the rate from 0 on the x axis, ms on a logarithmic y axis, with a line for each power of ten."""
     most = max(point.rate for point in points)
     values = [value for point in points for value in (point.p50, point.p99)] + [20.0]
     low, high = math.floor(math.log10(max(min(values), 0.01))), math.ceil(math.log10(max(values)))

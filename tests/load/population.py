@@ -1,4 +1,4 @@
-"""A house to measure: pairs of people with a thread each, signed in beforehand, and the server process over it."""
+"""A house to measure: pairs of people with a thread each, signed in beforehand, and the server process that serves it."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ PASSWORD = "un mot de passe assez long"
 
 @dataclass(frozen=True)
 class Person:
-    """An account with the cookie of a session of its own."""
+    """An account with the cookie of its own session."""
 
     id: AccountId
     cookie: str
@@ -37,7 +37,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Pair:
-    """A member and a Professional, and their thread."""
+    """A member, a Professional, and their thread."""
 
     thread: ThreadId
     member: Person
@@ -46,7 +46,7 @@ class Pair:
 
 @asynccontextmanager
 async def furnished(folder: Path, pairs: int) -> AsyncIterator[tuple[StorageSettings, list[Pair]]]:
-    """Build an example house with so many pairs."""
+    """Build an example house with this many pairs."""
     settings = settings_in(folder)
     await installation.build(settings, is_example=True)
     async with open_ailo(settings) as ailo:
@@ -65,7 +65,7 @@ async def _pair(store: Store, number: int) -> Pair:
 
 
 async def account(store: Store, role: Role, email: str) -> tuple[Account, AccountKey]:
-    """Somebody's account, as a real one but for the price of its password (``PASSWORD``): 3 ms instead of 240."""
+    """Add an account like a real one, except that computing its password (``PASSWORD``) takes 3 ms instead of 240."""
     key = AccountKey.fresh(new_id(AccountId))
     body = keyholes.guard_password(store.guard, key, PASSWORD, EXAMPLE_PROFILE)
     new = NewAccount(key, role, email, "Prénom", "", "fr", "Europe/Paris", body, EXAMPLE_PROFILE)
@@ -88,7 +88,7 @@ async def _person(store: Store, key: AccountKey) -> Person:
 def serving(
     settings: StorageSettings | None, core: int | None, command: tuple[str, ...] = ("-m", "chat", "serve"), rate: str = "off"
 ) -> Iterator[tuple[int, int]]:
-    """Run a server on one core; gives its port and process id."""
+    """Run a server on one core; yields its port and process id."""
     places = {"AILO_DATA": str(settings.data), "AILO_KEYS": str(settings.keys)} if settings else {}
     environment = {
         **os.environ, **places, "AILO_PORT": "0", "AILO_RATE": rate, "AILO_NOTIFY_AFTER": "86400", "PYTHONUNBUFFERED": "1",
@@ -108,7 +108,7 @@ def running(
     stdout: int | None = None,
     stderr: int | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process on one core; it is ended at the end."""
+    """Run a process on one core; end it afterwards."""
     pin = (lambda: os.sched_setaffinity(0, {core})) if core is not None else None
     process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=stdout, stderr=stderr, preexec_fn=pin)
     try:

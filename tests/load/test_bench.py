@@ -1,4 +1,4 @@
-"""The bench's own parts: it tells no figure of a run that lost or doubled a message, and a run of a second works."""
+"""The bench's own parts: it reports no figures for a run that lost or duplicated a message, and a run of one second works."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.load.traffic import Side, Two, check, fresh_id, pace, saturate
 
 
 def spoken() -> Two:
-    """A pair who wrote to each other by turns, without a fault: numbers 11 to 16."""
+    """A pair who wrote to each other in turn, without a fault: numbers 11 to 16."""
     two = Two(Side(), Side(), base=10)
     for seq in range(11, 17):
         side = two.sides[seq % 2]

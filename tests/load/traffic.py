@@ -1,8 +1,8 @@
-"""What every server under measurement is given: pairs of people who write to each other, and a full history of it.
+"""The traffic for every server under measurement: pairs of people who write to each other, and a full history of it.
 
-Two ways of driving them: a closed loop keeps so many messages of each side under way and finds what the server can carry; an
-open loop sends at a fixed rate whatever the server answers. Latencies run from the *intended* moment of sending to the receipt
-by the other side, so that a server that stalls is charged for all who would have had to wait.
+There are two kinds of load: a closed loop keeps a number of messages of each side under way and finds what the server can carry;
+an open loop sends at a fixed rate whatever the server answers. Latencies run from the *intended* moment of sending to the receipt
+by the other side, so that a server that stalls is charged for everybody who would have had to wait.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ DRAIN_S = 60.0
 
 @dataclass
 class Patience:
-    """How many seconds each load waits for a machine that does nothing else (`--calm`)."""
+    """How many seconds each load waits for the machine to be idle otherwise (`--calm`)."""
 
     seconds: float = 0.0
 
@@ -40,9 +40,9 @@ def fresh_id() -> str:
 
 @dataclass(eq=False)
 class Side:
-    """One of a pair: what it sent (and when it was meant to), saw acknowledged, was refused, and received, in order.
+    """One of a pair: what it sent (and when it was meant to), what was acknowledged and refused, and what it received, in order.
 
-    ``transmit`` puts a message on the wire. A server that numbers nothing or acknowledges nothing gives no ``seq``.
+    ``transmit`` puts a message on the wire. A server that does not number or acknowledge messages gives no ``seq``.
     """
 
     transmit: Callable[[str], None] = lambda _: None
@@ -63,17 +63,17 @@ class Side:
 
     @property
     def kept(self) -> list[str]:
-        """What it sent and was not refused: this must arrive, and nothing else."""
+        """What it sent and was not refused: exactly this must arrive."""
         return [id_ for id_ in self.sent if id_ not in self.refused] if self.refused else list(self.sent)
 
     def was_refused(self, id_: str) -> None:
-        """The server said honestly that it did not take a message."""
+        """The server reported that it did not take a message."""
         self.refused.add(id_)
         if self.is_looping:
             self.send(time.perf_counter())
 
     def took(self, id_: str, seq: int = 0) -> None:
-        """The other side's message has arrived."""
+        """A message of the other side has arrived."""
         now = time.perf_counter()
         self.received.append((id_, seq))
         self.latencies.append(now - self.other.sent.get(id_, now))
@@ -83,7 +83,7 @@ class Side:
 
 @dataclass(eq=False)
 class Two:
-    """A pair under load. ``base`` is the number of its thread's last message before; ``acknowledges`` whether it numbers."""
+    """A pair under load. ``base`` is the number of its thread's last message; ``acknowledges``: whether the server numbers."""
 
     one: Side
     two: Side
@@ -107,7 +107,7 @@ class Two:
         )
 
     def faults(self) -> list[str]:
-        """What was lost, doubled, never sent, or out of order; nothing when all is well."""
+        """What was lost, duplicated, never sent, or out of order; empty if all is well."""
         found = []
         for side in self.sides:
             expected, came = side.kept, [id_ for id_, _ in side.other.received]
@@ -134,16 +134,16 @@ def _difference(what: str, expected: list[str], came: list[str]) -> list[str]:
 
 
 def check(pairs: Sequence[Two]) -> None:
-    """Raise SystemExit, and so report no figure, when a message was lost, doubled, unexpected or out of order."""
+    """Raise SystemExit, so that no figure is reported, if a message was lost, duplicated, unexpected or out of order."""
     faults = [fault for pair in pairs for fault in pair.faults()]
     if faults:
         raise SystemExit(f"no figures: the server failed {len(faults)} times, first: {faults[0]}")
 
 
 async def drained(pairs: Sequence[Two]) -> None:
-    """Wait until everything has come back, judge it, and begin a new history."""
+    """Wait until everything has come back, check it, and begin a new history."""
     await _all_done(pairs)
-    await asyncio.sleep(0.05)  # what comes twice may come late
+    await asyncio.sleep(0.05)  # a duplicate may come late
     check(pairs)
     for pair in pairs:
         pair.base += sum(len(side.kept) for side in pair.sides)
@@ -163,7 +163,7 @@ async def _all_done(pairs: Sequence[Two]) -> None:
 
 @contextmanager
 def no_collecting() -> Iterator[None]:
-    """The generator's own garbage collector must not stop the clock: it has millions of things to look through."""
+    """Keep the generator's own garbage collector, with millions of objects to scan, from interrupting a measurement."""
     gc.collect()
     gc.disable()
     try:
@@ -174,9 +174,9 @@ def no_collecting() -> Iterator[None]:
 
 @dataclass
 class Meter:
-    """Time and work of the server, of the generator and of others on the machine, from one moment to another.
+    """Time and work of the server, of the generator and of others on the machine, between two moments.
 
-    ``others_cpu`` tells how far the figures can be believed: cores that worked for neither of the two.
+    ``others_cpu`` says how reliable the figures are: the number of cores that worked for neither of the two.
     """
 
     pid: int
@@ -213,7 +213,7 @@ def _latencies(pairs: Sequence[Two]) -> list[float]:
 
 
 async def saturate(pid: int, pairs: Sequence[Two], window: int, seconds: float, warm: float) -> Figures:
-    """Each side keeps ``window`` messages under way; figures are of what arrived in ``seconds``, after the warming up."""
+    """Each side keeps ``window`` messages under way; the figures cover what arrived in ``seconds``, after a warm-up."""
     await at_rest(patience.seconds)
     with no_collecting():
         for side in _sides(pairs):
@@ -248,7 +248,7 @@ def _sides(pairs: Sequence[Two]) -> list[Side]:
 
 
 async def pace(pid: int, pairs: Sequence[Two], rate: float, seconds: float, warm: float) -> Figures:
-    """So many messages a second over all pairs, whatever the server answers.
+    """Send this many messages per second over all pairs, whatever the server answers.
 
     ``late_ms`` is how late the generator itself was (p99): it is part of the latencies.
     """

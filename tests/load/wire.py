@@ -23,7 +23,7 @@ def text_frame(payload: bytes) -> bytes:
 
 
 class Wire(asyncio.Protocol):
-    """One connection. ``took`` is called with the payload of each text frame; ``headers`` are sent besides, as lines."""
+    """One connection. ``took`` is called with the payload of each text frame; ``headers`` are extra lines of the request."""
 
     def __init__(self, host: str, cookie: str, took: Callable[[bytes], None], headers: str = "") -> None:
         self._host, self._cookie, self._headers = host, cookie, headers
@@ -44,7 +44,7 @@ class Wire(asyncio.Protocol):
         )
 
     def send(self, payload: bytes) -> None:
-        """Send one text frame; those of one turn of the loop leave together."""
+        """Send one text frame; the frames of one turn of the loop are written together."""
         if not self._leaving:
             asyncio.get_running_loop().call_soon(self._leave)
         self._leaving.append(text_frame(payload))
@@ -74,7 +74,7 @@ class Wire(asyncio.Protocol):
         return self._is_open
 
     def _frame(self, buffer: bytes, at: int) -> int | None:
-        """Take the frame that begins at ``at``; where it ends, or None when it is not whole yet."""
+        """Take the frame that begins at ``at``; return where it ends, or None if it is not complete yet."""
         if len(buffer) < at + 2:
             return None
         size, start = buffer[at + 1], at + 2
@@ -99,7 +99,7 @@ class Wire(asyncio.Protocol):
 
 
 async def connect(host: str, port: int, cookie: str, took: Callable[[bytes], None], headers: str = "") -> Wire:
-    """Open a connection; returns after the handshake."""
+    """Open a connection; return it after the handshake."""
     loop = asyncio.get_running_loop()
     _, wire = await loop.create_connection(lambda: Wire(f"{host}:{port}", cookie, took, headers), host, port)
     await wire.opened

@@ -1,4 +1,4 @@
-"""What the people of the house do with their threads and keys, each in its own transaction; and an intruder's own."""
+"""What the people of the house do with their threads and keys, each deed in its own transaction; and what an intruder does."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -41,7 +41,7 @@ async def hand_over(house: House, by: Person, thread: ThreadId, successor: Perso
 
 
 def with_new_key(one: Person, password: str | None = None) -> Person:
-    """The same person with a key of the next generation."""
+    """The same person with a new key of the next generation."""
     return replace(one, key=AccountKey.fresh(one.id, one.key.generation + 1), password=password or f"{one.password} 2")
 
 
@@ -51,7 +51,7 @@ def keyhole_of(house: House, one: Person) -> Keyhole:
 
 
 async def renew(house: House, one: Person, into: Person | None = None) -> Person:
-    """Renew somebody's key; gives them with the new one, which the house knows from then on."""
+    """Renew somebody's key; return the person with the new key, whom the house knows from then on."""
     new, account, store = into or with_new_key(one), await house.account(one), house.store
     row = keyhole_of(house, new)
     await store.database.write(lambda tx: renewal.renew(tx, store.guard, account, one.key, new.key, row, store.clock()))
@@ -61,7 +61,7 @@ async def renew(house: House, one: Person, into: Person | None = None) -> Person
 
 
 async def make_code(house: House, one: Person) -> str:
-    """A recovery code, in the place of any before."""
+    """Store a recovery code, replacing any earlier one; return it."""
     code = fresh_code()
     row = Keyhole(0, one.key.generation, guard_code(house.store.guard, one.key, code))
     await house.store.database.write(lambda tx: accounts.keep_keyhole(tx, one.id, "recovery", row, house.store.clock()))
@@ -69,7 +69,7 @@ async def make_code(house: House, one: Person) -> str:
 
 
 async def key_by_code(house: House, one: Person, code: str) -> AccountKey | None:
-    """What a code reaches now."""
+    """The key that a recovery code opens now, or None."""
     account = await house.account(one)
     row = await house.store.database.read(lambda reader: accounts.keyhole(reader, one.id, "recovery"))
     opening = Opening(account.id, account.generation, account.public_key)
@@ -85,13 +85,13 @@ async def rosters_of(house: House, thread: ThreadId) -> list[Roster]:
 
 
 async def latest(house: House, one: Person, thread: ThreadId) -> OpenEpoch | None:
-    """The latest epoch as somebody unlocks it who just signed in."""
+    """The latest epoch, as opened by somebody who has just signed in."""
     who, stands = await house.unlocked(one), await house.thread(thread)
     return await house.store.database.read(lambda reader: who.latest_epoch(reader, house.store.guard, stands))
 
 
 async def officers_texts(house: House, thread: ThreadId) -> list[str]:
-    """What the officer reads of a thread, every message of every epoch."""
+    """All messages of a thread, of every epoch, as the officer reads them."""
     key = AccountKey(THE_OFFICER, 0, house.officer.private_key, house.officer.public_key)
     rows, chain = await house.rows(thread), {roster.number: roster for roster in await rosters_of(house, thread)}
 
@@ -104,7 +104,7 @@ async def officers_texts(house: House, thread: ThreadId) -> list[str]:
 
 @dataclass
 class Intruder:
-    """Somebody with the root key who writes the database; ``stranger`` is whom they would like to let in."""
+    """Somebody with the root key and write access to the database; ``stranger`` is whom they want to let in."""
 
     house: House
     stranger: Person
@@ -116,7 +116,7 @@ class Intruder:
         giver_private_key: bytes,
         receivers: Iterable[tuple[AccountId, bytes]] | None = None,
     ) -> EpochSecret:
-        """Put an epoch on top, its proof and the thread's head true, its grants from this private key. Its secret is known."""
+        """Append an epoch with a valid proof and thread head, whose grants come from this private key; return its secret."""
         store, secret = self.house.store, EpochSecret.fresh()
         roster = replace(roster, public_key=secret.public_key)
 
@@ -130,12 +130,12 @@ class Intruder:
         return secret
 
     async def next(self, thread: ThreadId) -> Roster:
-        """A roster that follows from the latest one and changes nothing."""
+        """A roster that follows the latest one and changes nothing."""
         last = (await rosters_of(self.house, thread))[-1]
         return replace(last, number=last.number + 1, previous=last.hash())
 
     async def with_grant_named(self, thread: ThreadId, number: int, giver_key: bytes) -> None:
-        """Have the grants of an epoch say that they come from this key."""
+        """Make an epoch's grants claim to come from this key."""
         await self.house.spoil(
             "update grants set giver_key = :giver where thread = :thread and epoch = :epoch",
             giver=giver_key, thread=thread.bytes, epoch=number,
@@ -147,11 +147,11 @@ async def all_rows(reader: Reader, table: str) -> list[dict[str, object]]:
 
 
 class Killed(Exception):
-    """The process ends here."""
+    """Raised where the process is killed."""
 
 
 class _Counted:
-    """A transaction in which the process is killed at one of its statements."""
+    """A transaction in which the process is killed at one of the statements."""
 
     def __init__(self, tx: Transaction, last: int) -> None:
         self._tx, self._left = tx, last
@@ -164,5 +164,5 @@ class _Counted:
 
 
 def killed_after(tx: Transaction, last: int) -> Transaction:
-    """The transaction, in which the process is killed once it has done so many statements."""
+    """The transaction, in which the process is killed after ``last`` statements."""
     return cast("Transaction", _Counted(tx, last))

@@ -1,4 +1,4 @@
-"""Every table is claimed by one family, which says of each of its columns what it is, and of each row what it belongs to."""
+"""Every table is claimed by one family, which declares the shape or proof of each column and what each row belongs to."""
 
 import sqlite3
 from collections import Counter
@@ -13,7 +13,7 @@ from storage.families import families, guarded, tables
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[sqlite3.Connection]:
-    """A database as all steps make it."""
+    """A database made by all the steps."""
     with closing(sqlite3.connect(":memory:")) as plain:
         for statement in [LEDGER, *(statement for step in steps() for statement in statements(step.sql))]:
             plain.execute(statement)
@@ -45,7 +45,7 @@ def test_the_primary_key_is_that_of_the_schema(made: sqlite3.Connection, name: s
 
 @pytest.mark.parametrize("name", tables())
 def test_every_reference_of_the_schema_is_declared(made: sqlite3.Connection, name: str) -> None:
-    """By it the check finds what belongs to nothing, whoever wrote it past the foreign keys."""
+    """The check relies on these to find rows that belong to nothing, even if written with foreign keys off."""
     by_number: dict[int, list[tuple[str, str, str]]] = {}
     for number, _, parent, column, key, *_ in made.execute(f"pragma foreign_key_list({name})"):
         by_number.setdefault(number, []).append((parent, column, key))
@@ -55,7 +55,7 @@ def test_every_reference_of_the_schema_is_declared(made: sqlite3.Connection, nam
 
 @pytest.mark.parametrize("name", tables())
 def test_what_names_an_account_or_a_thread_belongs_to_it(made: sqlite3.Connection, name: str) -> None:
-    """Grants are to the officer, too, who has no account; they belong to their epoch, and that to its thread."""
+    """Except for grants: the officer, who has no account, gets one too. They belong to their epoch, the epoch to its thread."""
     there = {row[1] for row in made.execute(f"pragma table_info({name})")} & {"account", "thread"}
     linked = {column for link in tables()[name].belongs_to for column in link.columns}
     assert there - linked == ({"account"} if name == "grants" else set())

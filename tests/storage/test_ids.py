@@ -1,4 +1,4 @@
-"""Ids that grow with time, and what is read as one."""
+"""Ids that grow with time, and what is accepted as an id."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The house: made once, whole or not at all, and refused with another's keyring."""
+"""The installation: made once, completely or not at all, and refused with the keyring of another."""
 
 import os
 from pathlib import Path

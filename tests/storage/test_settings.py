@@ -1,4 +1,4 @@
-"""The settings of storage, and how all settings are read: every fault is told at once."""
+"""The settings of storage, and how all settings are read: all errors are reported together."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Opening a data directory: what is refused, and that the sentence says what to do."""
+"""Opening a data directory: what is refused, and that the error message says what to do."""
 
 import sqlite3
 from pathlib import Path

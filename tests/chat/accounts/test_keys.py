@@ -1,4 +1,4 @@
-"""One's own way in: the password, the recovery code, and a renewed key."""
+"""One's own means of access: the password, the recovery code, and a renewed key."""
 
 import asyncio
 from base64 import b32encode
@@ -45,7 +45,7 @@ async def behind(ailo: Ailo, granted: Granted) -> SignedIn:
 
 
 async def change(ailo: Ailo, old: str, new: str, *, may_be_known: bool = False) -> tuple[SignedIn, str]:
-    """Sign in and change the password; gives the session, and its cookie."""
+    """Sign in and change the password; return the session and its cookie."""
     me, cookie = await sign_in(ailo, old)
     await ailo.accounts.keys.change_password(me, NewPassword(old, new, may_be_known), cookie)
     return me, cookie
@@ -53,7 +53,7 @@ async def change(ailo: Ailo, old: str, new: str, *, may_be_known: bool = False) 
 
 @pytest.fixture
 async def owned(ailo: Ailo, thread: ThreadId) -> ThreadId:
-    """Léa has set a password of her own."""
+    """The thread, once Léa has set a password of her own."""
     await change(ailo, PASSWORD, OWN)
     return thread
 
@@ -175,11 +175,11 @@ async def test_a_renewal_closes_other_connections_and_calls_ones_own_back(ailo: 
         talk.session.when_restarted(lambda name=name: told.append(f"{name} restarted"))  # type: ignore[misc]
         await talk.join(ailo.hub)
     await ailo.accounts.keys.change_password(me, NewPassword(OWN, NEXT, may_be_known=True), cookie)
-    assert told[0] == "other signed out"  # and whatever follows finds that connection ending
+    assert told[0] == "other signed out"  # whatever follows finds that connection ending
     assert [one for one in told if one.startswith("own")] == ["own restarted"]
 
 
-# A renewal that an operator asked for, after an intrusion
+# A renewal requested by an operator, after an intrusion
 
 
 async def ask_renewal(ailo: Ailo, cast: Cast) -> None:
@@ -269,7 +269,7 @@ async def test_a_code_may_be_typed_in_many_ways(
 
 
 def _with_every_letter(size: int) -> bytes:
-    """Random bytes whose base32 holds each letter that looks like a digit."""
+    """Random bytes whose base32 contains every letter that looks like a digit."""
     while not {"O", "I", "B"} <= set(b32encode(raw := random_bytes(size)).decode()):
         pass
     return raw
@@ -324,7 +324,7 @@ async def test_a_code_is_for_its_own_account(ailo: Ailo, owned: ThreadId, code: 
 async def test_an_unknown_address_costs_what_a_known_one_does(
     ailo: Ailo, owned: ThreadId, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One computation of Argon2id each, whether the address, the code, or neither is right."""
+    """Exactly one computation of Argon2id, whichever of the address and the code is right."""
     stretched: list[int] = []
     stretch = keyholes.stretch
 
@@ -369,7 +369,7 @@ async def test_a_forged_code_keyhole_opens_nothing(ailo: Ailo, owned: ThreadId, 
         with pytest.raises(WrongCredentials):
             await recover(ailo, code)
     else:
-        assert await recover(ailo, code)  # these columns are not read: the account's own generation binds it
+        assert await recover(ailo, code)  # these columns are not read: the account's own generation binds the code
 
 
 async def test_one_is_told_which_ways_there_are(ailo: Ailo, cast: Cast, thread: ThreadId) -> None:
@@ -404,7 +404,7 @@ async def test_the_old_key_is_of_no_use_on_a_connection_that_is_still_there(ailo
 async def test_a_sign_in_that_a_change_overtakes_gets_no_session(
     ailo: Ailo, owned: ThreadId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The old password is being computed while its owner changes it: it opens nothing any more."""
+    """The password is changed while a sign-in computes the old one: the old one no longer opens anything."""
     me, cookie = await sign_in(ailo, OWN)
     stretch = ailo.sign_ins._stretch
 

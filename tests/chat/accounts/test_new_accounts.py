@@ -1,4 +1,4 @@
-"""The making of an account: addresses, names and passwords."""
+"""Creating an account: addresses, names and passwords."""
 
 from contextlib import suppress
 from dataclasses import replace

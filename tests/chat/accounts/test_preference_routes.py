@@ -1,4 +1,4 @@
-"""The routes of one's own settings and sessions, as a browser asks them."""
+"""The routes of one's own settings and sessions, as a browser calls them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -46,7 +46,7 @@ async def server(ailo: Ailo) -> AsyncIterator[TestServer]:
 
 @dataclass
 class Browsers:
-    """Browsers, each with cookies of its own."""
+    """Browsers, each with its own cookies."""
 
     server: TestServer
     opened: list[TestClient[Any, Any]] = field(default_factory=list)
@@ -353,7 +353,7 @@ async def test_a_store_that_takes_nothing_turns_nobody_away(
     await ailo.sign_ins.seen.settled()
 
 
-# Who may ask at all
+# Who may call these routes
 
 ROUTES = [
     ("GET", SETTINGS, None),

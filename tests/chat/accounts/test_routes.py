@@ -1,4 +1,4 @@
-"""The routes of one's own account, as a browser asks them."""
+"""The routes of one's own account, as a browser calls them."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -20,7 +20,7 @@ CHANGE = {"old": PASSWORD, "new": OWN, "may_be_known": False}
 
 
 class Browser:
-    """Somebody's browser, with its cookies."""
+    """A browser with its cookies."""
 
     def __init__(self, client: TestClient[web.Request, web.Application]) -> None:
         self.client = client
@@ -47,7 +47,7 @@ async def server(ailo: Ailo) -> AsyncIterator[TestServer]:
 
 @pytest.fixture
 async def stranger(server: TestServer, cast: Cast) -> AsyncIterator[Browser]:
-    """A browser that nobody has signed in with."""
+    """A browser in which nobody has signed in."""
     async with TestClient(server) as client:
         yield Browser(client)
 

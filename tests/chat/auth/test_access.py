@@ -1,4 +1,4 @@
-"""Who sees which thread: nobody but its participants; and nobody at all once somebody has tampered with it."""
+"""Who sees which thread: only its participants, and nobody at all once it has been tampered with."""
 
 import logging
 from dataclasses import replace
@@ -72,11 +72,11 @@ async def test_a_newcomer_reads_from_their_first_message_on(ailo: Ailo, cast: Ca
     assert ([message.seq for message in found], last) == ([2, 3], 3)
 
 
-# Tampered with, by somebody who has the root key
+# Tampered with by somebody who has the root key
 
 
 async def plant(ailo: Ailo, thread: ThreadId, *, seat: Seat | None, by_service: bool = False) -> EpochSecret:
-    """An epoch on top whose grants come from a strange key, in Claire's name or the service's."""
+    """Append an epoch whose grants come from a foreign key, in Claire's name or the service's; return its secret."""
     store, secret, key = ailo.store, EpochSecret.fresh(), ephemeral()
 
     async def write(tx: Transaction) -> None:
@@ -119,7 +119,7 @@ async def test_a_planted_epoch_hides_the_thread_and_raises_the_alarm(
 async def test_who_was_there_before_it_was_planted_writes_nothing_either(
     ailo: Ailo, cast: Cast, thread: ThreadId, lea: Unlocked
 ) -> None:
-    """A connection that remembers the epoch before: the commit sees that there is another."""
+    """A connection still remembers the previous epoch: the commit detects that there is another."""
     await plant(ailo, thread, seat=await strangers_seat(cast))
     with pytest.raises(NotFound):
         await cast.say(lea, thread, "deux")
@@ -145,7 +145,7 @@ async def test_other_threads_are_shown_beside_one_that_was_tampered_with(
 async def test_a_text_planted_in_an_epoch_of_the_service_is_broken(
     ailo: Ailo, cast: Cast, thread: ThreadId, lea: Unlocked, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever has the root key can begin such an epoch, whose secret they know, and write in Claire's name."""
+    """Whoever has the root key can begin such an epoch, know its secret, and write in Claire's name."""
     secret = await plant(ailo, thread, seat=None, by_service=True)
     claire = await cast.account("claire")
     place = Place(thread, 3, new_id(MessageId), claire.id, "text")

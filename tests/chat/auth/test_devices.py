@@ -1,4 +1,4 @@
-"""What a browser is called in the list of sessions."""
+"""How a browser is named in the list of sessions."""
 
 import re
 

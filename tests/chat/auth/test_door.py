@@ -1,4 +1,4 @@
-"""The forms of errors, for whatever is raised below, and the order of checks. The routes as a whole are in `tests/flows`."""
+"""How each kind of error is answered, and the order of checks. The routes as a whole are tested in `tests/flows`."""
 
 import asyncio
 import json
@@ -92,7 +92,7 @@ async def test_who_must_wait_is_told_how_long(ailo: Ailo) -> None:
 
 
 async def test_who_has_gone_is_no_fault(ailo: Ailo, caplog: pytest.LogCaptureFixture) -> None:
-    """The library says so where it would have written: on a busy machine that is no rare thing."""
+    """aiohttp raises this when it writes to a closed connection, which is common on a busy machine."""
     gone = failing(aiohttp.ClientConnectionResetError("Cannot write to closing transport"))
     app = application(Door(SETTINGS, ailo.sign_ins))
     app.router.add_get("/ws", gone)

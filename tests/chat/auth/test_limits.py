@@ -1,4 +1,4 @@
-"""How much is let through, by a clock that is moved by hand."""
+"""How much the limits let through, with a clock that is moved by hand."""
 
 from hypothesis import given
 from hypothesis import strategies as st

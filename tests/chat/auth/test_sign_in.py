@@ -1,4 +1,4 @@
-"""Signing in and out, and the limits of guessing."""
+"""Signing in and out, and the limits on guessing."""
 
 import asyncio
 from base64 import urlsafe_b64encode
@@ -45,7 +45,7 @@ async def sign_ins(ailo: Ailo, cast: Cast, clock: Clock) -> SignIns:
 
 
 async def fail(sign_ins: SignIns, attempt: Attempt, times: int) -> list[type[Exception]]:
-    """What each of so many attempts ends in."""
+    """The errors in which this many attempts end."""
     ends: list[type[Exception]] = []
     for _ in range(times):
         with pytest.raises((WrongCredentials, SlowDown)) as caught:

@@ -1,4 +1,4 @@
-"""Strangers at the door: one who never ends a request, and too many from one address."""
+"""Connections that have not authenticated: requests that never end, and too many connections from one address."""
 
 import asyncio
 import socket
@@ -25,7 +25,7 @@ Wire = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class House:
-    """An application with a doorkeeper of its own; a request to /known is one of somebody signed in."""
+    """An application with its own doorkeeper; a request to /known counts as authenticated."""
 
     def __init__(self, ailo: Ailo, keeper: Doorkeeper, proxies: int) -> None:
         door = Door(ChatSettings("127.0.0.1", 0, "http://127.0.0.1:8080", 0, proxies), ailo.sign_ins)
@@ -73,7 +73,7 @@ async def at_the_door(ailo: Ailo, keeper: Doorkeeper, proxies: int = 0) -> Async
 
 
 async def is_shut(wire: Wire) -> bool:
-    """Whether the service has ended a connection without a word."""
+    """Whether the service has closed a connection without answering."""
     try:
         async with asyncio.timeout(5):
             return await wire[0].read() == b""
@@ -97,11 +97,11 @@ async def test_who_never_ends_a_request_is_shut_out(ailo: Ailo, said: bytes) -> 
 
 
 async def test_who_has_asked_has_time(ailo: Ailo) -> None:
-    """Between requests the longer time holds."""
+    """Between requests, the longer timeout applies."""
     async with at_the_door(ailo, Doorkeeper(head_s=0.05)) as house:
         wire, other = await house.come(ASK), await house.come()
         assert await answered(wire) == b"HTTP/1.1 200"
-        assert await is_shut(other)  # by then the time of the first is over, too
+        assert await is_shut(other)  # by now the first one's time is over, too
         wire[1].write(ASK)
         assert await answered(wire) == b"HTTP/1.1 200"
 
@@ -139,7 +139,7 @@ async def test_a_body_that_does_not_end_is_a_bad_request(ailo: Ailo, monkeypatch
 
 
 async def test_of_many_who_come_at_once_some_are_heard_in_each_turn(ailo: Ailo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In between others have theirs."""
+    """Other work gets its turn in between."""
     keeper, turn, heard = Doorkeeper(), 0, Counter[int]()
 
     async def count_turns() -> None:
@@ -165,7 +165,7 @@ async def test_of_many_who_come_at_once_some_are_heard_in_each_turn(ailo: Ailo, 
     assert heard.total() == 80
 
 
-# Behind proxies of our own
+# Behind our own proxies
 
 YES, NO = b"HTTP/1.1 200", b"HTTP/1.1 429"
 
@@ -183,7 +183,7 @@ async def test_behind_a_proxy_it_is_the_address_that_the_proxy_saw_which_has_so_
 
 
 async def test_a_forged_header_makes_nobody_another(ailo: Ailo) -> None:
-    """What a stranger writes stands before what the proxy adds."""
+    """What a stranger writes comes before the address that the proxy adds."""
     async with at_the_door(ailo, Doorkeeper(maximum=1, by_proxy=10), proxies=1) as house:
         assert await answered(await house.come(asked("198.51.100.1, 192.0.2.1"))) == YES
         assert await answered(await house.come(asked("198.51.100.2, 192.0.2.1"))) == NO
@@ -203,7 +203,7 @@ async def test_a_request_that_the_proxy_says_nothing_of_is_the_proxys(ailo: Ailo
 
 
 async def test_a_refused_proxy_keeps_its_connection(ailo: Ailo) -> None:
-    """And what it carries next is another's."""
+    """The next request on it may be from somebody else."""
     async with at_the_door(ailo, Doorkeeper(maximum=1, by_proxy=10), proxies=1) as house:
         assert await answered(await house.come(asked("192.0.2.1"))) == YES
         wire = await house.come(asked("192.0.2.1"))
@@ -213,7 +213,7 @@ async def test_a_refused_proxy_keeps_its_connection(ailo: Ailo) -> None:
 
 
 async def test_on_a_proxys_connection_each_request_is_somebody_elses(ailo: Ailo) -> None:
-    """One who is signed in does not answer for the stranger who comes next on it."""
+    """An authenticated request does not vouch for the stranger whose request comes next on the same connection."""
     async with at_the_door(ailo, Doorkeeper(maximum=1, by_proxy=10), proxies=1) as house:
         wire, other = await house.come(asked("192.0.2.1", b"/known")), await house.come(asked("192.0.2.1", b"/known"))
         assert [await answered(wire), await answered(other)] == [YES, YES]

@@ -1,4 +1,4 @@
-"""What a signed-in connection may do with each frame, told into a list instead of a socket."""
+"""What a signed-in connection may do with each frame; its answers go to a list instead of a socket."""
 
 import asyncio
 import gc
@@ -98,7 +98,7 @@ async def test_a_resume_that_the_store_fails_ends_the_connection(
 async def test_a_resume_that_the_store_fails_tells_nothing_of_what_follows(
     ailo: Ailo, cast: Cast, lea: Talk, thread: ThreadId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither the answer to one's own message, which waited for those before it, nor what comes live: there would be a gap."""
+    """Neither the answer to one's own message, which waited for those before it, nor live messages: there would be a gap."""
     reads, go_on = asyncio.Event(), asyncio.Event()
     await lea.join(ailo.hub)
     claire = await cast.unlock("claire")
@@ -184,7 +184,7 @@ async def test_the_end_waits_for_what_was_taken(lea: Talk, thread: ThreadId) -> 
 
 
 async def test_at_the_end_an_answer_comes_behind_what_was_held(ailo: Ailo, cast: Cast, lea: Talk, thread: ThreadId) -> None:
-    """Somebody who has not asked yet for what they missed: their own message is not told before the one that it follows."""
+    """For somebody who has not resumed yet, the answer to their own message still follows the message before it."""
     claire = Talk(ailo.conversations.conversation, await cast.unlock("claire"))
     ailo.hub.join(claire.session.who.account.id, claire.session, set())
     await lea.send(thread, "Bonjour")

@@ -1,7 +1,7 @@
-"""One account that floods, and its neighbour: only so much of the flood stands before what the neighbour says.
+"""One account that floods, and its neighbour: only a bounded part of the flood comes before the neighbour's message.
 
-No time is asserted: it is counted how much of the flood is committed between a neighbour's message and its answer. What that
-costs in milliseconds is measured by `./dev bench --neighbour`.
+No time is asserted: the test counts how many messages of the flood are committed between a neighbour's message and its answer.
+`./dev bench --neighbour` measures what that costs in milliseconds.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ FLOOD = 3_000
 
 
 class Ledger:
-    """Answers of several connections in one list, in the order in which they were told."""
+    """The answers of several connections in one list, in the order in which they were sent."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
@@ -36,7 +36,7 @@ class Ledger:
 
 
 class Noted:
-    """The way out of one connection."""
+    """The outgoing queue of one connection."""
 
     def __init__(self, ledger: Ledger, name: str) -> None:
         self._ledger, self._name = ledger, name
@@ -55,7 +55,7 @@ class Noted:
 
 @pytest.mark.parametrize("connections", [1, 4])
 async def test_a_flood_stands_before_a_neighbour_only_so_far(ailo: Ailo, cast: Cast, connections: int) -> None:
-    """What is being committed, and what each of the flood's connections may have waiting: with limits lifted, too."""
+    """The group being committed, and what each connection of the flood may have pending, even with the limits lifted."""
     thread, other = await cast.open_thread("lea", "claire"), await cast.open_thread("karim", "thomas")
     ledger, lea, karim = Ledger(), await cast.unlock("lea"), await cast.unlock("karim")
     limits = AccountLimits(0)

@@ -1,7 +1,7 @@
-"""One connection: a frame that takes for ever, and what is left behind.
+"""One WebSocket connection: frames that never end, the heartbeat, how it begins, and what it leaves behind.
 
-That is nothing that the collector of cycles would have to find: a thousand who come back would else leave it 90,000 objects, and
-the loop would stand still while it frees them.
+It must leave nothing for the cycle collector: otherwise 1,000 reconnecting clients would leave it 90,000 objects, and the loop
+would stand still while it frees them.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ HALF = b"\x81\xfe\x10\x00\0\0\0\0{"
 
 @dataclass
 class Served:
-    """The gateway behind a port of its own, Léa's cookie, and her thread; Claire is at home."""
+    """The gateway on its own port, Léa's cookie and her thread; Claire is signed in."""
 
     gateway: Gateway
     claire: Unlocked
@@ -49,7 +49,7 @@ class Served:
     session: bytes
 
     async def visit(self) -> Wire:
-        """Connect, resume, and say something."""
+        """Connect, resume, and send a message."""
         frames: asyncio.Queue[str] = asyncio.Queue()
         wire = await connect("127.0.0.1", self.port, self.cookie, lambda payload: frames.put_nowait(json.loads(payload)["type"]))
         wire.send(json.dumps({"type": "resume", "threads": {str(self.thread): 0}}).encode())
@@ -63,9 +63,9 @@ class Served:
         async with asyncio.timeout(10):
             while self.gateway.connections:  # noqa: ASYNC110 (nothing in the product tells of it)
                 await asyncio.sleep(0.01)
-        # The group commit has its last group at hand until the next.
+        # The group commit keeps a reference to its last group until the next.
         await self.gateway.conversation.post_and_wait(self.claire, self.thread, new_id(MessageId), "…")
-        await asyncio.sleep(0.05)  # and the library has let go of its own
+        await asyncio.sleep(0.05)  # and aiohttp has dropped its own references
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def no_collector() -> Iterator[None]:
 
 
 def ours() -> Counter[str]:
-    """How many objects there are of each kind that a connection is made of."""
+    """The number of objects of each type that a connection consists of."""
     kinds = {"Connection", "Dialogue", "Outgoing", "Sequencer", "LastingSocket", "WebSocketReader"}
     kinds |= {"Request", "Visitor", "HttpRequestParser"}
     return Counter(name for one in gc.get_objects() if (name := type(one).__qualname__) in kinds)
@@ -133,7 +133,7 @@ async def test_a_connection_leaves_nothing_to_the_collector(served: Served, how:
 
 @pytest.mark.usefixtures("no_collector")
 async def test_a_connection_outlives_its_request(served: Served) -> None:
-    """With a browser's headers a request is a third of what an idle connection would take."""
+    """With a browser's headers, a request would be a third of an idle connection's memory."""
     before = ours()
     wire = await served.visit()
     assert not {"Request", "HttpRequestParser"} & (ours() - before).keys()
@@ -142,7 +142,7 @@ async def test_a_connection_outlives_its_request(served: Served) -> None:
     await served.emptied()
 
 
-# A byte a second
+# One byte per second
 
 
 async def closed(wire: Wire) -> int | None:
@@ -153,7 +153,7 @@ async def closed(wire: Wire) -> int | None:
 
 
 async def test_a_frame_that_takes_too_long_ends_its_connection_alone(served: Served) -> None:
-    """Whoever sends whole frames, if only pings, goes on."""
+    """A connection that sends whole frames, even if only pings, goes on."""
     slow, quiet = await served.visit(), await served.visit()
     slow.transport.write(HALF)
     began = time.monotonic()
@@ -168,7 +168,7 @@ async def test_a_frame_that_takes_too_long_ends_its_connection_alone(served: Ser
 
 
 async def test_who_waits_for_the_disk_is_not_slow(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With 64 of its messages waiting nothing is read from a connection: that is no frame that takes too long."""
+    """With 64 of its messages waiting, nothing is read from a connection: that does not count as a slow frame."""
     waits = asyncio.Event()
 
     async def stall(*_: object) -> None:
@@ -190,7 +190,7 @@ async def test_who_waits_for_the_disk_is_not_slow(served: Served, monkeypatch: p
 
 
 class Deaf(asyncio.Protocol):
-    """A line on which everything is kept and nothing answered."""
+    """A protocol that keeps whatever it receives and answers nothing."""
 
     def __init__(self) -> None:
         self.heard = b""
@@ -204,7 +204,7 @@ class Deaf(asyncio.Protocol):
 
 
 async def deafened(served: Served) -> tuple[Wire, Deaf]:
-    """A connection whose browser hears no more: what comes is kept as it is."""
+    """A connection whose browser no longer reacts: whatever arrives is kept as raw bytes."""
     wire, deaf = await served.visit(), Deaf()
     wire.transport.set_protocol(deaf)
     return wire, deaf
@@ -250,7 +250,7 @@ async def test_who_answers_is_asked_again_when_silent_again(served: Served, monk
 
 
 async def test_nothing_is_written_behind_a_close_frame(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    """RFC 6455 section 5.5.1: the library has answered a browser's close; what is told in that moment goes nowhere."""
+    """RFC 6455 section 5.5.1: aiohttp has answered a browser's close frame; a frame offered at that moment is dropped."""
     finish = module.Connection._finish
 
     async def tell_and_finish(self: module.Connection, session: Dialogue) -> None:
@@ -266,7 +266,7 @@ async def test_nothing_is_written_behind_a_close_frame(served: Served, monkeypat
 
 
 async def test_half_a_frame_on_its_way_is_a_sign_of_life(served: Served) -> None:
-    """A pong could come only behind it."""
+    """The browser could send a pong only after it."""
     wire, _ = await deafened(served)
     (connection,) = served.gateway.connections
     now = time.monotonic()
@@ -283,23 +283,23 @@ async def test_half_a_frame_on_its_way_is_a_sign_of_life(served: Served) -> None
     await served.emptied()
 
 
-# The beginning: known to the hub, then `hello`, and nothing between
+# The beginning: joined to the hub, then `hello`, and nothing between
 
 
 class Halt:
-    """Stops an asynchronous call on its way: ``reached`` once it is there, until ``go`` is set."""
+    """Suspends an asynchronous call: ``reached`` is set once it gets there, and it continues once ``go`` is set."""
 
     def __init__(self, call: Callable[..., Awaitable[Any]]) -> None:
         self._call = call
         self.reached, self.go = asyncio.Event(), asyncio.Event()
 
     async def before(self, *given: Any) -> Any:
-        """Stop, then do it."""
+        """Suspend, then make the call."""
         await self._stop()
         return await self._call(*given)
 
     async def after(self, *given: Any) -> Any:
-        """Do it, and stop with what it gave."""
+        """Make the call, then suspend before returning its result."""
         found = await self._call(*given)
         await self._stop()
         return found
@@ -310,7 +310,7 @@ class Halt:
 
 
 class Arriving:
-    """A connection on its way, and the frames that it is sent."""
+    """A connection being opened, and the frames that it receives."""
 
     def __init__(self, served: Served) -> None:
         self.frames: asyncio.Queue[Json] = asyncio.Queue()
@@ -328,13 +328,13 @@ class Arriving:
 
 
 async def turns() -> None:
-    """Let the loop do all that it has to do by now."""
+    """Let the loop run everything that is ready by now."""
     for _ in range(200):
         await asyncio.sleep(0)
 
 
 async def test_hello_comes_when_nothing_can_be_missed(served: Served, ailo: Ailo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long it takes to read who corresponds: what is told once `hello` has come, comes."""
+    """However long it takes to read the correspondents: whatever is sent after `hello` arrives."""
     halt = Halt(ailo.conversations.participants.correspondents)
     monkeypatch.setattr(ailo.conversations.participants, "correspondents", halt.before)
     coming = Arriving(served)
@@ -362,7 +362,7 @@ async def test_hello_is_followed_by_presence(served: Served, ailo: Ailo) -> None
 async def test_who_came_to_correspond_meanwhile_is_known(
     served: Served, ailo: Ailo, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was read before a change of participants is read again: else their presence would never be told."""
+    """Correspondents that changed while they were read are read again: otherwise the newcomer's presence would never be sent."""
     with monkeypatch.context() as patched:
         halt = Halt(ailo.conversations.participants._store.database.read)
         patched.setattr(type(ailo.store.database), "read", lambda _, act: halt.after(act), raising=True)
@@ -378,7 +378,7 @@ async def test_who_came_to_correspond_meanwhile_is_known(
 async def test_what_ends_a_connection_that_begins_is_not_missed(
     served: Served, ailo: Ailo, monkeypatch: pytest.MonkeyPatch, when: str, ends: str, code: int
 ) -> None:
-    """Whatever it waits for when its session ends or its account has another key."""
+    """Wherever it is waiting when its session ends or its account gets another key."""
     where, name = {
         "looked up": (served.gateway, "signed_in"),
         "corresponds": (ailo.conversations.participants, "correspondents"),
@@ -400,7 +400,7 @@ async def test_what_ends_a_connection_that_begins_is_not_missed(
 
 
 async def test_what_is_live_is_held_until_the_first_frame(served: Served, ailo: Ailo) -> None:
-    """And let through by any: who sends something asks for nothing old any more."""
+    """Any first frame releases it: whoever sends something will not resume any more."""
     coming = Arriving(served)
     await coming.until("hello")
     wire = await coming.wire
@@ -425,7 +425,7 @@ async def test_what_is_held_comes_to_who_says_nothing(served: Served, ailo: Ailo
 
 
 class Ear:
-    """Somebody else who is here."""
+    """The connection of somebody else who is present."""
 
     session_id = b"ear"
     was_used = False

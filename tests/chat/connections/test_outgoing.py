@@ -1,4 +1,4 @@
-"""The bounded queue between the hub and one socket. What a whole connection does is in `tests/flows`."""
+"""The bounded queue between the hub and one socket. Whole connections are tested in `tests/flows`."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from chat.connections.outgoing import FEW_FRAMES, MOST_BYTES, MOST_FRAMES, Outgo
 
 
 class Socket:
-    """A socket that takes all at once, or nothing until it is let drain."""
+    """A socket that takes everything at once or, when full, one frame at a time until it may drain."""
 
     def __init__(self) -> None:
         self.is_full = False
@@ -113,7 +113,7 @@ async def test_a_socket_that_is_gone_ends_the_writing(socket: Socket) -> None:
 
 
 async def test_after_a_frame_that_had_no_place_nothing_more_is_taken(socket: Socket) -> None:
-    """Else a browser would be told of a number right after one that is not the one before."""
+    """Otherwise a browser would receive a number that does not follow the one before it."""
     socket.is_full = True
     for number in range(MOST_FRAMES + 1):
         socket.queue.offer(b"%d" % number)

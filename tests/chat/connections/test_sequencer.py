@@ -1,4 +1,4 @@
-"""What one connection is sent, in order, against a model: numbers only rise, nothing is lost, nothing comes twice."""
+"""The order of what one connection is sent, against a model: numbers only rise, nothing is lost, nothing comes twice."""
 
 import asyncio
 import random
@@ -22,7 +22,7 @@ SOMEBODY = new_id(AccountId)
 
 
 class Threads:
-    """Threads that hold messages, and one line that hears of them."""
+    """Threads with messages, and one sequencer that is sent them."""
 
     def __init__(self, **counts: int) -> None:
         self.held: dict[ThreadId, list[Message]] = {A: [], B: []}
@@ -40,22 +40,22 @@ class Threads:
         return message
 
     def live(self, thread: ThreadId) -> None:
-        """Somebody else's message is committed, and told."""
+        """Somebody else's message is committed and sent live."""
         self.commit(thread)
         self.tell(thread)
 
     def commit(self, thread: ThreadId) -> None:
-        """Somebody else's message is committed, but not told yet."""
+        """Somebody else's message is committed, but not sent yet."""
         self.untold.append(self.add(thread))
 
     def tell(self, _: ThreadId) -> None:
-        """All that was committed is told, in order."""
+        """Everything committed so far is sent, in order."""
         for message in self.untold:
             self.line.offer_message(message.thread, message.seq, encode(message))
         self.untold.clear()
 
     def own(self, thread: ThreadId) -> None:
-        """This connection's own message is committed, and answered."""
+        """This connection's own message is committed and answered."""
         self.tell(thread)
         self.repeat(self.add(thread), is_new=True)
 
@@ -63,14 +63,14 @@ class Threads:
         self.line.offer_sent(Sent(message.id, message.thread, message.seq, message.at), is_new=is_new)
 
     def come(self, *steps: tuple[str, ...]) -> Iterator[None]:
-        """What comes in thread A while each page is being read."""
+        """What happens in thread A while each page is being read."""
         for step in steps:
             for kind in step:
                 getattr(self, kind)(A)
             yield
 
     def repeat_second(self, thread: ThreadId) -> None:
-        """The thread's second message is sent once more by its author."""
+        """The author sends the thread's second message again."""
         self.repeat(self.held[thread][1])
 
     async def page(self, thread: ThreadId, seq: int, limit: int) -> tuple[list[Message], int] | None:
@@ -82,7 +82,7 @@ class Threads:
         return found, end
 
     def told(self, thread: ThreadId) -> list[int]:
-        """The numbers that the browser was told, by messages and by answers, in order."""
+        """The numbers that the browser received, in messages and in answers, in order."""
         return [frame["seq"] for frame in self.outlet.frames if frame["thread"] == str(thread)]
 
     def kinds(self) -> list[tuple[str, int]]:
@@ -234,7 +234,7 @@ EVENTS = st.lists(
 def test_whatever_happens_numbers_only_rise_and_none_is_missing(
     events: list[tuple[str, ThreadId, int]], old: int, chance: random.Random
 ) -> None:
-    """The browser asks once, at the start, for what it lacks; whatever comes around it, each thread is told in order."""
+    """The browser resumes once, at the start; whatever happens around it, each thread's messages come in order."""
 
     async def run() -> Threads:
         threads = Threads(a=old, b=old)

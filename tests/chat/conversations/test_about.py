@@ -1,4 +1,4 @@
-"""A thread beyond its messages: who answers when, who was in it once, closed and open again."""
+"""What a thread has besides messages: who answers when, who took part in it earlier, closing and reopening."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -80,7 +80,7 @@ async def test_a_newcomer_reads_from_their_first_number_on(ailo: Ailo, cast: Cas
     assert first == {lea.account.id: 1, claire.account.id: 1, thomas.id: 3, sam.id: 1}
 
 
-# Who was in it once
+# Who took part earlier
 
 
 async def test_who_left_keeps_their_name(ailo: Ailo, cast: Cast) -> None:
@@ -102,7 +102,7 @@ async def test_who_came_back_is_not_past(ailo: Ailo, cast: Cast) -> None:
 
 
 async def test_a_newcomer_knows_nothing_of_who_left_before(ailo: Ailo, cast: Cast) -> None:
-    """Of what was before they know no more than of what was written then."""
+    """They learn no more about earlier participants than about earlier messages."""
     thread = await cast.open_thread("lea", "claire", "sam")
     await cast.leave(thread, "sam")
     claire, thomas = await cast.unlock("claire"), await cast.unlock("thomas")
@@ -170,7 +170,7 @@ async def test_who_has_left_closes_nothing(ailo: Ailo, cast: Cast) -> None:
 
 
 async def test_who_leaves_while_closing_closes_nothing(ailo: Ailo, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The roster was looked at, then Claire was taken out, then came the transaction."""
+    """Claire's seat is looked up, then she is removed, then the transaction begins."""
     thread = await cast.open_thread("lea", "claire", "sam")
     claire, looked = await cast.unlock("claire"), ailo.access.latest
 
@@ -203,7 +203,7 @@ async def test_a_colleague_who_comes_meanwhile_is_no_hindrance(
 
 
 async def test_a_message_that_was_not_seen_is_not_closed_over(ailo: Ailo, cast: Cast, thread: ThreadId) -> None:
-    """Somebody writes « au secours » in the moment in which their conversation is being closed."""
+    """Somebody writes « au secours » at the moment in which their conversation is being closed."""
     lea, claire = await cast.unlock("lea"), await cast.unlock("claire")
     (seq,) = await cast.say(lea, thread, "Merci")
     await cast.say(lea, thread, "Au secours")
@@ -254,9 +254,9 @@ async def test_a_thread_that_was_tampered_with_is_not_closed(ailo: Ailo, cast: C
 @given(st.lists(st.sampled_from(["lea", "claire", "close", "reopen"]), min_size=1, max_size=12))
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_message_is_closed_over_by_an_earlier_closing(ailo: Ailo, cast: Cast, deeds: list[str]) -> None:
-    """Messages and closings at the same moment: what is closed in the end was closed after the last message of all.
+    """Messages and closings at the same moment: a thread that ends up closed was closed after its last message.
 
-    (The clock is read in the transaction, and no two readings are equal: times are the order of the commits.)
+    (The clock is read in the transaction, and no two readings are equal: times follow the order of the commits.)
     """
     thread = await cast.open_thread("lea", "claire", "sam")
     lea, claire = await cast.unlock("lea"), await cast.unlock("claire")

@@ -1,6 +1,6 @@
-"""Ids that a sender chose so that their hashes collide: whatever is kept by them must not compare each with all others.
+"""Ids that a sender chose so that their hashes collide: code that stores them must not compare each with all others.
 
-Not by time: what is counted is how often two UUIDs are compared.
+Comparisons of UUIDs are counted; no time is measured.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from chat.staff.shapes import CannedReplies, CannedReply
 from storage.ids import MessageId, ThreadId, new_id
 from tests.chat.talk import Cast, Talk
 
-MODULUS = 2**61 - 1  # of Python's hash of a whole number, on 64 bits
-FEW = 20  # Each with each would be 150 for every one.
+MODULUS = 2**61 - 1  # of Python's hash of an integer, on 64 bits
+FEW = 20  # Comparing each with each would take 150 for each of them.
 
 
 def colliding(count: int) -> list[UUID]:
@@ -30,7 +30,7 @@ def colliding(count: int) -> list[UUID]:
 
 
 class Compared:
-    """How often two UUIDs were."""
+    """How many times two UUIDs were compared."""
 
     times = 0
 

@@ -1,4 +1,4 @@
-"""The rules of a conversation, without a socket: who may post, read, look back, and what the others are told."""
+"""The rules of a conversation, without a socket: who may post, read and page back, and what the others are sent."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ async def thread(cast: Cast) -> ThreadId:
 
 
 async def listening(ailo: Ailo, cast: Cast, name: str) -> Talk:
-    """Somebody's connection, which hears all that is live."""
+    """Somebody's connection, which receives everything sent live."""
     talk = Talk(ailo.conversations.conversation, await cast.unlock(name))
     return await talk.join(ailo.hub, await ailo.conversations.participants.correspondents(talk.who.account.id))
 
@@ -153,7 +153,7 @@ async def test_typing_is_told_to_the_others_alone(ailo: Ailo, cast: Cast, thread
     assert (claire.outlet.of("typing"), laptop.outlet.of("typing")) == ([expected], [])
 
 
-# Looking back
+# Paging back
 
 
 async def test_history_is_paged_backwards_and_forwards(ailo: Ailo, cast: Cast, thread: ThreadId) -> None:
@@ -268,7 +268,7 @@ async def test_a_message_taken_before_somebody_left_is_sealed_anew(ailo: Ailo, c
     lea, claire = await listening(ailo, cast, "lea"), await listening(ailo, cast, "claire")
     await lea.send(thread, "un")
     await cast.leave(thread, "claire")
-    ailo.conversations.conversation._access._begun.clear()  # as if the message had been sealed just before
+    ailo.conversations.conversation._access._begun.clear()  # as if the message had been sealed just before somebody left
     assert (await lea.send(thread, "deux"))["seq"] == 2
     assert [frame["text"] for frame in claire.outlet.of("message")] == ["un"]
 

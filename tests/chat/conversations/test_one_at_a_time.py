@@ -1,4 +1,4 @@
-"""Turns: one at a time, and nobody's many keep another's one waiting."""
+"""Turns: one at a time, and an account with many waiting does not delay another account's only one."""
 
 import asyncio
 
@@ -51,7 +51,7 @@ async def test_who_gives_up_as_the_turn_comes_hands_it_on() -> None:
     turns, told = OneAtATime(), list[str]()
     async with turns.turn(b"f"):
         tasks = await line_up(turns, told, "a1", "b1")
-    tasks[0].cancel()  # in the same instant: nothing was awaited since
+    tasks[0].cancel()  # in the same instant, without an await in between
     await asyncio.wait(tasks)
     assert told == ["b1"]
 

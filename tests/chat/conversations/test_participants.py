@@ -1,4 +1,4 @@
-"""Who takes part in a thread and how that changes, as participants do it."""
+"""Who takes part in a thread, and how participants change that."""
 
 import asyncio
 
@@ -128,7 +128,7 @@ async def test_two_who_bring_in_the_same_colleague_do_so_once(ailo: Ailo, cast: 
 async def test_who_is_brought_in_is_seated_with_the_key_of_now(
     ailo: Ailo, cast: Cast, claire: Unlocked, thread: ThreadId
 ) -> None:
-    """Thomas renewed his key between the look at the list and the change: the old one would be anybody's."""
+    """Thomas renewed his key between the lookup and the change: others may have the old one."""
     thomas = await cast.account("thomas")
     fresh = AccountKey.fresh(thomas.id, 2)
     await ailo.store.database.write(lambda tx: accounts.turn_to_key(tx, ailo.store.guard, thomas, fresh))
@@ -190,7 +190,7 @@ async def test_a_tampered_colleague_is_left_out_of_the_list(ailo: Ailo, cast: Ca
 
 
 async def test_a_thread_is_opened_for_the_officer_of_its_own_transaction(ailo: Ailo, cast: Cast) -> None:
-    """Another officer's place is committed a moment before the store knows: a thread must not be begun for the one before."""
+    """Another officer is committed just before the store knows of it: a thread must not be begun for the previous one."""
     key, guard = AccountKey.fresh(THE_OFFICER).public_key, ailo.store.guard
     await ailo.store.database.write(lambda tx: installation.note(tx, guard, "officer", key))
     thread = await cast.open_thread("karim", "thomas")

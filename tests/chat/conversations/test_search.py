@@ -1,4 +1,4 @@
-"""Search: finds what its asker may read, without accents, in bounded steps, and nothing of anybody else's."""
+"""Search: finds only what the searcher may read, ignores accents, and works in bounded steps."""
 
 import asyncio
 import threading
@@ -106,10 +106,10 @@ async def test_a_cursor_that_is_none_is_refused(finder: Search, cast: Cast, tail
         await finder.find(await cast.unlock("lea"), "mot", None, f"{thread}{tail}")
 
 
-# What people wrote decides what a search costs: it must not decide how long others wait.
+# People's own texts decide what a search costs: they must not decide how long others wait.
 
-SENTENCE = "\ufdfa"  # one letter, which Unicode's compatibility form unfolds into 18
-ACCENTS = "\u0301" * 4_000 + "\u0323" * 4_000  # which that form sorts, each past all others
+SENTENCE = "\ufdfa"  # one letter, which Unicode's compatibility form expands to 18
+ACCENTS = "\u0301" * 4_000 + "\u0323" * 4_000  # which that form reorders, moving each past all the others
 
 
 def test_a_letter_that_is_a_sentence_is_not_unfolded() -> None:
@@ -161,7 +161,7 @@ async def test_a_search_stops_after_so_many_characters(finder: Search, cast: Cas
 
 
 async def test_a_search_stops_after_some_time(finder: Search, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many conversations with little in them cost time, too; each request gets on by one at least."""
+    """Many short conversations take time, too; each request gets past at least one of them."""
     monkeypatch.setattr(search, "LONGEST_S", -1.0)
     threads = [await cast.open_thread(name, "claire") for name in ("lea", "karim")]
     claire = await cast.unlock("claire")

@@ -1,4 +1,4 @@
-"""The route of search, as a browser asks it: for those who are signed in, and not too often."""
+"""The search route, as a browser calls it: only for signed-in accounts, and with a rate limit."""
 
 from typing import Any
 
@@ -73,7 +73,7 @@ async def test_one_account_cannot_search_without_end(server: TestServer) -> None
 
 
 async def test_no_word_is_taken_from_an_address(server: TestServer) -> None:
-    """An address is written into a proxy's log, and can be opened from a foreign page."""
+    """An address ends up in a proxy's log, and a foreign page can link to it."""
     async with TestClient(server) as client:
         await enter(client)
         assert (await client.get("/api/search", params={"q": "mot"})).status == 405

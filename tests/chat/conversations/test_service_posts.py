@@ -1,4 +1,4 @@
-"""Messages that the service writes by itself, and a history whose end was cut off."""
+"""Messages that the service posts by itself, and a history whose end was cut off."""
 
 import pytest
 
@@ -47,7 +47,7 @@ async def test_the_service_cannot_write_where_there_is_no_thread(ailo: Ailo) -> 
 
 
 async def test_a_planted_lesson_is_shown_as_broken(ailo: Ailo, cast: Cast, thread: ThreadId) -> None:
-    """Whoever writes the database changes the kind of what the service wrote."""
+    """Somebody with write access to the database changes the kind of a message by the service."""
     await ailo.conversations.conversation.post_from_service(
         ServicePost(thread, new_id(MessageId), "lesson", "Le oui automatique")
     )

@@ -1,4 +1,4 @@
-"""The example: its people and their words, how it is made whole or not at all, and its page of letters."""
+"""The example: its people and their messages, that it is built completely or not at all, and its page of letters."""
 
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -51,7 +51,7 @@ def now_ms() -> int:
     return int(NOW.timestamp() * 1000)
 
 
-# Who there is
+# The people
 
 
 def test_everybody_has_an_address_of_their_own() -> None:
@@ -72,7 +72,7 @@ def test_two_members_share_a_first_name() -> None:
     assert len(set(names)) < len(names)
 
 
-# What they say
+# What they write
 
 
 def test_only_participants_speak(told: list[Script]) -> None:
@@ -135,11 +135,11 @@ def _waits(script: Script) -> bool:
     return figures()[script.lines[-1].author].role is Role.MEMBER
 
 
-# Made whole or not at all
+# Built completely or not at all
 
 
 async def counted(settings: StorageSettings) -> int:
-    """How many threads there are, of a store in which all is well."""
+    """The number of threads in a store, after checking that it is sound."""
     async with open_store(settings) as store:
         assert await check_all(store) == []
         return len(await store.database.read(threads.all_ids))
@@ -237,7 +237,7 @@ class Letter:
 
 
 class Mailbox:
-    """The page, over letters that a test puts there."""
+    """The page of letters, with letters that a test adds."""
 
     def __init__(self) -> None:
         self.letters: list[Letter] = []

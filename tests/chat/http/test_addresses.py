@@ -1,4 +1,4 @@
-"""Which key an address counts under."""
+"""The key under which an address is counted."""
 
 import ipaddress
 

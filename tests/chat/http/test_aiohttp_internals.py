@@ -1,6 +1,6 @@
-"""What we use of aiohttp without its promise: each name is still there, of its kind, and does what we build on.
+"""What we use of aiohttp without its promise: each name still exists, is of the same kind, and does what we rely on.
 
-The name of a test that fails says what has moved; `chat/http/aiohttp_internals.py` says what it was for.
+The name of a failing test says what has moved; `chat/http/aiohttp_internals.py` says what it was used for.
 """
 
 import ast
@@ -25,7 +25,7 @@ from tests.load.wire import Wire, connect
 
 CHAT = Path(__file__).parents[3] / "chat"
 OURS = CHAT / "http" / "aiohttp_internals.py"
-# What may be imported of the library, and how the bases begin of a class that comes down from one of its.
+# The modules that may be imported from the library, and the first words of a base class that derives from one of its classes.
 PUBLIC = {"aiohttp", "aiohttp.typedefs.Handler", *(f"aiohttp.{name}" for name in ("web", *aiohttp.__all__))}
 THEIRS = ("web.", "SignedConnection", "LastingSocket")
 
@@ -36,7 +36,7 @@ async def at_nothing(*_: object) -> None: ...
 
 
 class Connection(SignedConnection):
-    """A connection behind a tap, like a visitor's, that tells what becomes of it."""
+    """A connection with a tap, like a visitor's, that signals what happens to it."""
 
     def __init__(self, server: web.Server, came: "asyncio.Queue[Connection]") -> None:
         super().__init__(Signature(is_secure=False), server)
@@ -59,7 +59,7 @@ class Connection(SignedConnection):
 
 
 class House:
-    """A running server whose connections are ours. Its handler opens a socket, and has a look at it and its request."""
+    """A running server, whose connections are ours. The handler opens a socket, and passes it and its request to ``look``."""
 
     def __init__(self, look: Look) -> None:
         self._look = look
@@ -79,7 +79,7 @@ class House:
         return opened
 
     async def visit(self, took: Callable[[bytes], None] = lambda _: None) -> tuple[Wire, Connection]:
-        """Open a socket; what the look at it asserted is asserted here."""
+        """Open a socket; raise here whatever ``look`` raised."""
         wire = await connect("127.0.0.1", self.port, "", took)
         async with asyncio.timeout(10):
             await self.looked
@@ -102,11 +102,11 @@ async def serving(look: Look = at_nothing) -> AsyncIterator[House]:
     await runner.cleanup()
 
 
-# A name each
+# One test for each name
 
 
 async def test_the_library_still_has_a_sockets__req() -> None:
-    """It is the request, and all by which the socket keeps it."""
+    """It refers to the request, and is the only attribute of the socket that does."""
 
     async def look(request: web.Request, opened: LastingSocket) -> None:
         assert vars(opened)["_req"] is request
@@ -118,7 +118,7 @@ async def test_the_library_still_has_a_sockets__req() -> None:
 
 
 async def test_the_library_still_has_a_connections__parser() -> None:
-    """It is what reads requests, and the library itself lets go of it when the line is down."""
+    """It parses requests, and aiohttp itself drops it when the connection is lost."""
     async with serving() as house:
         wire, connection = await house.visit()
         assert isinstance(connection._parser, HttpRequestParser)
@@ -129,7 +129,7 @@ async def test_the_library_still_has_a_connections__parser() -> None:
 
 
 async def test_the_library_still_has_a_requests_task() -> None:
-    """It ends after the handler, and closes the transport, unless that is kept."""
+    """It ends after the handler, and closes the transport unless that is kept open."""
     tasks: list[asyncio.Task[None]] = []
 
     async def look(request: web.Request, opened: LastingSocket) -> None:
@@ -149,7 +149,7 @@ async def test_the_library_still_has_a_requests_task() -> None:
 
 
 async def test_the_library_still_has_a_requests_protocol() -> None:
-    """It is the connection that we made, and the transport is the one that we gave it."""
+    """It is the connection that we made, and its transport is the one that we gave it."""
     looked: list[object] = []
 
     async def look(request: web.Request, _: LastingSocket) -> None:
@@ -162,7 +162,7 @@ async def test_the_library_still_has_a_requests_protocol() -> None:
 
 
 async def test_the_library_still_has_the_arguments_of_a_connection() -> None:
-    """Its server, its loop, no log of requests, and its patience, whose default is the library's."""
+    """The server, the loop, no access log, and the keep-alive timeout, whose default is aiohttp's."""
     asked = inspect.signature(web.RequestHandler).parameters
     assert list(asked)[:2] == ["manager", "loop"]
     assert asked["keepalive_timeout"].default == KEEPALIVE_S
@@ -172,7 +172,7 @@ async def test_the_library_still_has_the_arguments_of_a_connection() -> None:
 
 
 async def test_the_library_still_has_handle_error() -> None:
-    """It makes the answer to what is no HTTP."""
+    """It builds the answer to input that is not HTTP."""
     ours, theirs = SignedConnection.handle_error, web.RequestHandler.handle_error
     assert list(inspect.signature(ours).parameters) == list(inspect.signature(theirs).parameters)
     async with serving() as house:
@@ -186,7 +186,7 @@ async def test_the_library_still_has_handle_error() -> None:
 
 
 async def test_the_library_still_has_force_close() -> None:
-    """It ends the connection of somebody who has asked for nothing."""
+    """It closes a connection on which nothing has been requested."""
     async with serving() as house:
         reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
         async with asyncio.timeout(10):
@@ -195,11 +195,11 @@ async def test_the_library_still_has_force_close() -> None:
         writer.close()
 
 
-# All of it together
+# All of them together
 
 
 async def test_a_socket_still_speaks_when_all_is_let_go_of() -> None:
-    """The request is freed. More than the library wants to keep is sent before anybody listens: then its reading stops."""
+    """The request is freed. More than aiohttp buffers is sent before anybody receives: it then pauses reading."""
     sockets: list[LastingSocket] = []
     requests: list[weakref.ref[web.Request]] = []
     tasks: list[asyncio.Task[None]] = []
@@ -227,7 +227,7 @@ async def test_a_socket_still_speaks_when_all_is_let_go_of() -> None:
 
 
 async def test_the_library_still_writes_a_frame_at_once() -> None:
-    """So what we write past it, straight to the transport, keeps its place."""
+    """So what we write directly to the transport keeps its place in the order."""
     heard: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def look(request: web.Request, opened: LastingSocket) -> None:
@@ -242,11 +242,11 @@ async def test_the_library_still_writes_a_frame_at_once() -> None:
         wire.transport.close()
 
 
-# And nowhere else
+# Nowhere else
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
-    """Those of `chat` that import the library, but for the one whose matter it is."""
+    """The modules of `chat` that import aiohttp, except the one whose purpose that is."""
     for file in sorted(CHAT.rglob("*.py")):
         tree = ast.parse(file.read_text("utf-8"))
         if file != OURS and any(name.startswith("aiohttp") for name in imported(tree)):
@@ -262,7 +262,7 @@ def imported(tree: ast.Module) -> Iterator[str]:
 
 
 def private_of_the_library() -> set[str]:
-    """Whatever begins with `_` in its sources."""
+    """Every name that begins with `_` in aiohttp's sources."""
     sources = "\n".join(file.read_text("utf-8") for file in Path(aiohttp.__file__).parent.rglob("*.py"))
     return set(re.findall(r"(?:\.|def )(_[a-z]\w*)", sources))
 
@@ -284,7 +284,7 @@ def test_nothing_else_reaches_into_the_library() -> None:
 
 
 def test_no_class_that_comes_from_the_library_has_a_private_name_of_its() -> None:
-    """Neither for use nor by chance, which would take the library's away."""
+    """Neither on purpose nor by accident, which would override aiohttp's own."""
     private, found = private_of_the_library(), []
     for name, tree in [*modules(), ("ours", ast.parse(OURS.read_text("utf-8")))]:
         for made in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):

@@ -1,4 +1,4 @@
-"""Requests that all come at once: so many a turn, by turns of their addresses."""
+"""Requests that all arrive at once: a bounded number per turn of the loop, shared between their addresses."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from chat.http.turns import Turns
 async def test_few_go_on_at_once() -> None:
     turns, begun = Turns(2), 0
     for _ in range(2):
-        async with asyncio.timeout(0):  # which waits for nothing
+        async with asyncio.timeout(0):  # waits for nothing
             await turns.passed("a")
             begun += 1
     assert begun == 2

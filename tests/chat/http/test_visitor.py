@@ -1,4 +1,4 @@
-"""Two hands on one switch, and how much of a read is taken at a time."""
+"""Reading paused for two independent reasons, and how much of what arrived is taken at a time."""
 
 import asyncio
 from collections import Counter
@@ -15,7 +15,7 @@ from tests.chat.auth.test_strangers import ASK, YES, answered, at_the_door
 
 
 class Line(asyncio.Transport):
-    """A transport that only knows whether it is read from."""
+    """A transport that only records whether it is read from, and whether it is closed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ def test_what_outlives_its_request_is_not_closed_with_it() -> None:
 
 
 async def test_of_much_at_once_a_piece_is_taken_in_a_turn(ailo: Ailo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of all who send much, not of each; and what is sent in pieces is understood as a whole."""
+    """From all large senders together, not from each; and what is taken in pieces is parsed as a whole."""
     taken, turn, take = Counter[int](), 0, web.RequestHandler.data_received
 
     def noted(self: web.RequestHandler, data: bytes) -> None:
@@ -81,18 +81,18 @@ async def test_of_much_at_once_a_piece_is_taken_in_a_turn(ailo: Ailo, monkeypatc
         wires = [await house.come(body + ASK) for _ in range(6)]
         for wire in wires:
             async with asyncio.timeout(10):
-                assert (await wire[0].readline()).split()[1] == b"400"  # JSON it is not
+                assert (await wire[0].readline()).split()[1] == b"400"  # it is not JSON
                 await wire[0].readuntil(b"\r\n\r\n")
                 while not (await wire[0].readline()).endswith(YES + b" OK\r\n"):
                     pass
         counting.cancel()
-    small = 6 * PIECE  # what came alone, and was no more than a piece
+    small = 6 * PIECE  # what came alone, in no more than one piece
     assert max(taken.values()) <= PIECES_AT_A_TURN * PIECE + small
     assert taken.total() == 6 * (len(body) + len(ASK))
 
 
 async def test_who_is_cut_before_they_are_in_is_gone(ailo: Ailo) -> None:
-    """Room for one: whoever is idle longest makes it."""
+    """When there is no room left, the connection that has been idle longest is closed."""
     async with at_the_door(ailo, Doorkeeper(total=2)) as house:
         wires = [await house.come() for _ in range(5)]
         assert await answered(await house.come(ASK)) == YES

@@ -1,4 +1,4 @@
-"""What the operator's commands do, over open ailo."""
+"""What the operator's commands do, on an open Ailo."""
 
 from pathlib import Path
 from uuid import UUID

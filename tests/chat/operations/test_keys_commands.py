@@ -1,4 +1,4 @@
-"""The `keys` and `recover keyring` commands: what they say, and that nothing else can be done with them."""
+"""The `keys` and `recover keyring` commands: what they print, and that they can do nothing else."""
 
 import io
 import json
@@ -85,7 +85,7 @@ class House:
         self.sheet: dict[str, str] = json.loads(capsys.readouterr().out)["recovery"]
 
     def recover(self, typed: str, out: Path, sealed: Path | None = None) -> tuple[int, str]:
-        """Run the command; gives its exit code and what it said."""
+        """Run the command; return its exit code and its output."""
         self._monkeypatch.setattr("sys.stdin", io.StringIO(typed))
         code = cli.run(["recover", "keyring", str(sealed or self.sealed), str(out)])
         said = self._capsys.readouterr()

@@ -1,4 +1,4 @@
-"""The recovery officer's sheet, as printed once."""
+"""The recovery officer's sheet, which is printed once."""
 
 import json
 from base64 import b32decode
@@ -38,7 +38,7 @@ def test_what_is_short_is_one_group() -> None:
 
 
 def printed(private_key: bytes) -> tuple[str, str]:
-    """The key and its check, as on a sheet."""
+    """The key and its check digits, as on a sheet."""
     recovery = json.loads(sheet(Officer(private_key, bytes(32)), as_json=True))["recovery"]
     return recovery["key"], recovery["check"]
 

@@ -1,7 +1,7 @@
-"""A database that the version before left, with data in every table, is taken over whole: nothing lost, all of it readable.
+"""A database left by an earlier version, with rows in every table, is converted completely: nothing lost, everything readable.
 
-`went_by_numbers.tar.xz` was written by the last version whose schema went by numbers, by `furnish` in its own
-`tests/attacks/test_rows.py`: Léa and Claire, Karim and Thomas, with a row of everything.
+`went_by_numbers.tar.xz` was written by the last version whose schema steps were numbered, by `furnish` in its own
+`tests/attacks/test_rows.py`: Léa and Claire, Karim and Thomas, with a row in every table.
 """
 
 import re
@@ -27,7 +27,7 @@ OF_THE_SCHEMA = {"schema_version", "schema_steps"}
 
 
 def counts(folder: Path) -> dict[str, int]:
-    """How many rows each table has."""
+    """The number of rows in each table."""
     with closing(sqlite3.connect(folder / "data" / "ailo.sqlite")) as plain:
         tables = [name for (name,) in plain.execute("select name from sqlite_schema where type = 'table'")]
         found = {name: plain.execute(f"select count(*) from {name}").fetchone()[0] for name in tables}
@@ -59,7 +59,7 @@ async def test_no_row_is_lost(folder: Path) -> None:
 
 @pytest.mark.parametrize(("member", "professional"), [("lea", "claire"), ("karim", "thomas")])
 async def test_all_of_it_opens(ailo: Ailo, member: str, professional: str) -> None:
-    """To those whose it is, with the passwords of before. Claire's key was to be renewed when she signs in."""
+    """For its owners, with their existing passwords. Claire's key was due for renewal at her next sign-in."""
     cast = Cast(ailo)
     one, other = await cast.unlock(member), await cast.unlock(professional)
     (entry,) = await ailo.conversations.conversation.entries(one, Order.NEWEST, None)
@@ -73,7 +73,7 @@ async def test_all_of_it_opens(ailo: Ailo, member: str, professional: str) -> No
 
 
 async def test_check_finds_only_what_was_put_there_by_hand(ailo: Ailo) -> None:
-    """A relink, a broken chain and a recovery that nobody asked for: the old version's check said the same of them."""
+    """A relink, a broken chain and a recovery that nobody requested: the old version's check reported the same."""
     found = await check_all(ailo.store)
     assert found
     assert [line for line in found if not re.search(r"relinking|broken|recover", line)] == []

@@ -1,4 +1,4 @@
-"""The pages and their files: what is served, under which policy, in which language, and what is not there."""
+"""The pages and their files: what is served, under which policy and in which language, and what is not found."""
 
 import gzip
 import json
@@ -25,7 +25,7 @@ Client = TestClient[web.Request, web.Application]
 
 @pytest_asyncio.fixture
 async def client() -> AsyncIterator[Client]:
-    """A client of the pages alone; the header X-Role says who asks."""
+    """A client of the pages alone; the header X-Role gives the role of the requester."""
 
     async def role_of(request: web.Request) -> str | None:
         return request.headers.get("X-Role")
@@ -232,7 +232,7 @@ def test_the_preload_list_reads_every_static_import(source: str, paths: list[str
 async def test_a_page_weighs_less_than_sixty_kilobytes(client: Client, path: str, language: str) -> None:
     page = await (await client.get(path, headers={"Accept-Encoding": "identity", "Accept-Language": language})).text()
     paths = [path, *set(re.findall(r'(?:href|src)="(/static/[^"]+)"', page))]
-    paths = [path for path in paths if not path.endswith(".png")]  # An icon for the home screen is not the page's.
+    paths = [path for path in paths if not path.endswith(".png")]  # An icon for the home screen is not part of the page.
     sizes = [len(await (await client.get(path, headers={"Accept-Encoding": "gzip"})).read()) for path in paths]
     assert sum(sizes) < 60_000
 
@@ -265,7 +265,7 @@ def imported_by(file: Path) -> list[Path]:
 
 
 def floor_of(file: Path) -> int:
-    """The worker, which stands in no folder, may import nothing."""
+    """The layer of a module. The worker, which is in no folder, may import nothing."""
     path = file.relative_to(STATIC.resolve())
     return FLOORS.index(path.parts[0]) if len(path.parts) > 1 else -1
 

@@ -1,4 +1,4 @@
-"""The words: every sentence has its English, once, French keeps its typography, and a page speaks the reader's language."""
+"""The words: every sentence has one English translation, French typography is kept, and pages use the reader's language."""
 
 import re
 from collections import Counter
@@ -18,7 +18,7 @@ from chat.protocol import refusals
 
 ROOT = Path(__file__).parents[3]
 ENGLISH = ROOT / "static/words/en"
-SOURCES: list[tuple[str, str, str, Any]] = [  # folder, files, how they are read, which calls hold sentences
+SOURCES: list[tuple[str, str, str, Any]] = [  # folder, files, how they are parsed, and the calls whose arguments are sentences
     ("static", "pages/**.html", "jinja2.ext:babel_extract", {"_": None}),
     ("static", "**.js", "javascript", {"t": None, "tn": (1, 2)}),
     ("chat", "**.py", "python", {"say": (2,)}),
@@ -29,7 +29,7 @@ Sentence = str | tuple[str, ...]
 
 @cache
 def sentences_in_use() -> dict[Sentence, list[str]]:
-    """Find every sentence of the pages and of the server, with the places where it stands."""
+    """All sentences of the pages and of the server, each with the places where it is used."""
     found = sentences_of_refusals()
     for folder, files, method, calls in SOURCES:
         options = {files: {"parse_template_string": "true"}} if method == "javascript" else {}
@@ -52,13 +52,13 @@ def english_by_file() -> Iterator[tuple[str, Sentence, Sentence]]:
 
 
 def domains_of(places: Iterable[str]) -> set[str]:
-    """The domains in whose folders a sentence stands; none where it stands in a page or a helper, which belong to all."""
+    """The domains in whose folders a sentence is used; none for a page or a helper, which all domains share."""
     folders = {name for place in places for name in place.split("/")[:-1]}
     return {path.stem for path in ENGLISH.glob("*.po")} & (folders - {"pages"})
 
 
 def sentences_of_refusals() -> dict[Sentence, list[str]]:
-    """What the server says by table, one sentence for each code."""
+    """The server's sentences from tables, one for each code."""
     tables: dict[str, Iterable[str]] = {
         "chat/auth/door.py": door.WORDS.values(),
         "chat/protocol/refusals.py": refusals.SENTENCES.values(),
@@ -86,13 +86,13 @@ def test_no_english_is_left_over() -> None:
 
 
 def test_a_sentence_stands_in_one_file() -> None:
-    """By its singular, which is the key."""
+    """Compared by its singular, which is the key."""
     keys = [key for path in ENGLISH.glob("*.po") for key in re.findall(r'^msgid "(.+)"$', path.read_text("utf-8"), re.MULTILINE)]
     assert [key for key, times in Counter(keys).items() if times > 1] == []
 
 
 def test_a_sentence_stands_in_the_file_of_its_domain() -> None:
-    """In that of all where it has several domains, and there alone."""
+    """A sentence of several domains is in the file for all of them, and only there."""
     refusals_only = set(sentences_of_refusals())
     wrong = {}
     for file, french, _ in english_by_file():

@@ -1,4 +1,4 @@
-"""The wire vocabulary: what is understood, what is not, and that nothing of a text leaks on the way."""
+"""The frames of the protocol: what is understood, what is not, and that no error leaks a text."""
 
 import json
 from datetime import UTC, datetime

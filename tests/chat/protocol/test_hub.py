@@ -1,4 +1,4 @@
-"""Who is connected, who is told what, and the grace of those who come back at once."""
+"""Who is connected, who is sent what, and the grace period for those who reconnect at once."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ LEA, CLAIRE, KARIM, THREAD = new_id(AccountId), new_id(AccountId), new_id(Accoun
 
 
 class Browser:
-    """One connection that keeps what it is told."""
+    """A connection that keeps what it is sent."""
 
     def __init__(self, session_id: bytes = b"1") -> None:
         self.session_id = session_id

@@ -1,4 +1,4 @@
-"""A name can be seen, and no short text reaches beyond itself."""
+"""A name is visible, and no short text affects the text around it."""
 
 from uuid import uuid4
 
@@ -30,7 +30,7 @@ HIDDEN = {
 @pytest.mark.parametrize("hidden", HIDDEN.values(), ids=HIDDEN)
 def test_what_is_not_seen_is_no_name(hidden: str, minimum: int) -> None:
     if minimum == 0 and not hidden.strip():
-        return  # no last name
+        return  # an empty last name is allowed
     with pytest.raises(Misuse):
         checked_name(hidden, minimum=minimum)
 

@@ -1,4 +1,4 @@
-"""Canned replies: of the staff, theirs alone, changed by one tab at a time."""
+"""Canned replies: for staff only, private to each of them, and changed by one tab at a time."""
 
 from uuid import uuid4
 
@@ -39,7 +39,7 @@ async def test_they_are_their_authors_alone(at_hand: RepliesAtHand, cast: Cast) 
 
 
 async def test_who_left_every_conversation_keeps_theirs(at_hand: RepliesAtHand, cast: Cast) -> None:
-    """They belong to the person, not to a conversation: there is nothing of anybody else in them."""
+    """They belong to the person, not to a conversation: they contain nothing of anybody else's."""
     thread = await cast.open_thread("lea", "claire", "sam")
     await at_hand.write(await cast.unlock("claire"), ONE)
     await cast.leave(thread, "claire")
@@ -68,7 +68,7 @@ async def test_one_id_stands_once(at_hand: RepliesAtHand, cast: Cast) -> None:
 
 @pytest.mark.parametrize(("letter", "fits"), [("a", True), ("é", False)])
 async def test_all_together_have_a_bound(at_hand: RepliesAtHand, cast: Cast, letter: str, *, fits: bool) -> None:
-    """Twelve of 8,000 letters: below the bound in one byte each, above it in two."""
+    """Twelve of 8,000 letters: within the limit with one byte per letter, beyond it with two."""
     new = CannedReplies([CannedReply(uuid4(), "Long", letter * 8_000) for _ in range(12)], 0)
     claire = await cast.unlock("claire")
     if fits:

@@ -1,4 +1,4 @@
-"""Charts: a pure function of figures; every number is where it belongs, whatever the figures."""
+"""Charts: a pure function of figures; every number is in its place, whatever the figures."""
 
 import re
 from datetime import date, timedelta
@@ -18,7 +18,7 @@ COUNTS, WAITS = st.integers(0, 10**7), st.integers(0, 4000 * DAY)
 
 
 def days(received: int = 0, sent: int = 0, *waits: int) -> list[Figures]:
-    """Fifteen days, all of it on the last."""
+    """Fifteen days, with all figures on the last."""
     first = date(2026, 11, 9)
     found = [Figures(first + timedelta(days=at)) for at in range(DAYS)]
     found[-1] = Figures(found[-1].date, received, sent, list(waits))
@@ -80,7 +80,7 @@ def test_it_says_what_it_shows() -> None:
 
 
 def test_no_style_is_written_into_it() -> None:
-    """The content policy would refuse it."""
+    """The content security policy would block it."""
     drawn = charts.messages(days(3, 1), "fr", WIDE) + charts.waits(days(3, 1, HOUR), "fr", NARROW)
     assert re.findall(r"style|script|href|url\(", drawn) == []
 

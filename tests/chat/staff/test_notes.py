@@ -1,4 +1,4 @@
-"""Private notes of staff: for those who take part, and for nobody else."""
+"""Private notes of staff: for participants of the thread, and for nobody else."""
 
 import pytest
 
@@ -60,7 +60,7 @@ async def test_there_is_none_about_no_thread(ailo: Ailo, cast: Cast) -> None:
 async def test_nothing_is_sealed_to_a_key_that_was_renewed(
     ailo: Ailo, cast: Cast, thread: ThreadId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The connection still has the old key, and the renewal came between the look and the write."""
+    """The connection still has the old key: the renewal came between the check and the write."""
     claire = await cast.unlock("claire")
 
     async def pass_by(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""The overview: exact, by the days of one's own zone, and against a computation that is as plain as can be."""
+"""The overview: exact, by the days of one's own time zone, and compared with the plainest possible computation."""
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
@@ -16,7 +16,7 @@ from storage.ids import MessageId, ThreadId, new_id
 from tests.people import DAY, HOUR, MINUTE, House, Person, StoppedClock
 
 PARIS = ZoneInfo("Europe/Paris")
-# With changes of clocks at midnight, by half an hour, near the date line, and none.
+# Their clocks change at midnight, by half an hour, near the date line, or never.
 ZONES = ["Europe/Paris", "UTC", "Asia/Beirut", "America/Havana", "Australia/Lord_Howe", "Pacific/Apia", "America/St_Johns"]
 
 
@@ -101,7 +101,7 @@ async def test_an_outsider_and_who_left_are_told_of_nothing(house: House, thread
 
 
 class Line(NamedTuple):
-    """A message to write: in which thread, by whom, of which kind, so long after the one before."""
+    """A message to write: its thread, its author, its kind, and the time since the one before."""
 
     thread: int
     author: str
@@ -122,7 +122,7 @@ LINES = st.lists(
 
 
 class World:
-    """Two threads of Claire's, and one of others. ``rows`` is what stands in them: thread, author, whether text, time."""
+    """Two threads of Claire's, and one of other people's. ``rows`` are the messages: thread, author, whether text, time."""
 
     def __init__(self, house: House, threads: list[ThreadId]) -> None:
         self.house, self.threads = house, threads
@@ -133,7 +133,7 @@ class World:
         return {"member": [house.lea, house.karim, house.lea][line.thread], "claire": house.claire, "sam": house.sam}[line.author]
 
     async def write(self, lines: list[Line], end: int) -> None:
-        """Put these messages into the database as rows, the last of them at ``end``."""
+        """Write these messages to the database as rows, the last of them at ``end``."""
         at = end - sum(line.after for line in lines)
         values: list[dict[str, Value]] = []
         self.rows, last = [], Counter[int]()
@@ -160,7 +160,7 @@ class World:
         await self.house.store.database.write(work)
 
     def plain_days(self, zone: ZoneInfo, now: int) -> list[tuple[date, int, int, float | None, int | None]]:
-        """Message by message and day by day, with the clock on the wall."""
+        """The overview computed message by message and day by day, by local time."""
         received, sent, waits = Counter[date](), Counter[date](), dict[date, list[int]]()
         for number in (0, 1):
             since = None

@@ -1,4 +1,4 @@
-"""What staff say of how they answer: their own business, told to those who write with them, and to nobody else."""
+"""What staff say about how they answer: only they can change it, and only those who write with them see it."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -68,7 +68,7 @@ async def test_who_has_left_hears_nothing(ailo: Ailo, cast: Cast) -> None:
 
 
 async def test_of_many_threads_one_frame_tells(ailo: Ailo, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A frame for each of a thousand threads would cut off whoever reads slowly."""
+    """One frame for each of a thousand threads would disconnect a slow reader."""
     monkeypatch.setattr(practices, "MOST_TOLD", 1)
     for name in ("lea", "karim"):
         await cast.open_thread(name, "claire")

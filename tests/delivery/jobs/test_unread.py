@@ -13,7 +13,7 @@ from tests.people import DAY, GRACE, HOUR, House, StoppedClock
 
 
 async def settle_all(house: House, settings: DeliverySettings) -> int:
-    """Take every announcement that is due; how many letters there are now."""
+    """Settle every announcement that is due; return how many letters there are now."""
     await announce_all(house.store, settings)
     return len(await house.letters())
 
@@ -51,7 +51,7 @@ async def test_who_has_read_meanwhile_gets_none(
 async def test_a_read_mark_is_enough_to_owe_nothing(
     house: House, thread: ThreadId, settings: DeliverySettings, stopped_clock: StoppedClock
 ) -> None:
-    """Though the announcement was left where it stood."""
+    """Even if the announcement was left in the database."""
     posted = await house.post(house.claire, thread)
     assert await house.store.database.write(lambda tx: threads.mark(tx, thread, house.lea.id, posted.seq))
     stopped_clock.advance(GRACE)

@@ -1,4 +1,4 @@
-"""Which addresses are mailed."""
+"""Which addresses can be mailed."""
 
 import pytest
 from hypothesis import given

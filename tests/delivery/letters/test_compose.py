@@ -1,4 +1,4 @@
-"""From facts to an e-mail: what it says, what it never says, and that nobody writes its headers but us."""
+"""From facts to an e-mail: what it says, what it never says, and that nobody else can write its headers."""
 
 import json
 import re
@@ -31,12 +31,12 @@ HEADERS = {
     "from", "to", "subject", "date", "message-id", "in-reply-to", "references", "auto-submitted", "x-auto-response-suppress",
     "content-language", "mime-version", "content-type",
 }  # fmt: skip
-# What would tell an employer, who may own the mailbox, what the service is for.
+# Words that would reveal to an employer, who may own the mailbox, what the service is for.
 TELLING = ("coach", "psy", "thérap", "therap", "santé", "health", "avocat", "lawyer", "réponse de", "accompagn", "confident")
 
 
 def sent(envelope: Envelope) -> EmailMessage:
-    """As it is after its way through a relay."""
+    """The letter as it arrives after passing through a relay."""
     return message_from_bytes(compose(envelope).as_bytes(), EmailMessage, policy=policy.default)
 
 
@@ -47,7 +47,7 @@ def text_of(message: EmailMessage, kind: str = "plain") -> str:
 
 
 class Page(HTMLParser):
-    """What is loaded, linked and shown by a page."""
+    """What a page loads, links to and shows."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

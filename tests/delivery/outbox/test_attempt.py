@@ -1,4 +1,4 @@
-"""The whole way of a letter, from a message that stays unread to what a real relay is given."""
+"""The whole path of a letter, from a message that stays unread to what a real relay receives."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ async def free_port() -> int:
 
 @pytest.fixture
 async def outbox(store: Store, settings: DeliverySettings, free_port: int) -> AsyncIterator[Outbox]:
-    """Sends to a relay that is not there yet."""
+    """An outbox that sends to a relay that is not running yet."""
     by_smtp = replace(settings, relay=Relay("127.0.0.1", free_port))
     post = SmtpTransport(Relay("127.0.0.1", free_port), settings.mail_from.addr_spec, seconds=5)
     yield Outbox(store, post, by_smtp, chance=lambda: 0.0)
@@ -38,7 +38,7 @@ async def outbox(store: Store, settings: DeliverySettings, free_port: int) -> As
 
 @pytest.fixture
 async def letter(house: House, thread: ThreadId, stopped_clock: StoppedClock, settings: DeliverySettings) -> None:
-    """Claire has written five times, and it is time to tell Léa."""
+    """Claire has written five times, and a letter to Léa is due."""
     for _ in range(5):
         await house.post(house.claire, thread, "Canary")
     stopped_clock.advance(GRACE)
@@ -46,7 +46,7 @@ async def letter(house: House, thread: ThreadId, stopped_clock: StoppedClock, se
 
 
 def told_by(message: EmailMessage) -> str:
-    """Everything that can be read in a letter, decoded, but for whom it is addressed to and greets."""
+    """All that a letter says, decoded and in lower case, except for the recipient's address and the greeting."""
     headers = " ".join(str(value) for name, value in message.items() if name != "To")
     return " ".join([headers, *(part.get_content() for part in message.iter_parts())]).lower().replace("léa,", "")
 

@@ -1,4 +1,4 @@
-"""When the next try is."""
+"""When the next attempt is made."""
 
 from hypothesis import given
 from hypothesis import strategies as st

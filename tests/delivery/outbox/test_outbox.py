@@ -1,4 +1,4 @@
-"""The outbox: claim, look again, send, record; and whatever may go wrong in between."""
+"""The outbox: claim, check again, send, record; and whatever may go wrong in between."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ WAIT = 450 * SECOND
 
 @pytest.fixture
 async def seq(house: House, thread: ThreadId, stopped_clock: StoppedClock, settings: DeliverySettings) -> int:
-    """A letter waits for Léa; gives the number of the message that it tells of."""
+    """Queue a letter to Léa; return the number of the message that it announces."""
     posted = await house.post(house.claire, thread)
     stopped_clock.advance(GRACE)
     assert await announce_one(house.store, settings)
@@ -37,7 +37,7 @@ async def row_of(house: House) -> Row:
 
 
 async def tries_until_it_ends(outbox: Outbox, house: House, stopped_clock: StoppedClock) -> list[int]:
-    """Send whenever something is due; the waits in seconds between the tries."""
+    """Send whenever something is due, until the letter ends; return the waits between the attempts, in seconds."""
     waits = []
     while (row := await row_of(house))["state"] == "waiting":
         waits.append((row["due_at"] - stopped_clock()) // SECOND)
@@ -191,7 +191,7 @@ async def test_a_hanging_post_is_not_waited_for(outbox: Outbox, post: RecordingT
 async def test_a_letter_that_is_with_the_relay_is_not_sent_again(
     outbox: Outbox, post: RecordingTransport, house: House, stopped_clock: StoppedClock, seq: int
 ) -> None:
-    """And a relay that answers nothing is not given one after the other: all rest."""
+    """Nor is a relay that does not answer given the next letter: all letters rest."""
     post.outcomes = [Unanswered("no answer")]
     assert await send_one_letter(outbox)
     row = await row_of(house)

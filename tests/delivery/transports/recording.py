@@ -1,4 +1,4 @@
-"""A post for tests of the outbox, where how each letter ends is told beforehand. The real ones have tests of their own."""
+"""A transport for tests of the outbox, with outcomes set in advance. The real transports have their own tests."""
 
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -7,7 +7,7 @@ from delivery.transports.transport import Outcome, Sent
 
 
 class RecordingTransport:
-    """``outcomes`` are given one by one; after that every letter is sent. An exception among them is raised."""
+    """Returns ``outcomes`` one by one, then Sent for every letter. An exception among them is raised."""
 
     def __init__(self, *outcomes: Outcome | BaseException) -> None:
         self.outcomes = list(outcomes)

@@ -1,4 +1,4 @@
-"""A real SMTP server for the tests (aiosmtpd), on the loopback and in the same loop, whose answers can be told beforehand."""
+"""A real SMTP server for the tests (aiosmtpd), on the loopback and in the same loop, whose answers can be set in advance."""
 
 import asyncio
 import ssl
@@ -20,9 +20,9 @@ SLOW = "slow"
 
 @dataclass
 class FakeRelay:
-    """``rcpt`` and ``data`` say how the next letters are answered, one each; after that, all are taken.
+    """``rcpt`` and ``data`` are the answers for the next letters, one each; after that, all letters are accepted.
 
-    HANG is no answer, SLOW one that comes when ``freed`` is set; ``waits`` says that it is waited for.
+    HANG is no answer; SLOW is one that comes when ``freed`` is set. ``waits`` is set once such an answer is pending.
     """
 
     port: int = 0
@@ -76,7 +76,7 @@ class FakeRelay:
         return AuthResult(success=data.password == b"p@ss word", handled=False)
 
     def hang_up(self) -> None:
-        """As a relay does with connections that were idle for long."""
+        """Close all connections, as a relay does with idle ones."""
         for server in self.servers:
             _cut(server)
 
@@ -86,7 +86,7 @@ class FakeRelay:
 
 
 class Unreading(SMTP):
-    """Gives leave to begin a letter, and then reads nothing of it."""
+    """Allows a letter to begin, and then reads nothing of it."""
 
     async def push(self, status: AnyStr) -> None:
         if str(status).startswith("354") and isinstance(self.transport, asyncio.ReadTransport):
@@ -116,7 +116,7 @@ async def running(
         relay.connections += 1
         if not greets:
             return asyncio.Protocol()
-        with warnings.catch_warnings(action="ignore"):  # that a login without encryption is unwise
+        with warnings.catch_warnings(action="ignore"):  # the warning against a login without encryption
             server = (SMTP if reads else Unreading)(
                 relay,
                 hostname="relay.test",

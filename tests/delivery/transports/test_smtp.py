@@ -1,4 +1,4 @@
-"""Letters through a real SMTP server, which answers well, badly, late or not at all."""
+"""Letters through a real SMTP server that answers well, badly, late or not at all."""
 
 import asyncio
 import ssl
@@ -27,7 +27,7 @@ SENDER = "bonjour@ailo.example"
 
 @dataclass
 class Authority:
-    """Who vouches for the relay of these tests."""
+    """The certificate authority of the relay in these tests."""
 
     server: ssl.SSLContext
     file: Path
@@ -139,7 +139,7 @@ async def test_a_relay_that_says_nothing_is_not_waited_for() -> None:
 
 
 async def test_the_answer_to_a_whole_letter_is_waited_for_by_its_own_time() -> None:
-    """However long after any other answer would be given up."""
+    """Long after the timeout for any other answer."""
     async with running() as relay, posting(at(relay), seconds=0.2, answer_seconds=60) as post:
         relay.data.append(SLOW)
         sending = asyncio.create_task(send(post))
@@ -179,7 +179,7 @@ async def test_who_stops_before_the_letter_is_given_has_sent_none() -> None:
 
 
 async def test_a_letter_that_the_relay_does_not_read_was_not_given() -> None:
-    """Its end is still on this machine: it is sent again."""
+    """Its end is still on this machine: it will be sent again."""
     message = plain("Bonjour\n" * 3_000_000)
     async with running(reads=False) as relay, posting(at(relay), answer_seconds=0.5) as post:
         assert await post.send(message, "lea@ailo.test") == Later("sending: SMTPReadTimeoutError")
@@ -187,7 +187,7 @@ async def test_a_letter_that_the_relay_does_not_read_was_not_given() -> None:
 
 
 def test_waits_are_those_of_the_rfc_and_the_lease_outlasts_them() -> None:
-    """RFC 5321 section 4.5.3.2; what cuts a letter short from outside comes after all of them."""
+    """RFC 5321 section 4.5.3.2; both limits on sending a letter as a whole are longer than all of them together."""
     assert (smtp.COMMAND_SECONDS, smtp.DATA_SECONDS, smtp.ANSWER_SECONDS) >= (300, 120, 600)
     longest = smtp.ALIVE_SECONDS + 6 * smtp.CONNECT_SECONDS + 3 * smtp.COMMAND_SECONDS + smtp.DATA_SECONDS + smtp.ANSWER_SECONDS
     assert longest < SEND_SECONDS < LEASE / 1000
@@ -266,7 +266,7 @@ async def test_the_loopback_is_encrypted_where_offered_without_asking_who_vouche
 
 @pytest.fixture
 def far(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """As if the relay were on another machine."""
+    """Make the relay look as if it were on another machine."""
     return lambda: monkeypatch.setattr(Relay, "is_loopback", property(lambda _: False))
 
 

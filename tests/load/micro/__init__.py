@@ -1,1 +1,1 @@
-"""Single parts measured alone."""
+"""Benchmarks of single parts."""

@@ -1,4 +1,4 @@
-"""What keys cost: the chain of 50 threads, a sign-in with 400, a renewal of 400. `python -m tests.load.micro.keys`."""
+"""What keys cost: the chains of 50 threads, signing in with 400, renewing 400. `python -m tests.load.micro.keys`."""
 
 import asyncio
 import time
@@ -46,7 +46,7 @@ async def tell(what: str, work: Callable[[], Awaitable[None]], times: int = 5) -
 
 
 async def furnish(ailo: Ailo) -> Unlocked:
-    """Claire has 400 threads of three messages; a companion came to every fourth, with its history."""
+    """Claire has 400 threads of three messages; a companion was brought into every fourth, with its history."""
     cast = Cast(ailo)
     await cast.arrive()
     claire, sam = await cast.unlock("claire"), await cast.account("sam")

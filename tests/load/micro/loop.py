@@ -1,8 +1,8 @@
-"""How long the event loop is held up at a time, by all that is large: `./dev bench --loop`.
+"""How long everything large holds up the event loop at a time: `./dev bench --loop`.
 
-All in time of the server's own core. `turn_ms` is the longest that a single callback worked: this holds on any machine.
-`late_ms` is by how much the loop of a server as shipped was late at worst, with all that its threads worked: this only where it
-has its core alone, for else the kernel gives the loop's thread its turn late.
+All times are CPU time. `turn_ms` is the longest time that a single callback worked: it is valid on any machine. `late_ms` is the
+worst delay of the loop of a server as shipped, including the work of all its threads: it is valid only if the server has a core
+to itself, since otherwise the kernel schedules the loop's thread late.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ Deed = Callable[[], Awaitable[object]]
 
 
 class House:
-    """What may hold a loop up, done to one server."""
+    """Everything that may hold up the loop of one server."""
 
     def __init__(self, settings: StorageSettings, port: int, pid: int, pairs: list[Pair]) -> None:
         self.settings, self.port, self.pid, self.pairs = settings, port, pid, pairs
@@ -97,11 +97,11 @@ class House:
 
 
 async def measure(folder: Path, core: int | None) -> Results:
-    """Two servers, one after the other, over the same house."""
+    """Measure two servers, one after the other, over the same house."""
     results: Results = {}
     async with furnished(folder, PAIRS + 1) as (settings, pairs):
         async with open_ailo(settings) as ailo:
-            # These people have sessions from the start, and in the place of passwords nothing that opens: it would be told.
+            # These people have sessions from the start, and need no passwords.
             await ailo.store.database.write(lambda tx: tx.run("delete from keyholes"))
             filler = Filler(ailo.store)
             await filler.fill(pairs[1:], 2 * MISSED * PAIRS)
@@ -117,7 +117,7 @@ async def measure(folder: Path, core: int | None) -> Results:
 
 
 async def _worst(notes: Path, name: str, deed: Deed) -> float:
-    """The longest that was noted while something was done, in ms."""
+    """The longest time recorded while something was done, in ms."""
     await asyncio.sleep(1)
     before = notes.stat().st_size
     await deed()

@@ -1,7 +1,7 @@
 """What an overview costs: `python -m tests.load.micro.overview [DAYS …]`: one Professional, 400 conversations, 100,000 messages.
 
-The messages are spread evenly over so many days, of which the overview counts fifteen. Told are the milliseconds of the reader's
-own core (its thread's clock: what others do on the machine does not count), best and median of nine, and of the counting after.
+The messages are spread evenly over that many days, of which the overview counts fifteen. The output is the reader thread's CPU
+time in ms, which does not depend on what else the machine does: the best and the median of nine; and that of the counting after.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ BODY_BYTES = (297, 553, 809)
 
 
 async def fill(house: House, days: int) -> None:
-    """Rows as they come: in the order of time, across all conversations."""
+    """Insert rows in the order in which they would come: by time, across all conversations."""
     members = [person(Role.MEMBER, "M", "", f"m{number}@ailo.test", "une phrase") for number in range(CONVERSATIONS)]
     await house.add(*members)
     said = [

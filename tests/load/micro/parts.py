@@ -1,4 +1,4 @@
-"""What the parts can do alone, each in this process on one core: how far the whole is from them is in docs/speed.md."""
+"""What each part can do alone, in this process on one core; docs/speed.md says how far the whole is from that."""
 
 import os
 import sqlite3
@@ -20,7 +20,7 @@ SECONDS = 1.0
 
 
 def _rate(work: Callable[[], object], each: int = 1) -> Figures:
-    """How often a second, in the best of three goes: a part's limit is what it does undisturbed."""
+    """How often per second, at the best of three attempts: the limit of a part is what it does undisturbed."""
     best, work_, clock = 0.0, work, time.perf_counter
     for _ in range(3):
         times, started = 0, clock()
@@ -32,7 +32,7 @@ def _rate(work: Callable[[], object], each: int = 1) -> Figures:
 
 
 def _rows(folder: Path, group: int) -> Figures:
-    """Rows a second into a table as that of messages, a commit with its fsync for each group."""
+    """Rows per second into a table like that of messages, with a commit and its fsync for each group."""
     with sqlite3.connect(folder / f"rows-{group}.db", isolation_level=None) as database:
         for pragma in (
             "journal_mode = wal",
@@ -65,7 +65,7 @@ def _rows(folder: Path, group: int) -> Figures:
 
 
 def syncs(folder: Path, seconds: float = 2.0) -> Figures:
-    """How long the disk takes to keep 8 kB, again and again: no message can be acknowledged sooner."""
+    """How long the disk takes to sync 8 kB, measured repeatedly: no message can be acknowledged sooner."""
     took: list[float] = []
     ends = time.perf_counter() + seconds
     with (folder / "synced").open("wb", buffering=0) as file:
@@ -78,7 +78,7 @@ def syncs(folder: Path, seconds: float = 2.0) -> Figures:
 
 
 async def measure(folder: Path) -> Results:
-    """Every part."""
+    """Measure every part."""
     key = random_bytes(32)
     name, text = key_id(key), padded(TEXT.encode())
     thread, id_, author = ThreadId(UUID(fresh_id())), MessageId(UUID(fresh_id())), AccountId(UUID(fresh_id()))

@@ -1,7 +1,7 @@
-"""What each reach into aiohttp brings: the memory of idle connections with all of them and, the next moment, without one.
+"""What each reach into aiohttp saves: the memory of idle connections with all of them and, right afterwards, without one of them.
 
-`python -m tests.load.micro.reaches NAME` is the server without one; nothing of this is in the product. Each is measured twice:
-with the headers that a socket needs, and with those that a browser behind a proxy sends besides.
+`python -m tests.load.micro.reaches NAME` is the server without one; none of this is in the product. Each is measured twice:
+with the headers that a WebSocket needs, and with those that a browser behind a proxy sends in addition.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ BROWSER = (
 def _parser_stays() -> None:
     def keep(_: web.RequestHandler) -> None: ...
 
-    mock.patch.object(gateway, "drop_parser", keep).start()  # a mock of its own would keep every argument
+    mock.patch.object(gateway, "drop_parser", keep).start()  # a Mock would keep every argument
 
 
 def _socket_keeps_its_request() -> None:
@@ -50,7 +50,7 @@ def _socket_keeps_its_request() -> None:
 
 
 def _socket_keeps_a_small_copy() -> None:
-    """The public way: a clone of the request that has the headers of the handshake only."""
+    """The public way: a clone of the request with the headers of the handshake only."""
     _socket_keeps_its_request()
     prepare: Any = LastingSocket.prepare
 
@@ -62,7 +62,7 @@ def _socket_keeps_a_small_copy() -> None:
 
 
 def _request_lasts() -> None:
-    """The public way: the handler serves the connection until it ends, and no task of our own does."""
+    """The public way: the handler serves the connection until it ends, without a task of our own."""
     begin: Any = Gateway._begin
     serve = Gateway.serve
 
@@ -99,7 +99,7 @@ REACHES: dict[str, Callable[[], None]] = {
 
 
 async def measure(folder: Path, core: int | None, many: int) -> Results:
-    """One server after the other, over one house."""
+    """Measure one server after the other, over one house."""
     results: Results = {}
     async with furnished(folder, PAIRS) as (settings, pairs):
         for name in REACHES:

@@ -1,4 +1,4 @@
-"""What each mechanism brings: the saturated server with it and, the next moment, without it."""
+"""What each mechanism gains: the saturated server with it and, right afterwards, without it."""
 
 import itertools
 import uuid
@@ -16,7 +16,7 @@ SERVER = ("-m", "chat", "serve")
 
 
 async def measure(folder: Path, core: int | None, pairs: int, seconds: float) -> Results:
-    """Each mechanism in a house of its own, with and without: the machine changes from one minute to the next."""
+    """Each mechanism in its own houses, with and without: the machine changes from one minute to the next."""
     results: Results = {}
     places = (folder / f"house-{number}" for number in itertools.count())
     runs: dict[str, tuple[tuple[str, ...], Callable[[], str]]] = {

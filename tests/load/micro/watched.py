@@ -1,8 +1,8 @@
-"""A server whose loop is watched: `python -m tests.load.micro.watched late|turns FILE`. A line of JSON for each of what is long.
+"""A server whose loop is watched: `python -m tests.load.micro.watched late|turns FILE`. Whatever is long becomes a line of JSON.
 
-Both in seconds of the server's own core, so that it does not matter what else the machine does.
-`late`: as shipped; what all threads worked, beyond a beat, before a beat of the loop came round.
-`turns`: on asyncio's own loop, whose callbacks can be seen: what one of them worked, and its name.
+Both measure CPU time, so that it does not matter what else the machine does.
+`late`: the server as shipped; what all threads worked, in excess of a beat, until the loop came to its next beat.
+`turns`: on asyncio's own loop, whose callbacks can be observed: what one of them worked, and its name.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""The server with one of its mechanisms switched off, to see what it brings: `python -m tests.load.micro.without NAME`.
+"""The server with one of its mechanisms switched off, to see what it gains: `python -m tests.load.micro.without NAME`.
 
-Nothing of this is in the product. A mechanism is taken away before the modules that use it are imported.
+None of this is in the product. A mechanism is replaced before the modules that use it are imported.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ def _no_groups() -> None:
 
 
 def _statement_each() -> None:
-    """As before groups were a handful of statements: each message and each thread by its own."""
+    """As it was before a group took a handful of statements: one for each message and each thread."""
     messages, threads = _module("storage.conversations.messages"), _module("storage.conversations.threads")
     sqlite = _module("storage.engine.sqlite")
 
@@ -53,11 +53,11 @@ def _statement_each() -> None:
         return {thread.id: thread for thread in found if thread}
 
     messages.add_all, threads.save_all, threads.find_all = add_all, save_all, find_all
-    sqlite.LARGEST_CHUNK = 1  # the marks and notices, too
+    sqlite.LARGEST_CHUNK = 1  # for marks and announcements, too
 
 
 def _through_the_library() -> None:
-    """Every frame through aiohttp's writer and the connection's own task."""
+    """Every frame goes through aiohttp's writer and the connection's own task."""
     _module("chat.connections.gateway").Connection._write_now = lambda *_: False
 
 

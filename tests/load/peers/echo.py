@@ -1,4 +1,4 @@
-"""A bare aiohttp echo server: what the same frames cost without anything of ours. The yardstick of the bench."""
+"""A bare aiohttp echo server: what the same frames cost without any code of ours. The yardstick of the bench."""
 
 import asyncio
 

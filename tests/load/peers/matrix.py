@@ -1,4 +1,4 @@
-"""Synapse with the same traffic: its configuration, its people, and a client that sends by PUT and listens by long sync."""
+"""Synapse with the same traffic: its configuration, its users, and a client that sends by PUT and listens by long polling."""
 
 import asyncio
 import subprocess
@@ -44,7 +44,7 @@ LOG = "{version: 1, root: {level: ERROR, handlers: [console]}, handlers: {consol
 
 
 class Matrix:
-    """One signed-in person."""
+    """One signed-in user."""
 
     def __init__(self, http: aiohttp.ClientSession, port: int, token: str, name: str) -> None:
         self._http, self._at, self.name = http, f"http://{HOST}:{port}/_matrix/client/v3", name
@@ -61,7 +61,7 @@ class Matrix:
             return dict(answer)
 
     def send(self, room: str, id_: str) -> None:
-        """Queue a message: a client of Matrix sends one after the other, or they may change places."""
+        """Queue a message: a Matrix client sends one after the other, since otherwise they may be reordered."""
         self._queue.put_nowait((room, id_))
 
     async def sending(self) -> None:
@@ -92,7 +92,7 @@ def prepare(python: Path, folder: Path, port: int) -> Path:
 
 @asynccontextmanager
 async def synapse(python: Path, folder: Path, port: int, core: int | None, pairs: int) -> AsyncIterator[tuple[int, list[Two]]]:
-    """Run Synapse over new people, each pair in a room of its own, listening."""
+    """Run Synapse with new users, each pair in its own room, both of them listening."""
     configuration = prepare(python, folder, port)
     command = [str(python), "-m", "synapse.app.homeserver", "-c", str(configuration)]
     connector = aiohttp.TCPConnector(limit=0)

@@ -1,7 +1,8 @@
 """Ailo, Prosody and Synapse with the same traffic in the same run: pairs who write to each other, both ways.
 
-Each server has the same core; the generator the other. Prosody is Debian's package (`apt-get install prosody lua-dbi-sqlite3`);
-Synapse is installed into a virtual environment of its own in the user's cache folder. Neither is a part of the project.
+Every server gets the same core; the generator gets the other. Prosody is Debian's package
+(`apt-get install prosody lua-dbi-sqlite3`); Synapse is installed into its own virtual environment in the user's cache folder.
+Neither is part of the project.
 """
 
 import os
@@ -29,7 +30,7 @@ Server = AbstractAsyncContextManager[tuple[int, list[Two]]]
 
 
 async def measure(folder: Path, core: int | None, seconds: float) -> Results:
-    """All that can be installed, and how much faster Ailo is than each."""
+    """Measure every server that can be installed, and how much faster Ailo is than each."""
     seconds = min(seconds, 10.0)
     results: Results = {}
     for name, server in _servers(folder, core):
@@ -66,7 +67,7 @@ async def _ailo(folder: Path, core: int | None) -> AsyncIterator[tuple[int, list
 
 
 def _synapse_python() -> Path | None:
-    """Synapse's own environment, made when it is not there; None, and a line that says so, when it cannot be."""
+    """The Python of Synapse's own environment, which is created if missing; None, after printing why, if that fails."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ailo-bench" / "synapse"
     python = cache / "bin" / "python"
     if not python.exists() or subprocess.run([str(python), "-c", "import synapse"], check=False, capture_output=True).returncode:
@@ -85,7 +86,7 @@ def _free_port() -> int:
 
 
 def _ratios(results: Results) -> Results:
-    """By the clock, and by the time of the core that each used: the second holds on a machine that others use, too."""
+    """By elapsed time and by CPU time: the second is comparable even on a machine that others use."""
     ours = results["Ailo, saturated"]
     return {
         f"Ailo to {name.removesuffix(', saturated')}": {

@@ -1,4 +1,4 @@
-"""Prosody with the same traffic: its configuration, its people, and a client of the few stanzas that are needed."""
+"""Prosody with the same traffic: its configuration, its users, and a client of the few stanzas that are needed."""
 
 import asyncio
 import re
@@ -16,7 +16,7 @@ HOST = "127.0.0.1"
 DOMAIN = "localhost"
 PASSWORD = "secret"
 
-# As Debian ships it (archive in its own files, no fsync), or with the archive in SQLite, which syncs each commit.
+# As Debian ships it (archive in its own files, no fsync), or with the archive in SQLite, which syncs at each commit.
 CONFIGURATION = """
 run_as_root = true
 daemonize = false
@@ -71,7 +71,7 @@ class Stream(asyncio.Protocol):
         self._buffer = self._buffer[end:]
 
     async def ask(self, stanza: str, until: bytes) -> None:
-        """Send something, and wait for what must come back."""
+        """Send something, and wait for the expected answer."""
         self.transport.write(stanza.encode())
         async with asyncio.timeout(20):
             while until not in self._buffer:
@@ -80,7 +80,7 @@ class Stream(asyncio.Protocol):
         self._buffer = b""
 
     async def sign_in(self, name: str) -> None:
-        """PLAIN, over a loopback without TLS; then a resource, and presence."""
+        """Authenticate by PLAIN, over the loopback without TLS; then bind a resource and send presence."""
         head = (
             f"<?xml version='1.0'?><stream:stream to='{DOMAIN}' xmlns='jabber:client'"
             " xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>"
@@ -96,7 +96,7 @@ class Stream(asyncio.Protocol):
 
 @asynccontextmanager
 async def prosody(folder: Path, port: int, core: int | None, archive: str, pairs: int) -> AsyncIterator[tuple[int, list[Two]]]:
-    """Run Prosody over new people, each pair signed in."""
+    """Run Prosody with new users, each pair signed in."""
     people = folder / "data" / DOMAIN / "accounts"
     people.mkdir(parents=True)
     for name in [f"{side}{number}" for number in range(pairs) for side in "ab"]:
@@ -130,7 +130,7 @@ async def _pair(port: int, number: int, streams: list[Stream]) -> Two:
 
 
 async def _connected(port: int) -> Stream:
-    """Connect, waiting for the server to be there."""
+    """Connect, waiting for the server to start."""
     loop = asyncio.get_running_loop()
     for _ in range(100):
         try:

@@ -1,4 +1,4 @@
-"""Accounts as rows: added once an address, read back checked, found however the address is typed."""
+"""Account rows: one per address, verified when read back, and found however the address is typed."""
 
 from dataclasses import replace
 from uuid import uuid4

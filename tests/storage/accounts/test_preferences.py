@@ -1,4 +1,4 @@
-"""What somebody chose: kept, guarded, and read by programs that are older or newer."""
+"""Preferences: stored guarded, and readable by older and newer versions of the program."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The blind index of addresses is brought to the present form, once, when the store of an earlier version is opened."""
+"""The blind index of addresses is converted to its present form, once, when the store of an earlier version is opened."""
 
 import logging
 import unicodedata
@@ -17,13 +17,13 @@ from tests.people import House, Person, StoppedClock, open_house, person, settin
 
 
 def as_before(house: House, address: str) -> bytes:
-    """The index that earlier versions made."""
+    """The index of an address as earlier versions computed it."""
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", address.strip()).casefold())
     return keyed_hash(house.store.guard.keyring.index_key, b"ailo.address.1", folded.encode())
 
 
 async def go_back(house: House, *people: Person) -> None:
-    """As an earlier version left it."""
+    """Give these accounts the index of an earlier version, and remove the note that they were converted."""
     for one in people:
         await house.spoil(
             "update accounts set address_index = :index where id = :id", index=as_before(house, one.email), id=one.id.bytes

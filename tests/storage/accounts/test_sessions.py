@@ -1,4 +1,4 @@
-"""Sessions as rows: begun, found until they end, ended; and what their owner is told of them."""
+"""Session rows: begun, found until they expire, and ended; and what their owner sees of them."""
 
 import json
 
@@ -55,11 +55,11 @@ async def test_no_repr_shows_a_session(house: House) -> None:
     assert "body" not in repr(session(house.lea, b"1"))
 
 
-# What their owner is told
+# What their owner sees
 
 
 def told(one: Person, name: bytes, device: str, *, began_at: int = NOW, seen_at: int = NOW - NOW % DAY, guard: Guard) -> Session:
-    """A session as the service writes it, keyhole and all."""
+    """A session as the service writes it, including its keyhole."""
     cookie = Cookie(name * 32)
     body = guard_session(guard, cookie, b"p" * 32, one.key, began_at + DAY)
     about = guard_about(guard, cookie.session, one.id, began_at, About(device, seen_at))
@@ -77,7 +77,7 @@ async def see(house: House, now: int, *seen: bytes) -> None:
 
 @pytest.fixture
 async def two(house: House) -> list[Session]:
-    """Léa's two sessions, the newer one first; and one of Karim's."""
+    """Add two sessions of Léa's and one of Karim's; return Léa's, the newer one first."""
     guard = house.store.guard
     old, new = told(house.lea, b"1", "Firefox, Linux", guard=guard), told(house.lea, b"2", "", began_at=NOW + 1, guard=guard)
     await begin(house, old, new, told(house.karim, b"3", "Safari, iPhone", guard=guard))
@@ -121,7 +121,7 @@ async def test_a_session_of_before_is_told_without_its_device(house: House, two:
 async def test_what_was_forged_is_not_told_and_the_session_is(
     house: House, two: list[Session], forgery: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A session that opens the account stays in the list: its owner must be able to end it."""
+    """A session that still opens the account stays in the list, so that its owner can end it."""
     await house.spoil(forgery, **({"lea": house.lea.id.bytes} if ":lea" in forgery else {}))
     assert [one.device for one in await known(house, house.lea)] == ["", ""]
     assert "alert: what is kept of a session" in caplog.text

@@ -1,4 +1,4 @@
-"""Figures: rows' times and authors, of one's own threads alone, and of each only what one may read."""
+"""Activity figures: times and authors of messages, from one's own threads only, and only of messages that one may read."""
 
 import logging
 from uuid import UUID
@@ -23,7 +23,7 @@ async def figures_of(house: House, one: Person, start: int = 0) -> Figures:
 
 
 async def said(house: House, one: Person, start: int = 0) -> list[tuple[int, AccountId, bool]]:
-    """The number, the author, and whether it is a member."""
+    """The number of each message, its author, and whether the author is the member."""
     found = await figures_of(house, one, start)
     return [(row.seq, AccountId(UUID(bytes=row.author)), bool(row.by_member)) for row in found.said]
 
@@ -106,7 +106,7 @@ async def test_a_thread_that_one_has_left_does_not_count(house: House, thread: T
 
 
 async def test_a_row_that_says_one_takes_part_is_not_enough(house: House, thread: ThreadId) -> None:
-    """The roster decides. Who writes into the database adds themselves in vain."""
+    """The roster decides: adding oneself to the participants in the database achieves nothing."""
     await house.post(house.lea, thread)
     await house.spoil(
         "insert into participants (thread, account, joined_at, read_seq) values (:thread, :thomas, 0, 0)",
@@ -142,7 +142,7 @@ async def test_a_forged_roster_is_as_no_thread(house: House, thread: ThreadId, c
 
 
 async def test_no_table_of_messages_is_walked_through(house: House, thread: ThreadId) -> None:
-    """However much is older or belongs to others, it costs nothing."""
+    """The query uses an index: messages that are older, or in other people's threads, cost nothing."""
     sql = f"explain query plan {activity._SAID}"
     plan = [row["detail"] for row in await house.select(sql, account=house.claire.id.bytes, start=0)]
     assert [step for step in plan if step.startswith("SEARCH m USING INDEX")] != []

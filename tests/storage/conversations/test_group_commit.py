@@ -1,4 +1,4 @@
-"""Group commit: one order, no gap, one row per id, right marks and announcements; and what becomes of a group that fails."""
+"""Group commit: one order, no gaps, one row per id, correct read marks and announcements; and what happens to a failed group."""
 
 import asyncio
 import logging
@@ -28,7 +28,7 @@ async def thread(house: House) -> ThreadId:
 
 
 async def together(house: House, items: list[Item]) -> list[Outcome]:
-    """Hand items in at one instant, so that they wait for one commit; their outcomes in the order of being told."""
+    """Submit items at once, so that they share one commit; return their outcomes, which must come in order."""
     told: list[tuple[int, Outcome]] = []
     done = asyncio.Event()
 
@@ -142,7 +142,7 @@ async def test_the_member_waits_until_staff_answers(house: House, thread: Thread
 
 
 async def owed(house: House) -> set[tuple[ThreadId, AccountId]]:
-    """The announcements owed, as thread and account."""
+    """The announcements owed, as pairs of thread and account."""
     rows = await house.select("select account, thread from unread_owed")
     return {(ThreadId(UUID(bytes=row["thread"])), AccountId(UUID(bytes=row["account"]))) for row in rows}
 
@@ -184,7 +184,7 @@ async def test_a_thread_put_back_to_before_takes_nothing(house: House, thread: T
 
 
 class Failing:
-    """Makes the store's next writes fail, as a full disk would."""
+    """Makes the store's writes fail, as a full disk would, until ``recover``."""
 
     def __init__(self, house: House, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
         self._write = house.store.database.write
@@ -272,7 +272,7 @@ async def test_a_mark_leaves_a_closed_thread_closed(house: House, thread: Thread
 
 
 async def test_the_service_leaves_a_closed_thread_closed(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
-    """A lesson that comes by itself is nobody taking the conversation up again."""
+    """A lesson that is posted automatically does not resume the conversation."""
     await close(house, thread)
     post = await house.sealed(house.lea, thread, "…")
     await house.commits.commit(structs.replace(post, waits=None))
@@ -280,7 +280,7 @@ async def test_the_service_leaves_a_closed_thread_closed(house: House, thread: T
 
 
 async def test_a_message_sent_again_leaves_a_closed_thread_closed(house: House, thread: ThreadId) -> None:
-    """A browser that never heard of its first answer repeats itself: nothing new was said."""
+    """A browser that never received the answer sends its message again: nothing new was said."""
     post = await house.sealed(house.lea, thread, "Merci, au revoir")
     await together(house, [post])
     await close(house, thread)
@@ -305,7 +305,7 @@ async def test_closing_commits_what_still_waits(house: House, thread: ThreadId) 
         commits.put(post, told.append)
 
 
-# Against a model: whatever comes in whatever groups, the thread is what one plain list would be
+# Against a model: however the items are grouped, the thread is what one plain list would be
 
 
 @dataclass
@@ -347,7 +347,7 @@ class ModelThread:
         return {(self.id, account) for account, seq in self.read.items() if seq < len(self.messages)}
 
 
-# One step: in which thread, by which of its people, a post (by which of a few ids) or a mark, of which epoch.
+# One step: the thread, which of its people, a post (with one of a few ids) or a read mark, and whether its epoch is over.
 steps = st.tuples(st.integers(0, 1), st.integers(0, 2), st.integers(0, 9), st.integers(0, 6), st.sampled_from([0, 0, 0, 0, -1]))
 groups = st.lists(st.lists(steps, min_size=1, max_size=12), min_size=1, max_size=6)
 
@@ -395,7 +395,7 @@ async def model(house: House, *people: Person) -> ModelThread:
 
 
 async def somebody_leaves(house: House, thread: ModelThread) -> None:
-    """The companion goes: a new epoch begins, and nothing is owed to them any more."""
+    """The companion leaves: a new epoch begins, and nothing is owed to them any longer."""
     gone = thread.people.pop()
     await house.leave(thread.id, gone)
     thread.read.pop(gone.id)
@@ -403,13 +403,13 @@ async def somebody_leaves(house: House, thread: ModelThread) -> None:
 
 
 async def close(house: House, thread: ThreadId) -> None:
-    """The staff ends the conversation."""
+    """Close the thread, as staff do."""
     store = house.store
     await store.database.write(lambda tx: threads.close(tx, store.guard, thread, store.clock()))
 
 
 def item_of(thread: ModelThread, who: int, what: int, which: int, age: int) -> Item:
-    """Posts and marks by those who take part; one in five of an epoch that is over."""
+    """A post or a read mark of a participant; one in five belongs to an epoch that is over."""
     author = thread.people[who % len(thread.people)]
     if what >= 6:
         return MarkRead(thread.id, thread.epoch + age, author.id, which)
@@ -420,7 +420,7 @@ def item_of(thread: ModelThread, who: int, what: int, which: int, age: int) -> I
 
 
 async def compare(house: House, models: list[ModelThread]) -> None:
-    """One order without a gap, sound links, the marks, who waits, and what is owed."""
+    """Compare order, links, read marks, who is waiting and what is owed with the models; `ailo check` must find nothing."""
     for each in models:
         rows = await house.rows(each.id)
         assert [(row.seq, row.id, row.author) for row in rows] == [
@@ -437,7 +437,7 @@ async def compare(house: House, models: list[ModelThread]) -> None:
 
 @pytest.mark.parametrize(("burst", "groups"), [(group_commit.COMPANY, [8, 2]), (1, [1, 1, 1])])
 async def test_in_a_burst_a_small_group_waits_for_company(house: House, thread: ThreadId, burst: int, groups: list[int]) -> None:
-    """What comes right after a group goes along with what came during it; where there is no burst, nothing waits."""
+    """In a burst, messages that arrive right after a group join those that arrived during it; without a burst, nothing waits."""
     posts = [await house.sealed(house.lea, thread, "Bonjour") for _ in range(burst + 2)]
     sizes: list[int] = []
     house.commits.feed.subscribe(lambda group: sizes.append(len(group.items)))

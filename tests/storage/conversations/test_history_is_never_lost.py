@@ -1,4 +1,4 @@
-"""Whatever people do, one after the other, each reads exactly the messages that they may, and the officer reads all."""
+"""Whatever people do, in any order, each of them reads exactly the messages that they may, and the officer reads all of them."""
 
 import asyncio
 import random
@@ -39,7 +39,7 @@ names, numbers = st.sampled_from(NAMES), st.integers(0, 2)
 
 @dataclass
 class Model:
-    """What a thread should hold: its texts, and from which of them on each participant reads."""
+    """The expected content of a thread: its texts, and the index from which each participant can read them."""
 
     id: ThreadId
     texts: list[str] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Model:
 
 
 class Histories(RuleBasedStateMachine):
-    """Five people, three threads."""
+    """A state machine with five people and three threads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -140,7 +140,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(name=names)
     def be_given_back_by_the_officer(self, name: str) -> None:
-        """The password is forgotten, and there is no code."""
+        """The officer restores access for somebody who forgot the password and has no recovery code."""
         self.run(self.recovered(name))
         self.forget_code(name)
 
@@ -167,7 +167,7 @@ class Histories(RuleBasedStateMachine):
 
         self.run(turn())
 
-    # What must hold after each of these
+    # What must hold after each step
 
     @invariant()
     def everybody_reads_just_what_they_may(self) -> None:

@@ -1,4 +1,4 @@
-"""Messages as rows: pages of history, and what is seen when rows are not as they were written."""
+"""Message rows: pages of history, and how removed, altered and planted rows are detected."""
 
 from uuid import UUID, uuid4
 
@@ -72,7 +72,7 @@ async def test_an_empty_thread_has_no_pages(house: House) -> None:
     assert await house.after(thread, 0, 50) == []
 
 
-# What somebody who writes the database cannot hide. `broken` are the numbers shown as not as they were written.
+# What somebody who can write to the database cannot hide. `broken` are the numbers of messages shown as broken.
 
 
 async def remove(house: House, thread: ThreadId, *gone: int) -> None:

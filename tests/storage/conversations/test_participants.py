@@ -1,4 +1,4 @@
-"""Opening, bringing in, handing over, leaving: each begins an epoch, and each reads exactly what they may."""
+"""Opening, bringing in, handing over, leaving: each begins an epoch, and all participants read exactly what they may."""
 
 import asyncio
 from collections.abc import Sequence
@@ -162,7 +162,7 @@ async def test_the_thread_of_these_people_is_found(house: House, thread: ThreadI
     assert await find(house.lea) is await find(house.lea, house.claire, house.sam) is await find(house.ada) is None
 
 
-# Against a model: after any sequence of changes each reads exactly what they may, and the officer all
+# Against a model: after any sequence of changes, all participants read exactly what they may, and the officer everything
 
 STEPS = ("post", "post", "bring_in", "bring_whole", "hand_over", "hand_whole", "leave", "begin_own")
 steps = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 5), st.integers(0, 5)), max_size=10)
@@ -192,7 +192,7 @@ async def play(sequence: list[tuple[str, int, int]]) -> None:
 async def step(
     house: House, thread: ThreadId, readable: dict[AccountId, set[str]], texts: list[str], what: str, one: Person, other: Person
 ) -> None:
-    """Do one thing if ``one`` takes part; the model follows."""
+    """Do one thing, if ``one`` takes part, and update the model."""
     if one.id not in readable:
         return
     if what == "post":
@@ -222,7 +222,7 @@ async def _bring(
 
 
 async def officers_texts(house: House, thread: ThreadId) -> Sequence[str]:
-    """What the recovery officer reads with the offline key alone."""
+    """What the recovery officer can read with the offline key alone."""
     key, rows = AccountKey(THE_OFFICER, 1, house.officer.private_key, house.officer.public_key), await house.rows(thread)
 
     async def read(reader: Reader) -> list[str]:

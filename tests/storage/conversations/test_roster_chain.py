@@ -1,6 +1,7 @@
-"""The chain of rosters: with the root key and the pen in hand, still nobody lets a key in, nor begins an epoch to listen in.
+"""The chain of rosters: even with the root key and write access to the database, nobody can admit a key or start an epoch to
+eavesdrop.
 
-Claire and Léa (and Sam) write to each other; Karim is the stranger with whom the intruder is in league.
+Claire and Léa (and Sam) write to each other; Karim is the stranger who colludes with the intruder.
 """
 
 from collections.abc import Awaitable, Callable
@@ -25,7 +26,7 @@ from tests.storage.deeds import Intruder, begin_own, bring_in, hand_over, keyhol
 
 @dataclass
 class Scene:
-    """A thread that Léa took over from the service; the intruder's own key pair; and a thread beside it."""
+    """A thread that Léa took over from the service, the intruder's own key pair, and a second thread."""
 
     house: House
     thread: ThreadId
@@ -35,7 +36,7 @@ class Scene:
 
     @property
     def seat(self) -> Seat:
-        """The stranger's, as the intruder would like it."""
+        """The seat that the intruder wants the stranger to have."""
         stranger = self.intruder.stranger
         return Seat(stranger.id, 1, stranger.key.public_key, 1, 0, self.house.claire.id)
 
@@ -85,7 +86,7 @@ async def a_seat_by_a_participants_name_and_a_strange_key(scene: Scene) -> None:
 
 
 async def named_after_claire(scene: Scene, roster: Roster) -> None:
-    """The roster and the grants name Claire's own key; but the grants were made with the intruder's."""
+    """The roster and the grants name Claire's own key, but the grants were made with the intruder's key."""
     claire = scene.house.claire
     forged = replace(roster, giver=claire.id, giver_key=claire.key.public_key)
     await scene.intruder.plant(scene.thread, forged, scene.key.private_key)
@@ -115,7 +116,7 @@ async def a_seat_then_an_epoch_that_the_stranger_gives(scene: Scene) -> None:
 
 @plant
 async def the_same_seats_with_a_secret_that_is_known(scene: Scene) -> None:
-    """Nobody comes in, but all would write under a secret of the intruder's choice."""
+    """Nobody is let in, but everybody would write under a secret that the intruder knows."""
     roster = await scene.intruder.next(scene.thread)
     forged = replace(roster, giver=scene.house.claire.id, giver_key=scene.key.public_key)
     await scene.intruder.plant(scene.thread, forged, scene.key.private_key)
@@ -123,7 +124,7 @@ async def the_same_seats_with_a_secret_that_is_known(scene: Scene) -> None:
 
 @plant
 async def the_same_seats_given_in_claires_name(scene: Scene) -> None:
-    """As before, the roster now names Claire's true key, and only the grants the intruder's."""
+    """The same, except that the roster names Claire's own key, and only the grants name the intruder's."""
     roster = await scene.intruder.next(scene.thread)
     await named_after_claire(scene, roster)
     await scene.intruder.with_grant_named(scene.thread, roster.number, scene.key.public_key)
@@ -144,7 +145,7 @@ async def another_officer_by_a_participant(scene: Scene) -> None:
 
 @plant
 async def another_officer_in_the_officers_name(scene: Scene) -> None:
-    """The grants come from the very key that the forged roster makes the officer's."""
+    """The grants come from the same key that the forged roster makes the officer's."""
     roster = await scene.intruder.next(scene.thread)
     forged = replace(roster, giver=THE_OFFICER, giver_key=roster.officer, officer=scene.key.public_key)
     await scene.intruder.plant(scene.thread, forged, scene.key.private_key)
@@ -172,7 +173,7 @@ async def a_seats_key_changed_by_another(scene: Scene) -> None:
 
 @plant
 async def a_seat_set_back_to_the_beginning(scene: Scene) -> None:
-    """Whom the service would have read the whole history: the page would say so, too."""
+    """The service changes who brought each seat in: the list of participants would name the stranger."""
     roster = await scene.intruder.next(scene.thread)
     seats = tuple(replace(seat, brought_by=scene.intruder.stranger.id) for seat in roster.seats)
     forged = replace(roster, giver=THE_SERVICE, giver_key=scene.key.public_key, seats=seats)
@@ -188,7 +189,7 @@ async def two_seats_of_one_account(scene: Scene) -> None:
 
 @plant
 async def a_first_roster_that_follows_from_another(scene: Scene) -> None:
-    """A thread of the intruder's own making, in the place of the true one, which nobody would take over."""
+    """The whole chain is replaced by a first roster in Claire's name, though only the service may begin a thread."""
     await scene.house.spoil("delete from grants where thread = :thread", thread=scene.thread.bytes)
     (first, *_) = await rosters_of(scene.house, scene.thread)
     await scene.house.spoil("delete from epochs where thread = :thread", thread=scene.thread.bytes)
@@ -210,12 +211,12 @@ async def grants_of_the_epoch_before_played_back(scene: Scene) -> None:
 @pytest.mark.parametrize("name", PLANTS)
 async def test_what_was_planted_is_refused_by_all(scene: Scene, name: str) -> None:
     house = scene.house
-    assert await scene.believed_by(house.lea, house.claire, house.sam) == [True] * 3  # and remembered, from here on
+    assert await scene.believed_by(house.lea, house.claire, house.sam) == [True] * 3  # and remembered from here on
     await PLANTS[name](scene)
     assert await scene.believed_by(house.lea, house.claire, house.sam) == [False] * 3
 
 
-# What was believed is remembered for just the bytes that stood there
+# What was accepted is remembered only for exactly the bytes that were verified
 
 
 @pytest.mark.parametrize(
@@ -255,7 +256,7 @@ async def test_a_chain_is_checked_once_for_each_reader(scene: Scene, monkeypatch
     monkeypatch.setattr(roster_chain, "check", check_and_count)
     assert await scene.believed_by(house.lea, house.claire, house.lea, house.claire) == [True] * 4
     assert checked == [house.lea.id, house.claire.id]
-    assert not await is_believed(house, house.karim, scene.thread)  # who has no seat has nothing to remember
+    assert not await is_believed(house, house.karim, scene.thread)  # without a seat, there is nothing to remember
     await bring_in(house, house.claire, scene.thread, house.thomas, whole=True)
     assert await scene.believed_by(house.lea, house.thomas) == [True] * 2
     assert checked[-2:] == [house.lea.id, house.thomas.id]
@@ -289,7 +290,7 @@ async def test_nothing_is_begun_on_top_of_what_was_planted(scene: Scene, name: s
         await bring_in(house, house.claire, scene.thread, house.thomas, whole=True)
 
 
-# What shows without any participant's key: that a giver changes what they may not. A forged grant shows to its receiver alone.
+# Detectable without any participant's key: a giver changed what they may not. Only its receiver can detect a forged grant.
 SEEN_BY_THE_CHECK = [
     "a seat by the service",
     "a seat by a participants name and a strange key",
@@ -312,7 +313,7 @@ async def test_the_check_of_the_files_finds_what_was_planted(scene: Scene, name:
 
 
 async def taken_out_and_put_back(scene: Scene, one: Person) -> None:
-    """The service takes somebody out; the stranger comes in Claire's name, unseen by them; and the stranger puts them back."""
+    """The service removes somebody; while they are out, the stranger joins in Claire's name, and then brings them back."""
     intruder, stranger = scene.intruder, scene.intruder.stranger
     roster = await intruder.next(scene.thread)
     theirs = next(seat for seat in roster.seats if seat.account == one.id)
@@ -334,7 +335,7 @@ async def taken_out_and_put_back(scene: Scene, one: Person) -> None:
 
 @pytest.mark.parametrize("has_renewed", [False, True])
 async def test_who_was_put_back_by_a_stranger_refuses(scene: Scene, has_renewed: bool) -> None:
-    """Léa cannot check what was done while she was out: but the stranger cannot give her the history that she had."""
+    """Léa cannot verify what happened while she was out, but the stranger cannot have given her the history that she had."""
     if has_renewed:
         await renew(scene.house, scene.house.lea)
     await taken_out_and_put_back(scene, scene.house.lea)
@@ -342,7 +343,7 @@ async def test_who_was_put_back_by_a_stranger_refuses(scene: Scene, has_renewed:
 
 
 async def test_an_old_history_named_after_a_stranger_does_not_open(scene: Scene) -> None:
-    """The intruder goes on, and has Léa's old grants say that the stranger gave them."""
+    """The intruder also relabels Léa's old grants as given by the stranger."""
     await taken_out_and_put_back(scene, scene.house.lea)
     for number in (1, 2):
         await scene.intruder.with_grant_named(scene.thread, number, scene.intruder.stranger.key.public_key)
@@ -350,7 +351,7 @@ async def test_an_old_history_named_after_a_stranger_does_not_open(scene: Scene)
 
 
 async def test_an_epoch_exchanged_behind_a_believed_one_does_not_open(scene: Scene) -> None:
-    """Léa's connection has checked the chain; then the intruder puts another first epoch there, whose secret they know."""
+    """Léa's connection has verified the chain; then the intruder replaces the first epoch by one whose secret they know."""
     house, lea, store = scene.house, scene.house.lea, scene.house.store
     who, stands = await house.unlocked(lea), await house.thread(scene.thread)
     await store.database.read(lambda reader: who.latest_epoch(reader, store.guard, stands))
@@ -380,7 +381,7 @@ async def test_an_old_roster_in_a_later_place_is_seen(scene: Scene) -> None:
 
 
 async def test_a_former_participants_seats_are_not_used_again(scene: Scene) -> None:
-    """Sam's seat of before, true in every bit, put on top by the service once Sam has left."""
+    """After Sam has left, the service restores the earlier seats, including Sam's, all of them genuine."""
     seats = (await rosters_of(scene.house, scene.thread))[-1].seats
     await scene.house.leave(scene.thread, scene.house.sam)
     roster = await scene.intruder.next(scene.thread)
@@ -390,7 +391,7 @@ async def test_a_former_participants_seats_are_not_used_again(scene: Scene) -> N
 
 
 async def test_a_roster_of_another_thread_is_seen(scene: Scene) -> None:
-    """The same people, and all of it proven."""
+    """The other thread has the same participants, and its roster and proof are genuine."""
     await begin_own(scene.house, scene.house.lea, scene.beside)
     await scene.house.spoil(
         "update epochs set (roster, proof) = (select roster, proof from epochs where thread = :beside and number = 2)"
@@ -401,7 +402,7 @@ async def test_a_roster_of_another_thread_is_seen(scene: Scene) -> None:
 
 
 async def test_an_epoch_of_the_services_own_is_never_written_in(scene: Scene) -> None:
-    """It may begin one whose keys are no new ones, and would know its secret: the first to come begins another on top."""
+    """The service may begin an epoch without new keys, and could know its secret: the first participant begins another."""
     roster = await scene.intruder.next(scene.thread)
     own = replace(roster, giver=THE_SERVICE, giver_key=scene.key.public_key)
     known = await scene.intruder.plant(scene.thread, own, scene.key.private_key)
@@ -411,7 +412,7 @@ async def test_an_epoch_of_the_services_own_is_never_written_in(scene: Scene) ->
     assert (opened.roster.giver, opened.secret == known) == (scene.house.lea.id, False)
 
 
-# What is allowed is believed by all who are there
+# Every legal change is accepted by all who are present
 
 
 async def test_every_legal_change_is_believed_by_all(house: House) -> None:
@@ -439,7 +440,7 @@ async def test_renewals_in_any_order_are_believed_by_all(scene: Scene, order: st
 
 @pytest.mark.parametrize("whole", [False, True])
 async def test_who_comes_back_is_believed_by_all_and_believes(scene: Scene, whole: bool) -> None:
-    """Between, a colleague came, whom Sam could not see coming; and another before, whom Sam saw."""
+    """While Sam was out, a colleague joined, whom Sam could not see coming; another joined before Sam left."""
     house = scene.house
     await bring_in(house, house.claire, scene.thread, house.thomas)
     await house.leave(scene.thread, house.sam)
@@ -495,18 +496,18 @@ async def test_only_who_has_a_seat_reaches_the_secrets(scene: Scene) -> None:
         await scene.house.store.database.read(lambda reader: roster_chain.readable(reader, scene.house.karim.key, chain_))
 
 
-# The recovery officer, offline, checks the same
+# The recovery officer verifies the same, offline
 
 
 async def asked(house: House, one: Person | None) -> bytes:
-    """A request to give somebody another key; or, for None, to put another officer in place."""
+    """A request to give somebody another key or, for None, to appoint another officer."""
     account, store = await house.account(one) if one else None, house.store
     new = NewKey((fresh := with_new_key(one)).key, keyhole_of(house, fresh)) if one else None
     return await store.database.write(lambda tx: recovery.ask(tx, store, account, "lea@ailo.test", new))
 
 
 async def answered(house: House, one: Person | None, private_key: bytes, successor: bytes | None = None) -> None:
-    """Have the officer answer a request, and apply it."""
+    """Have the officer answer a request, and apply the answer."""
     answer, store = officer.answer(await asked(house, one), private_key, successor), house.store
 
     async def write(tx: Transaction) -> None:
@@ -517,7 +518,7 @@ async def answered(house: House, one: Person | None, private_key: bytes, success
 
 @pytest.mark.parametrize("name", PLANTS)
 async def test_the_officer_answers_nothing_where_something_was_planted(scene: Scene, name: str) -> None:
-    """Else the intruder would have the officer give the stranger what was said before."""
+    """Otherwise the intruder could make the officer give the stranger access to earlier messages."""
     await PLANTS[name](scene)
     raw = await asked(scene.house, scene.house.lea)
     with pytest.raises(Refused):
@@ -543,7 +544,7 @@ async def test_a_successor_of_the_officer_is_believed_and_believes(scene: Scene)
 
 
 async def test_after_the_officer_one_writes_in_an_epoch_of_ones_own(scene: Scene) -> None:
-    """The key that the officer had before may be in other hands: it opens the epoch that let the next one in."""
+    """The previous officer's key, which others may have, opens the epoch that let the new officer in."""
     house = scene.house
     await answered(house, None, house.officer.private_key, AccountKey.fresh(THE_OFFICER).public_key)
     change = await begin_own(house, house.claire, scene.thread)

@@ -1,4 +1,4 @@
-"""Threads as rows: where each stands, who takes part, and the two orders of somebody's list."""
+"""Thread rows: their state, their participants, and the two orders of an account's list."""
 
 from uuid import uuid4
 
@@ -17,7 +17,7 @@ def standing(last_at: int, waiting_since: int | None = None) -> Thread:
 
 
 async def keep(house: House, found: list[Thread], *people: Person) -> None:
-    """Threads as rows alone, without an epoch."""
+    """Add threads as rows only, without an epoch."""
 
     async def work(tx: Transaction) -> None:
         for thread in found:
@@ -51,7 +51,7 @@ def longest_waiting_first(thread: Thread) -> tuple[bool, int, bytes]:
 
 @pytest.fixture
 async def many(house: House) -> list[Thread]:
-    """More than two pages, with many equal times, some of them at the beginning of time."""
+    """More than two pages of threads, many with the same time, some with a time of 0."""
     made = [standing(number // 4, number % 7 if number % 3 else None) for number in range(2 * threads.PAGE + 17)]
     await keep(house, made, house.claire)
     await keep(house, [standing(5)], house.thomas)
@@ -213,7 +213,7 @@ async def test_reopening_brings_back_who_waits(house: House) -> None:
 
 
 async def test_a_row_that_was_tampered_with_is_not_closed(house: House) -> None:
-    """Saving it anew would prove what the service never wrote."""
+    """Saving it again would authenticate what the service never wrote."""
     thread = standing(5)
     await keep(house, [thread], house.claire)
     await house.spoil("update threads set last_seq = 3")

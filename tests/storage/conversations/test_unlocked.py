@@ -1,4 +1,4 @@
-"""Somebody signed in: which epochs open to them, and what is remembered of it."""
+"""A signed-in account: which epochs it can open, and which of them are cached."""
 
 import pytest
 

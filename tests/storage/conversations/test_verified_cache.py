@@ -1,4 +1,4 @@
-"""What was found sound is not looked through again, and nothing else is taken for it."""
+"""The cache of verified content: what was verified is not checked again, and nothing else passes for it."""
 
 from storage.conversations.verified_cache import Remembered, finding
 

@@ -1,9 +1,9 @@
-"""A second implementation of every value that Ailo keeps, which shares no code with the first.
+"""A second implementation of every value that Ailo stores, which shares no code with the first.
 
-BLAKE2b, HChaCha20 and HSalsa20 are written out here from RFC 7693, draft-irtf-cfrg-xchacha and the Salsa20 specification;
-ChaCha20-Poly1305, X25519 and Argon2id are those of `cryptography`. ``vectors`` makes one value of each kind from fixed keys and
-nonces. `python -m tests.storage.crypto.second` writes them to `vectors.json`: only when a kind is added. What stands there stays,
-and opens for ever.
+BLAKE2b, HChaCha20 and HSalsa20 are implemented here from RFC 7693, draft-irtf-cfrg-xchacha and the Salsa20 specification;
+ChaCha20-Poly1305, X25519 and Argon2id come from `cryptography`. ``vectors`` makes one value of each kind from fixed keys and
+nonces. `python -m tests.storage.crypto.second` writes them to `vectors.json`, only when a kind is added: a vector that is in
+the file never changes, and must open for ever.
 """
 
 import json
@@ -21,7 +21,7 @@ FILE = Path(__file__).with_name("vectors.json")
 Part = bytes | str | int | UUID
 Vectors = dict[str, str]
 
-# BLAKE2b (RFC 7693), with a key and a person
+# BLAKE2b (RFC 7693), with a key and a personalisation
 
 IV = (
     0x6A09E667F3BCC908, 0xBB67AE8584CAA73B, 0x3C6EF372FE94F82B, 0xA54FF53A5F1D36F1,
@@ -89,7 +89,7 @@ def _left(word: int, bits: int) -> int:
 
 
 def hchacha20(key: bytes, nonce: bytes) -> bytes:
-    """The key of the inner ChaCha20: 20 rounds, without the final addition."""
+    """The key for the inner ChaCha20: 20 rounds, without the final addition."""
     state = list(struct.unpack("<16I", b"expand 32-byte k" + key + nonce))
     for _ in range(10):
         for a, b, c, d in COLUMNS_AND_DIAGONALS:
@@ -105,7 +105,7 @@ SALSA_QUARTERS = (
 
 
 def hsalsa20(key: bytes) -> bytes:
-    """What crypto_box makes of the point that two ends share: HSalsa20 of sixteen zeros."""
+    """The key that crypto_box derives from the X25519 shared secret: HSalsa20 of sixteen zero bytes."""
     constants, words = struct.unpack("<4I", b"expand 32-byte k"), struct.unpack("<8I", key)
     state = [constants[0], *words[:4], constants[1], 0, 0, 0, 0, constants[2], *words[4:], constants[3]]
     for _ in range(10):
@@ -117,11 +117,11 @@ def hsalsa20(key: bytes) -> bytes:
     return struct.pack("<8I", *(state[at] for at in (0, 5, 10, 15, 6, 7, 8, 9)))
 
 
-# What Ailo makes of these
+# What Ailo builds from these
 
 
 def canonical(purpose: bytes, *parts: Part) -> bytes:
-    """Each part as a length of four bytes and the bytes."""
+    """Each part as a length of four bytes, followed by its bytes."""
     return b"".join(struct.pack(">I", len(raw)) + raw for raw in (purpose, *map(_raw, parts)))
 
 
@@ -138,7 +138,7 @@ def key_id(key: bytes) -> bytes:
 
 
 def encrypted(key: bytes, plaintext: bytes, place: bytes, nonce: bytes, name: bytes | None = None) -> bytes:
-    """Version · key id · nonce · XChaCha20-Poly1305; ``name`` where it is not the id of the key itself."""
+    """Version · key id · nonce · XChaCha20-Poly1305; ``name`` is the key id if it is not derived from the key itself."""
     inner = ChaCha20Poly1305(hchacha20(key, nonce[:16]))
     return b"\x01" + (name or key_id(key)) + nonce + inner.encrypt(bytes(4) + nonce[16:], plaintext, place)
 
@@ -157,7 +157,7 @@ def padded(raw: bytes) -> bytes:
     return raw + b"\x80" + bytes(size - len(raw) - 1)
 
 
-# Fixed secrets, ids and times: each is a hash of its name
+# Fixed secrets, ids and times, each a hash of its name
 
 
 def fixed(name: str, size: int = 32) -> bytes:
@@ -356,7 +356,7 @@ def _of_the_officer() -> dict[str, bytes]:
 
 
 def keyring_entry() -> dict[str, object]:
-    """The root key as it stands in the keyring's file."""
+    """The root key as an entry of the keyring's file."""
     return {"id": key_id(ROOT).hex(), "key": b64encode(ROOT).decode(), "made_at": AT // 1000}
 
 

@@ -1,4 +1,4 @@
-"""Epochs apart from any database: rosters as bytes, what derives from a secret, and grants."""
+"""Epochs without a database: the encoding of rosters, the keys derived from a secret, and grants."""
 
 from contextlib import suppress
 from dataclasses import replace

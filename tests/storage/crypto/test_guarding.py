@@ -59,7 +59,7 @@ def test_a_proof_that_was_altered_or_cut_is_refused(data: st.DataObject) -> None
 
 
 def spoilt(value: bytes, data: st.DataObject) -> bytes:
-    """One byte altered, or the end cut off, or something put behind it."""
+    """A value with one byte altered, cut off at the end, or with bytes appended."""
     at = data.draw(st.integers(0, len(value) - 1))
     altered = value[:at] + bytes([value[at] ^ data.draw(st.integers(1, 255))]) + value[at + 1 :]
     return data.draw(st.sampled_from([altered, value[:at], value + value[: at + 1]]))

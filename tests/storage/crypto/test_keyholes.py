@@ -1,4 +1,4 @@
-"""Account keys, and the keyholes of password and session: who gets through, and what does not fit."""
+"""Account keys, and the keyholes of password, recovery code and session: what opens them, and what does not."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The root keyring's file: who may read it, and what is said when it is not as it should be."""
+"""The root keyring's file: who may read it, and the error messages when something is wrong with it."""
 
 import json
 import os

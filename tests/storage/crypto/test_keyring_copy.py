@@ -1,4 +1,4 @@
-"""The root keyring sealed to the recovery officer: they open it, nobody else, and every damage is told from a wrong key."""
+"""The root keyring sealed to the recovery officer: nobody else can open it, and damage is distinguished from a wrong key."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Session peppers: one a week, on the disk before it is used, forgotten when no session can need it."""
+"""Session peppers: one per week, on disk before it is used, deleted once no session can need it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The five operations: what they give back, and all that they refuse."""
+"""The five operations: what they return, and everything that they refuse."""
 
 import hashlib
 from typing import Any
@@ -38,7 +38,7 @@ purposes = st.sampled_from([b"ailo.one.1", b"ailo.one.2", b"ailo.other.1"])
 
 
 def as_bytes(part: Part) -> bytes:
-    """What a part stands for: parts that mean the same bytes are the same part."""
+    """The bytes that a part stands for: parts with the same bytes are the same part."""
     if isinstance(part, UUID):
         return part.bytes
     if isinstance(part, int):
@@ -47,7 +47,7 @@ def as_bytes(part: Part) -> bytes:
 
 
 def split(encoded: bytes) -> list[bytes]:
-    """Read the canonical form back, by its description alone."""
+    """Decode the canonical form, from its description alone."""
     found = []
     while encoded:
         size = int.from_bytes(encoded[:4], "big")

@@ -1,4 +1,4 @@
-"""Sealed messages: they open in their own place alone; padding; the chain of links."""
+"""Sealed messages: each opens only in its own place; padding; the chain of links."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -77,7 +77,7 @@ def test_the_keys_name_is_its_hash_not_the_key() -> None:
     assert KEY.id not in KEY.key
 
 
-# What is packed in one step is what the format says
+# Values packed in one step match the documented format
 
 numbers = st.integers(0, 2**64 - 1)
 

@@ -1,4 +1,4 @@
-"""One value of each kind, frozen: a second implementation makes it again, and Ailo opens it or makes the same."""
+"""One frozen value of each kind: a second implementation reproduces it, and Ailo opens it or produces the same."""
 
 import json
 from base64 import b64encode
@@ -101,7 +101,7 @@ def from_text(name: str) -> str:
     return VECTORS[name].decode()
 
 
-# What Ailo makes of each, and what it should be.
+# What Ailo makes of each vector, and the expected result.
 OPENED: dict[str, tuple[Callable[[], object], object]] = {
     "canonical": (lambda: primitives.canonical(b"ailo.vector.1", b"\0\xff", "été", 7, LEA_ID), VECTORS["canonical"]),
     "keyed hash": (lambda: primitives.keyed_hash(ROOT, b"ailo.vector.1", b"message"), VECTORS["keyed hash"]),

@@ -1,4 +1,4 @@
-"""What was removed is gone from the files when its removal is acknowledged, whatever else reads and writes meanwhile."""
+"""What was removed is gone from the files once its removal is acknowledged, whatever else reads and writes meanwhile."""
 
 import asyncio
 import logging
@@ -42,7 +42,7 @@ async def remove(database: SQLite, number: int) -> None:
 
 
 def holding(database: SQLite, text: str = CANARY) -> set[str]:
-    """The files in which a text stands."""
+    """The names of the files that contain a text."""
     return {path.name for path in database.path.parent.iterdir() if path.is_file() and text.encode() in path.read_bytes()}
 
 
@@ -104,7 +104,7 @@ def test_what_takes_nothing_away_costs_nothing(sql: str) -> None:
 
 
 def test_harmless_tables_hold_no_secret() -> None:
-    """A column that is added to one of them makes this fail: may it be found after it was changed?"""
+    """Fails when a column is added to one of these tables: may its old value remain in the files after a change?"""
     with closing(sqlite3.connect(":memory:")) as plain:
         plain.executescript("\n".join(step.sql for step in steps()))
         columns = {name: [row[1] for row in plain.execute(f"pragma table_info({name})")] for name in HARMLESS_TABLES}
@@ -119,7 +119,7 @@ def test_harmless_tables_hold_no_secret() -> None:
     }  # fmt: skip
 
 
-# The cut
+# Cutting the log
 
 
 async def test_what_was_removed_is_gone_when_that_is_acknowledged(database: SQLite) -> None:
@@ -187,7 +187,7 @@ async def test_many_removals_share_a_cut(database: SQLite, monkeypatch: pytest.M
 
 
 async def test_who_went_away_is_forgotten_too(database: SQLite) -> None:
-    """A request that was given up is committed all the same."""
+    """A request whose client disconnected is still committed, and what it removed is gone."""
     await keep(database)
     begun, go_on = threading.Event(), threading.Event()
 
@@ -205,7 +205,7 @@ async def test_who_went_away_is_forgotten_too(database: SQLite) -> None:
     await until(lambda: not holding(database))
 
 
-# What stands in its way
+# What delays the cut
 
 
 async def test_reads_and_writes_without_a_gap_do_not_stand_in_its_way(database: SQLite) -> None:
@@ -233,7 +233,7 @@ async def test_reads_and_writes_without_a_gap_do_not_stand_in_its_way(database: 
 
 
 async def test_a_long_read_holds_up_nobody_for_long(database: SQLite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it began to read must stand until it ends; others read and write, and then it is gone."""
+    """The rows that it began to read must stay until it ends; others read and write meanwhile, and then the rows are gone."""
     monkeypatch.setattr(checkpoints, "PATIENCE_S", 0.1)
     await keep(database)
     begun, go_on = threading.Event(), threading.Event()
@@ -271,7 +271,7 @@ async def test_a_reader_of_another_process_is_told_of(
         await forget(database)
         await until(lambda: "could not be cut" in caplog.text)
         before = time.monotonic()
-        await keep(database, "others")  # nobody waits for the other one
+        await keep(database, "others")  # nobody waits for the other process
         assert time.monotonic() - before < 4
         other.execute("rollback")
         await until(lambda: not holding(database))

@@ -1,4 +1,4 @@
-"""A disk that is really full: an honest refusal, nothing acknowledged that is lost, and on it goes when there is room."""
+"""A disk that is really full: an honest refusal, nothing acknowledged is lost, and work resumes once there is room."""
 
 import asyncio
 import resource
@@ -22,7 +22,7 @@ from tests.people import House, StoppedClock, open_house
 
 
 class Disk(ABC):
-    """Somewhere to keep a house that can be filled to the brim, and emptied again."""
+    """A place for a house, which can be filled up completely and freed again."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -35,7 +35,7 @@ class Disk(ABC):
 
 
 class SmallDisk(Disk):
-    """A file system of its own of a few megabytes."""
+    """A separate file system of a few megabytes."""
 
     def fill(self) -> None:
         with (self.folder / "ballast").open("wb", buffering=0) as file:
@@ -55,7 +55,7 @@ class SmallDisk(Disk):
 
 
 class LimitedFiles(Disk):
-    """Where one cannot mount: no file may grow beyond what the WAL has now (RLIMIT_FSIZE)."""
+    """For machines where mounting is not allowed: no file may grow beyond the WAL's present size (RLIMIT_FSIZE)."""
 
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 
@@ -83,7 +83,7 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
 
 @pytest.fixture
 async def full(disk: Disk, stopped_clock: StoppedClock) -> AsyncIterator[House]:
-    """A house with one message, on a disk that is full by now."""
+    """A house with one message, on a disk that has been filled up."""
     async with open_house(disk.folder, stopped_clock) as house:
         thread = await house.open_thread(house.lea, house.claire)
         await house.post(house.lea, thread, "avant")
@@ -97,7 +97,7 @@ async def thread_of(house: House) -> ThreadId:
 
 
 async def post_until_stalled(house: House) -> list[str]:
-    """Post until there is no room; the texts that were acknowledged."""
+    """Post until there is no room left; return the texts that were acknowledged."""
     thread, kept = await thread_of(house), ["avant"]
     for number in range(200):
         try:
@@ -134,7 +134,7 @@ async def test_a_group_that_finds_no_room_is_told_to_all(full: House) -> None:
 
 @asynccontextmanager
 async def reopened(data: Path, house: House, clock: StoppedClock) -> AsyncIterator[House]:
-    """The same people on a copy of the data."""
+    """The same people, on a copy of the data."""
     settings = replace(house.store.settings, data=data)
     async with open_store(settings, clock) as store, GroupCommit(store) as commits:
         again = House(store, commits, house.officer)

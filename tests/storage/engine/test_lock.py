@@ -1,4 +1,4 @@
-"""The lock of a data directory: one process at a time, and nothing to clear after a `kill -9`."""
+"""The lock of a data directory: one process at a time, and nothing to clean up after a `kill -9`."""
 
 import subprocess
 import sys

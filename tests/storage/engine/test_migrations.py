@@ -1,4 +1,4 @@
-"""The steps of the schema: a set, each applied once, whole or not at all, whatever happens meanwhile."""
+"""The steps of the schema: a set, each applied once, completely or not at all, whatever happens meanwhile."""
 
 import shutil
 import sqlite3
@@ -15,7 +15,7 @@ from storage.engine.sqlite import SQLite, open_sqlite
 from storage.errors import DatabaseRefused, SchemaRefused
 
 STEPS = steps()
-# Of the steps that somebody's database may have had already, without comments and spaces.
+# Hashes of the steps that existing databases may already have had, without comments and spaces.
 RELEASED = {
     "2026-11-23T1756_first": "173ab7d9e708d3f9",
     "2026-11-23T1835_rotation": "946802e58792f8c3",
@@ -30,7 +30,7 @@ TOMORROW = Step("2027-01-01T0000_of_tomorrow", "create table of_tomorrow (id big
 
 
 async def noted(database: SQLite) -> list[str]:
-    """The steps that a database says it has had, in order."""
+    """The steps that a database records as applied, in order."""
 
     async def read(reader: Reader) -> list[str]:
         return [row["name"] for row in await reader.rows("select name from schema_steps order by number")]
@@ -56,7 +56,7 @@ def folder(path: Path) -> None:
 
 
 async def migrated(path: Path, known: Sequence[Step] = STEPS) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Bring a database to these steps; what it has had, and its schema, afterwards."""
+    """Bring a database to these steps; return the steps that it then records, and its schema."""
     database = await open_sqlite(path)
     try:
         with pytest.MonkeyPatch.context() as patch:
@@ -68,7 +68,7 @@ async def migrated(path: Path, known: Sequence[Step] = STEPS) -> tuple[list[str]
 
 
 def numbered(path: Path, number: int) -> None:
-    """A database as a version of before left it, which noted the number of its last step and no name."""
+    """A database as an earlier version left it, which recorded the number of its last step and no name."""
     with closing(sqlite3.connect(path)) as plain:
         plain.executescript("create table if not exists schema_version (version bigint not null);")
         plain.executescript("".join(step.sql for step in STEPS[:number]))
@@ -89,7 +89,7 @@ async def test_a_second_start_changes_nothing(path: Path) -> None:
 
 
 async def test_the_schema_is_that_of_the_steps(path: Path) -> None:
-    """One plain connection that runs all the SQL there is has the same schema."""
+    """Running all the SQL on one plain connection gives the same schema."""
     _, found = await migrated(path)
     plain = sqlite3.connect(":memory:")
     plain.executescript(f"{LEDGER};\n" + "\n".join(step.sql for step in STEPS))
@@ -125,7 +125,7 @@ async def test_a_numbered_database_that_is_newer_is_refused(path: Path) -> None:
 
 
 async def test_a_step_that_is_merged_later_is_applied_though_newer_ones_were(path: Path) -> None:
-    """Two branches, of which the older comes last: as a set, none is left out, and the schema is held to the order it had."""
+    """Two branches, the older one merged last: no step is left out, and the schema is compared in the order of application."""
     older = Step("2026-12-31T2359_of_a_branch", "create table of_a_branch (id bigint)")
     await migrated(path, [*STEPS, TOMORROW])
     found, _ = await migrated(path, [*STEPS, older, TOMORROW])
@@ -174,7 +174,7 @@ async def test_a_remark_in_a_step_may_change(path: Path) -> None:
 
 
 async def test_a_noted_step_that_was_taken_out_is_refused(path: Path) -> None:
-    """By the schema: what the step made is there, and nobody is said to have made it."""
+    """Detected by the schema: what the step made is there, and no recorded step accounts for it."""
     await migrated(path)
     with closing(sqlite3.connect(path)) as plain:
         plain.execute("delete from schema_steps where name = ?", (STEPS[1].name,))
@@ -184,7 +184,7 @@ async def test_a_noted_step_that_was_taken_out_is_refused(path: Path) -> None:
 
 
 def test_no_step_changes_that_a_database_may_have_had() -> None:
-    """The schema is compared with what the steps make: a database that the older step made would be refused. Add one instead."""
+    """The schema is compared with what the steps make: a database made by the older step would be refused. Add a step instead."""
     assert {step.name: step.hash for step in STEPS if step.name in RELEASED} == RELEASED
 
 
@@ -202,7 +202,7 @@ async def test_an_older_database_with_something_planted_is_refused_unchanged(pat
         await database.close()
 
 
-# What fails, or is killed
+# Failures and kills
 
 
 async def test_a_step_that_fails_leaves_the_database_as_it_was(path: Path) -> None:
@@ -214,7 +214,7 @@ async def test_a_step_that_fails_leaves_the_database_as_it_was(path: Path) -> No
 
 @pytest.mark.parametrize("begun", [0, len(NUMBERED)], ids=["new", "numbered"])
 async def test_killed_half_way_it_is_old_or_new(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: int) -> None:
-    """The files as `kill -9` leaves them before each statement: between two steps, and the next start finishes."""
+    """The files as `kill -9` leaves them before each statement: always between two steps, and the next start finishes."""
     if begun:
         numbered(path, begun)
     copies = await killed_at_each_statement(path, tmp_path, monkeypatch)
@@ -256,7 +256,7 @@ def test_a_statement_ends_with_its_line() -> None:
 
 
 async def test_messages_are_all_there_when_they_have_become_rows(path: Path) -> None:
-    """What stood in a table without rowid stands in one with it: every column, thread by thread."""
+    """What was in a table without rowid is in one with rowid: every column, thread by thread."""
     await migrated(path, STEPS[:7])
     rows = [(bytes([thread]) * 16, seq, bytes([thread, seq]) * 8, 1, b"a" * 16, "text", seq, b"body", b"link")
             for seq in (1, 2, 3) for thread in (2, 1)]  # fmt: skip

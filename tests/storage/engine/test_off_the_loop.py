@@ -1,4 +1,4 @@
-"""Nothing waits for the disk on the event loop's own thread: a sync can take as long as it likes, and all others with it."""
+"""Nothing waits for the disk on the event loop's thread: a sync, however long it takes, delays nobody else."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ async def turn_and_drop(house: House, _: StoppedClock, __: Path) -> None:
 
 
 async def sign_in_a_week_later(house: House, clock: StoppedClock, _: Path) -> None:
-    """The first of the week makes the week's pepper."""
+    """The first sign-in of the week makes the week's pepper."""
     sign_ins = SignIns(house.store, Access(house.store), Hub())
     clock.advance(8 * 86_400_000)
     await sign_ins.sign_in(Attempt(house.lea.email, house.lea.password, "", "127.0.0.1"))

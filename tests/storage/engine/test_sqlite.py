@@ -1,4 +1,4 @@
-"""The SQLite adapter: settings that must hold, transactions, readers beside the writer, files that are damaged."""
+"""The SQLite adapter: required settings, transactions, readers beside the writer, and damaged files."""
 
 import asyncio
 import sqlite3
@@ -172,7 +172,7 @@ async def test_a_trigger_writes_nothing(database: SQLite) -> None:
 
 
 def failing(writer: sqlite._Writer, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Have the next commit end with this error of SQLite's."""
+    """Make the next commit fail with this SQLite error."""
 
     def work(*_: object) -> None:
         error = sqlite3.OperationalError("disk I/O error")
@@ -268,7 +268,7 @@ async def test_a_damaged_page_is_told(tmp_path: Path) -> None:
 
 
 async def fill_and_damage(path: Path) -> None:
-    """A few pages of notes, then noise over the last of them."""
+    """Write a few pages of notes, then overwrite everything after the first page with noise."""
     database = await open_sqlite(path)
     await database.write(lambda tx: tx.run("create table notes (body text)"))
     values = [{"body": "x" * 1000} for _ in range(20)]

@@ -1,4 +1,4 @@
-"""The unused part of a page: what moved away from it and was removed elsewhere is not left there."""
+"""The unused part of a page: content that moved to another page and was deleted there does not remain in it."""
 
 import random
 import sqlite3
@@ -27,7 +27,7 @@ async def database(tmp_path: Path) -> AsyncIterator[SQLite]:
 
 
 class Life:
-    """Rows come, grow, shrink and go, in no order, so that the tree is balanced again and again."""
+    """Rows that are added, changed in size and deleted in random order, so that the tree is rebalanced again and again."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -69,7 +69,7 @@ async def test_what_was_removed_is_in_no_gap(database: SQLite, seed: int) -> Non
 
 
 async def test_what_a_page_held_is_not_written_again_with_it(database: SQLite) -> None:
-    """The writer has the page in its memory, gap and all."""
+    """The writer has the page in its memory, including the gap."""
     life = Life(3)
     for _ in range(6):
         await database.write(life.live)
@@ -78,7 +78,7 @@ async def test_what_a_page_held_is_not_written_again_with_it(database: SQLite) -
 
 
 async def test_a_file_of_before_is_swept_at_start(tmp_path: Path) -> None:
-    """Another program, without any of this, has left something."""
+    """The file was written without scrubbing, and has a leftover in a gap."""
     path = tmp_path / "ailo.sqlite"
     with closing(sqlite3.connect(path, isolation_level=None)) as plain:
         plain.execute("create table secrets (id integer primary key, body blob)")
@@ -98,7 +98,7 @@ async def test_a_file_of_before_is_swept_at_start(tmp_path: Path) -> None:
 
 
 async def test_after_the_log_was_begun_anew_all_is_swept(database: SQLite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under load SQLite overwrites the log: which pages it brought is not known any more."""
+    """Under load SQLite overwrites the log, after which nobody knows which pages it contained."""
     await swept(database)
     await database._writer.execute_fetchall("pragma wal_autocheckpoint = 10")
     life = Life(4)
@@ -119,10 +119,10 @@ async def swept(database: SQLite) -> None:
     [
         b"",
         bytes(4096),
-        b"\x00\x00\x00\x05" + b"x" * 4092,  # of overflow
+        b"\x00\x00\x00\x05" + b"x" * 4092,  # an overflow page
         b"\x0d\x00\x00\xff\xff\x00\x10" + b"x" * 4089,  # more rows than fit
         b"\x0d\x00\x00\x00\x01\x00\x01" + b"x" * 4089,  # content before the pointers
-        b"\x0d\x00\x00\x00\x01\xff\xff" + b"x" * 4089,  # content behind the page
+        b"\x0d\x00\x00\x00\x01\xff\xff" + b"x" * 4089,  # content beyond the page
     ],
 )
 def test_what_is_no_sound_page_of_a_tree_has_no_gap(page: bytes) -> None:

@@ -1,7 +1,7 @@
-"""What a write-ahead log holds besides the newest: every state of the database from which its frames began or to which they led.
+"""What a write-ahead log contains besides the newest state: every database state that its frames began from or led to.
 
-See the WAL's format in https://www.sqlite.org/fileformat2.html#walformat. Frames count whether or not SQLite would still go by
-them: a thief does.
+See the WAL's format in https://www.sqlite.org/fileformat2.html#walformat. Frames count whether or not SQLite would still apply
+them: a thief can read them all the same.
 """
 
 import struct
@@ -13,7 +13,7 @@ HEADER, FRAME_HEADER = 32, 24
 
 
 def states(database: Path, to: Path) -> list[Path]:
-    """Write each state as a database of its own below ``to``, the newest last. Without a log: the database as it stands."""
+    """Write each state as a separate database below ``to``, the newest last. Without a log: the database as it is."""
     main = database.read_bytes()
     found = list(_states(main, database.with_name(f"{database.name}-wal"))) or [_alone(main)]
     to.mkdir()
@@ -31,7 +31,7 @@ def _states(main: bytes, log: Path) -> Iterator[bytes]:
     page_size = struct.unpack(">I", raw[8:12])[0]
     salts = raw[16:24]
     frames = list(_frames(raw, page_size))
-    # What stands behind the frames in force is left over from before: other salts.
+    # Frames after the valid ones are left over from earlier: they have other salts.
     for _, group in groupby(sorted(frames, key=lambda frame: frame[2] == salts), key=lambda frame: frame[2]):
         image = bytearray(main)
         for number, pages, _, page in group:
@@ -49,5 +49,5 @@ def _frames(raw: bytes, page_size: int) -> Iterator[tuple[int, int, bytes, bytes
 
 
 def _alone(image: bytes) -> bytes:
-    """The same without a log: format versions 1 instead of 2."""
+    """The same image without a log: format versions of 1 instead of 2."""
     return image[:18] + b"\x01\x01" + image[20:] if image else image

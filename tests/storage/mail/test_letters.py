@@ -1,4 +1,4 @@
-"""The outbox's rows: who may take a letter, and what becomes of it."""
+"""The outbox's rows: who may claim a letter, and how it ends."""
 
 from uuid import UUID, uuid4
 
@@ -13,7 +13,7 @@ LEASE = 1000
 
 
 async def write(house: House, *, due_in: int = 0) -> UUID:
-    """A letter to Léa."""
+    """Write a letter to Léa; return its id."""
     store, now = house.store, house.store.clock()
     letter = Letter(uuid4(), house.lea.id, "reply", {"thread": "canary"}, "one@ailo.example", now + due_in, now + 10_000)
     await store.database.write(lambda tx: letters.write(tx, store.guard, letter, now))
@@ -132,11 +132,11 @@ async def test_who_has_lost_the_lease_puts_nothing_back(house: House, stopped_cl
     assert await claim(house) is None
 
 
-# What the owner of an address is told
+# What the owner of an address is shown
 
 
 async def end_one(house: House, clock: StoppedClock, state: State, reason: str | None = None) -> int:
-    """A letter to Léa ends; when."""
+    """End a letter to Léa in this state; return the time."""
     clock.advance(1)
     letter = await write(house)
     now = clock()

@@ -1,4 +1,4 @@
-"""Announcements owed: one at most per participant and thread, and what a letter told of."""
+"""Announcements owed: at most one per participant and thread, and what a letter has already announced."""
 
 import pytest
 
@@ -19,7 +19,7 @@ async def first_due(house: House) -> Due | None:
 
 
 async def tell(house: House) -> Due:
-    """As when a letter is written."""
+    """Record that the first due announcement was made, as when a letter is written."""
     due = await first_due(house)
     assert due is not None
     await house.store.database.write(lambda tx: unread.tell(tx, due, house.store.clock() + DAY))

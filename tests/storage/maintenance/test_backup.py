@@ -1,4 +1,4 @@
-"""A backup: whole, private, readable with its keyring and not without; never over another."""
+"""A backup: complete, private, readable with its keyring but not without it, and never written over another."""
 
 import asyncio
 from pathlib import Path

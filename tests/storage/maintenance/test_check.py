@@ -1,4 +1,4 @@
-"""`ailo check` finds whatever is not as the service wrote it, and says in one line where."""
+"""`ailo check` finds whatever is not as the service wrote it, and reports its place in one line."""
 
 from pathlib import Path
 from uuid import uuid4
@@ -27,7 +27,7 @@ async def thread(house: House) -> ThreadId:
 
 
 async def found(house: House, thread: ThreadId, sql: str = "") -> list[str]:
-    """What is found after a forgery, without the words that come before each."""
+    """What the check reports after a forgery, without the prefix that names the thread."""
     values: dict[str, Value] = {"id": thread.bytes} if ":id" in sql else {}
     if sql:
         assert await house.spoil(sql, **values)
@@ -100,7 +100,7 @@ async def test_no_line_names_anybody(house: House, thread: ThreadId) -> None:
     assert not any(one.first_name in line for one in house.people for line in lines)
 
 
-# What belongs to nothing
+# Rows that belong to nothing
 
 ORPHANS = [
     ("insert into grants select thread, epoch, zeroblob(16), giver_key, body from grants where epoch = 2 limit 1",
@@ -142,7 +142,7 @@ ORPHANS = [
 
 
 async def plant(house: House, sql: str, **values: Value) -> None:
-    """Write as somebody does who minds no foreign key."""
+    """Write to the database with foreign keys switched off."""
     named = {name: value for name, value in values.items() if f":{name}" in sql}
     writer = house.store.database._writer  # type: ignore[attr-defined]
     await writer.execute_fetchall("pragma foreign_keys = 0")

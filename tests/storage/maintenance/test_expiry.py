@@ -1,4 +1,4 @@
-"""What has run its time is removed, though nobody signs in."""
+"""What has expired is removed, even if nobody signs in."""
 
 import sqlite3
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The recovery officer gives access back, and hands over to another officer; each killed at any write leaves the old state."""
+"""The recovery officer restores access, and hands over to another officer; a kill at any write leaves the old state."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -53,7 +53,7 @@ async def recovered(house: House) -> Person:
 
 
 async def succeeded(house: House) -> None:
-    """Another officer takes the place of the present one."""
+    """Replace the present officer by another."""
     key = AccountKey.fresh(THE_OFFICER)
     await apply(house, await ask(house, None, None), key.public_key)
     house.officer = Officer(key.private_key, key.public_key)
@@ -114,7 +114,7 @@ async def test_an_answer_of_another_officer_is_refused(house: House, thread: Thr
 
 
 async def test_an_answer_that_changes_more_is_refused(house: House, thread: ThreadId) -> None:
-    """Claire's seat is left out of the roster that the answer brings."""
+    """The roster in the answer omits Claire's seat."""
     raw = await ask(house, house.lea, with_new_key(house.lea))
     answer = officer.answer(raw, house.officer.private_key)
     roster = Roster.decoded(answer.threads[0].roster)
@@ -132,7 +132,7 @@ async def state(house: House) -> dict[str, list[dict[str, object]]]:
 
 
 async def killed_everywhere(house: House, do: Callable[[Transaction], Awaitable[object]]) -> int:
-    """Do it, killed at each statement in turn until it comes through; gives how often it was killed."""
+    """Do it, killed at each statement in turn until it completes; return how often it was killed."""
     before, killed = await state(house), 0
     while True:
         try:

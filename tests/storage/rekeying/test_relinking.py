@@ -1,4 +1,4 @@
-"""Messages linked anew in chunks: seen as sound at every step, whatever comes between; and nothing is ever laundered."""
+"""Messages relinked in chunks: they are sound at every step, whatever comes between; and no forgery is ever laundered."""
 
 import asyncio
 from pathlib import Path
@@ -85,7 +85,7 @@ def test_messages_may_come_at_any_boundary(before: int, chunk: int, between: lis
 
 
 async def play(before: int, chunk: int, between: list[int], turn_again_at: int) -> None:
-    """Messages come between the transactions of a rotation, which may be cut short and be followed by another."""
+    """Post messages between the transactions of a rotation, which may be interrupted and finished later."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
         patched.setattr(relinking, "CHUNK", chunk)
         async with open_house(Path(folder), StoppedClock()) as house:
@@ -109,7 +109,7 @@ async def play(before: int, chunk: int, between: list[int], turn_again_at: int) 
 
 
 async def test_a_seam_of_an_earlier_key_is_begun_again(house: House) -> None:
-    """Two turns without an end between them: nothing may stay under the key in the middle."""
+    """Two turns without a finish between them: nothing may remain under the middle key."""
     thread = await said(house)
     rotation = Rotation(house.store)
     await rotation.turn()
@@ -198,7 +198,7 @@ async def test_a_thread_that_was_mended_goes_along_with_the_next_rotation(house:
 
 
 async def test_a_body_by_the_service_that_does_not_open_stays(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    """It was written so, as its link shows: the words are lost, and the thread goes on."""
+    """Its link shows that it was written like this: the text is lost, but the thread goes on."""
     thread = await said(house, 1)
     kept = await add_by_service(house, thread, misplaced=True)
     rotation = Rotation(house.store)
@@ -268,7 +268,7 @@ async def test_a_seam_put_back_later_hides_nothing(house: House) -> None:
 
 
 async def test_old_rows_before_the_seam_are_not_taken_for_new(house: House) -> None:
-    """A copy from before the rotation, put back up to the seam, would have to be linked to what follows: it is not."""
+    """A row's link from before the rotation, put back ahead of the seam, is not accepted."""
     thread = await said(house)
     old = (await house.rows(thread))[1]
     await Rotation(house.store).turn()

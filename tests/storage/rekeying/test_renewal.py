@@ -1,4 +1,4 @@
-"""Renewing an account's key: all of it in one transaction; the old key is worth nothing for what comes after."""
+"""Renewing an account's key: all in one transaction; the old key opens nothing that is written afterwards."""
 
 import logging
 from uuid import UUID
@@ -39,7 +39,7 @@ TABLES = (
 
 @pytest.fixture
 async def thread(house: House) -> ThreadId:
-    """Léa and Claire have written; Léa took it over from the service."""
+    """A thread that Léa took over from the service, with a message by each of Léa and Claire."""
     thread = await house.open_thread(house.lea, house.claire)
     await begin_own(house, house.lea, thread)
     await house.post(house.lea, thread, "un")
@@ -68,7 +68,7 @@ async def test_a_history_that_began_later_stays_as_long_as_it_was(house: House, 
 
 
 async def opened_with(house: House, thread: ThreadId, key: AccountKey) -> set[int]:
-    """The epochs whose secret this private key finds in any grant, from either end."""
+    """The epochs whose secret this private key can open from any grant, as its giver or its receiver."""
     found = set()
     for roster in await rosters_of(house, thread):
         ends = {THE_OFFICER: roster.officer} | {seat.account: seat.public_key for seat in roster.seats}
@@ -86,13 +86,13 @@ async def opened_with(house: House, thread: ThreadId, key: AccountKey) -> set[in
 
 
 async def test_no_epoch_that_is_written_in_opens_with_the_old_key(house: House, thread: ThreadId) -> None:
-    """From neither end: whoever gives a grant can open it, too. In the epoch that let the new key in nobody ever writes."""
+    """The old key is at neither end of its grants, since both ends can open them. Nobody ever writes in epoch 3."""
     old = house.lea
     new = await renew(house, old)
     await house.post(new, thread, "trois")
     written_in = {row.epoch for row in await house.rows(thread)}
     assert written_in == {2, 4}
-    assert await opened_with(house, thread, old.key) & written_in == {2}  # that Léa once gave to Claire
+    assert await opened_with(house, thread, old.key) & written_in == {2}  # the epoch that Léa once gave to Claire
     assert await opened_with(house, thread, new.key) == {1, 2, 3, 4}
 
 
@@ -161,7 +161,7 @@ async def test_of_two_renewals_the_second_is_told(house: House, thread: ThreadId
 
 
 async def test_a_message_sealed_before_it_is_sealed_again(house: House, thread: ThreadId) -> None:
-    """Its epoch has ended when it comes to be committed: nothing is written for the old key."""
+    """Its epoch is over when it is to be committed: nothing is written under the old key."""
     post = await house.sealed(house.claire, thread, "trois")
     await renew(house, house.lea)
     assert (await house.commits.commit(post)) is not None
@@ -195,7 +195,7 @@ async def test_a_note_that_was_tampered_with_stops_no_renewal(house: House, capl
 
 
 async def renew_until(tx: Transaction, last: int, house: House, account: Account, new: Person, row: Keyhole) -> None:
-    """Renew Léa's key, killed once it has done so many statements."""
+    """Renew Léa's key, killed after ``last`` statements."""
     counted = killed_after(tx, last)
     await renewal.renew(counted, house.store.guard, account, house.lea.key, new.key, row, 0)
 

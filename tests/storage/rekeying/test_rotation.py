@@ -1,4 +1,4 @@
-"""Turning the root key: everything is brought to the fresh one, and whatever interrupts it, everything opens."""
+"""Rotating the root key: everything is brought to the new key, and everything opens, whatever interrupts it."""
 
 import re
 import shutil
@@ -23,7 +23,7 @@ from tests.storage.rekeying.turning import Countdown, add_by_service, assert_all
 
 
 async def rotated(house: House) -> Rotation:
-    """Turn to a fresh key and finish."""
+    """Turn to a new key and finish the rotation."""
     rotation = Rotation(house.store)
     assert await rotation.turn()
     await rotation.finish()
@@ -137,7 +137,7 @@ async def test_another_keyring_in_the_place_of_ours_is_refused(house: House) -> 
         await Rotation(house.store).turn()
 
 
-# What cannot be brought along
+# What cannot be brought to the new key
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ async def test_what_is_null_is_nothing_to_bring_along(house: House, caplog: pyte
     assert (status.keys[0].uses.total(), status.unknown.total(), caplog.text) == (0, 0, "")
 
 
-# Dropping
+# Dropping keys
 
 
 async def test_a_dropped_key_is_missed_by_nothing(tmp_path: Path, stopped_clock: StoppedClock) -> None:
@@ -236,7 +236,7 @@ async def test_a_crash_at_any_write_leaves_all_readable(
 
 
 async def assert_the_officer_has_all_keys(house: House) -> None:
-    """The copy may hold a key more than the keyring, never one less."""
+    """The copy may contain more keys than the keyring, never fewer."""
     settings = house.store.settings
     raw = keyring_copy.unseal(settings.sealed_keyring.read_bytes(), house.officer.private_key)
     assert keyring.parse(raw, settings.keys).by_id.keys() >= keyring.load(settings.keys).by_id.keys()
@@ -254,11 +254,11 @@ async def test_an_interrupted_rotation_goes_on_in_the_background(tmp_path: Path,
         assert (await rotation.status()).keys[0].may_be_dropped
 
 
-# What is missing from the list
+# Columns missing from the list
 
 
 def test_every_column_that_a_root_key_keeps_is_in_the_list() -> None:
-    """By the remarks in the schema: what is guarded or authenticates must be brought along."""
+    """According to the comments in the schema, which mark each column that is guarded or authenticates something."""
     known = {(column.table, column.column) for column in guarded()}
     assert {
         found for step in sorted((files("storage.engine") / "schema").iterdir(), key=str) for found in kept_in(step.read_text())

@@ -1,4 +1,4 @@
-"""What the tests of the root keyring's rotation share: a filled house, proof that all of it opens, and a crash anywhere."""
+"""Shared by the tests of the root key's rotation: a filled house, a check that all of it opens, and a crash at any write."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 async def fill(house: House) -> list[ThreadId]:
-    """Two conversations with something said, and one without; a letter and a session."""
+    """Two conversations with messages and one without, a letter and a session; return the threads."""
     said = [await house.open_thread(house.lea, house.claire), await house.open_thread(house.karim, house.claire, house.sam)]
     for number in range(5):
         await house.post(house.lea, said[0], f"un {number}")
@@ -56,7 +56,7 @@ async def _write_more(tx: Transaction, house: House) -> None:
 
 
 async def add_by_service(house: House, thread: ThreadId, *, misplaced: bool = False) -> SealedMessage:
-    """A message whose body is guarded over its seal (for another place, if ``misplaced``), at the end of a thread."""
+    """Append a message by the service to a thread, its sealed body guarded as well (for another place, if ``misplaced``)."""
     store, stands = house.store, await house.thread(thread)
     sealed = await house.sealed(house.claire, thread, "Une leçon")
     bare = SealedMessage(
@@ -83,7 +83,7 @@ async def _move_end(tx: Transaction, house: House, thread: ThreadId, last: Seale
 
 
 async def assert_all_opens(store: Store) -> None:
-    """Every value opens in its place, every proof is right, and `ailo check` finds nothing."""
+    """Assert that every value opens in its place, every proof is valid, and `ailo check` finds nothing."""
     for column in guarded():
         await store.database.read(lambda reader, column=column: _assert_opens(reader, store, column))  # type: ignore[misc]
     assert await check_all(store) == []
@@ -98,11 +98,11 @@ async def _assert_opens(reader: Reader, store: Store, column: Guarded) -> None:
 
 
 class Crash(Exception):
-    """The process ends here."""
+    """Raised where the process ends."""
 
 
 class Countdown:
-    """Lets so many writes through, to the database or to a file, and then ends the process: before one, or after it."""
+    """Lets a number of writes through, to the database or to a file, and then ends the process before or after the next one."""
 
     def __init__(self, writes: int, *, is_after: bool) -> None:
         self.left = writes
@@ -125,7 +125,7 @@ class Countdown:
 
 
 class Doomed:
-    """A database whose writes count down."""
+    """A database whose writes are counted down."""
 
     def __init__(self, database: Database, countdown: Countdown) -> None:
         self._database = database
@@ -138,7 +138,7 @@ class Doomed:
         async def doomed(tx: Transaction) -> T:
             result = await work(tx)
             if not self._countdown.is_after:
-                self._countdown.tick()  # all was written, nothing committed
+                self._countdown.tick()  # all was written, nothing is committed
             return result
 
         result = await self._database.write(doomed)
@@ -148,7 +148,7 @@ class Doomed:
 
 
 async def rotate_until_crash(house: House, monkeypatch: pytest.MonkeyPatch, countdown: Countdown) -> bool:
-    """Rotate; whether it was interrupted."""
+    """Rotate until the crash; return whether there was one."""
     store = replace(house.store, database=Doomed(house.store.database, countdown))
     with monkeypatch.context() as patched:
         patched.setattr("storage.rekeying.rotation.write_private", countdown.file(write_private))

@@ -1,4 +1,4 @@
-"""Canned replies: one value for each account, sealed to its author alone."""
+"""Canned replies: one value per account, sealed to its author alone."""
 
 import logging
 from uuid import uuid4
@@ -120,7 +120,7 @@ async def test_what_was_tampered_with_stops_no_renewal(house: House, caplog: pyt
     ],
 )
 async def test_forged_replies_do_not_open(house: House, forgery: str) -> None:
-    """Not for whom they were written, nor for whom they were given to."""
+    """They open neither for their author nor for the account they were moved to."""
     await write(house, house.claire)
     values = {"sam": house.sam.id.bytes} if ":sam" in forgery else {}
     assert await house.spoil(forgery, **values)
@@ -129,7 +129,7 @@ async def test_forged_replies_do_not_open(house: House, forgery: str) -> None:
 
 
 async def test_what_another_account_wrote_does_not_open(house: House) -> None:
-    """Another's value in one's own row, of the same version and generation."""
+    """Another account's value, of the same version and generation, put in one's own row."""
     await write(house, house.claire)
     await write(house, house.sam, Kept(1, "à moi"))
     rows = {row["account"]: row["body"] for row in await house.select("select * from canned_replies")}
@@ -140,7 +140,7 @@ async def test_what_another_account_wrote_does_not_open(house: House) -> None:
 
 
 async def test_an_older_state_opens_only_under_its_own_version(house: House) -> None:
-    """Said in docs/security.md: who puts back the whole older row puts back what was kept then."""
+    """As docs/security.md says: whoever restores the whole older row restores what was stored then."""
     await write(house, house.claire)
     (row,) = await house.select("select body from canned_replies")
     await write(house, house.claire, Kept(2, "[]"))

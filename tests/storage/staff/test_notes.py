@@ -93,7 +93,7 @@ async def test_a_renewal_leaves_the_notes_of_others(house: House, thread: Thread
     ],
 )
 async def test_a_forged_note_does_not_open(house: House, thread: ThreadId, forgery: str) -> None:
-    """Not for whom it was written, nor for whom it was given to."""
+    """It opens neither for its author nor for the account it was moved to."""
     other = await house.open_thread(house.lea, house.claire)
     await write(house, house.claire, thread)
     values = {name: value for name, value in {"sam": house.sam.id.bytes, "other": other.bytes}.items() if f":{name}" in forgery}
@@ -104,7 +104,7 @@ async def test_a_forged_note_does_not_open(house: House, thread: ThreadId, forge
 
 
 async def test_a_note_played_back_is_an_older_note(house: House, thread: ThreadId) -> None:
-    """Said in docs/security.md: a note is bound to its author, thread and key, not to a moment."""
+    """As docs/security.md says: a note is bound to its author, thread and key, not to a point in time."""
     await write(house, house.claire, thread)
     (row,) = await house.select("select body from notes")
     await write(house, house.claire, thread, "Autre chose.")

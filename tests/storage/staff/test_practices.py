@@ -1,4 +1,4 @@
-"""How staff answer: kept, guarded, over when its time is over, and never what the service did not write."""
+"""Practices: stored guarded, ended when their time is over, and never anything that the service did not write."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Attacks on signing in: floods that keep others out, guesses that no limit counts, and what is proved too early.
+"""Attacks on signing in: floods that keep others out, guesses that escape the limits, and proofs that are outdated when used.
 
 docs/security.md lists them. Those over HTTP are in `tests/attacks/network/test_signing_in.py`.
 """
@@ -53,7 +53,7 @@ def clock(ailo: Ailo, cast: Cast) -> Clock:
 
 @pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The passwords that were computed, in this order."""
+    """The passwords that were computed, in order."""
     passwords: list[str] = []
     stretch = keyholes.stretch
 
@@ -66,12 +66,12 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 async def ends_of(*tries: Awaitable[Any]) -> list[type[Any]]:
-    """What each ends in, all at once."""
+    """How each of these ends, when all run at once."""
     return [type(end) for end in await asyncio.gather(*tries, return_exceptions=True)]
 
 
 async def guess(ailo: Ailo, attempt: Attempt, times: int) -> list[type[Any]]:
-    """What so many attempts end in, one after the other."""
+    """How each of this many attempts ends, one after the other."""
     return [(await ends_of(ailo.sign_ins.sign_in(attempt)))[0] for _ in range(times)]
 
 
@@ -88,7 +88,7 @@ def change(ailo: Ailo, who: tuple[SignedIn, str], old: str, new: str, *, renews:
 
 @pytest.fixture
 async def owned(ailo: Ailo, clock: Clock) -> None:
-    """Léa has set a password of her own."""
+    """Let Léa set a password of her own."""
     await change(ailo, await enter(ailo), PASSWORD, OWN)
 
 
@@ -98,11 +98,11 @@ async def code(ailo: Ailo, owned: None) -> str:
     return await ailo.accounts.keys.make_code(me, OWN)
 
 
-# Floods: whoever comes meanwhile is served next but one of each thread
+# Floods: whoever comes during one is served next but one by each thread
 
 
 async def turn_of_lea(ailo: Ailo, computed: list[str], flood: Sequence[Awaitable[Any]], *, minimum: int) -> int:
-    """How many of a flood are computed before Léa, who comes last of all and from elsewhere."""
+    """How many of a flood are computed before Léa, who comes last of all."""
     pool = ailo.sign_ins.pool
     async with held(pool):
         tasks = [asyncio.ensure_future(one) for one in flood]
@@ -144,7 +144,7 @@ async def test_an_account_has_so_many_computations(ailo: Ailo, owned: None, cloc
 
 @pytest.mark.parametrize("remote", [HOME, ELSEWHERE])
 async def test_a_strangers_recoveries_hold_nobody_up(ailo: Ailo, clock: Clock, computed: list[str], remote: str) -> None:
-    """Not even somebody who comes from the same network."""
+    """They do not even hold up somebody on the same network."""
     flood = [ailo.accounts.keys.recover(Attempt(f"n{number}@ailo.test", OWN, "", remote), "AAAA") for number in range(260)]
     assert await turn_of_lea(ailo, computed, flood, minimum=100) <= ailo.sign_ins.pool.workers
 
@@ -160,7 +160,7 @@ async def test_sign_ins_from_one_site_hold_nobody_up(ailo: Ailo, clock: Clock, c
 async def test_fifty_thousand_attempts_of_one_network_are_little_work(
     ailo: Ailo, clock: Clock, computed: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each from another address of a /64, and against another account: a hundred are computed, the rest read nothing."""
+    """Each attempt comes from another address of a /64, for another account: 100 are computed, the others read nothing."""
     caplog.set_level(logging.ERROR, "ailo.security")
     reads, read = [], ailo.store.database.read
 
@@ -214,7 +214,7 @@ async def test_many_at_once_are_computed_no_more_often_than_the_limit_says(ailo:
 
 @pytest.fixture
 async def server(ailo: Ailo, cast: Cast) -> AsyncIterator[tuple[str, int]]:
-    """Where the routes of accounts are served as `ailo serve` does it: a request goes on when its connection ends."""
+    """The account routes, served as by `ailo serve`: a request goes on when its connection ends."""
     door = Door(ChatSettings("127.0.0.1", 8080, "http://127.0.0.1:8080", 0), ailo.sign_ins)
     app = serving(ailo, door, ailo.accounts)
     runner = web.AppRunner(app, access_log=None)
@@ -307,7 +307,7 @@ async def test_a_devices_cookie_of_the_old_format_is_unknown(ailo: Ailo, cast: C
     assert await guess(ailo, replace(LEA, device=urlsafe_b64encode(old).decode()), 1) == [SlowDown]
 
 
-# A recovery code has a limit of its own
+# A recovery code has its own limit
 
 
 @pytest.mark.parametrize("remote", [HOME, ELSEWHERE])
@@ -331,7 +331,7 @@ async def test_wrong_codes_of_a_network_are_bounded(ailo: Ailo, clock: Clock, co
     assert (await ends_of(*tries)).count(WrongCredentials) == len(computed) == 100
 
 
-# What was proved before a wait is looked at again after it
+# What was proved before a wait is checked again after it
 
 
 @pytest.mark.parametrize("thief_renews", [False, True])
@@ -340,7 +340,7 @@ async def test_wrong_codes_of_a_network_are_bounded(ailo: Ailo, clock: Clock, co
 async def test_of_two_changes_at_once_one_holds(
     ailo: Ailo, owned: None, owner_renews: bool, thief_renews: bool, shares: bool
 ) -> None:
-    """Both prove the old password before either is kept, on two sessions or on one."""
+    """Both prove the old password before either change is stored, on two sessions or on one."""
     owner = await enter(ailo, OWN)
     thief = owner if shares else await enter(ailo, OWN)
     async with held(ailo.sign_ins.pool):
@@ -361,7 +361,7 @@ Meanwhile = Callable[[], Awaitable[Any]]
 
 
 def overtake(ailo: Ailo, monkeypatch: pytest.MonkeyPatch, meanwhile: Meanwhile) -> None:
-    """Let ``meanwhile`` happen right after the next computation, before whoever asked for it goes on."""
+    """Run ``meanwhile`` right after the next computation, before its caller continues."""
     pool, compute = ailo.sign_ins.pool, ailo.sign_ins.pool.compute
 
     async def overtaken(*given: Any) -> Any:
@@ -419,7 +419,7 @@ async def test_a_code_that_was_replaced_meanwhile_lets_nobody_in(ailo: Ailo, cod
 async def test_a_renewal_at_sign_in_keeps_no_password_that_was_changed_meanwhile(
     ailo: Ailo, cast: Cast, owned: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the old password somebody signs in while its owner changes it, and the operator asks for a new key."""
+    """Somebody signs in with the old password while its owner changes it and the operator requests a new key."""
     me, store = await enter(ailo, OWN), ailo.store
     lea: AccountId = (await cast.account("lea")).id
 

@@ -1,4 +1,4 @@
-"""How many passwords are computed at once, from the files of a machine and of its control groups."""
+"""How many passwords are computed at once, derived from the files of a machine and of its control groups."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ CPU_1 = "sys/fs/cgroup/cpu/docker/ab12"
 
 
 def made(root: Path, files: dict[str, str | int]) -> Path:
-    """A machine with 64 GB, and these files besides."""
+    """A machine with 64 GB and these additional files."""
     for name, content in {"proc/meminfo": f"MemTotal: 99 kB\nMemAvailable: {64 << 20} kB\n", **files}.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The queue of all computations: whose turn comes when, who is turned away, and what is never computed."""
+"""The queue of password computations: whose turn it is, who is turned away, and what is never computed."""
 
 import asyncio
 import resource
@@ -38,7 +38,7 @@ async def pool() -> AsyncIterator[Stretching]:
 
 
 class Served:
-    """Notes in what order work was done, and what was not done."""
+    """Records the order in which work was done, and which work was not done."""
 
     def __init__(self, pool: Stretching) -> None:
         self.pool = pool
@@ -47,14 +47,14 @@ class Served:
         self.tasks: list[asyncio.Task[None]] = []
 
     async def ask(self, name: str, asker: Asker, count: int = 1) -> None:
-        """Ask for so many computations."""
+        """Request this many computations."""
         for _ in range(count):
             compute = self.pool.compute(asker, lambda: self.order.append(name), lambda: self.unused.append(name))
             self.tasks.append(asyncio.create_task(compute))
         await asyncio.sleep(0)
 
     async def ends(self) -> list[str]:
-        """How each has ended, by the kind of its error."""
+        """How each has ended, by the name of its error."""
         return [type(end).__name__ for end in await asyncio.gather(*self.tasks, return_exceptions=True)]
 
 
@@ -70,7 +70,7 @@ async def test_work_that_fails_fails_for_its_asker_alone(pool: Stretching) -> No
 
 @pytest.fixture
 def short_of_memory() -> Iterator[None]:
-    """The process may have 256 MB more than it has, as in a small container."""
+    """The process may use 256 MB more than it does now, as in a small container."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (256 << 20), before[1]))
