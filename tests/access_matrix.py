@@ -1,7 +1,7 @@
-"""Who has what: every route, frame, page and command with its roles and its reach, as the features declare them.
+"""Who may do what: every route, frame, page and command with its roles and its reach, as the features declare them.
 
-`python -m tests.access_matrix` writes it into docs/access.md. `tests/flows/auth/test_access_matrix.py` asks a running service for
-every cell.
+`python -m tests.access_matrix` writes it to docs/access.md. `tests/flows/auth/test_access_matrix.py` tries every cell against
+a running service.
 """
 
 import asyncio
@@ -52,14 +52,14 @@ open; no route leads to them.
 
 @dataclass(frozen=True)
 class Row:
-    """One thing that one may have."""
+    """One route, frame, page or command."""
 
     name: str
     roles: Roles
     reach: Reach
 
     def cells(self) -> list[str]:
-        """One for each of ``COLUMNS``."""
+        """The row's cells, one for each of ``COLUMNS``."""
         said = {Reach.OWN: "own", Reach.THREAD: "part", Reach.COMMON: "yes"}[self.reach]
         return [said if role in self.roles else "–" for role in COLUMNS.values()]
 
@@ -79,7 +79,7 @@ async def _routes() -> Sequence[Route]:
 
 
 def rows() -> dict[str, list[Row]]:
-    """All that there is, by kind."""
+    """Every row, by kind."""
     found = routes()
     shells = {**PAGES, **features.pages()}
     return {
@@ -94,7 +94,7 @@ def rows() -> dict[str, list[Row]]:
 
 
 def text() -> str:
-    """The page."""
+    """The whole page."""
     return "\n".join([HEAD, *(f"## {kind}\n\n{_table(found)}" for kind, found in rows().items())])
 
 

@@ -1,7 +1,7 @@
-"""What a test of each kind may take in the median, and who breaks it: a report at the end of a run, never a failure.
+"""The median time that a test of each kind may take, and which tests exceed it: a report at the end of a run, never a failure.
 
-Counted is what a test costs by itself: its call, and the fixtures that are made for it alone. A machine under load is
-slow, so the times say where to look; what must be fast is measured by `./dev bench`.
+Only a test's own cost counts: its call, and the fixtures made for it alone. A machine under load is slow, so the times only
+show where to look; `./dev bench` measures what must be fast.
 """
 
 import statistics
@@ -19,7 +19,7 @@ SHARED = "seconds shared with other tests"
 
 @dataclass(frozen=True)
 class Kind:
-    """Tests that cost alike: what one may take, in seconds, and the folders where they are."""
+    """Tests of similar cost: how many seconds one may take, and the folders where they are."""
 
     name: str
     budget: float
@@ -29,21 +29,21 @@ class Kind:
 BROWSER = Kind("browser", 3, ("tests/browser/",))
 FLOW = Kind(
     "flow", 1, ("tests/flows/", "tests/attacks/", "tests/chaos/", "tests/load/", "tests/greetings/")
-)  # Through processes.
-RULE = Kind("rule", 0.05)  # All else: in the test's own process.
+)  # Those that start processes of their own.
+RULE = Kind("rule", 0.05)  # Everything else: in the test's own process.
 
 
 def kind_of(test: str) -> Kind:
-    """Which kind a test is of, by its id or its file."""
+    """The kind of a test, by its id or its file."""
     return next((kind for kind in (BROWSER, FLOW) if test.startswith(kind.folders)), RULE)
 
 
 class Budgets:
-    """Times the tests of a run. What is made for several of them is timed where that happens: in a worker, if there are some."""
+    """Times the tests of a run. What several of them share is timed where it is made: in a worker, if there are workers."""
 
     def __init__(self) -> None:
         self._seconds: defaultdict[str, float] = defaultdict(float)
-        self._shared = 0.0  # By the test that is being set up.
+        self._shared = 0.0  # Spent so far by the test that is being set up.
 
     def pytest_runtest_setup(self) -> None:
         self._shared = 0.0
@@ -77,7 +77,7 @@ class Budgets:
                 terminalreporter.write_line(line)
 
     def lines(self, kind: Kind) -> list[str]:
-        """A kind's median, and the slowest of its tests that take more than they may."""
+        """A kind's median, and the slowest of the tests that exceed its budget."""
         times = {test: seconds for test, seconds in self._seconds.items() if kind_of(test) is kind}
         if not times:
             return []
@@ -93,7 +93,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where workers share the files, those that may take longest come first: no core idles at the end for a long one."""
+    """Where workers share the files, run those that may take longest first: no core idles at the end, waiting for a long one."""
     if hasattr(config, "workerinput"):
         may_take: defaultdict[str, float] = defaultdict(float)
         for item in items:

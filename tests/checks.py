@@ -1,6 +1,6 @@
-"""Every check of `./dev test`, one after the other; all are run, and any failure fails the whole.
+"""Every check of `./dev test`, one after the other: all of them run, and any failure fails the whole.
 
-The files of tests are a queue that all cores work off, one file at a time (`tests/budgets.py` says in which order).
+The test files are a queue that all cores work through, one file at a time (`tests/budgets.py` sets the order).
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.budgets import BROWSER, FLOW
 
-# The environment's own first; the compiler of JavaScript is the system's.
+# The environment's own commands first; the JavaScript compiler is the system's.
 PATH = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
 
 TESTS = ["pytest", "--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder", "tests"]
@@ -27,12 +27,12 @@ STEPS = {
     "types of JavaScript": ["tsc", "--project", "jsconfig.json"],
     "tests": TESTS,
 }
-# What one runs every few minutes: no test that starts a browser or a service.
+# For running every few minutes: no test that starts a browser or a service.
 FAST = {**STEPS, "tests": [*TESTS, *(f"--ignore={folder}" for kind in (BROWSER, FLOW) for folder in kind.folders)]}
 
 
 def run(name: str, command: list[str]) -> bool:
-    """Run a step's command; show what it prints, and how long it took."""
+    """Run a step's command, show its output and how long it took; return whether it passed."""
     started = time.monotonic()
     print(f"— {name}: {' '.join(command)}", flush=True)
     code = subprocess.run([shutil.which(command[0], path=PATH) or command[0], *command[1:]], check=False).returncode

@@ -13,7 +13,7 @@ COMMENT = "#"
 
 
 def faults(message: str, changed: int) -> list[str]:
-    """What is wrong with a message of a commit that changes so many files, a sentence each."""
+    """The faults of a commit's message, one sentence each; ``changed`` is the number of files that the commit changes."""
     lines = [line for line in message.splitlines() if not line.startswith(COMMENT)]
     subject, rest = (lines[0] if lines else ""), lines[1:]
     body = [line for line in rest if line.strip()]

@@ -1,4 +1,4 @@
-"""What all tests share: a clock that stands still, and a house with the cast in it."""
+"""Fixtures of all tests: a stopped clock, and a house with the cast in it."""
 
 import asyncio
 import logging
@@ -15,14 +15,14 @@ from tests.people import House, StoppedClock, open_house, opened_again
 
 pytest_plugins = ["tests.budgets"]
 
-# A machine under load is slow, which is no fault of what is tested; pytest's own time-out stands.
+# A machine under load is slow, which is not the fault of what is tested; pytest's own timeout still applies.
 settings.register_profile("ailo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ailo")
 
 
 @pytest.fixture(autouse=True)
 def logs_as_they_were() -> Iterator[None]:
-    """What a test sets up for the process's logs ends with it: another would hear of more, or write to a closed stream."""
+    """Undo what a test changes in the process's logging: the next test would log more, or write to a closed stream."""
     root = logging.getLogger()
     loggers = [root, *map(logging.getLogger, ("ailo", "aiohttp", "asyncio"))]
     levels = [logger.level for logger in loggers]
@@ -35,7 +35,7 @@ def logs_as_they_were() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def alarms_told_anew() -> None:
-    """An alarm that was raised in one test is raised again in the next."""
+    """Let an alert that was raised in one test be raised again in the next."""
     rows.forget_alerts()
 
 
@@ -46,7 +46,7 @@ def stopped_clock() -> StoppedClock:
 
 @pytest.fixture(scope="session")
 def first_house(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, House]:
-    """Where the cast has moved in, made once and copied for each test: most of that is waiting for the disk."""
+    """The folder of a house with the cast in it, made once and copied for each test: making it mostly waits for the disk."""
 
     async def build(folder: Path) -> House:
         async with open_house(folder, StoppedClock()) as house:

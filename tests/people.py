@@ -1,7 +1,7 @@
-"""The people of the tests and their house: an opened store, six accounts, and what they do in their threads.
+"""The people of the tests and their house: an open store, six accounts, and what they do in their threads.
 
 Léa and Karim are members, Claire and Thomas Professionals, Sam a companion; Ada administers.
-What they do is done by what the product itself calls: but for ``spoil``, `ailo check` finds nothing after it.
+Everything they do goes through the product's own functions: except after ``spoil``, `ailo check` finds nothing.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -29,7 +29,7 @@ from storage.settings import StorageSettings
 from storage.store import Clock, Store, open_store
 
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
-# How long a message may stay unread before it is owed a letter: what is usual.
+# How long a message may stay unread before it is owed a letter: the default.
 GRACE = 3 * MINUTE
 KIND = "text"
 ROLES = {
@@ -40,12 +40,12 @@ ROLES = {
     "sam": Role.COMPANION,
     "ada": Role.ADMINISTRATOR,
 }
-# Of everybody, where it makes no difference whose it is.
+# Everybody's password, where it does not matter whose it is.
 PASSWORD = "quatre mots sans suite"
 
 
 class StoppedClock:
-    """Stands still until it is moved. 2026-11-23, 09:00 UTC, in ms since 1970."""
+    """A clock that stands still until it is advanced, first at 2026-11-23, 09:00 UTC. In ms since 1970."""
 
     def __init__(self) -> None:
         self.now = 1_795_424_400_000
@@ -54,13 +54,13 @@ class StoppedClock:
         return self.now
 
     def advance(self, ms: int) -> None:
-        """Let time pass (or, below 0, jump back)."""
+        """Let time pass, or jump back if ``ms`` is negative."""
         self.now += ms
 
 
 @dataclass(frozen=True, repr=False)
 class Person:
-    """Somebody with an account, and all that only they know."""
+    """Somebody with an account, and everything that only they know."""
 
     role: Role
     email: str
@@ -80,7 +80,7 @@ def person(role: Role, first_name: str, last_name: str, email: str, password: st
 
 
 def address(name: str) -> str:
-    """The address of somebody of the cast."""
+    """The e-mail address of somebody in the cast."""
     return f"{name}@ailo.test"
 
 
@@ -91,7 +91,7 @@ def _of_the_cast(name: str, first_name: str, last_name: str) -> Person:
 class House:
     """An open store with the cast in it. ``officer`` has the recovery officer's private key.
 
-    ``is_spoiled`` is true once somebody wrote into the database past the service.
+    ``is_spoiled`` is true once somebody has written to the database behind the service's back.
     """
 
     def __init__(self, store: Store, commits: GroupCommit, officer: Officer) -> None:
@@ -111,7 +111,7 @@ class House:
     # Accounts
 
     async def add(self, *people: Person) -> None:
-        """Give accounts to these people, all in one transaction."""
+        """Create accounts for these people, all in one transaction."""
         made = [self.new_account(one) for one in people]
 
         async def work(tx: Transaction) -> None:
@@ -121,24 +121,24 @@ class House:
         await self.store.database.write(work)
 
     def new_account(self, one: Person) -> NewAccount:
-        """What an account is made of, its password keyhole of the cheapest profile."""
+        """What an account is made of, with a password keyhole of the cheapest profile."""
         body = guard_password(self.store.guard, one.key, one.password, EXAMPLE_PROFILE)
         return NewAccount(
             one.key, one.role, one.email, one.first_name, one.last_name, "fr", "Europe/Paris", body, EXAMPLE_PROFILE
         )
 
     async def account(self, one: Person) -> Account:
-        """The account as read and checked."""
+        """The account, read and verified."""
         found = await self.store.database.read(lambda reader: accounts.by_id(reader, self.store.guard, one.id))
         assert found is not None
         return found
 
     async def unlocked(self, one: Person) -> Unlocked:
-        """Somebody signed in afresh, remembering nothing of before."""
+        """Somebody who has just signed in, with nothing remembered from before."""
         return Unlocked(await self.account(one), one.key)
 
     async def disable(self, one: Person) -> None:
-        """Let somebody sign in no more: the row and its proof, for which the service has no command yet."""
+        """Disable an account: its row and its proof. The service has no command for this yet."""
         store, key = self.store, one.key
         proof = store.guard.authenticate("accounts", one.id, one.role, Status.DISABLED, key.generation, key.public_key)
         sql = "update accounts set status = :status, proof = :proof where id = :id"
@@ -147,7 +147,7 @@ class House:
     # Threads
 
     async def open_thread(self, *people: Person) -> ThreadId:
-        """Open a thread for these people."""
+        """Open a thread for these people; return its id."""
         seated = [await self.account(one) for one in people]
         store, id_ = self.store, new_id(ThreadId)
         await store.database.write(
@@ -163,7 +163,7 @@ class House:
         return change
 
     async def thread(self, id_: ThreadId) -> Thread:
-        """Where a thread stands."""
+        """The thread as it stands."""
         found = await self.store.database.read(lambda reader: threads.find(reader, self.store.guard, id_))
         assert found is not None
         return found
@@ -175,7 +175,7 @@ class House:
     # Messages
 
     async def sealed(self, author: Person, thread: ThreadId, text: str, id_: MessageId | None = None) -> Post:
-        """A message as its author's side hands it in, under the thread's latest epoch."""
+        """A message as its author's side submits it, under the thread's latest epoch."""
         number = (await self.thread(thread)).epoch
         who = await self.unlocked(author)
         epoch = await self.store.database.read(lambda reader: who.epoch(reader, self.store.guard, thread, number))
@@ -191,25 +191,25 @@ class House:
         return posted
 
     async def mark(self, reader: Person, thread: ThreadId, seq: int) -> Marked | Posted | NotCommitted:
-        """Somebody reads up to ``seq``."""
+        """Set somebody's read mark to ``seq``."""
         return await self.commits.commit(MarkRead(thread, (await self.thread(thread)).epoch, reader.id, seq))
 
     async def rows(self, thread: ThreadId) -> list[SealedMessage]:
-        """Every message of a thread as stored, each link checked."""
+        """Every message of a thread as stored, with its link checked."""
         return await self.after(thread, 0, 10_000)
 
     async def after(self, thread: ThreadId, seq: int, limit: int, minimum: int = 1) -> list[SealedMessage]:
-        """A page of what followed."""
+        """A page of the messages after ``seq``."""
         guard = self.store.guard
         return await self.store.database.read(lambda reader: messages.after(reader, guard, thread, seq, limit, minimum))
 
     async def before(self, thread: ThreadId, seq: int, limit: int, minimum: int = 1) -> list[SealedMessage]:
-        """A page of what came before."""
+        """A page of the messages before ``seq``."""
         guard = self.store.guard
         return await self.store.database.read(lambda reader: messages.before(reader, guard, thread, seq, limit, minimum))
 
     async def texts(self, one: Person, thread: ThreadId) -> list[str | None]:
-        """What somebody who just signed in can read of a thread: a text each, or None where it does not open."""
+        """What somebody who has just signed in can read of a thread: one text per message, or None if it does not open."""
         who = await self.unlocked(one)
         rows = await self.rows(thread)
         return await self.store.database.read(lambda reader: _texts(reader, self.store, who, rows))
@@ -217,22 +217,22 @@ class House:
     # Mail
 
     async def owed(self) -> Sequence[Row]:
-        """The announcements that are owed, the first that is due first."""
+        """The announcements that are owed, the earliest due first."""
         return await self.select("select * from unread_owed order by due_at")
 
     async def letters(self) -> Sequence[Row]:
-        """The outbox, in the order of writing."""
+        """The outbox, in the order in which the letters were written."""
         return await self.select("select * from letters order by written_at, id")
 
     # The disk
 
     async def spoil(self, sql: str, **values: Value) -> int:
-        """Somebody writes into the database who has no root key; how many rows that changed."""
+        """Write to the database as somebody without the root key; return how many rows changed."""
         self.is_spoiled = True
         return await self.store.database.write(lambda tx: tx.run(sql, **values))
 
     async def select(self, sql: str, **values: Value) -> Sequence[Row]:
-        """Rows as they stand in the database."""
+        """Rows as they are in the database."""
         return await self.store.database.read(lambda reader: reader.rows(sql, **values))
 
 
@@ -249,19 +249,19 @@ async def _text(reader: Reader, store: Store, who: Unlocked, row: SealedMessage)
 
 
 async def assert_sound(house: House) -> None:
-    """Unless somebody wrote past the service, `ailo check` finds nothing: what was tested can happen to the product."""
+    """Assert that `ailo check` finds nothing, unless the house is spoiled: what was tested can happen to the product."""
     if not house.is_spoiled:
         assert await check_all(house.store) == []
 
 
 def settings_in(folder: Path, grace: int = GRACE) -> StorageSettings:
-    """Data and keys side by side in one folder."""
+    """Settings that put data and keys side by side in one folder."""
     return StorageSettings(folder / "data", folder / "keys" / "root.json", grace)
 
 
 @asynccontextmanager
 async def open_house(folder: Path, clock: Clock) -> AsyncIterator[House]:
-    """Build a house in a folder and let the cast move in."""
+    """Build a house in a folder, and let the cast move in."""
     officer = await installation.build(settings_in(folder), is_example=True)
     assert officer is not None
     async with open_store(settings_in(folder), clock) as store, GroupCommit(store) as commits:
@@ -272,7 +272,7 @@ async def open_house(folder: Path, clock: Clock) -> AsyncIterator[House]:
 
 @asynccontextmanager
 async def opened_again(folder: Path, clock: Clock, before: House) -> AsyncIterator[House]:
-    """The same house after its process has ended, with the same people."""
+    """The same house with the same people, reopened as after a restart."""
     async with open_store(settings_in(folder), clock) as store, GroupCommit(store) as commits:
         made = House(store, commits, before.officer)
         vars(made).update({name: one for name, one in vars(before).items() if isinstance(one, Person)})

@@ -1,7 +1,7 @@
 """The software bill of materials: what `requirements.lock` installs, as CycloneDX 1.6 (ECMA-424). `./dev sbom` prints it.
 
-The same lock gives the same bytes: there is no time and no chance in it. It names packages, versions and hashes, and no
-address from which anything is loaded. Needs Python's standard library alone.
+The same lock gives the same bytes: neither time nor chance goes into it. It names packages, versions and hashes, but no
+address to load anything from. It needs only Python's standard library.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ OWN = "ailo"
 
 @dataclass
 class Locked:
-    """One package of the lock; ``needed_by`` holds names of others, or Ailo's own. ``is_conditional``: not on every platform."""
+    """One package of the lock. ``needed_by`` has names of others, or Ailo's own; ``is_conditional``: not on every platform."""
 
     name: str
     version: str
@@ -43,7 +43,7 @@ def normal(name: str) -> str:
 
 
 def read(text: str) -> list[Locked]:
-    """The packages of a lock file as `uv pip compile` writes it. Raises ValueError for a line that is none of its kinds."""
+    """The packages of a lock file as `uv pip compile` writes it. Raises ValueError for any other kind of line."""
     found: list[Locked] = []
     for line in text.splitlines():
         bare = line.strip()
@@ -60,7 +60,7 @@ def read(text: str) -> list[Locked]:
 
 
 def bill(text: str, version: str) -> dict[str, Any]:
-    """The bill of a lock file for a version of Ailo."""
+    """The bill of materials of a lock file, for one version of Ailo."""
     locked = read(text)
     own = f"pkg:generic/{OWN}@{version}"
     needed = {OWN: own, **{normal(one.name): one.purl for one in locked}}
@@ -91,7 +91,7 @@ def _component(one: Locked) -> dict[str, Any]:
 
 
 def _serial(text: str) -> UUID:
-    """A UUID that follows from the lock (RFC 9562, 5.5)."""
+    """A UUID derived from the lock (RFC 9562, 5.5)."""
     return UUID(bytes=hashlib.sha256(text.encode()).digest()[:16], version=5)
 
 

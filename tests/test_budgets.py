@@ -1,4 +1,4 @@
-"""The report of who breaks a budget counts what a test costs alone, and names the slowest."""
+"""The report on budgets counts only a test's own cost, and names the slowest."""
 
 from typing import Literal
 

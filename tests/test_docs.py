@@ -1,4 +1,4 @@
-"""The documents name tests and files that are there."""
+"""What the documents name exists: files, tests, settings, routes, the words of the glossary."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests import access_matrix
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")])
 TESTS = {file.relative_to(ROOT / "tests").with_suffix("").as_posix() for file in (ROOT / "tests").rglob("test_*.py")}
-# The feature that ARCHITECTURE.md takes as its example.
+# The feature that ARCHITECTURE.md uses as its example.
 EXAMPLE = re.compile("appointment|reminders")
 FOLDERS = ("chat/", "delivery/", "storage/", "static/", "tests/", "docs/")
 
@@ -38,7 +38,7 @@ def test_every_file_that_a_document_names_is_there(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 def test_every_test_that_a_document_names_is_there_once(document: Path) -> None:
-    """By its path below `tests/`, without `.py`; a name alone is one of `tests/` or of `tests/attacks/`."""
+    """Named by its path below `tests/`, without `.py`; a name alone is in `tests/` or below `tests/attacks/`."""
     named = [name.removesuffix(".py") for name in code_in(document) if re.fullmatch(r"([a-z_]+/)*test_[a-z_]+(\.py)?", name)]
     below = [name.removeprefix("tests/") for name in named]
     assert [name for name in below if "/" in name and name not in TESTS] == []
@@ -47,7 +47,7 @@ def test_every_test_that_a_document_names_is_there_once(document: Path) -> None:
 
 
 def test_the_manual_names_every_setting_and_no_other() -> None:
-    """README.md has a table of them all; those are the variables that are read."""
+    """The table in README.md lists exactly the variables that are read."""
     read: set[str] = set()
 
     class Asked(Environment):
@@ -74,7 +74,7 @@ def glossary() -> list[list[str]]:
 
 
 def test_the_glossary_names_what_is_there() -> None:
-    """A table, or a column of one; an importable name, or a file of the pages; a route of the service, or its WebSocket."""
+    """A table or one of its columns; an importable name or a file; a route of the service or its WebSocket."""
     steps = "".join(file.read_text("utf-8") for file in (ROOT / "storage/engine/schema").glob("*.sql"))
     routes = {f"{it.method} {it.path}" for it in access_matrix.routes()} | {"GET /ws"}
     for _, _, kept, name, route in glossary():

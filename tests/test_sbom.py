@@ -1,4 +1,4 @@
-"""The bill of materials says what the lock says, all of it, the same each time."""
+"""The bill of materials contains all that the lock does, and is the same each time."""
 
 import json
 import re

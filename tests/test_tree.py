@@ -1,4 +1,4 @@
-"""The tree of the project: packages say their duty, stay small, and import in no circle; functions stay short."""
+"""The tree of the project: packages state their duty and stay small, imports have no cycles, functions stay short."""
 
 import ast
 import statistics
@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("chat", "delivery", "storage")
 FOLDERS = sorted({file.parent for name in (*PACKAGES, "tests") for file in (ROOT / name).rglob("*.py")})
-# Sheets of one cascade layer are joined by their paths: in folders of their own, other rules would win.
+# Stylesheets of one cascade layer are joined in the order of their paths: in folders of their own, other rules would win.
 FLAT = {ROOT / "static/styles"}
 SCRIPTED = sorted({file.parent for file in (ROOT / "static").rglob("*.*")} - FLAT)
 MOST_MODULES = 14
@@ -40,7 +40,7 @@ def test_no_folder_has_more_modules_than_one_looks_through(folder: Path) -> None
 
 
 def functions() -> Iterator[tuple[str, int]]:
-    """Every function of the packages, and how many lines its statements take, without its docstring."""
+    """Every function of the packages, with the number of lines that its statements take, without its docstring."""
     for file in (file for name in PACKAGES for file in (ROOT / name).rglob("*.py")):
         for node in ast.walk(parsed(file)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -56,7 +56,7 @@ def test_functions_are_short() -> None:
 
 
 def imports() -> dict[str, set[str]]:
-    """Which module of ours each one imports."""
+    """Each of our modules, with those of ours that it imports."""
     files = {
         ".".join(file.relative_to(ROOT).with_suffix("").parts): file for name in PACKAGES for file in (ROOT / name).rglob("*.py")
     }

@@ -1,4 +1,4 @@
-"""What the attacks share: one running service with people of each test's own, and an open Ailo without a server."""
+"""Fixtures of the attacks: one running service where each test has people of its own, and an open Ailo without a server."""
 
 from tests.chat.conftest import ailo, cast, furnished
 from tests.flows.conftest import service, visit

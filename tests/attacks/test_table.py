@@ -1,4 +1,4 @@
-"""The table of docs/security.md names tests that are there."""
+"""The table in docs/security.md names tests that exist."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A real server in a process of its own, real Chromium, and people who sign in. What a browser complains of fails the test."""
+"""A real server in its own process, real Chromium, and people who sign in. Any complaint of a browser fails the test."""
 
 import asyncio
 import os
@@ -58,7 +58,7 @@ class Pair:
 
 
 class Service:
-    """`ailo serve` on a free port, with its own data; what it is told goes through the `ailo` command."""
+    """`ailo serve` on a free port, with its own data; it gets its commands as the `ailo` command sends them."""
 
     def __init__(self, folder: Path) -> None:
         with socket.socket() as free:
@@ -82,11 +82,11 @@ class Service:
 
     @property
     def log(self) -> str:
-        """What it has written until now."""
+        """What it has logged so far."""
         return self._log.read_text()
 
     async def build(self) -> None:
-        """Make an empty house, marked as an example: its passwords cost nothing to check."""
+        """Make an empty installation, marked as an example: its passwords cost almost nothing to check."""
         await installation.build(StorageSettings.from_environment(Environment(self._environment)), is_example=True)
 
     def start(self) -> None:
@@ -100,7 +100,7 @@ class Service:
         pytest.fail(f"the server did not start:\n{self._log.read_text()}")
 
     def kill(self) -> None:
-        """End it at once, as a lost machine would."""
+        """Kill it, as a power cut would."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
@@ -120,20 +120,20 @@ class Service:
             return False
 
     async def add(self, role: str, first_name: str, *, last_name: str = "", locale: str = "fr") -> Person:
-        """Add somebody; the address is theirs alone."""
+        """Add somebody with an address of their own."""
         person = Person(f"{role}-{next(self._numbers)}@example.test", role, first_name)
         await self._ask(AccountAdd(role, person.email, first_name, last_name, locale, PASSWORD))
         return person
 
     async def open(self, member: Person, professional: Person, *companions: Person) -> str:
-        """Open a conversation; gives its id."""
+        """Open a conversation; return its id."""
         return await self._ask(ThreadOpen(member.email, [professional.email], [each.email for each in companions]))
 
     async def leave(self, thread: str, person: Person) -> None:
         await self._ask(ThreadLeave(thread, person.email))
 
     async def pair(self) -> Pair:
-        """Open a conversation of two new people."""
+        """Open a conversation between two new people."""
         member, professional = await asyncio.gather(self.add("member", "Léa"), self.add("professional", "Claire"))
         return Pair(member, professional, await self.open(member, professional))
 
@@ -147,7 +147,7 @@ class Service:
 
 @dataclass
 class Visitors:
-    """Opens browser contexts and pages, and keeps what their consoles complain of."""
+    """Opens browser contexts and pages, and collects what their consoles complain about."""
 
     browser: Browser
     url: str
@@ -157,9 +157,10 @@ class Visitors:
     sessions: dict[str, Any] = field(default_factory=dict)
 
     async def context(self, *, offers: bool = False, **options: Any) -> BrowserContext:
-        """Open a browser of its own; without ``offers`` it is as if password and recovery code were settled.
+        """Open a browser context of its own; without ``offers``, password and recovery code seem to be settled already.
 
-        It forbids service workers, so that tests can stand in for the service; those of the shell allow them."""
+        It blocks service workers, so that tests can stand in for the service; the tests of the shell allow them.
+        """
         usual = {"locale": "fr-FR", "viewport": WIDE, "service_workers": "block"}
         context = await self.browser.new_context(base_url=self.url, **{**usual, **options})
         context.on("console", lambda said: self._note(said.type, said.text))
@@ -170,7 +171,7 @@ class Visitors:
         return context
 
     async def page_of(self, person: Person, path: str = "/", **options: Any) -> Page:
-        """Open a page of somebody who is signed in already, in a browser of its own; their session is one and the same."""
+        """Open a page for somebody who is already signed in, in a context of its own; all pages of one person share a session."""
         context = await self.context(storage_state=self.sessions.get(person.email), **options)
         if person.email not in self.sessions:
             await sign_in_quietly(context, self.url, person)
@@ -184,7 +185,7 @@ class Visitors:
         return page
 
     def tolerate(self, *complaints: str) -> None:
-        """Pass over what a test provokes."""
+        """Ignore complaints that the test provokes."""
         self.tolerated += complaints
 
     def _note(self, kind: str, text: str) -> None:
@@ -196,7 +197,7 @@ class Visitors:
 
 
 async def sign_in_quietly(context: BrowserContext, url: str, person: Person) -> None:
-    """Sign in past the page: the cookie comes to all pages of this context."""
+    """Sign in without the page: all pages of this context get the cookie."""
     answer = await context.request.post(
         "/api/session", data={"email": person.email, "password": PASSWORD}, headers={"Origin": url}
     )
@@ -204,7 +205,7 @@ async def sign_in_quietly(context: BrowserContext, url: str, person: Person) -> 
 
 
 async def post(page: Page, thread: str, texts: list[str]) -> None:
-    """Post messages as whoever is signed in on this page, in order, past the page."""
+    """Post messages in order as whoever is signed in on this page, without using the page."""
     url = page.url.split("/", 3)
     for text in texts:
         answer = await page.context.request.post(
@@ -216,13 +217,13 @@ async def post(page: Page, thread: str, texts: list[str]) -> None:
 
 
 async def write(page: Page, text: str) -> None:
-    """Write and send as people do."""
+    """Type a message and send it, as people do."""
     await page.fill("#composer", text)
     await page.keyboard.press("Control+Enter")
 
 
 async def until_live(*pages: Page) -> None:
-    """Until all are connected: before, a page neither tells nor is told who is there and who types."""
+    """Wait until all are connected: before that, a page neither sends nor receives presence and typing."""
     for page in pages:
         await expect(page.locator("connection-state[data-state=live]").first).to_be_attached()
 
@@ -232,18 +233,18 @@ def bubble(page: Page, text: str) -> Locator:
 
 
 async def until_sent(page: Page, text: str) -> None:
-    """Until the service has a message. Who signs out before is asked first."""
+    """Wait until the service has a message: signing out before that asks a question first."""
     await expect(page.locator("message-row").filter(has_text=text)).to_contain_text("envoyé")
 
 
 async def shoot(page: Page, name: str, *, whole: bool = False) -> None:
-    """Keep a picture of a page, to be looked at; ``whole`` with what is below its fold."""
+    """Take a screenshot of a page, to be looked at; ``whole`` includes what is below the fold."""
     SCREENSHOTS.mkdir(exist_ok=True)
     await page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled", full_page=whole)
 
 
 async def assert_accessible(page: Page) -> None:
-    """Look for faults once what moves has arrived: what is half faded in has no contrast."""
+    """Run axe once the animations have ended: what is half faded in lacks contrast."""
     await page.evaluate(MOVED)
     found = await Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
@@ -277,7 +278,7 @@ async def pair(service: Service) -> Pair:
 
 @asynccontextmanager
 async def launched(name: str) -> AsyncIterator[Browser]:
-    """Have one of the system's browsers, by the name of its command, while this lasts."""
+    """Run one of the system's browsers, by the name of its command, for the duration of the context."""
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=shutil.which(name), args=arguments)
@@ -287,14 +288,14 @@ async def launched(name: str) -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:
-    """Chromium without a window: half the work for the machine. What it lacks is notifications (see `test_alerts`)."""
+    """Chromium without a window: half the work for the machine. It lacks notifications (see `test_alerts`)."""
     async with launched("chromium-headless-shell") as browser:
         yield browser
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def visitors(chromium: Browser, service: Service) -> AsyncIterator[Visitors]:
-    """Browsers of people; at the end none may have complained."""
+    """Browser contexts for people; at the end, none may have complained."""
     found = Visitors(chromium, service.url)
     yield found
     complaints = found.found()

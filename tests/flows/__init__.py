@@ -1,1 +1,1 @@
-"""Whole ways through a running service, over real sockets."""
+"""End-to-end flows through a running service, over real sockets."""

@@ -1,4 +1,4 @@
-"""What the flows share: one running service, in which each test has people of its own."""
+"""Fixtures of the flows: one running service, in which each test has people of its own."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

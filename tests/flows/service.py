@@ -1,4 +1,4 @@
-"""A service as an operator runs it: a process of its own, on a free port, with its data in a folder; and its people."""
+"""A service as an operator runs it: its own process, on a free port, with its data in a folder; and its people."""
 
 import asyncio
 import os
@@ -24,12 +24,12 @@ from tests import people
 from tests.people import PASSWORD, settings_in
 
 ROOT = Path(__file__).parents[2]
-# The people of all tests, and somebody who pays.
+# The people of all tests, and a client, who pays.
 ROLES = {**people.ROLES, "cléo": Role.CLIENT}
 
 
 class Service:
-    """One `ailo serve`. ``origin`` is where it is, ``log`` what it wrote on standard error."""
+    """One `ailo serve`. ``origin`` is its address, ``log`` what it wrote to standard error."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
@@ -62,11 +62,11 @@ class Service:
         return {**kept, **own, **{f"AILO_{name}": value for name, value in self.settings.items()}}
 
     async def build(self) -> None:
-        """Make a house of the example's kind, whose passwords are cheap to compute."""
+        """Make an example installation, whose passwords are cheap to compute."""
         await installation.build(settings_in(self.folder), is_example=True)
 
     def start(self, *before: str) -> None:
-        """Start it (under ``before``, such as strace) and wait until it listens; on the same port as before, if there was one."""
+        """Start it (under ``before``, such as strace) and wait until it listens; a restart uses the same port."""
         command = [*before, sys.executable, "-m", "chat", "serve"]
         with self.log_file.open("a") as log:
             self.process = subprocess.Popen(
@@ -82,25 +82,25 @@ class Service:
         self.process.send_signal(number)
 
     async def ended(self) -> int:
-        """Wait for the end of the process; gives its exit code."""
+        """Wait until the process ends; return its exit code."""
         assert self.process
         return await asyncio.to_thread(self.process.wait, 15)
 
     async def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it, as a power cut would."""
         self.signal(signal.SIGKILL)
         await self.ended()
         self.close()
 
     async def stop(self) -> int:
-        """End it as an operator would; gives its exit code."""
+        """Stop it as an operator would; return its exit code."""
         self.signal(signal.SIGTERM)
         code = await self.ended()
         self.close()
         return code
 
     def close(self) -> None:
-        """Leave nothing behind, whatever the test did."""
+        """Clean up, whatever the test did."""
         if self.process:
             if self.process.poll() is None:
                 self.process.kill()
@@ -110,7 +110,7 @@ class Service:
             self.process = None
 
     async def command(self, command: Struct) -> str:
-        """Have the running server carry out a command; gives the line that it prints."""
+        """Have the running server carry out a command; return the line that it prints."""
         done = await control.ask(self.data, command)
         assert done
         assert done.code == 0, done.line
@@ -123,7 +123,7 @@ def free_port() -> int:
 
 
 class Visit:
-    """One test's people in a service, with accounts that no other test has."""
+    """One test's people in a service: accounts that no other test has."""
 
     def __init__(self, service: Service) -> None:
         self.service = service
@@ -137,7 +137,7 @@ class Visit:
 
     @property
     def log(self) -> str:
-        """What the service logged since this test began."""
+        """What the service has logged since this test began."""
         return self.service.log[self._log_from :]
 
     async def arrive(self, *names: str) -> None:
@@ -156,13 +156,13 @@ class Visit:
         await self.service.command(ThreadLeave(thread, self.address(name)))
 
     async def client(self, name: str) -> Client:
-        """Somebody signs in; signed out when the test ends."""
+        """Sign somebody in; they are signed out when the test ends."""
         if name not in self.ids:
             await self.arrive(name)
         return await self._stack.enter_async_context(sign_in(self.service.origin, self.address(name), PASSWORD))
 
     async def wire(self, who: str | Client, *, resumes: bool = True, **options: Any) -> Wire:
-        """A live connection of somebody who always listens. Unless it ``resumes`` (nothing), what is live is held for a while."""
+        """A live connection whose client always reads. Unless it ``resumes`` (nothing), live messages are held for a while."""
         options = {"max_queue": None, "close_timeout": 1, **options}
         client = await self.client(who) if isinstance(who, str) else who
         wire = await self._stack.enter_async_context(client.connect(**options))
@@ -176,7 +176,7 @@ class Visit:
 
 
 async def settled(wire: Wire) -> list[Json]:
-    """Everything that a connection was sent until now: a resume of nothing is answered behind it."""
+    """Everything that a connection has received so far: an empty resume is answered after all of it."""
     await wire.put({"type": "resume", "threads": {}})
     await wire.wait_for("resumed", threads={})
     seen, wire.seen = wire.seen, []
@@ -185,7 +185,7 @@ async def settled(wire: Wire) -> list[Json]:
 
 @asynccontextmanager
 async def running(folder: Path, **settings: str) -> AsyncIterator[Service]:
-    """A service of one's own, to be killed and restarted."""
+    """A service for one test alone, which may kill and restart it."""
     service = Service(folder, **settings)
     await service.build()
     service.start()

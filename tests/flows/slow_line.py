@@ -1,4 +1,4 @@
-"""A line that takes its time: a proxy on the loopback that hands on each byte a fixed time after it came."""
+"""A slow line: a proxy on the loopback that passes on each byte a fixed time after it arrived."""
 
 import asyncio
 from collections import deque
@@ -8,7 +8,7 @@ from typing import cast
 
 
 class SlowLine:
-    """The proxy. ``delay_s`` is that of each way, and may change; ``port`` is where it listens."""
+    """The proxy. ``delay_s`` applies each way, and may change; ``port`` is where it listens."""
 
     def __init__(self, target: int, delay_s: float) -> None:
         self.target, self.delay_s = target, delay_s
@@ -16,13 +16,13 @@ class SlowLine:
         self._ends: set[End] = set()
 
     def cut(self) -> None:
-        """Every connection is lost."""
+        """Drop every connection."""
         for end in list(self._ends):
             end.transport.abort()
 
     @asynccontextmanager
     async def open(self, port: int = 0) -> AsyncIterator["SlowLine"]:
-        """Listen while this lasts."""
+        """Listen for the duration of the context."""
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: End(self, self._came), "127.0.0.1", port)
         self.port = server.sockets[0].getsockname()[1]
@@ -44,7 +44,7 @@ class SlowLine:
 
 
 class End(asyncio.Protocol):
-    """One end of a line: what comes here leaves at the other end, later."""
+    """One end of a connection: what arrives here leaves at the other end, later."""
 
     def __init__(self, line: SlowLine, made: Callable[["End"], None]) -> None:
         self._line, self._made = line, made
@@ -58,7 +58,7 @@ class End(asyncio.Protocol):
         self._made(self)
 
     def join(self, other: "End") -> None:
-        """Know the other end."""
+        """Learn the other end, and pass on what came early."""
         self._other = other
         while self._early:
             self._hand_on(self._early.popleft())

@@ -1,4 +1,4 @@
-"""Has Ailo find the feature, as if the folders here stood in its own packages."""
+"""Makes Ailo find the feature as if these folders were in its own packages."""
 
 import sys
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ PLACES = {
 
 
 def attach() -> None:
-    """From now on, in this process."""
+    """Add the feature to this process."""
     for name, (path, _) in PLACES.items():
         path.append(str(HERE / name))
     migrations.FOLDERS.append(HERE / "schema")
@@ -33,7 +33,7 @@ def attach() -> None:
 
 
 def detach() -> None:
-    """As it was."""
+    """Remove the feature from this process."""
     for path, module in PLACES.values():
         path.pop()
         for name in [name for name in sys.modules if name == module or name.startswith(f"{module}.")]:
@@ -49,7 +49,7 @@ def _forget() -> None:
 
 @contextmanager
 def attached() -> Iterator[None]:
-    """While this lasts, in this process."""
+    """Add the feature to this process for the duration of the context."""
     attach()
     try:
         yield

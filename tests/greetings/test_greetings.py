@@ -1,4 +1,4 @@
-"""The stranger's path: what one folder brings is found by everything that asks for all of its kind."""
+"""The stranger's path: whatever collects the parts of all features finds those of one added folder."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ def feature() -> Iterator[None]:
 
 @pytest.fixture
 async def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Service]:
-    """A service whose interpreter finds the folder, too."""
+    """A service whose interpreter finds the folder as well."""
     (tmp_path / "sitecustomize.py").write_text(ATTACH.format(root=str(ROOT)))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     async with running(tmp_path / "house", GREETING="Soyez les bienvenus.") as service:

@@ -1,1 +1,1 @@
-"""Somebody writes the database."""
+"""Attacks by somebody who can write to the database."""

@@ -1,4 +1,4 @@
-"""Somebody who can write the database and has no key: puts anything into any column, and takes it out again."""
+"""An attacker who can write to the database but has no key: puts any value into any column, and takes it out again."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from tests.flows.service import Visit
 
 Value = bytes | str | int | float | None
 
-NO_UTF_8 = "no UTF-8"  # stands for a text whose bytes are none
+NO_UTF_8 = "no UTF-8"  # stands for a text that is not valid UTF-8
 WRONG: dict[str, Value] = {
     "nothing": None,
     "negative": -1,
@@ -26,14 +26,14 @@ WRONG: dict[str, Value] = {
 
 
 def spoil(visit: Visit, sql: str, *values: object) -> None:
-    """Change rows of the service's database past it, whatever they refer to."""
+    """Change rows of the service's database behind its back, ignoring foreign keys."""
     with closing(sqlite3.connect(visit.service.data / "ailo.sqlite", isolation_level=None)) as connection:
         connection.execute("pragma foreign_keys = off")
         assert connection.execute(sql, values).rowcount
 
 
 class Planter:
-    """A second hand on the database. Minds no foreign key, no check, and no `not null`."""
+    """A second connection to the database, which ignores foreign keys and checks, and `not null` if asked to."""
 
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None)
@@ -47,36 +47,36 @@ class Planter:
         self._connection.close()
 
     def tables(self) -> list[str]:
-        """Every table that there is."""
+        """The names of all tables."""
         found = self._connection.execute("select name from sqlite_master where type = 'table' order by name")
         return [name.decode() for (name,) in found if not name.startswith(b"sqlite_")]
 
     def columns(self, table: str) -> list[str]:
-        """Every column of a table."""
+        """The names of a table's columns."""
         return [row[1].decode() for row in self._connection.execute(f"pragma table_info({table})")]
 
     def run(self, sql: str, /, **values: Value) -> int:
-        """Run a statement; how many rows it changed."""
+        """Run a statement; return how many rows it changed."""
         return self._connection.execute(sql, values).rowcount
 
     def one(self, sql: str, /, **values: Value) -> Any:
-        """The first value of the first row."""
+        """The first value of the first row, or None."""
         row = self._connection.execute(sql, values).fetchone()
         return row[0] if row else None
 
     def plant(self, table: str, column: str, wrong: str, where: str, **values: Value) -> bool:
-        """Put a wrong value into a column of the rows ``where``; False where the database keeps two such rows apart."""
+        """Put a wrong value into a column of the rows ``where``; return False if the database does not accept it."""
         new = "cast(:new as text)" if wrong == NO_UTF_8 else ":new"
         try:
             changed = self.run(f"update {table} set {column} = {new} where {where}", new=WRONG[wrong], **values)
-        except sqlite3.IntegrityError:  # two rows with one key; or none, where there are no rows without
+        except sqlite3.IntegrityError:  # a duplicate key, or null in the key of a table without rowids
             return False
         assert changed, (table, column, where)
         return True
 
     @contextmanager
     def without_not_null(self) -> Iterator[None]:
-        """Take `not null` out of the schema that this connection knows; others keep theirs, and the file gets it back."""
+        """Remove `not null` from the schema that this connection uses; others keep theirs, and the file gets it back."""
         self._write_schema([(name, sql.replace(b" not null", b"")) for name, sql in self._schema])
         try:
             yield
@@ -94,7 +94,7 @@ class Planter:
         return {table: self._connection.execute(f"select * from {table}").fetchall() for table in self.tables()}
 
     def put_back(self, rows: dict[str, list[tuple[Value, ...]]], types: dict[str, list[str]]) -> None:
-        """Put all rows back, in one transaction."""
+        """Restore all rows, in one transaction."""
         self.run("begin immediate")
         for table, kept in rows.items():
             self.run(f"delete from {table}")
@@ -103,7 +103,7 @@ class Planter:
         self.run("commit")
 
     def types(self) -> dict[str, list[str]]:
-        """The declared types of the columns of each table."""
+        """The declared types of each table's columns."""
         return {
             table: [row[2].decode().lower() for row in self._connection.execute(f"pragma table_info({table})")]
             for table in self.tables()

@@ -1,4 +1,4 @@
-"""The service dates nothing by what nobody proves: whatever time stands in a row, messages are dated now, and answered."""
+"""Messages are dated by proven times only: whatever time is planted in a row, they are dated now, and answered."""
 
 import asyncio
 from uuid import uuid4
@@ -57,7 +57,7 @@ async def test_somebody_who_waits_since_tomorrow_is_told(house: House, thread: T
 async def test_a_clock_that_was_wrong_once_dates_nothing_for_long(
     house: House, thread: ThreadId, stopped_clock: StoppedClock
 ) -> None:
-    """The time of the message before is proven, and cannot be right all the same."""
+    """Even a proven time is not trusted if it is far ahead: a clock was wrong."""
     stopped_clock.advance(400 * DAY)
     await house.post(house.claire, thread)
     stopped_clock.advance(-400 * DAY)
@@ -99,7 +99,7 @@ async def test_a_repeated_message_is_not_answered_with_a_planted_date(house: Hou
 
 
 async def test_one_that_cannot_be_committed_does_not_stop_its_group(house: House, thread: ThreadId) -> None:
-    """A participant of whom there is no account: the database refuses the announcement, and with it the whole group."""
+    """One recipient has no account, so the database refuses the announcement and with it the group; the others are committed."""
     other = await house.open_thread(house.karim, house.claire)
     good = [await house.sealed(house.karim, other, str(number)) for number in range(4)]
     bad = await house.sealed(house.lea, thread, "?")

@@ -1,6 +1,6 @@
-"""Somebody writes the database who has no root key: whatever they plant, move, alter or play back is seen and gives no access.
+"""Somebody without the root key writes to the database: whatever they plant, move, alter or replay is seen and gives no access.
 
-What lies beside it stays readable. The forger may be somebody with an account: Karim, or Sam who has left.
+Everything else stays readable. The forger may have an account: Karim, or Sam, who has left.
 """
 
 from base64 import urlsafe_b64encode
@@ -35,14 +35,14 @@ WORDS = ["un", "deux", "trois", "quatre", "cinq"]
 
 @dataclass
 class Scene:
-    """Léa writes with Claire; Karim, who will forge, has a thread with Claire of his own."""
+    """Léa writes with Claire; Karim, the forger, has a thread of his own with Claire."""
 
     house: House
     thread: ThreadId
     theirs: ThreadId
 
     async def forge(self, *statements: str, **values: Value) -> None:
-        """Statements by somebody who knows the schema; ``:mine`` is Léa's thread, ``:theirs`` Karim's."""
+        """Run statements of somebody who knows the schema; ``:mine`` is Léa's thread, ``:theirs`` Karim's."""
         known: dict[str, Value] = {"mine": self.thread.bytes, "theirs": self.theirs.bytes}
         for one in self.house.people:
             known[one.first_name.lower().replace("é", "e")] = one.id.bytes
@@ -154,7 +154,7 @@ async def test_a_forged_thread_leaves_the_others_whole(scene: Scene, forgery: st
 
 
 async def test_a_message_moved_to_another_epoch_does_not_open(scene: Scene) -> None:
-    """Both its own place and its link say under which epoch it was sealed."""
+    """Both its place and its link record the epoch under which it was sealed."""
     await scene.forge("update messages set epoch = 2 where thread = :mine and seq = 5")
     assert await scene.read() == ["un", "deux", "trois", "quatre", None]
 
@@ -171,7 +171,7 @@ async def test_what_follows_a_cut_off_end_shows_the_gap(scene: Scene) -> None:
 
 
 async def test_an_end_cut_off_in_the_threads_row_too_is_seen(scene: Scene) -> None:
-    """Without the root key no head can be written for the shorter thread, and nothing is added to one that is not sound."""
+    """Without the root key, nobody can prove the shorter thread, and nothing is appended to an unsound one."""
     await scene.forge(
         "delete from messages where thread = :mine and seq >= 4",
         "update threads set last_seq = 3, last_link = (select link from messages where thread = :mine and seq = 3)"
@@ -225,7 +225,7 @@ async def test_a_forged_account_is_no_account(scene: Scene, forgery: str) -> Non
 
 
 async def test_an_account_planted_for_a_foreign_key_is_none(scene: Scene, tmp_path: Path) -> None:
-    """A whole account with its proof, made with a keyring of the forger's own."""
+    """A complete account with its proof, made with a keyring of the forger's own."""
     guard, house = Guard(create(tmp_path / "forged.json")), scene.house
     new = replace(
         house.new_account(house.karim), email="forger@ailo.test", key=replace(house.karim.key, account=new_id(AccountId))
@@ -236,7 +236,7 @@ async def test_an_account_planted_for_a_foreign_key_is_none(scene: Scene, tmp_pa
 
 
 async def test_an_exchanged_address_finds_nobody(scene: Scene) -> None:
-    """Else an operator who opens a thread for Léa by her address would open it for Karim."""
+    """Otherwise, an operator who opens a thread for Léa by her address would open it for Karim."""
     index = scene.house.store.guard.address_index("lea@ailo.test")
     await scene.forge(
         "update accounts set address_index = zeroblob(32) where id = :lea",
@@ -249,7 +249,7 @@ async def test_an_exchanged_address_finds_nobody(scene: Scene) -> None:
         )
 
 
-# Keyholes and sessions: nobody comes in through them
+# Keyholes and sessions: nobody gets in through them
 
 
 @pytest.fixture
@@ -286,7 +286,7 @@ async def test_through_a_forged_keyhole_nobody_comes(scene: Scene, door: SignIns
 
 
 async def test_through_a_planted_keyhole_nobody_comes(scene: Scene, door: SignIns, tmp_path: Path) -> None:
-    """Made for Léa's account under the forger's own password, guarded with a keyring of their own."""
+    """Made for Léa's account with the forger's own password, and guarded with the forger's own keyring."""
     guard = Guard(create(tmp_path / "forged.json"))
     body = guard_password(guard, scene.house.lea.key, "forger", EXAMPLE_PROFILE)
     await scene.forge("update keyholes set body = :body where account = :lea", body=body)
@@ -344,7 +344,7 @@ def _text(cookie: Cookie) -> str:
 
 
 async def test_a_seat_that_was_added_is_seen(scene: Scene) -> None:
-    """Karim seats himself in Léa's thread."""
+    """Karim adds a seat for himself to Léa's thread."""
     epoch = await scene.latest(scene.house.lea)
     assert epoch is not None
     karim = scene.house.karim
@@ -355,7 +355,7 @@ async def test_a_seat_that_was_added_is_seen(scene: Scene) -> None:
 
 
 async def refused(scene: Scene, *people: Person) -> None:
-    """Whoever asks for the thread reaches nothing, and the alarm is raised."""
+    """Assert that these people cannot open the thread, and that the check reports it."""
     for one in people:
         with pytest.raises(CannotOpen):
             await scene.latest(one)
@@ -363,7 +363,7 @@ async def refused(scene: Scene, *people: Person) -> None:
 
 
 async def test_a_whole_epoch_that_was_planted_is_seen(scene: Scene) -> None:
-    """Karim begins epoch 2 with himself in it, granted from his own key, as a participant's side would."""
+    """Karim begins epoch 2 with himself in it, granted from his own key, as a participant would."""
     epoch = await scene.latest(scene.house.lea)
     assert epoch is not None
     karim, secret = scene.house.karim, EpochSecret.fresh()
@@ -392,7 +392,7 @@ async def plant_epoch(scene: Scene, roster: Roster, secret: EpochSecret, giver: 
 
 
 async def test_an_epoch_of_another_thread_is_seen(scene: Scene) -> None:
-    """Karim's own thread's epoch, with its true proof, in the place of Léa's."""
+    """The epoch of Karim's own thread, with its genuine proof, in the place of Léa's."""
     await scene.forge(
         "update epochs set (roster, proof) = (select roster, proof from epochs where thread = :theirs) where thread = :mine"
     )
@@ -406,7 +406,7 @@ async def test_a_damaged_roster_is_seen(scene: Scene, change: str) -> None:
 
 
 async def test_a_thread_set_back_to_an_old_epoch_is_seen(house: House) -> None:
-    """Sam has left, and would like the epoch back in which Sam took part."""
+    """Sam has left, and tries to bring back the epoch in which Sam had a seat."""
     thread = await house.open_thread(house.lea, house.claire, house.sam)
     scene = Scene(house, thread, ThreadId(uuid4()))
     await house.leave(thread, house.sam)
@@ -441,7 +441,7 @@ async def test_a_forged_grant_opens_nothing_and_harms_no_one_else(scene: Scene, 
 
 
 async def test_a_grant_of_a_secret_that_the_forger_knows_is_refused(scene: Scene) -> None:
-    """Else Léa would write under a key of the forger's choice."""
+    """Otherwise, Léa would write under a key of the forger's choice."""
     epoch, giver, known = await scene.latest(scene.house.lea), ephemeral(), EpochSecret(bytes(32))
     assert epoch is not None
     lea = scene.house.lea
@@ -455,7 +455,7 @@ async def test_a_grant_of_a_secret_that_the_forger_knows_is_refused(scene: Scene
 
 
 async def test_a_grant_to_who_has_no_seat_opens_nothing(scene: Scene) -> None:
-    """Claire's grant, renamed for Karim, with Karim noted as taking part."""
+    """Claire's grant is copied under Karim's name, and Karim is entered as a participant."""
     await scene.forge(
         "insert into grants select thread, epoch, :karim, giver_key, body from grants where thread = :mine and account = :claire",
         "insert into participants (thread, account, joined_at, read_seq) values (:mine, :karim, 0, 0)",

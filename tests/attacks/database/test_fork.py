@@ -1,7 +1,7 @@
-"""The root key, the pen, and a key that was once a participant's: how far that goes, and what shows of it.
+"""An attacker with the root key, write access and a former participant's key: how far that goes, and what shows of it.
 
-The intruder takes a thread back to where the old key had a seat, and goes on from there with a stranger, Karim. Or begins it
-anew. Each limit that docs/security.md names is held here: what the others believe, what is gone, and that nothing of it opens.
+The intruder takes a thread back to where the old key had a seat, and continues it with a stranger, Karim; or begins it anew.
+Each limit that docs/security.md names is tested: what the others believe, what is lost, and that nothing of it opens.
 """
 
 from collections.abc import Awaitable, Callable
@@ -27,14 +27,14 @@ from tests.storage.deeds import Intruder, begin_own, latest, renew, rosters_of
 
 @dataclass
 class Scene:
-    """Léa, Claire and Sam write in an epoch of Léa's; then somebody's key is of yesterday, and more is said."""
+    """Léa, Claire and Sam write in an epoch of Léa's; then one of their keys becomes an old one, and more is written."""
 
     house: House
     thread: ThreadId
     intruder: Intruder
 
     async def fork(self, at: int, key: AccountKey, *, is_careful: bool = True) -> Roster:
-        """Take the thread back to an epoch, and bring the stranger in with a key that has a seat in it."""
+        """Take the thread back to epoch ``at``, and bring the stranger in with a key that has a seat in it."""
         house, stranger = self.house, self.intruder.stranger
         kept = [row for row in await house.rows(self.thread) if row.epoch <= at]
         await house.store.database.write(lambda tx: self._take_back(tx, at, kept))
@@ -56,7 +56,7 @@ class Scene:
         await threads.save(tx, guard, structs.replace(thread, epoch=at, last_seq=last.seq, last_at=last.at, last_link=last.link))
 
     async def _seat_all(self, tx: Transaction, roster: Roster) -> None:
-        """The list of who takes part has no proof: the intruder brings it into line."""
+        """The list of participants has no proof: the intruder makes it agree with the roster."""
         for account in roster.accounts():
             await tx.run("delete from participants where thread = :t and account = :a", t=self.thread.bytes, a=account.bytes)
             await threads.join(tx, self.thread, account, 0, read_seq=0)
@@ -81,7 +81,7 @@ async def scene(house: House) -> Scene:
 
 
 async def renewed(scene: Scene) -> AccountKey:
-    """Léa renews her key, for somebody has the old one; and goes on."""
+    """Léa renews her key, because somebody has the old one, and goes on writing; return the old key."""
     old = scene.house.lea.key
     await renew(scene.house, scene.house.lea)
     await scene.house.post(scene.house.lea, scene.thread, "trois")
@@ -89,7 +89,7 @@ async def renewed(scene: Scene) -> AccountKey:
 
 
 async def left(scene: Scene) -> AccountKey:
-    """Sam leaves, and the others go on."""
+    """Sam leaves, and the others go on; return Sam's key."""
     house = scene.house
     await house.leave(scene.thread, house.sam)
     await begin_own(house, house.claire, scene.thread)
@@ -102,7 +102,7 @@ Yesterday = Callable[[Scene], Awaitable[AccountKey]]
 
 @pytest.mark.parametrize("yesterday", [renewed, left])
 async def test_the_others_believe_a_fork_by_an_old_key(scene: Scene, yesterday: Yesterday) -> None:
-    """It is what that key could do on its day. The list of access says who brought the stranger in."""
+    """That key could have done so in its day. The access list says who brought the stranger in."""
     key = await yesterday(scene)
     await scene.fork(2, key)
     assert await scene.is_believed_by(scene.house.claire)
@@ -127,7 +127,7 @@ async def test_who_renewed_that_key_sees_no_thread_at_all(scene: Scene) -> None:
 
 
 async def test_without_the_old_key_there_is_no_fork(scene: Scene) -> None:
-    """A key of the intruder's own in the old one's name is believed by nobody."""
+    """Nobody believes a key of the intruder's own in the old key's name."""
     await renewed(scene)
     strange = replace(ephemeral(), account=scene.house.lea.id)
     await scene.fork(2, strange)
@@ -135,7 +135,7 @@ async def test_without_the_old_key_there_is_no_fork(scene: Scene) -> None:
 
 
 async def test_the_check_of_the_files_finds_a_seat_with_a_key_of_yesterday(scene: Scene) -> None:
-    """However careful the intruder was, the account's own row names another key."""
+    """However careful the intruder was, the account's own row has a different key."""
     old = await renewed(scene)
     assert await check.check_all(scene.house.store) == []
     await scene.fork(2, old)
@@ -145,7 +145,7 @@ async def test_the_check_of_the_files_finds_a_seat_with_a_key_of_yesterday(scene
 
 
 async def test_the_check_of_the_files_finds_nothing_of_a_leavers_fork(scene: Scene) -> None:
-    """Everything in the files could have been so. Only who remembers what came after knows."""
+    """Everything in the files could have happened so. Only somebody who remembers what came after can know."""
     await scene.fork(2, await left(scene))
     assert await check.check_all(scene.house.store) == []
 
@@ -159,7 +159,7 @@ async def test_a_careless_fork_shows_in_who_takes_part(scene: Scene) -> None:
 
 
 async def begin_anew(scene: Scene, *, claires_key: bytes | None = None) -> None:
-    """The intruder removes all of a thread and opens another in its place, as the service opens new ones."""
+    """The intruder deletes a whole thread and opens another in its place, in the way the service opens new ones."""
     house, id_, key = scene.house, scene.thread, ephemeral()
     (first, *_) = await rosters_of(house, id_)
     seats = tuple(
@@ -187,7 +187,7 @@ async def test_a_thread_in_the_place_of_another_is_believed_and_empty(scene: Sce
 
 
 async def test_a_false_key_in_a_thread_in_the_place_of_another_reads_what_follows_only(scene: Scene) -> None:
-    """Under Claire's name, whom the thread does not know: she sees none, and its list names a key that is not her account's."""
+    """Seated under Claire's name: Claire no longer sees the thread, and the check reports that the key is not her account's."""
     house, false = scene.house, ephemeral()
     await begin_anew(scene, claires_key=false.public_key)
     assert await latest(house, house.claire, scene.thread) is None
@@ -199,7 +199,7 @@ async def test_a_false_key_in_a_thread_in_the_place_of_another_reads_what_follow
 
 
 async def test_the_old_messages_do_not_open_in_the_thread_in_their_place(scene: Scene) -> None:
-    """Put back behind the new beginning, they are of an epoch that this thread never had."""
+    """Put back after the new beginning, they belong to an epoch that this thread never had."""
     rows = await scene.house.rows(scene.thread)
     await begin_anew(scene)
     for row in rows:
@@ -212,11 +212,11 @@ async def test_the_old_messages_do_not_open_in_the_thread_in_their_place(scene: 
     assert await scene.texts(scene.house.lea) == [None, None]
 
 
-# What the service writes, in a participant's name
+# What the service writes in a participant's name
 
 
 async def service_text(house: House, one: Person, thread: ThreadId) -> list[str | None]:
-    """What somebody reads where the service wrote: a text each, or None."""
+    """What somebody can read of the messages as posts of the service: a text each, or None."""
     who, guard, rows = await house.unlocked(one), house.store.guard, await house.rows(thread)
 
     async def read(reader: Reader) -> list[str | None]:
@@ -236,7 +236,7 @@ async def service_text(house: House, one: Person, thread: ThreadId) -> list[str 
 
 
 async def test_an_email_in_a_participants_name_is_believed_on_the_root_key_alone(scene: Scene) -> None:
-    """It is always shown as what it is: no text of hers."""
+    """It is always shown as an e-mail, never as a text of hers."""
     house = scene.house
     post = ServicePost(scene.thread, new_id(MessageId), "email", "Je n’ai plus besoin de vous", house.lea.id)
     item = await house.store.database.read(lambda reader: service_posts.prepared(reader, house.store.guard, post))
@@ -247,7 +247,7 @@ async def test_an_email_in_a_participants_name_is_believed_on_the_root_key_alone
 
 
 async def test_an_email_that_is_made_a_text_is_broken(scene: Scene) -> None:
-    """The kind stands inside its seal: with the root key, and a true link, it is still no text."""
+    """The kind is inside the seal: even with the root key and a genuine link, an e-mail does not become a text."""
     house = scene.house
     post = ServicePost(scene.thread, new_id(MessageId), "email", "…", house.lea.id)
     item = await house.store.database.read(lambda reader: service_posts.prepared(reader, house.store.guard, post))
@@ -258,7 +258,7 @@ async def test_an_email_that_is_made_a_text_is_broken(scene: Scene) -> None:
 
 
 async def test_a_text_cannot_be_forged_with_the_root_key(scene: Scene) -> None:
-    """Proven and linked by the service itself, under a key of the intruder's: it does not open."""
+    """Proven and linked by the service itself, but sealed under a key of the intruder's: it does not open."""
     house, stands = scene.house, await scene.house.thread(scene.thread)
     place = Place(scene.thread, stands.epoch, new_id(MessageId), house.lea.id, "text")
     body = seal(EpochSecret.fresh().message_key(), "…", place)

@@ -1,6 +1,6 @@
-"""Somebody writes the database who has a copy of before: they put back rows that were true once.
+"""Somebody who has an earlier copy of the database, and can write to it, puts back rows that were genuine once.
 
-Nothing in the files can tell: every proof was made by the service itself. Held here is how far that goes, and what ends it:
+Nothing in the files can reveal it: the service itself made every proof. The tests show how far that goes, and what ends it:
 the limits of docs/security.md, *Going back*.
 """
 
@@ -23,7 +23,7 @@ NEW = "un tout autre mot"
 
 @dataclass
 class Memory:
-    """What somebody copied, and can put back in the place of what is there now."""
+    """What somebody copied, and can put back in place of the present rows."""
 
     house: House
     rows: dict[str, list[Row]]
@@ -61,13 +61,13 @@ async def comes_in(door: SignIns, one: Person, password: str) -> bool:
 
 
 async def change_password(house: House, one: Person) -> None:
-    """The ordinary way: the new password wraps the same key."""
+    """An ordinary change: the new password wraps the same key."""
     row = keyhole_of(house, replace(one, password=NEW))
     await house.store.database.write(lambda tx: accounts.keep_keyhole(tx, one.id, "password", row, house.store.clock()))
 
 
 async def test_an_old_keyhole_put_back_lets_the_old_password_in(house: House, door: SignIns) -> None:
-    """After an ordinary change. It is a true keyhole of the present key: nothing tells."""
+    """After an ordinary change, it is a genuine keyhole of the present key: nothing reveals it."""
     lea, before = house.lea, await remember(house)
     await change_password(house, lea)
     assert [await comes_in(door, lea, password) for password in (lea.password, NEW)] == [False, True]
@@ -77,7 +77,7 @@ async def test_an_old_keyhole_put_back_lets_the_old_password_in(house: House, do
 
 
 async def test_an_old_keyhole_put_back_opens_nothing_after_a_renewal(house: House, door: SignIns) -> None:
-    """Hence the question on the page, whether somebody may know the old password."""
+    """Hence the page asks whether somebody may know the old password."""
     lea, before = house.lea, await remember(house)
     new = await renew(house, lea)
     await before.put_back("keyholes")
@@ -86,7 +86,7 @@ async def test_an_old_keyhole_put_back_opens_nothing_after_a_renewal(house: Hous
 
 
 async def test_an_account_put_back_with_its_keyhole_comes_in_and_finds_no_thread(house: House, door: SignIns) -> None:
-    """The old key is in no roster any more: what is said now stays shut, and the check sees the difference."""
+    """The old key is in no roster any more: what is written now stays sealed, and the check reports the difference."""
     thread = await house.open_thread(house.lea, house.claire)
     lea, before = house.lea, await remember(house)
     await renew(house, lea)
@@ -97,7 +97,7 @@ async def test_an_account_put_back_with_its_keyhole_comes_in_and_finds_no_thread
 
 
 async def test_a_whole_day_put_back_is_that_day(house: House, door: SignIns) -> None:
-    """Only a memory outside could see it."""
+    """Only a memory outside the files could reveal it."""
     thread = await house.open_thread(house.lea, house.claire)
     await house.post(house.claire, thread, "un")
     lea, before = house.lea, await remember(house)
@@ -136,7 +136,7 @@ async def test_a_session_put_back_is_none_after_a_renewal(house: House, door: Si
 
 
 async def test_a_renewal_that_was_struck_off_is_not_done(house: House, door: SignIns) -> None:
-    """After an intrusion `ailo keys renew` is asked for once more when the files are one's own again: see operations.md."""
+    """After an intrusion, run `ailo keys renew` once more when the files are your own again: see operations.md."""
     lea = house.lea
     await house.store.database.write(lambda tx: accounts.ask_renewal(tx, lea.id, house.store.clock()))
     await house.spoil("delete from renewals_due")
@@ -145,7 +145,7 @@ async def test_a_renewal_that_was_struck_off_is_not_done(house: House, door: Sig
 
 
 async def test_a_renewal_that_was_planted_costs_a_recovery_code_alone(house: House, door: SignIns) -> None:
-    """It happens at the owner's own sign-in, with the owner's own password, and everything stays readable."""
+    """It happens when the owner signs in with their own password, and everything stays readable."""
     thread = await house.open_thread(house.lea, house.claire)
     await house.post(house.claire, thread, "un")
     await house.spoil("insert into renewals_due (account, since) values (:id, 0)", id=house.lea.id.bytes)

@@ -1,6 +1,6 @@
-"""What opens, to whom: copies of the directory before and after, the root key, and one secret more. Said in docs/security.md.
+"""Who opens what with earlier and later copies of the data, the root key and one more secret: as said in docs/security.md.
 
-Each thief tries all that they have on each copy; what one copy gives goes into the next.
+Each thief tries everything they have on each copy; what one copy yields is tried on the next.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Scene:
 
 @pytest.fixture
 async def scene(house: House, tmp_path: Path) -> Scene:
-    """Claire took the thread over from the service; so she gave the grants of its second epoch."""
+    """Claire took the thread over from the service, so the grants of its second epoch are hers."""
     scene = Scene(house, await house.open_thread(house.lea, house.claire, house.sam), tmp_path)
     await begin_own(house, house.claire, scene.thread)
     await scene.write("un", "deux")
@@ -47,7 +47,7 @@ async def scene(house: House, tmp_path: Path) -> Scene:
 
 
 def all_that_opens(*copies: Thief, passwords: list[str] | None = None, cookies: list[bytes] | None = None) -> set[str]:
-    """The messages that somebody reads who tries all they have on each copy, the oldest first, and what it gives on the next."""
+    """The messages read by trying everything on each copy, the oldest first; what one copy yields is tried on the next."""
     loot: set[bytes] = set()
     read: set[str] = set()
     for thief in copies:
@@ -114,7 +114,7 @@ async def test_a_new_password_opens_all_of_before_and_after(scene: Scene) -> Non
 
 
 async def change_password(scene: Scene, one: Person, password: str) -> None:
-    """The ordinary way: the new password wraps the same key."""
+    """An ordinary change: the new password wraps the same key."""
     new = Person(one.role, one.email, one.first_name, one.last_name, password, one.key)
     row, store = keyhole_of(scene.house, new), scene.house.store
     await store.database.write(lambda tx: accounts.keep_keyhole(tx, one.id, "password", row, store.clock()))
@@ -127,7 +127,7 @@ async def test_an_old_password_opens_nothing_after_an_ordinary_change(scene: Sce
 
 
 async def test_an_old_password_with_a_copy_of_before_an_ordinary_change_opens_all(scene: Scene) -> None:
-    """The key is the same: so the page asks whether somebody may know the old password, and then renews."""
+    """The key is the same: hence the page asks whether somebody may know the old password, and then renews the key."""
     before = scene.steal()
     await change_password(scene, scene.house.lea, "un tout autre mot")
     await scene.write("trois")
@@ -188,7 +188,7 @@ async def test_an_old_cookie_opens_nothing_of_after_a_renewal(scene: Scene) -> N
 
 
 async def test_a_cookie_of_before_opens_nothing_once_its_pepper_is_forgotten(scene: Scene, stopped_clock: StoppedClock) -> None:
-    """Though the disk was copied while the cookie was alive: a backup, which never has the peppers."""
+    """Although the disk was copied while the cookie was valid: a backup never contains the peppers."""
     cookie = await sign_in(scene.house, scene.house.lea)
     backup = scene.steal()
     for _ in range(7):
@@ -272,7 +272,7 @@ async def test_replies_open_to_their_author(scene: Scene) -> None:
 
 
 async def test_replies_open_to_nobody_else_not_even_the_officer(scene: Scene) -> None:
-    """Nor to the root key, which the thief holds: it guards nothing of them."""
+    """Nor with the root key, which the thief has: it guards none of them."""
     thief, house = await with_replies(scene), scene.house
     thief.passwords = [house.lea.password, house.sam.password, house.ada.password]
     thief.loot = {house.officer.private_key}

@@ -1,4 +1,4 @@
-"""Who takes part is what the roster proves: a planted row hears nothing, a removed one is told of, and changes are bounded."""
+"""The proven roster decides who takes part: a planted row hears nothing, a removed one is reported, changes are limited."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,7 +20,7 @@ IN_2031_MS = 1_924_992_000_000
 
 @pytest.fixture
 async def visit(tmp_path: Path) -> AsyncIterator[Visit]:
-    """A service as it is shipped, with its limits."""
+    """A service with its default limits, which sends e-mails at once."""
     async with running(tmp_path, RATE="5", NOTIFY_AFTER="0") as service:
         visit = Visit(service)
         yield visit
@@ -92,7 +92,7 @@ async def test_what_was_planted_meanwhile_is_told_at_the_start(visit: Visit) -> 
 
 
 async def come_and_go(visit: Visit, thread: str, times: int) -> int:
-    """Claire brings Sam in and Sam leaves, until somebody is asked to slow down; how many changes there were."""
+    """Claire brings Sam in and Sam leaves, until one of them is asked to slow down; return how many changes there were."""
     claire, sam = await visit.client("claire"), await visit.client("sam")
     for change in range(times):
         try:

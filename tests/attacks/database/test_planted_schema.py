@@ -1,6 +1,6 @@
-"""Somebody who can write the database plants triggers, views, tables, indexes, or changes what a table is made of.
+"""An attacker who can write to the database plants triggers, views, tables or indexes, or changes a table's definition.
 
-Nothing of it is ever carried out: the service does not start, `ailo check` names it, no backup has it; and planted while the
+None of it ever takes effect: the service does not start, `ailo check` names it, and no backup contains it. Planted while the
 service runs, it ends the service at the next write.
 """
 
@@ -66,7 +66,7 @@ PLANTED = {name: value for name, value in globals().items() if isinstance(value,
 
 
 def edited(old: str, new: str) -> tuple[str, ...]:
-    """The words by which a table was made, changed in place."""
+    """Statements that edit the SQL with which a table was created."""
     return (
         "pragma writable_schema = 1",
         f"update sqlite_master set sql = replace(sql, '{old}', '{new}') where instr(sql, '{old}')",
@@ -125,7 +125,7 @@ async def test_its_name_writes_nothing_on_a_terminal(tmp_path: Path) -> None:
 
 
 async def test_it_is_refused_before_a_step_runs(tmp_path: Path) -> None:
-    """Steps that the database lacks would carry a trigger out."""
+    """Running the steps that the database lacks would fire the trigger."""
     await build(settings_in(tmp_path), is_example=True)
     database = settings_in(tmp_path).database
     plant(
@@ -140,7 +140,7 @@ async def test_it_is_refused_before_a_step_runs(tmp_path: Path) -> None:
 
 
 async def test_comments_and_spaces_are_nobodys_concern(tmp_path: Path) -> None:
-    """They may be edited in a step that an older version of Ailo ran."""
+    """In a step that an older version of Ailo ran, they may have been edited since."""
     await build(settings_in(tmp_path), is_example=True)
     plant(settings_in(tmp_path).database, edited("-- guarded", "/* guarded, */  -- as always"))
     async with open_store(settings_in(tmp_path)) as store:
@@ -195,7 +195,7 @@ async def visit(tmp_path: Path) -> AsyncIterator[Visit]:
 
 @pytest.mark.parametrize("planted", [KEEPS_SESSIONS, FORGETS_RENEWALS])
 async def test_a_renewal_of_keys_is_not_defeated(visit: Visit, planted: tuple[str, ...]) -> None:
-    """Nobody is told that all were signed out who were not: the service ends, and says why at the next start."""
+    """It never reports that everybody was signed out if they were not: the service ends, and says why at the next start."""
     service = visit.service
     await visit.thread("lea", "claire")
     async with sign_in(service.origin, visit.address("lea"), PASSWORD) as lea:

@@ -1,4 +1,4 @@
-"""Anything may stand in any column: whoever it does not concern goes on as before, and `ailo check` tells of it."""
+"""Any column may contain anything: everybody whom it does not concern goes on as before, and `ailo check` reports it."""
 
 import asyncio
 import shutil
@@ -43,9 +43,9 @@ from tests.people import settings_in
 
 T = TypeVar("T")
 
-# The service's own rows: without them it does not start, or says so.
+# The service's own rows: without them, it does not start, or says so.
 OF_THE_HOUSE = {"house", "schema_steps"}
-# What nothing else is made of while the scene is set.
+# Tables that nothing else fills while the scene is set.
 BARE = {
     "relinking": "insert into relinking values (:thread, 1, zeroblob(41), zeroblob(41), zeroblob(41))",
     "broken_chains": "insert into broken_chains values (:thread, 1, 1)",
@@ -57,7 +57,7 @@ BARE = {
 
 @dataclass
 class Scene:
-    """Léa writes with Claire, in whose rows somebody plants; Karim with Thomas, whom it does not concern."""
+    """Léa writes with Claire, and wrong values are planted in their rows; Karim writes with Thomas and is not concerned."""
 
     ailo: Ailo
     cast: Cast
@@ -68,7 +68,7 @@ class Scene:
     claire: AccountId
 
     def whose(self, table: str) -> tuple[str, dict[str, bytes]]:
-        """The row of Léa, of Claire or of their thread, in a table."""
+        """The condition, with its values, that selects a row of Léa, of Claire or of their thread in a table."""
         of_all: dict[str, list[tuple[str, UUID]]] = {"threads": [("id", self.hers)], "accounts": [("id", self.lea)]}
         places = of_all.get(table, [("thread", self.hers), ("account", self.lea), ("account", self.claire)])
         for column, id_ in places:
@@ -80,7 +80,7 @@ class Scene:
 
     @contextmanager
     def planted(self, table: str, column: str, wrong: str) -> Iterator[bool]:
-        """A wrong value in one of Léa's rows, while this lasts; False where the database does not keep it."""
+        """Plant a wrong value in one of their rows for the duration of the context; yield False if the database refuses it."""
         where, whose = self.whose(table)
         before, types = self.planter.everything(), self.planter.types()
         with self.planter.without_not_null():
@@ -92,7 +92,7 @@ class Scene:
 
 
 async def furnish(folder: Path) -> None:
-    """Everything of which there is a row, of both pairs."""
+    """Make a row in every table, for both pairs."""
     async with opened_rooms(folder) as ailo:
         cast = Cast(ailo)
         await cast.arrive()
@@ -108,7 +108,7 @@ async def furnish(folder: Path) -> None:
             await owe_letter(ailo, one, thread)
         lea = await cast.unlock("lea")
         (entry,) = await ailo.conversations.conversation.entries(lea, Order.NEWEST, None)
-        claire = (await cast.account("claire")).id  # whose key a sign-in renews, if it is due
+        claire = (await cast.account("claire")).id  # her key is renewed when she signs in
         values = {"thread": entry.id.bytes, "account": lea.account.id.bytes, "staff": claire.bytes}
         for sql in BARE.values():
             used = {name: value for name, value in values.items() if f":{name}" in sql}
@@ -176,7 +176,7 @@ async def everyday(scene: Scene, one: Unlocked, other: Unlocked) -> None:
 
 
 async def letters_to(scene: Scene) -> list[str]:
-    """To whom letters go out until nothing is due; the steps of the worker, which ends for no row."""
+    """Everybody to whom letters go out until nothing is due, by the worker's own steps: no row may keep them from ending."""
     post, ailo = RecordingTransport(), scene.ailo
     settings = DeliverySettings("https://ailo.example", ailo.store.settings.data / "mail")
     outbox = Outbox(ailo.store, post, settings, chance=lambda: 0.0)
@@ -191,7 +191,7 @@ async def letters_to(scene: Scene) -> list[str]:
 
 
 async def clearly(asked: Awaitable[T]) -> T | None:
-    """What is answered; None where there is a refusal of which somebody is told what it is, rather than of a fault."""
+    """The answer, or None if the request is refused for a stated reason; a fault, answered with 500, is raised."""
     try:
         return await asked
     except Exception as error:
@@ -201,7 +201,7 @@ async def clearly(asked: Awaitable[T]) -> T | None:
 
 
 async def of_those_concerned(scene: Scene, name: str) -> None:
-    """Léa and Claire get what they ask for, or a clear answer, for everything that they may ask for."""
+    """Assert that this person gets an answer, or a clear refusal, to everything that they can ask for."""
     ailo, store, thread = scene.ailo, scene.ailo.store, scene.hers
     if (who := await clearly(scene.cast.unlock(name))) is None:
         return
@@ -231,7 +231,7 @@ async def of_those_concerned(scene: Scene, name: str) -> None:
 
 
 def is_told_of(table: str, column: str, found: object) -> bool:
-    """Whether `ailo check` has to tell of a value: it is not of its column's shape, or a key proves what stood there."""
+    """Whether `ailo check` must report a value: it does not have its column's shape, or a key proves what was there."""
     proven = {(it.table, it.column) for it in (*guarded(), GUARDED_BODY)} | {("messages", "link")}
     if (table, column) in proven:
         return found is not None
@@ -240,7 +240,7 @@ def is_told_of(table: str, column: str, found: object) -> bool:
 
 
 def is_worth_trying(kind: str, wrong: str) -> bool:
-    """Not everything in every column: a test of each took minutes."""
+    """Whether to try a value in a column: trying all of them took minutes."""
     return wrong in {"nothing", "a byte", NO_UTF_8} or wrong in {
         "bigint": {"negative", "huge", "half", "text"},
         "bytea": {"negative", "no bytes", "forty bytes", "text"},

@@ -1,4 +1,4 @@
-"""As in ``test_rows``, of a whole service: what it answers while rows of one person are of a wrong shape."""
+"""Like ``test_rows``, for a whole service: what it answers while one person's rows are malformed."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -22,7 +22,7 @@ async def visit(tmp_path: Path) -> AsyncIterator[Visit]:
 
 
 async def a_letter_to(visit: Visit, name: str) -> None:
-    """Wait until a letter to somebody is in the Maildir."""
+    """Wait until the Maildir has a letter to somebody."""
     client, box = await visit.client(name), visit.service.data / "mail" / "new"
     while not any(visit.address(name) in letter.read_text() for letter in box.glob("*")):
         await client.get("/api/account")

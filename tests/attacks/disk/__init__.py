@@ -1,1 +1,1 @@
-"""Attacks on files, and by those who have copies of them."""
+"""Attacks on files, and by whoever has copies of them."""

@@ -12,7 +12,7 @@ GZIP = re.compile(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]")
 
 
 def forms(text: str) -> dict[str, bytes]:
-    """The text as it may stand in a file, by the name of the form."""
+    """The text in each form in which a file may contain it, by the name of the form."""
     raw = text.encode()
     found = {
         "raw": raw,
@@ -30,18 +30,18 @@ def forms(text: str) -> dict[str, bytes]:
 
 
 def _middle(encode: Callable[[bytes], bytes], raw: bytes, shift: int) -> bytes:
-    """The part of the base64 that does not depend on what stands before and behind, at this alignment."""
+    """The part of the base64 that does not depend on what surrounds the text, at this alignment."""
     encoded = encode(bytes(shift) + raw)
     return encoded[4 if shift else 0 : len(bytes(shift) + raw) // 3 * 4]
 
 
 def traces(text: str, content: bytes) -> set[str]:
-    """The forms in which a text stands in some bytes, gunzipped or not, broken into lines or not."""
+    """The forms in which some bytes contain a text, gunzipped or not, broken into lines or not."""
     return {name for name, form in forms(text).items() if any(form.lower() in one for one in _views(content))}
 
 
 def _views(content: bytes) -> list[bytes]:
-    """Case does not matter: an address is folded before it is kept."""
+    """Everything to search, in lower case: an address is case-folded before it is stored."""
     found = []
     for one in (content, *_unzipped(content)):
         found += [one.lower(), re.sub(rb"=?\r?\n[ \t]?", b"", one).lower()]
@@ -58,7 +58,7 @@ def _unzipped(content: bytes) -> Iterator[bytes]:
 
 
 def files_with(text: str, *folders: Path) -> dict[str, set[str]]:
-    """Each file under these folders that holds a trace of a text: its name, and in which forms."""
+    """Each file under these folders whose name or content contains a text: its path, and the forms found in its content."""
     found: dict[str, set[str]] = {}
     for folder in folders:
         for path in sorted(folder.rglob("*")):

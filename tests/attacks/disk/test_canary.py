@@ -1,4 +1,4 @@
-"""A canary as message, name, address and password is in no file, in no form; with encryption off, the same search finds it."""
+"""A canary as message, name, address or password is in no file, in no form; with encryption off, the same search finds it."""
 
 import gzip
 import logging
@@ -45,14 +45,14 @@ CANARIES = {
 
 @dataclass
 class Life:
-    """Where everything that a service leaves behind is found."""
+    """Everything that a service leaves behind."""
 
     folder: Path
     log: pytest.LogCaptureFixture
     streams: pytest.CaptureFixture[str]
 
     def traces(self, what: str) -> set[str]:
-        """The files with a trace of a canary, by the first folder of their path."""
+        """The places with a trace of a canary: the first folder in the path of each file."""
         (self.folder / "logs").mkdir(exist_ok=True)
         with (self.folder / "logs" / "all").open("a") as file:
             file.write(self.log.text + "".join(self.streams.readouterr()))
@@ -63,7 +63,7 @@ class Life:
 def life(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Life:
-    """Temporary files, of Python and of SQLite, are kept where they are searched."""
+    """Python and SQLite create their temporary files where the search looks."""
     (tmp_path / "temporary").mkdir()
     monkeypatch.setenv("SQLITE_TMPDIR", str(tmp_path / "temporary"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
@@ -72,7 +72,7 @@ def life(
 
 
 async def live(life: Life) -> None:
-    """A day: two people come, sign in rightly and wrongly, write, are written to; a backup; and the service is killed."""
+    """A day of two people: signing in, messages, letters, a failed sign-in; a backup, and the files that a kill would leave."""
     clock, settings = StoppedClock(), settings_in(life.folder)
     await installation.build(settings, is_example=True)
     async with open_ailo(settings, clock) as ailo:
@@ -114,7 +114,7 @@ async def deliver(ailo: Ailo, clock: StoppedClock, life: Life) -> None:
 
 
 async def go_wrong(ailo: Ailo) -> None:
-    """What is refused or fails has the canary in its hands, and says nothing of it."""
+    """Refusals and failures that have the canary in hand must not repeat it."""
     attempt = Attempt(CANARIES["address"], CANARIES["password"] + "?", "", CANARIES["address"])
     with pytest.raises(WrongCredentials):
         await ailo.sign_ins.sign_in(attempt)
@@ -127,7 +127,7 @@ async def go_wrong(ailo: Ailo) -> None:
 
 
 def copy_as_killed(data: Path, to: Path) -> None:
-    """The database with its WAL, as `kill -9` leaves them."""
+    """Copy the database with its WAL, as `kill -9` would leave them."""
     to.mkdir()
     for path in data.iterdir():
         if path.is_file():
@@ -147,7 +147,7 @@ async def open_thread(ailo: Ailo, people: list[AccountId]) -> ThreadId:
 
 
 async def test_no_canary_is_in_any_file(life: Life) -> None:
-    """But that the letter that waits in the Maildir names its reader."""
+    """Except the letter in the Maildir, which names its reader."""
     await live(life)
     found = {what: life.traces(what) for what in CANARIES}
     assert found == {
@@ -169,7 +169,7 @@ async def test_with_encryption_off_the_search_finds_it(life: Life, what: str, mo
 
 
 def turn_encryption_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Encrypting gives the plaintext with a tag's length behind it; a password is its own hash."""
+    """Encryption returns the plaintext with a tag's length appended; a password is its own hash."""
     cipher = "crypto_aead_xchacha20poly1305_ietf"
     monkeypatch.setattr(bindings, f"{cipher}_encrypt", lambda plain, *_: plain + bytes(primitives.TAG_BYTES))
     monkeypatch.setattr(bindings, f"{cipher}_decrypt", lambda value, *_: value[: -primitives.TAG_BYTES])

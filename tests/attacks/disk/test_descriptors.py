@@ -1,4 +1,4 @@
-"""Connections until no descriptor is left: who has been idle longest makes room, others still get in, and the log tells."""
+"""Connections until no descriptor is left: the longest idle ones are closed, others still get in, and the log reports it."""
 
 import asyncio
 import re
@@ -19,7 +19,7 @@ Wires = list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
 
 @asynccontextmanager
 async def narrow(folder: Path, rate: str) -> AsyncIterator[tuple[Service, Visit]]:
-    """A service that may open 256 files, and is told 128."""
+    """A service with a soft limit of 128 open files and a hard limit of 256."""
     service = Service(folder, RATE=rate)
     await service.build()
     service.start(*LIMITED)
@@ -34,7 +34,7 @@ async def narrow(folder: Path, rate: str) -> AsyncIterator[tuple[Service, Visit]
 
 
 async def come(service: Service, say: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect, say something, and hear the beginning of the answer, if there is one."""
+    """Connect and send ``say``; if it is a complete request, read the first line of the answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
     writer.write(say)
     if say.endswith(b"\r\n\r\n"):
@@ -45,7 +45,7 @@ async def come(service: Service, say: bytes) -> tuple[asyncio.StreamReader, asyn
 
 @asynccontextmanager
 async def idle(service: Service, say: bytes) -> AsyncIterator[None]:
-    """So many connections that have said this."""
+    """``MANY`` connections that have sent ``say``."""
     wires: Wires = []
     try:
         for _ in range(MANY):
@@ -58,14 +58,14 @@ async def idle(service: Service, say: bytes) -> AsyncIterator[None]:
 
 
 async def get_in(visit: Visit, name: str, other: str) -> None:
-    """Somebody new signs in, opens the page's line, and writes."""
+    """Somebody new signs in, opens a WebSocket connection, and writes."""
     thread = await visit.thread(name, other)
     wire = await visit.wire(name)
     assert (await wire.send(thread, "Bonjour"))["type"] == "sent"
 
 
 def open_files(service: Service) -> tuple[int, int]:
-    """The soft limit, and how many there are."""
+    """The soft limit of open files, and how many are open."""
     assert service.process
     place = Path(f"/proc/{service.process.pid}")
     found = re.search(r"Max open files\s+(\d+)", (place / "limits").read_text())
@@ -94,7 +94,7 @@ async def test_idle_strangers_shut_nobody_out(tmp_path: Path, say: str) -> None:
 
 @pytest.mark.parametrize("rate", ["5", "off"])
 async def test_one_members_connections_shut_nobody_out(tmp_path: Path, rate: str) -> None:
-    """Each carries requests of somebody signed in, and is kept."""
+    """Each connection carries requests of a signed-in account, and is kept."""
     async with narrow(tmp_path, rate) as (service, visit):
         await visit.thread("lea", "claire")
         lea = await visit.client("lea")
@@ -108,7 +108,7 @@ async def test_one_members_connections_shut_nobody_out(tmp_path: Path, rate: str
 
 
 async def asks(client: Client) -> str:
-    """Who is known as whom; asked again where the connection had to make room."""
+    """The first name of the account that the client is signed in to; asked again if the service says to slow down."""
     async with client.http.get(client.origin + "/api/account") as response:
         if response.status == 429:
             await asyncio.sleep(float(response.headers["Retry-After"]))

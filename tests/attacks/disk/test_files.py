@@ -1,4 +1,4 @@
-"""What is written by us is written nowhere else: no link, no file in the way, no folder that others may change."""
+"""What Ailo writes goes only where it belongs: through no link, over no other file, into no folder that others may change."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ PRECIOUS = b"precious"
 
 @pytest.fixture
 def shared(tmp_path: Path) -> Path:
-    """A folder in which others may write, too."""
+    """A folder that others may write to, too."""
     folder = tmp_path / "shared"
     folder.mkdir()
     folder.chmod(0o1777)
@@ -28,7 +28,7 @@ def shared(tmp_path: Path) -> Path:
 
 
 def guessed(path: Path, pid: int) -> Path:
-    """The name under which a file was once written before it got its own."""
+    """The predictable temporary name that files once had."""
     return path.with_name(f".{path.name}.{pid}.new")
 
 
@@ -104,7 +104,7 @@ async def test_a_backup_into_a_prepared_folder_overwrites_nothing(tmp_path: Path
 
 
 def test_a_file_system_without_links_takes_them(tmp_path: Path) -> None:
-    """As FAT on the stick on which a request is carried."""
+    """Such as FAT, on the USB stick that carries a request."""
     begin(tmp_path)
     without = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=link,linkat", "-e", "inject=link,linkat:error=EPERM")
     if shutil.which("strace") is None:
@@ -122,7 +122,7 @@ def test_a_file_system_without_links_takes_them(tmp_path: Path) -> None:
 
 
 async def test_what_was_left_half_written_goes_at_the_next_start(house: House, tmp_path: Path) -> None:
-    """It may hold a key that was dropped since, or rows that were removed."""
+    """It may contain a key that was dropped since, or rows that were removed."""
     settings = house.store.settings
     others = settings.keys.with_name("other.json")
     for path in (settings.keys, settings.peppers, settings.sealed_keyring):
@@ -285,7 +285,7 @@ async def test_a_secret_that_others_can_read_is_refused(tmp_path: Path, mode: in
 
 
 async def test_what_is_replaced_by_root_stays_its_owners(house: House) -> None:
-    """Else `keys rotate` without a server, by root, would leave a keyring that the service cannot read."""
+    """Otherwise, `keys rotate` by root without a server would leave a keyring that the service cannot read."""
     if os.geteuid():
         pytest.skip("only root can change an owner")
     settings = house.store.settings

@@ -1,7 +1,7 @@
-"""What was removed is nowhere in the files of a running service once it was acknowledged, nor of one that was killed then.
+"""Once a removal is acknowledged, the files of a service, running or killed then, no longer contain what was removed.
 
-The thief has the root keyring, copies every file while the service stands still, and looks into each state that the log holds.
-Each test shows first that the same thief opens it all before.
+The thief has the root keyring, copies every file while the service stands still, and examines each state in the log. Each
+test first shows that the same thief could open it all before.
 """
 
 import signal
@@ -22,7 +22,7 @@ from tests.people import PASSWORD
 
 NEW = "cinq autres mots sans suite"
 CHANGE = {"old": PASSWORD, "new": NEW, "may_be_known": False}
-# Deletes a session and ends before anything is brought from the log to the database.
+# Deletes a session, and exits before the log is checkpointed into the database.
 REMOVE = """
 import os, sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
@@ -41,12 +41,12 @@ async def visit(tmp_path: Path) -> AsyncIterator[Visit]:
 
 
 def copied(service: Service) -> Thief:
-    """All files, and the keys."""
+    """Steal all files, and the keys."""
     return steal(service.data, service.folder / "keys" / "root.json", service.folder / f"stolen-{uuid4()}")
 
 
 def stolen(service: Service) -> Thief:
-    """All files as they are at this instant, of a process that is stopped like one that is killed."""
+    """Steal all files as they are at this instant, with the process paused: a kill would leave the same."""
     service.signal(signal.SIGSTOP)
     try:
         return copied(service)
@@ -55,7 +55,7 @@ def stolen(service: Service) -> Thief:
 
 
 def texts(service: Service, *, password: str = "", cookie: bytes = b"") -> set[str]:
-    """What a thief reads who copies everything now and knows one secret."""
+    """The messages and notes read by a thief who copies everything now and knows one secret."""
     thief = stolen(service)
     thief.passwords, thief.cookies = [password] if password else [], [cookie] if cookie else []
     found = thief.try_everything()
@@ -70,7 +70,7 @@ def cookie_of(client: Client) -> bytes:
 
 
 async def said(visit: Visit, text: str) -> str:
-    """A thread of Léa and Claire with one message."""
+    """Open a thread of Léa, Claire and Sam with one message; return its id."""
     thread = await visit.thread("lea", "claire", "sam")
     wire = await visit.wire("lea")
     await wire.send(thread, text)
@@ -89,7 +89,7 @@ async def test_an_old_password_opens_nothing_after_an_ordinary_change(visit: Vis
 
 async def test_a_leavers_grants_are_gone(visit: Visit) -> None:
     thread = await said(visit, "secret de Léa")
-    for name in ("lea", "claire"):  # so that Sam's password alone is the one that is known
+    for name in ("lea", "claire"):  # so that only Sam still has the known password
         await (await visit.client(name)).ask("POST", "/api/account/password", CHANGE)
     assert texts(visit.service, password=PASSWORD) == {"secret de Léa"}
     await visit.leave(thread, "sam")
@@ -135,7 +135,7 @@ async def test_killed_after_the_acknowledgement_nothing_is_left(visit: Visit) ->
 
 
 async def test_what_a_killed_service_left_in_the_log_is_gone_after_the_next_start(visit: Visit) -> None:
-    """The files as a kill between the commit and the cut leaves them."""
+    """The files are as a kill between the commit and the truncation of the log leaves them."""
     service = visit.service
     await said(visit, "secret de Léa")
     async with sign_in(service.origin, visit.address("lea"), PASSWORD) as lea:

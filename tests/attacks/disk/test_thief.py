@@ -1,6 +1,6 @@
-"""Stolen disk, root key and backups together reveal no word: a thief tries all they have on copies of the files.
+"""A stolen disk, root key and backups reveal no word: a thief tries everything they have on copies of the files.
 
-Each test that finds nothing has one beside it where the same thief, given one secret more, finds all.
+Each test that finds nothing has a counterpart where the same thief, given one more secret, finds everything.
 """
 
 import json
@@ -35,7 +35,7 @@ SAID = Practice(48, None, "En congé.")
 
 @dataclass
 class Scene:
-    """A thread that Sam left in the middle; Léa is signed in; a letter waits."""
+    """A thread that Sam left midway; Léa is signed in; a letter is waiting."""
 
     house: House
     thread: ThreadId
@@ -88,7 +88,7 @@ async def test_disk_and_root_key_open_no_word(scene: Scene) -> None:
 
 
 async def test_disk_and_root_key_open_what_is_guarded(scene: Scene) -> None:
-    """What the service uses unattended is the root key's: names, addresses, what people chose. See docs/security.md."""
+    """The root key opens what the service uses unattended: names, addresses, what people chose. See docs/security.md."""
     opened = scene.steal().try_everything().opened["guarded"]
     assert {"Léa".encode(), b"lea@ailo.test", msgspec.json.encode(CHOSEN), msgspec.json.encode(SAID)} <= opened
     assert any(b"Firefox, Linux" in plain for plain in opened)
@@ -118,7 +118,7 @@ async def test_a_backup_and_root_key_open_no_word(scene: Scene) -> None:
     assert set(thief.try_everything().opened) == {"guarded"}
 
 
-# With one secret more
+# With one more secret
 
 
 async def test_the_officers_key_opens_every_message(scene: Scene) -> None:
@@ -177,7 +177,7 @@ async def test_a_cookie_opens_nothing_after_signing_out(scene: Scene) -> None:
     assert set(thief.try_everything().opened) == {"guarded"}
 
 
-# Who leaves, and who was never there
+# People who leave, and people who were never there
 
 
 async def test_a_leaver_opened_all_while_there(joined: Scene) -> None:
@@ -193,7 +193,7 @@ async def test_a_leavers_key_opens_nothing_that_came_after(scene: Scene) -> None
 
 
 async def test_a_leaver_with_an_old_copy_opens_nothing_that_came_after(joined: Scene) -> None:
-    """The secrets of the epochs that they were in, taken while they were, do not lead to those that follow."""
+    """The secrets of the epochs in which they took part, taken at the time, do not lead to later ones."""
     house, old = joined.house, joined.steal()
     old.passwords = [house.sam.password]
     taken = old.try_everything().opened

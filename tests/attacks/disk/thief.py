@@ -1,6 +1,6 @@
 """Somebody with a copy of the files, who knows this program by heart and tries every key at hand on every value.
 
-``loot`` is what they hold: keys, cookies, passwords. Whatever opens is searched for more keys, until nothing new opens.
+They begin with ``loot`` (keys), cookies, passwords and codes. Whatever opens is searched for more keys, until nothing new opens.
 """
 
 import json
@@ -26,7 +26,7 @@ from tests.storage.engine import wal
 
 @dataclass(frozen=True)
 class Lock:
-    """A value that takes a key and its place to open; ``ends`` are the public keys of a grant's giver and receiver."""
+    """A value that opens with a key and its place; ``ends`` are the public keys of a grant's giver and receiver."""
 
     what: str
     value: bytes
@@ -36,7 +36,7 @@ class Lock:
 
 @dataclass
 class Thief:
-    """What was stolen, and what it gave. ``opened`` holds plaintexts by kind: message, grant, keyhole, note, replies, guarded."""
+    """What was stolen and what it gave. ``opened`` has plaintexts by kind: message, grant, keyhole, note, replies, guarded."""
 
     data: Path
     keyring: Keyring | None = None
@@ -48,12 +48,12 @@ class Thief:
     opened: dict[str, set[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """The log gives back each state of the database that its frames hold; they look into all of them."""
+        """Restore each state of the database that the log's frames contain; the thief examines all of them."""
         self.states = wal.states(self.data / "ailo.sqlite", self.data / "states")
         self._state = self.states[-1]
 
     def try_everything(self) -> "Thief":
-        """Open all that can be opened."""
+        """Open everything that can be opened."""
         locks: set[Lock] = set()
         keys: set[bytes] = set()
         for state in self.states:
@@ -74,7 +74,7 @@ class Thief:
 
     @property
     def messages(self) -> set[str]:
-        """The texts that were read."""
+        """The texts of the messages that were opened."""
         return {plain.rstrip(b"\0")[:-1].decode() for plain in self.opened.get("message", set())}
 
     # What there is to open
@@ -102,7 +102,7 @@ class Thief:
             yield Lock("guarded", value, canonical(b"ailo.guarded.1", *parts))
 
     def _keyholes(self) -> Iterator[Lock]:
-        """What is wrapped in the keyholes, once their guard is off."""
+        """What the keyholes wrap, once they are unguarded."""
         owners = {row["id"]: row for row in self.rows("accounts")}
         for value, place in self._guarded():
             if place[0] not in {"keyholes", "sessions"} or place[1] != "body":
@@ -135,7 +135,7 @@ class Thief:
             yield row["body"], ("house", "body", row["name"])
 
     def rows(self, table: str) -> list[sqlite3.Row]:
-        """A table as it stands on the stolen disk, in the state that they look into."""
+        """The rows of a table on the stolen disk, in the state being examined."""
         connection = sqlite3.connect(self._state)
         connection.row_factory = sqlite3.Row
         try:
@@ -146,7 +146,7 @@ class Thief:
     # Which keys are at hand
 
     def _keys_at_hand(self) -> Iterator[bytes]:
-        """Everything of 32 bytes that the copy shows or gives, and all that derives from it as the program derives it."""
+        """Every candidate for a key that the copy shows or yields, and everything that the program would derive from it."""
         yield from self.loot
         yield from self.peppers
         yield from self._shown()
@@ -160,7 +160,7 @@ class Thief:
         yield from self._stretched()
 
     def _shown(self) -> Iterator[bytes]:
-        """What stands on the disk as it is, and each stretch of what the root key opens."""
+        """Values on the disk as they are, and every 32-byte stretch of what the root key opens."""
         for table in ("accounts", "sessions", "epochs", "grants", "threads", "keyholes", "messages", "house"):
             for row in self.rows(table):
                 yield from (value[-KEY_BYTES:] for value in tuple(row) if isinstance(value, bytes) and len(value) >= KEY_BYTES)
@@ -177,7 +177,7 @@ class Thief:
             return b""
 
     def _stretched(self) -> Iterator[bytes]:
-        """Guess each password on each keyhole whose guard is off."""
+        """What stretching yields for each password at each keyhole that can be unguarded."""
         for value, place in self._guarded():
             if "password" in place and (body := self._unguarded(value, place)):
                 for password in self.passwords:
@@ -186,9 +186,9 @@ class Thief:
 
 
 def steal(data: Path, keys: Path | None, to: Path) -> Thief:
-    """Copy a data directory, in use or not, as it is on the disk at this instant, every file of it.
+    """Copy every file of a data directory, in use or not, as it is on the disk at this instant.
 
-    With ``keys``, the keyring and the peppers beside it.
+    With ``keys``, take the keyring and the peppers beside it, too.
     """
     shutil.copytree(data, to, ignore=shutil.ignore_patterns("lock", "*.sock"))
     if keys is None:
@@ -199,7 +199,7 @@ def steal(data: Path, keys: Path | None, to: Path) -> Thief:
 
 
 def _opened(lock: Lock, keys: Iterable[bytes]) -> Iterator[bytes]:
-    """What any of these keys makes of a lock: as the key itself, as a private key, as an epoch's secret."""
+    """The plaintexts that any of these keys gets from a lock: as the key itself, as a private key, or as an epoch's secret."""
     for key in keys:
         candidates = [key, EpochSecret(key).message_key().key] if lock.what == "message" else [key]
         if lock.what == "note":
@@ -229,7 +229,7 @@ def _shared(private_key: bytes, giver: bytes) -> bytes:
 
 
 def _keys_in(value: bytes) -> Iterator[bytes]:
-    """Every stretch of 32 bytes in a value."""
+    """Every 32-byte stretch of a value."""
     for at in range(len(value) - KEY_BYTES + 1):
         yield value[at : at + KEY_BYTES]
 

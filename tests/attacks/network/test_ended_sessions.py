@@ -1,4 +1,4 @@
-"""A session's end is the end of all that was begun with it: of a body that is still coming, of a socket, of an answer."""
+"""When a session ends, so does everything begun with it: a body that is still arriving, a socket, an answer."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ from tests.flows.service import Visit, running
 from tests.people import PASSWORD as CHEAP
 from tests.people import address
 
-# A body that is half there, on each route that reads one: what it must not do any more.
+# Every route that reads a body: a body that is complete only after the session's end must have no effect.
 SLOW = [
     ("POST", "/api/threads/{thread}/messages"),
     ("POST", "/api/threads/{thread}/participants"),
@@ -49,7 +49,7 @@ SLOW = [
 
 @asynccontextmanager
 async def slow_request(client: Client, method: str, path: str, body: bytes) -> AsyncIterator[Callable[[], Any]]:
-    """All of a request but the last byte of its body; what is given sends that, and waits for the answer."""
+    """Send a request without the last byte of its body; the function yielded sends that byte and returns the answer."""
     host, port = client.origin.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     head = (
@@ -58,7 +58,7 @@ async def slow_request(client: Client, method: str, path: str, body: bytes) -> A
     writer.write(f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n".encode())
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
     writer.write(body[:-1])
-    await client.get("/api/account")  # while this was let in, the other was too
+    await client.get("/api/account")  # once this was admitted, the other was, too
 
     async def end() -> tuple[int, Any]:
         writer.write(body[-1:])
@@ -109,7 +109,7 @@ async def test_a_slow_body_of_a_session_that_stands_is_taken(visit: Visit) -> No
 
 
 async def test_a_socket_ends_with_its_session_however_that_ended(tmp_path: Path) -> None:
-    """The row is struck out past the service, which hears of it from nobody."""
+    """The row is deleted behind the service's back, so that nothing notifies it."""
     async with running(tmp_path) as service:
         visit = Visit(service)
         wire: Wire = await visit.wire("lea")
@@ -131,7 +131,7 @@ def new_bytes(id_: str) -> bytes:
 
 
 class Clock:
-    """Wall-clock time, to be moved on; no two events are at the same time."""
+    """Wall-clock time that can be advanced; no two events happen at the same time."""
 
     def __init__(self, now: int) -> None:
         self._count, self.later = count(now), 0
@@ -142,7 +142,7 @@ class Clock:
 
 @dataclass
 class House:
-    """An open Ailo on a clock of their own."""
+    """An open Ailo with a clock of its own."""
 
     ailo: Ailo
     clock: Clock
@@ -165,7 +165,7 @@ class House:
 
 
 class Listener(Outlet):
-    """A connection, as the hub sees it."""
+    """A connection as the hub sees it."""
 
     def __init__(self, session_id: bytes) -> None:
         super().__init__()
@@ -227,7 +227,7 @@ async def test_a_session_that_nobody_uses_ends(house: House) -> None:
 
 
 async def test_a_session_that_is_used_goes_on(house: House) -> None:
-    """By requests every ten days, or by frames on a socket alone."""
+    """By a request every ten days or so, or by frames on a socket alone."""
     asked, _ = await house.sign_in()
     _, listening = await house.sign_in()
     listener = house.listens(listening)
@@ -240,7 +240,7 @@ async def test_a_session_that_is_used_goes_on(house: House) -> None:
 
 @pytest.mark.parametrize("forged", ["null", "zeroblob(90)", "7"])
 async def test_a_day_that_was_forged_keeps_no_session_alive(house: House, forged: str) -> None:
-    """Without a true day it counts as last seen when it began."""
+    """Without a proven day, it counts as last seen when it began."""
     cookie, _ = await house.sign_in()
     house.clock.later = MOST_UNSEEN_MS + DAY_MS
     await house.ailo.store.database.write(lambda tx: tx.run(f"update sessions set about = {forged}"))
@@ -290,7 +290,7 @@ async def test_an_unused_session_is_not_in_the_list_of_ones_own(house: House) ->
 
 @asynccontextmanager
 async def slow_route(ailo: Ailo) -> AsyncIterator[tuple[str, asyncio.Event, asyncio.Event]]:
-    """`/api/search`-like: it says that it has begun, and answers when it may."""
+    """A route like `/api/search`: it signals that it has begun, and answers when it may."""
     door = Door(ChatSettings("127.0.0.1", 0, "http://127.0.0.1:8080", 0), ailo.sign_ins)
     app, begun, may_end = application(door), asyncio.Event(), asyncio.Event()
 

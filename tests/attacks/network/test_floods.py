@@ -1,7 +1,7 @@
-"""Floods of what no answer limits: pipelined requests that nobody reads the answers of, pings, fragments, frames over the limit.
+"""Floods that no answer limits: pipelined requests whose answers nobody reads, pings, fragments, frames over the limit.
 
-The service is a process of its own, on its own loop. No time is asserted: a neighbour must be answered while the flood goes on,
-the flood must come to a halt by itself, and memory stays bounded. `./dev bench --neighbour` tells what it costs in milliseconds.
+The service is a process of its own, with its own loop. No time is asserted: a neighbour must be answered during the flood,
+the flood must stop by itself, and memory stays bounded. `./dev bench --neighbour` measures the cost in milliseconds.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ PATHS = ["/health/live", "/nothing-here", "/api/threads", "/sign-in"]
 
 @contextmanager
 def deaf(port: int) -> Iterator[socket.socket]:
-    """A connection that is written to and never read."""
+    """A connection that is written to and never read from."""
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     raw.setblocking(True)
@@ -37,7 +37,7 @@ def deaf(port: int) -> Iterator[socket.socket]:
 
 
 async def pour(raw: socket.socket, what: bytes, megabytes: int) -> int:
-    """Send without end, or until so much has gone; gives how many bytes went."""
+    """Send until this many megabytes have gone out; return the number of bytes."""
     loop, sent, chunk = asyncio.get_running_loop(), 0, what * (65_536 // len(what))
     while sent < megabytes << 20:
         await loop.sock_sendall(raw, chunk)
@@ -66,7 +66,7 @@ async def answered(wire: Wire, thread: str, times: int = 10) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_who_pipelines_and_never_reads_is_read_no_more(service: Service, path: str) -> None:
-    """Their own answers, which they do not take, stop them: not memory, and not the others."""
+    """Their own unread answers hold them back: memory stays bounded, and others are still served."""
     assert service.process
     async with neighbours(service) as (visit, karim, thread):
         before = memory_of(service.process.pid)
@@ -110,7 +110,7 @@ async def _statuses(reader: asyncio.StreamReader, count: int) -> Counter[bytes]:
 
 @pytest.fixture
 async def strict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Service]:
-    """A service as shipped, but that it gives up a flood after a second rather than after twenty."""
+    """A service as shipped, except that it gives up on a flood after a second rather than twenty."""
     (tmp_path / "sitecustomize.py").write_text("from chat.connections import dialogue\ndialogue.MOST_OVER = 12\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     async with running(tmp_path / "house", RATE="5") as service:
@@ -146,7 +146,7 @@ async def test_who_goes_on_over_the_limit_is_read_from_slowly_then_closed(strict
 
 
 async def test_who_rests_is_forgiven(strict: Service) -> None:
-    """A burst beyond the limit is answered whole: a page that comes back with much to say is no flood."""
+    """A burst beyond the limit is answered in full: a page that comes back with much to say is no flood."""
     visit = Visit(strict)
     await visit.thread("lea", "claire")
     lea = await visit.wire("lea", ping_interval=None)
@@ -161,7 +161,7 @@ async def test_who_rests_is_forgiven(strict: Service) -> None:
 @pytest.mark.parametrize("rate", ["5", "off"])
 @pytest.mark.parametrize("fragment", [b"", b" "])
 async def test_fragments_without_end_are_in_nobodys_way(tmp_path: Path, rate: str, fragment: bytes) -> None:
-    """They make no frame that could be counted: 43,000 of them fit into one read."""
+    """They form no frame that could be counted: 43,000 of them fit into one read."""
     async with running(tmp_path, RATE=rate) as service, neighbours(service) as (visit, karim, thread):
         assert service.process
         await visit.thread("lea", "claire")

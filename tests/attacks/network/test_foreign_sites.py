@@ -1,4 +1,4 @@
-"""A foreign site has a browser ask `/api/` with somebody's cookie: refused unseen, whatever stands there."""
+"""A foreign site makes a browser request `/api/` with somebody's cookie: the refusal is the same, whatever is there."""
 
 from itertools import product
 
@@ -11,7 +11,7 @@ from tests.flows.service import Visit
 OWN = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "empty", "Sec-Fetch-Mode": "cors"}
 SITES = ["cross-site", "same-site", "none", "", "Same-Origin"]
 USES = ["document", "iframe", "image", "script", "style", "object", "serviceworker", "audio", ""]
-# There and not there, one's own and others', signed in and out: all are one.
+# Existing or not, one's own or others', signed in or out: the answers are all the same.
 PATHS = ["/api/account", "/api/threads", "/api/search?q=canari", "/api/threads/x/messages", "/api/nothing", "/api/"]
 
 
@@ -55,7 +55,7 @@ async def test_what_a_page_of_ours_or_no_browser_asks_is_answered(visit: Visit) 
 
 
 async def test_a_link_to_a_page_from_elsewhere_opens_it(visit: Visit) -> None:
-    """A letter's link is followed from a mailbox's page."""
+    """As a link in an e-mail is followed from a webmail page."""
     lea = await visit.client("lea")
     headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate"}
     for path in ("/", "/member", "/sign-in"):

@@ -1,4 +1,4 @@
-"""The policy headers stand on whatever the service answers: JSON, pages, errors, redirects, what is no HTTP, the figures."""
+"""Every response of the service has the policy headers: JSON, pages, errors, redirects, answers to non-HTTP, the metrics."""
 
 import asyncio
 from pathlib import Path
@@ -16,7 +16,7 @@ EVERYWHERE = {
     "x-content-type-options": "nosniff",
     "server": "Ailo",
 }
-# What is asked, and the status that it gets: every kind of answer there is.
+# Every kind of answer: the request, and its status.
 ASKED = {
     "JSON": ("GET /health/live HTTP/1.1", 200),
     "readiness": ("GET /health/ready HTTP/1.1", 200),
@@ -87,7 +87,7 @@ async def test_over_https_every_answer_insists_on_it(tmp_path: Path) -> None:
             found, headers, _ = await asked(metrics, head)
             assert (found, {name: headers.get(name) for name in EVERYWHERE}) == (status, EVERYWHERE)
             assert (headers["content-security-policy"], headers["cache-control"]) == (CLOSED, "no-store")
-            assert "strict-transport-security" not in headers  # a port of its own, in plain HTTP
+            assert "strict-transport-security" not in headers  # the metrics have a port of their own, in plain HTTP
 
 
 async def test_what_is_said_to_somebody_bears_the_policy_too(visit: Visit) -> None:

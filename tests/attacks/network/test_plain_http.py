@@ -1,4 +1,4 @@
-"""Nothing secret crosses a network unencrypted unasked; and no library with a known hole is let in."""
+"""Nothing secret crosses a network unencrypted unless asked to, and no library with a known hole is accepted."""
 
 import io
 import os

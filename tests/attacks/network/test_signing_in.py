@@ -1,6 +1,6 @@
-"""Attacks on signing in, over HTTP on a running service behind one proxy of its own.
+"""Attacks on signing in, over HTTP against a running service behind a proxy of its own.
 
-Those that depend on what waits for what are in `tests/chat/auth/passwords/test_guesses.py`.
+Those that depend on which request waits for which are in `tests/chat/auth/passwords/test_guesses.py`.
 """
 
 import asyncio
@@ -29,13 +29,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 class Browser:
-    """A browser with cookies of its own, which the proxy tells as coming from ``address``."""
+    """A browser with cookies of its own, whose requests the proxy reports as coming from ``address``."""
 
     def __init__(self, http: aiohttp.ClientSession, origin: str, address: str) -> None:
         self.http, self.origin, self.address = http, origin, address
 
     async def post(self, path: str, body: dict[str, Any], address: str | None = None) -> tuple[int, dict[str, Any]]:
-        """The status of an answer, and its body, with how long to wait."""
+        """Post a body; return the status and the answer's body, which gets the seconds to wait as ``wait``."""
         headers = {"Origin": self.origin, "X-Forwarded-For": address or self.address}
         async with self.http.post(f"{self.origin}{path}", json=body, headers=headers) as response:
             raw = await response.read()
@@ -56,7 +56,7 @@ class Browser:
         return (await self.post("/api/session/recovery", {"email": email, "code": code, "password": password}))[0]
 
     def device(self) -> dict[str, str]:
-        """What a thief of the device's cookie has."""
+        """The device's cookie, as a thief would have it."""
         return {cookie.key: cookie.value for cookie in self.http.cookie_jar if cookie.key == "ailo-device"}
 
 
@@ -70,7 +70,7 @@ async def browser(service: Service, address: str, cookies: dict[str, str] | None
 
 @pytest.fixture
 async def lea(service: Service) -> str:
-    """Somebody's address, whose account no other test has."""
+    """The e-mail address of an account that no other test has."""
     email = f"lea.{uuid4().hex[:12]}@ailo.test"
     await service.command(AccountAdd("member", email, "Léa", "Rossi", "fr", PASSWORD))
     return email
@@ -78,7 +78,7 @@ async def lea(service: Service) -> str:
 
 @pytest.fixture
 async def own(service: Service, lea: str) -> AsyncIterator[Browser]:
-    """Her browser: she has set a password of her own."""
+    """Léa's own browser, where she has set a password of her own."""
     async with browser(service, fresh_address()) as own:
         assert await own.sign_in(lea, PASSWORD) == 200
         assert await own.change(PASSWORD, OWN) == 204
@@ -87,7 +87,7 @@ async def own(service: Service, lea: str) -> AsyncIterator[Browser]:
 
 
 def fresh_address() -> str:
-    """An address of a site that no other test has."""
+    """An IP address in a network that no other test has."""
     raw = uuid4().hex
     return f"2001:db8:{raw[:4]}:{raw[4:8]}::1"
 
@@ -152,7 +152,7 @@ async def test_codes_made_without_end_keep_nobody_out(service: Service, lea: str
 
 
 async def test_a_strangers_recoveries_keep_nobody_out(service: Service, lea: str) -> None:
-    """Not even somebody who comes from the same network."""
+    """Not even somebody from the same network."""
     network = fresh_address()
     async with browser(service, network) as thief, browser(service, network) as home:
         flood = asyncio.gather(*(thief.recover(f"{uuid4().hex}@ailo.test", "AAAA", NEXT) for _ in range(260)))

@@ -1,1 +1,1 @@
-"""The terminal, the control socket, the officer and the log under attack."""
+"""Attacks on the terminal, the control socket, the officer and the log."""

@@ -1,4 +1,4 @@
-"""The `ailo` command as a process of its own, with whatever surroundings an attack needs."""
+"""Runs the `ailo` command as a process of its own, in whatever surroundings an attack needs."""
 
 import json
 import subprocess
@@ -26,7 +26,7 @@ def run_ailo(
     settings: dict[str, str] | None = None,
     **options: Any,
 ) -> Done:
-    """Run a command of the installation in ``folder``; ``before`` is what it runs under."""
+    """Run a command of the installation in ``folder``, under ``before`` if given."""
     environment = {**Service(folder).environment, "PYTHONPATH": str(ROOT), **(settings or {})}
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": folder, **options}
     command = [*before, sys.executable, "-m", "chat", *arguments]
@@ -34,7 +34,7 @@ def run_ailo(
 
 
 def refused(done: Done, code: int = 1) -> str:
-    """The one line that a command failed with."""
+    """The one error line of a command that failed."""
     assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
     (line,) = done.stderr.splitlines()
     assert line.startswith("ailo: ")
@@ -42,7 +42,7 @@ def refused(done: Done, code: int = 1) -> str:
 
 
 def told(done: Done) -> str:
-    """What a command printed that did its work."""
+    """The output of a command that succeeded."""
     assert done.returncode == 0, done.stderr
     return (done.stdout or "").rstrip("\n")
 
@@ -54,24 +54,24 @@ def sheet_of(done: Done) -> dict[str, str]:
 
 
 def begin(folder: Path) -> dict[str, str]:
-    """Make an installation; gives its sheet."""
+    """Make an installation; return its sheet."""
     return sheet_of(run_ailo(folder, "init", "--json"))
 
 
 async def begin_cheap(folder: Path) -> installation.Officer:
-    """The same, of the example's kind: its passwords are cheap to compute."""
+    """The same for an example installation, whose passwords are cheap to compute; return its officer."""
     made = await installation.build(settings_in(folder), is_example=True)
     assert made
     return made
 
 
 def left(folder: Path) -> list[str]:
-    """All that is in a folder, by name."""
+    """The paths of everything in a folder."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
 def small_disk(folder: Path, size: str) -> None:
-    """Mount a file system of its own of so many bytes. Skips the test where one may not."""
+    """Mount a small file system of its own at a folder. Skips the test without the right to mount."""
     folder.mkdir(exist_ok=True)
     command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "ailo-test", str(folder)]
     if subprocess.run(command, check=False, capture_output=True).returncode:
@@ -79,7 +79,7 @@ def small_disk(folder: Path, size: str) -> None:
 
 
 def fill(path: Path) -> None:
-    """Write into a file until its disk takes no more byte."""
+    """Write to a file until its disk is full."""
     with path.open("wb", buffering=0) as file:
         for size in (4096, 1):
             try:
@@ -90,5 +90,5 @@ def fill(path: Path) -> None:
 
 
 def take_off(folder: Path) -> None:
-    """Take off what was mounted."""
+    """Unmount what was mounted."""
     subprocess.run(["umount", "--lazy", str(folder)], check=False, capture_output=True)

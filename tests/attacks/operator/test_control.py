@@ -1,4 +1,4 @@
-"""The socket between a command and the running service: always answered, and no path goes over it."""
+"""The socket between a command and the running service: every command gets an answer, and no path is sent over it."""
 
 import asyncio
 import json
@@ -48,7 +48,7 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 
 def in_the_way(path: Path) -> None:
-    """Put a folder where a file is to be written: nobody can, root included."""
+    """Put a folder where a file would be written: nobody can write there then, not even root."""
     path.unlink(missing_ok=True)
     path.mkdir()
     (path / "full").touch()
@@ -202,7 +202,7 @@ async def test_a_reset_is_one_line(tmp_path: Path) -> None:
 
 
 async def test_whoever_asks_and_goes_leaves_nothing_behind(ailo: Ailo, tmp_path: Path) -> None:
-    """A copy whose reader is gone is given up, and its place is free again."""
+    """A copy whose reader has gone is abandoned, its files are removed, and the next copy succeeds."""
     path = tmp_path / "data"
     async with control.listening(path, ailo):
         with socket.socket(socket.AF_UNIX) as asking:
@@ -230,7 +230,7 @@ async def test_a_copy_larger_than_what_a_socket_holds_is_whole(ailo: Ailo, tmp_p
 
 
 def under_the_units_rules(tmp_path: Path) -> tuple[str, ...]:
-    """What the service may do under the manual's unit: its own /tmp, and nothing to write but its own two folders."""
+    """The prefix that restricts the service as the manual's unit does: its own /tmp, and no writing outside its two folders."""
     if os.geteuid() or shutil.which("unshare") is None:
         pytest.skip("only root can make the service's own view of the file system")
     rules = f"""
@@ -283,7 +283,7 @@ async def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     ],
 )
 async def test_a_path_over_the_socket_is_refused(ailo: Ailo, tmp_path: Path, said: bytes) -> None:
-    """As an earlier version sent it: to say that it was done would be worse than to refuse."""
+    """As an earlier version sent it: to refuse it is better than to report that it was done."""
     async with control.listening(tmp_path, ailo):
         reader, writer = await asyncio.open_unix_connection(tmp_path / control.NAME)
         writer.write(said)
@@ -309,7 +309,7 @@ main()
 
 
 def test_no_other_process_of_the_same_user_looks_into_a_commands_memory() -> None:
-    """What belongs to a process that may not be dumped is root's, for whoever asks (proc(5))."""
+    """The /proc files of a process that may not be dumped belong to root, whoever asks (proc(5))."""
     command = [sys.executable, "-u", "-c", AS_A_USER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True) as process:
         assert process.stdin

@@ -1,4 +1,4 @@
-"""The recovery officer's terminal: what a hostile request or a full disk makes of it; and other terminals that show names."""
+"""The recovery officer's terminal: what a hostile request or a full disk does to it; and other terminals that show names."""
 
 import asyncio
 import io
@@ -58,7 +58,7 @@ class Desk:
         return self.run("recover", "answer", *arguments, stdin=self.key)
 
     def answer_into(self, stdout: Any) -> Done:
-        """In a process of its own, to say where its output goes."""
+        """Answer in a process of its own, whose output goes to ``stdout``."""
         command = [sys.executable, "-m", "chat", "recover", "answer", str(self.request), str(self.answered), "--json"]
         return self.run_process(command, stdout=stdout)
 
@@ -76,14 +76,14 @@ class Desk:
         return self.folder / "answer"
 
     def exchange(self, change: Callable[[Request], Request]) -> None:
-        """Somebody exchanges the request on its way."""
+        """Replace the request on its way."""
         read = officer.read_request(self.request.read_bytes())
         self.request.write_bytes(msgspec.json.encode(change(read)))
 
 
 @pytest.fixture(scope="module")
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """A member and a Professional in a conversation; made once and copied for each test."""
+    """A member and a Professional in a conversation; created once and copied for each test."""
     folder = tmp_path_factory.mktemp("desk")
     settings = settings_in(folder)
     made = asyncio.run(installation.build(settings, is_example=True))
@@ -196,7 +196,7 @@ def test_a_request_of_strange_values_ends_in_a_sentence(desk: Desk, change: Call
 
 
 def test_fingerprint_and_proof_are_as_documented(desk: Desk) -> None:
-    """Computed from docs/security.md alone."""
+    """Recomputed from the description in docs/security.md alone."""
     asked_for_lea(desk)
     desk.answer(desk.request, desk.answered)
     request, answer = json.loads(desk.request.read_bytes()), json.loads(desk.answered.read_bytes())
@@ -259,7 +259,7 @@ def test_a_new_officers_key_is_in_the_file_to_which_it_was_printed(desk: Desk) -
     desk.answered.unlink()
     desk.request.unlink()
     asked_for_lea(desk)
-    assert desk.answer(desk.request, desk.answered).returncode == 1  # the key of before
+    assert desk.answer(desk.request, desk.answered).returncode == 1  # the former officer's key
     assert Desk(desk.folder, successor).answer(desk.request, desk.answered).returncode == 0
 
 
@@ -275,7 +275,7 @@ def served(desk: Desk) -> Iterator[Service]:
 
 
 def test_a_running_service_passes_no_conversation_over(desk: Desk, served: Service) -> None:
-    """One that was opened while the officer was being replaced would keep the officer of before."""
+    """Otherwise, a conversation opened while the officer is being replaced would keep the former officer."""
     desk.run("recover", "request", desk.request, "--new-officer")
     assert desk.answer(desk.request, desk.answered).returncode == 0
     desk.run(*ADD, "professional", "--email", "thomas@ailo.test", "--first-name", "Thomas")
@@ -301,7 +301,7 @@ def test_the_first_password_of_a_recovery_signs_in(desk: Desk, served: Service) 
 
 
 async def _signs_in(origin: str, password: str) -> int:
-    """In how many conversations somebody finds themselves."""
+    """Sign in; return the number of one's conversations."""
     async with sign_in(origin, "lea@ailo.test", password) as client:
         return len((await client.get("/api/threads"))["threads"])
 
@@ -321,7 +321,7 @@ def test_a_planted_request_raises_the_alarm_at_the_next_start(desk: Desk) -> Non
 
 
 def test_a_check_prints_no_control_of_what_was_planted(desk: Desk) -> None:
-    """Who can write the database can name things in it; what the database says of them is printed."""
+    """Whoever can write to the database can name things in it, and the check prints what the database says of them."""
     with closing(sqlite3.connect(desk.folder / "data" / "ailo.sqlite")) as database, database:
         database.execute('create table planted (one text constraint "\x1b[2J\nAll is well." check (one = 1))')
         database.execute("pragma ignore_check_constraints = 1")

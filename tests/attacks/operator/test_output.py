@@ -1,4 +1,4 @@
-"""What a command prints is out, or the command fails and says so: above all the recovery key, which is shown only once."""
+"""What a command prints arrives, or the command fails and says so: above all the recovery key, which is shown only once."""
 
 import asyncio
 import json
@@ -18,13 +18,13 @@ from tests.people import settings_in
 
 
 def through(redirection: str) -> tuple[str, ...]:
-    """Under a shell that redirects its standard streams."""
+    """A shell that runs the command with its standard streams redirected."""
     return ("/bin/sh", "-c", f'exec "$@" {redirection}', "sh")
 
 
 @pytest.fixture
 def full(tmp_path: Path) -> Iterator[Path]:
-    """A disk without room."""
+    """A full disk."""
     folder = tmp_path / "full"
     small_disk(folder, "64k")
     fill(folder / "ballast")
@@ -79,7 +79,7 @@ def test_a_sheet_on_a_full_disk_undoes_it(tmp_path: Path, full: Path) -> None:
 
 
 def test_a_sheet_goes_with_its_installation(tmp_path: Path) -> None:
-    """One that opens nothing would be kept in the safe."""
+    """Otherwise, a sheet that opens nothing would be kept in the safe."""
     refused(run_ailo(tmp_path, "init", "--sheet", "sheet.html", before=through(">/dev/full")))
     assert left(tmp_path) == []
 
@@ -154,7 +154,7 @@ def test_an_error_that_cannot_be_printed_is_still_an_error(tmp_path: Path) -> No
 
 
 def test_a_command_without_standard_streams_writes_into_no_file(tmp_path: Path) -> None:
-    """What is opened first would take their numbers, and be written into by what is printed."""
+    """Otherwise, the first files opened would get the numbers of the standard streams, and be written to by what is printed."""
     begin(tmp_path)
     run_ailo(tmp_path, "check", before=through("<&- >&- 2>&-"))
     assert told(run_ailo(tmp_path, "check")) == "All is well."

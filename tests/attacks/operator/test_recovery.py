@@ -1,4 +1,4 @@
-"""A recovery under way, attacked by who can write the database or exchanges a file on its way; and overtaken by the world."""
+"""A recovery under way, attacked by writing to the database or exchanging a file on its way; or overtaken by events."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -34,7 +34,7 @@ async def thread(house: House) -> ThreadId:
 
 
 async def ask(house: House, new: Person | None) -> bytes:
-    """A request for this person's new key; None: for another officer."""
+    """Make a request for this person's new key, or, with None, for another officer."""
     account = await house.account(new) if new else None
     key = NewKey(new.key, keyhole_of(house, new)) if new else None
     return await house.store.database.write(lambda tx: recovery.ask(tx, house.store, account, "lea@ailo.test", key))
@@ -50,7 +50,7 @@ def answered(house: House, raw: bytes, successor: bytes | None = None) -> Answer
 
 
 async def assert_refused(house: House, answer: Answer, why: str) -> None:
-    """The answer is refused, and everybody stands where they stood."""
+    """Assert that the answer is refused, and that nothing changes."""
     before = [dict(row) for table in ("accounts", "threads", "house") for row in await house.select(f"select * from {table}")]
     with pytest.raises(Refused, match=why):
         await apply(house, answer)
@@ -62,7 +62,7 @@ async def assert_refused(house: House, answer: Answer, why: str) -> None:
 
 
 def exchanged(raw: bytes, **changes: Any) -> bytes:
-    """A request file with other values in it."""
+    """A request file with some of its values replaced."""
     return msgspec.json.encode(structs.replace(officer.read_request(raw), **changes))
 
 
@@ -77,7 +77,7 @@ async def test_a_request_exchanged_on_its_way_and_in_the_database_is_refused(hou
 
 
 async def test_a_request_exchanged_with_an_asker_of_their_own_is_refused(house: House, thread: ThreadId) -> None:
-    """They can then make any answer, and guard nothing: the asker's key is the service's to guard."""
+    """With an asker of their own they can make any answer, but they cannot guard its key: only the service can."""
     raw, asker = await ask(house, None), AccountKey.fresh(THE_OFFICER)
     false = exchanged(raw, asker=asker.public_key)
     await house.spoil(
@@ -123,7 +123,7 @@ async def test_an_open_request_altered_in_the_database_is_refused_and_reported(
 
 
 async def test_the_keyhole_of_another_request_opens_nothing(house: House, thread: ThreadId) -> None:
-    """Who may have seen one first password must not have it open another account's, or a later key."""
+    """Whoever has seen one first password must not open another account with it, or a later key."""
     await ask(house, with_new_key(house.karim))
     other = (await house.select("select keyhole from recoveries"))[0]["keyhole"]
     answer = answered(house, await ask(house, with_new_key(house.lea)))
@@ -158,7 +158,7 @@ async def test_an_open_request_is_brought_to_another_root_key(house: House, thre
 
 
 async def test_an_answer_cannot_name_an_officer_of_their_own(house: House, thread: ThreadId) -> None:
-    """The next conversations would be granted to them."""
+    """Otherwise, the next conversations would be granted to that officer."""
     key = AccountKey.fresh(THE_OFFICER).public_key
     for_officer = structs.replace(answered(house, await ask(house, None), key), officer=AccountKey.fresh(THE_OFFICER).public_key)
     await assert_refused(house, for_officer, "exchanged on its way")
@@ -194,7 +194,7 @@ async def test_an_answer_altered_on_its_way_is_refused(house: House, thread: Thr
 
 
 async def test_an_answer_of_the_officer_themselves_covers_all_and_changes_nothing_else(house: House, thread: ThreadId) -> None:
-    """What is proven by the right hands is looked at all the same."""
+    """Even what the right person has proven is checked."""
     raw = await ask(house, with_new_key(house.lea))
     answer, shared = answered(house, raw), shared_key(house.officer.private_key, officer.read_request(raw).asker)
     await assert_refused(house, proven(structs.replace(answer, threads=[]), shared), "make another")
@@ -325,7 +325,7 @@ async def test_requests_for_different_accounts_are_open_at_once(house: House, th
 
 
 async def test_a_row_put_back_after_a_renewal_is_refused(house: House, thread: ThreadId) -> None:
-    """All that it says was true on its day; the account has gone on."""
+    """Everything in it was true in its day, but the account has gone on."""
     answer = answered(house, await ask(house, with_new_key(house.lea)))
     (row,) = await house.select("select * from recoveries")
     await renew(house, house.lea)
@@ -335,7 +335,7 @@ async def test_a_row_put_back_after_a_renewal_is_refused(house: House, thread: T
 
 
 async def test_a_request_made_while_the_key_was_renewed_is_refused(house: House, thread: ThreadId) -> None:
-    """The first password takes a moment to stretch: who had it stretched for the key of before begins anew."""
+    """The first password takes a moment to stretch: if the key is renewed meanwhile, the request must be made again."""
     new, account = with_new_key(house.lea), await house.account(house.lea)
     key, store = NewKey(new.key, keyhole_of(house, new)), house.store
     await renew(house, house.lea)

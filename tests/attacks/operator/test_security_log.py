@@ -1,4 +1,4 @@
-"""What somebody did, or was refused, is in the log by ids alone; and no flood of it fills the disk or hides in silence."""
+"""What somebody did, or was refused, is logged by ids alone; and no flood fills the disk with it or goes unrecorded."""
 
 import asyncio
 import re
@@ -19,7 +19,7 @@ OTHER = "cinq autres mots sans suite"
 
 
 def events(log: str) -> list[str]:
-    """The security events of a log, as they are told."""
+    """The security events in a log, as text."""
     told = re.finditer(r'logger=ailo\.security .*?event=(?:"([^"]*)"|(\S+))', log)
     return [found[1] or found[2] for found in told]
 
@@ -85,12 +85,12 @@ async def test_a_flood_of_refused_origins_is_some_lines_and_a_count(tmp_path: Pa
         lines = [line for line in service.log.splitlines() if "origin_refused" in line]
     left_out = [int(found[1]) for line in lines if (found := re.search(r"left_out=(\d+)", line))]
     written = len(lines) - len(left_out)
-    assert written <= 2 * MOST_OF_A_KIND  # a minute may end in the midst of it
+    assert written <= 2 * MOST_OF_A_KIND  # a minute may end in the middle of it
     assert written + sum(left_out) == 3 * MOST_OF_A_KIND
 
 
 async def test_a_wrong_setting_is_told_once_with_its_name(tmp_path: Path) -> None:
-    """The operator's own mistake: nobody can sign in."""
+    """The operator's own mistake, which keeps everybody from signing in."""
     async with running(tmp_path, ORIGIN="https://ailo.example") as service:
         async with aiohttp.ClientSession() as http:
             for _ in range(10):
@@ -119,7 +119,7 @@ async def test_what_a_stranger_sends_stays_short_and_on_its_line(tmp_path: Path,
 
 
 async def posted(client: Client, thread: str) -> int:
-    """Post a message; the status of a refusal, or 0."""
+    """Post a message; return the status of a refusal, or 0."""
     try:
         await client.ask("POST", f"/api/threads/{thread}/messages", {"id": str(new_id(MessageId)), "text": "…"})
     except ClientRefused as refusal:

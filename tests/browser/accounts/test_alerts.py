@@ -1,4 +1,4 @@
-"""Sound and notification: off until chosen, silent about who and what, once, and gone when read."""
+"""Sound and notifications: off until chosen, without names or words, raised once, and gone when read."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,12 +15,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:
-    """The whole browser: only that one shows notifications."""
+    """The full browser: the headless shell cannot show notifications."""
     async with launched("chromium") as browser:
         yield browser
 
 
-# Counts the notes that begin, and lets them begin.
+# Counts the notes that are played, and plays them.
 LISTEN = """
 globalThis.notes = 0
 const { start } = OscillatorNode.prototype
@@ -34,7 +34,7 @@ NOTICES = """async () => {
 }"""
 
 
-# Done when the choice is kept: the browser is asked for leave first, and takes its time.
+# Resolves once the choice is stored: the browser asks for permission first, which takes a while.
 CHOSEN = """async () => {
   const isChosen = () => Object.values(JSON.parse(localStorage.getItem("ailo-alerts") ?? "{}")).includes(true)
   while (!isChosen()) await new Promise((done) => setTimeout(done, 20))
@@ -42,7 +42,7 @@ CHOSEN = """async () => {
 
 
 async def look(page: Page, *, away: bool) -> None:
-    """Let the page believe that it is hidden, or in view: a browser without a screen never hides one."""
+    """Make the page believe that it is hidden, or in view: a browser without a screen never hides a page."""
     state = "hidden" if away else "visible"
     await page.evaluate(
         """(state) => {
@@ -64,7 +64,7 @@ async def wait_for_notices(page: Page, count: int) -> None:
 
 
 async def settle(*pages: Page) -> None:
-    """Wait until whatever would have told has: who hesitates longest claims, and the worker answers."""
+    """Wait until any alert would have been raised: longer than a tab hesitates before it claims one."""
     for page in pages:
         await page.evaluate("""async () => {
           await new Promise((done) => setTimeout(done, 1200))
@@ -81,7 +81,7 @@ async def choose(page: Page, words: str) -> None:
 
 
 async def listening(visitors: Visitors, pair: Pair, **options: Any) -> Page:
-    """The member's page, live, with ears."""
+    """The member's page, connected, counting the notes that it plays."""
     visitors.tolerate("closed before the connection is established")
     context = (await visitors.page_of(pair.member, service_workers="allow", **options)).context
     await context.add_init_script(LISTEN)
@@ -116,9 +116,9 @@ async def test_a_reply_sounds_once_in_all_tabs_and_ones_own_never(visitors: Visi
     member = await listening(visitors, pair)
     await choose(member, "Par un son discret")
     await expect(member).to_have_title("Claire — Ailo")
-    assert await member.evaluate("notes") == TONE  # Who chooses the sound hears it.
+    assert await member.evaluate("notes") == TONE  # Choosing the sound plays it.
     other = await another(visitors, member.context)
-    await other.locator("#composer").click()  # A page that nobody has touched may make no sound.
+    await other.locator("#composer").click()  # A page that nobody has interacted with may not play sound.
     for page in (member, other):
         await look(page, away=True)
         await page.evaluate("notes = 0")

@@ -93,7 +93,7 @@ async def test_a_change_of_password_keeps_the_line_and_the_draft(visitors: Visit
 
 
 async def test_a_change_of_password_is_done_when_the_draft_is_safe(visitors: Visitors, pair: Pair) -> None:
-    """Whoever reads that it is done may close the page at once."""
+    """The page reports the change only once the draft is safe: whoever reads that it is done may close the page at once."""
     visitors.tolerate("401")
     member = await visitors.page_of(pair.member, offers=True)
     await member.fill("#composer", "Une phrase commencée")
@@ -162,7 +162,7 @@ async def test_enter_sends_for_those_who_like_it(visitors: Visitors, pair: Pair)
     await claire.get_by_label("Raccourcis à une touche").uncheck()
     await shoot(claire, "account-wide")
     await claire.keyboard.press("Escape")
-    await expect(claire.locator("account-sheet")).to_have_count(0)  # Chromium closes it after the key, in its own time.
+    await expect(claire.locator("account-sheet")).to_have_count(0)  # Chromium closes it some time after the key.
     await claire.keyboard.press("?")
     await claire.fill("#composer", "Une ligne")
     await claire.keyboard.press("Shift+Enter")

@@ -1,4 +1,4 @@
-"""What one chooses for one's account, in the sheet « Mon compte »: saved, the same in every browser, nothing typed lost by it."""
+"""The settings in the sheet « Mon compte »: saved, the same in every browser, and nothing typed is lost when they change."""
 
 import asyncio
 from typing import Any
@@ -37,7 +37,7 @@ async def expect_saved(page: Page) -> None:
     await expect(page.locator("account-sheet .account__status")).to_have_text(SAVED)
 
 
-# How one writes
+# Writing
 
 
 async def test_how_one_writes_follows_one_from_browser_to_browser(visitors: Visitors, pair: Pair) -> None:
@@ -53,7 +53,7 @@ async def test_how_one_writes_follows_one_from_browser_to_browser(visitors: Visi
 
 
 async def test_it_is_known_at_once_when_the_page_opens_again(visitors: Visitors, pair: Pair) -> None:
-    """From what this browser last knew: the service is not asked before the first view."""
+    """From what this browser last knew: the first view does not wait for the service."""
     page = await visitors.page_of(pair.member)
     await open_view(page)
     await page.get_by_label("Entrée envoie le message").check()
@@ -162,7 +162,7 @@ async def test_quiet_hours_are_chosen_by_keyboard_and_kept(visitors: Visitors, p
 
 
 async def test_what_is_typed_fast_is_saved_in_its_order(visitors: Visitors, pair: Pair) -> None:
-    """The first answer is late: what was chosen last stands nevertheless."""
+    """Though the first answer is late, the last choice stands."""
     page = await visitors.page_of(pair.member)
     await open_view(page, "E-mails : Choisir")
     free, held = asyncio.Event(), list[bytes | None]()
@@ -223,7 +223,7 @@ async def test_e_mails_can_be_turned_off_and_on_again(visitors: Visitors, pair: 
 
 
 async def refuse_letters(page: Page, at: str) -> None:
-    """As if the relay had refused the last letter; what becomes of it with a real one is tested in tests/delivery."""
+    """Pretend that the relay has refused the last letter; tests/delivery tests real refusals."""
 
     async def told(route: Route) -> None:
         answer = await route.fetch()
@@ -371,7 +371,7 @@ async def test_all_others_are_ended_after_a_question(visitors: Visitors, pair: P
     await expect(pages[0].get_by_text("En direct")).to_be_visible()
 
 
-# How it looks
+# Looks
 
 
 @pytest.mark.parametrize("look", LOOKS)

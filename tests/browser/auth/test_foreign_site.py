@@ -1,4 +1,4 @@
-"""Another site, in a real browser in which somebody is signed in here, learns nothing from `/api/`."""
+"""Another site, open in a real browser where somebody is signed in here, learns nothing from `/api/`."""
 
 from collections.abc import AsyncIterator
 from typing import Literal
@@ -12,7 +12,7 @@ from tests.browser.conftest import Pair, Service, Visitors
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-# Each way in which a page can have a browser ask another site.
+# Every way in which a page can make the browser send a request to another site.
 WAYS = {
     "a window": "url => { window.open(url) }",
     "a frame": "url => { const one = document.createElement('iframe'); one.src = url; document.body.append(one) }",
@@ -28,7 +28,7 @@ REFUSED = "origin_refused"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def elsewhere() -> AsyncIterator[str]:
-    """A page of another site: `localhost` and `127.0.0.1` are two sites to a browser."""
+    """A page on another site: to a browser, `localhost` and `127.0.0.1` are two sites."""
 
     async def page(_: web.Request) -> web.Response:
         return web.Response(text="<!doctype html><title>elsewhere</title><link rel=icon href=data:,>", content_type="text/html")
@@ -49,7 +49,7 @@ async def test_another_site_gets_one_refusal_for_everything(
 ) -> None:
     visitors.tolerate("Failed to load resource", "Framing ", "net::ERR_BLOCKED")
     page: Page = await visitors.page_of(pair.member, "/member")
-    # What a page loads into itself the browser keeps from it, for the policy on the refusal: it counts as failed.
+    # The policy on the refusal makes the browser withhold it from a page that embeds it: the request counts as failed.
     event: Literal["requestfailed", "requestfinished"] = "requestfailed" if way in EMBEDDED else "requestfinished"
     for path in ("/api/threads", "/api/search?q=canari", "/api/nothing"):
         other = await page.context.new_page()

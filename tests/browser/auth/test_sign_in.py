@@ -1,4 +1,4 @@
-"""Signing in: by keyboard alone, with honest words when it does not work."""
+"""Signing in: by keyboard alone, and with honest messages when it does not work."""
 
 import json
 

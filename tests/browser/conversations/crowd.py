@@ -1,4 +1,4 @@
-"""A Professional with thousands of conversations, each with a last message: made through the storage, many in a transaction."""
+"""A Professional with thousands of conversations, each with a last message: written through the storage, many per transaction."""
 
 from dataclasses import dataclass
 from itertools import islice
@@ -23,9 +23,10 @@ NAMES = ("Aïcha", "Bruno", "Chloé", "Driss", "Émilie", "Farid", "Gaëlle", "H
 
 @dataclass(frozen=True)
 class Crowd:
-    """The Professional's session and that of the last member; the threads in the order in which they were made.
+    """The sessions of the Professional and of the last member; the threads in the order of their creation.
 
-    The member of thread number n is named by ``name_of``; a session is its cookie, ``(name, value)``."""
+    The member of thread number n is named by ``name_of``; a session is its cookie, ``(name, value)``.
+    """
 
     professional: tuple[str, str]
     last_member: tuple[str, str]
@@ -37,12 +38,12 @@ def name_of(number: int) -> str:
 
 
 def waiting_of(size: int) -> int:
-    """How many wait for an answer: the first ones, number 0 for the longest. The others have theirs."""
+    """How many wait for an answer: the first ones, number 0 the longest. The others have been answered."""
     return size * 3 // 4
 
 
 async def gather(settings: StorageSettings, size: int) -> Crowd:
-    """Fill a house that is built but not served yet."""
+    """Fill an installation that is built but not served yet."""
     async with open_ailo(settings) as ailo:
         store = ailo.store
         claire = [(Role.PROFESSIONAL, "Claire", "claire@example.test")]

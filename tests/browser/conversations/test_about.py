@@ -1,4 +1,4 @@
-"""A conversation beyond its messages: promised times, absences, closing and opening again, what to expect, who has left."""
+"""A conversation beyond its messages: promised times, absences, closing and reopening, what to expect, and who has left."""
 
 import asyncio
 import re
@@ -18,7 +18,7 @@ WORDS = "En congé. Sam vous répond entre-temps, et le 3114 à toute heure."
 
 
 async def say_practice(page: Page, **said: Any) -> None:
-    """Say how one answers, past the page."""
+    """Set how one answers, without using the page."""
     origin = "/".join(page.url.split("/", 3)[:3])
     answer = await page.context.request.put("/api/account/practice", data=said, headers={"Origin": origin})
     assert answer.status == 204
@@ -79,7 +79,7 @@ async def test_who_comes_in_promises_too(service: Service, visitors: Visitors) -
 
 
 async def bring_in(professional: Page, colleague: Person) -> None:
-    """Have a colleague read along from now on."""
+    """Bring in a colleague, who can read from now on."""
     await professional.get_by_role("button", name="Faire entrer un·e collègue").click()
     sheet = professional.get_by_role("dialog")
     if await sheet.get_by_label("Filtrer par prénom").count():
@@ -134,7 +134,7 @@ async def test_what_is_not_kept_stays_in_the_sheet(visitors: Visitors, pair: Pai
 
 
 async def waiting_since(page: Page, hours: float) -> None:
-    """Have the list say that the member has waited for so long."""
+    """Make the list say that the member has waited this long."""
     since = (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
 
     async def age(route: Route) -> None:
@@ -149,7 +149,7 @@ async def waiting_since(page: Page, hours: float) -> None:
 
 @pytest.mark.parametrize(("hours", "says"), [(2, "2 h"), (20, "20 h · bientôt"), (30, "30 h · délai passé")])
 async def test_a_wait_stands_against_ones_own_promise(visitors: Visitors, pair: Pair, hours: float, says: str) -> None:
-    """In words, not by a colour alone."""
+    """In words, not only by colour."""
     await post(await visitors.page_of(pair.member), pair.thread, ["Une question."])
     professional = await visitors.page_of(pair.professional)
     await say_practice(professional, reply_within_hours=24)
@@ -270,7 +270,7 @@ async def test_what_to_expect_is_there_later_too(visitors: Visitors, pair: Pair)
 
 
 async def test_who_left_bears_their_name_after_a_reload(service: Service, visitors: Visitors) -> None:
-    """In a browser that never knew them."""
+    """In a browser that has never seen them."""
     pair, sam = await service.pair(), await service.add("companion", "Sam")
     thread = await service.open(pair.member, pair.professional, sam)
     await post(await visitors.page_of(sam), thread, ["Bienvenue."])
@@ -282,7 +282,7 @@ async def test_who_left_bears_their_name_after_a_reload(service: Service, visito
 
 
 async def test_a_newcomer_has_not_seen_what_was_written_before(service: Service, visitors: Visitors) -> None:
-    """In a browser that did not see them come."""
+    """In a browser that did not see them join."""
     pair, sam = await service.pair(), await service.add("companion", "Sam")
     member = await visitors.page_of(pair.member)
     await post(member, pair.thread, ["Entre nous."])
@@ -295,11 +295,11 @@ async def test_a_newcomer_has_not_seen_what_was_written_before(service: Service,
     await expect(row).not_to_contain_text("Sam")
 
 
-# Nothing of it is waited for
+# Messages do not wait for it
 
 
 async def test_the_messages_come_before_what_is_known_beside_them(visitors: Visitors, pair: Pair) -> None:
-    """On a line on which the rest never comes, and nothing moves when it does."""
+    """Even if the rest never arrives; and nothing moves when it does."""
     professional = await visitors.page_of(pair.professional)
     await say_practice(professional, reply_within_hours=48)
     await post(professional, pair.thread, ["Bonjour Léa."])
@@ -335,11 +335,11 @@ async def test_an_unanswered_question_for_it_is_asked_again_when_the_line_is_bac
     await expect(line(member)).to_have_text("Claire répond d’habitude en deux jours au plus.")
 
 
-# How it looks
+# Looks
 
 
 async def rest(page: Page) -> None:
-    """Wait until a sheet is open and has come to rest."""
+    """Wait until a sheet is open and its animations have ended."""
     await expect(page.get_by_role("dialog")).to_be_visible()
     await page.evaluate("Promise.all(document.querySelector('dialog[open]').getAnimations().map(({ finished }) => finished))")
 

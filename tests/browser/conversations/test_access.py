@@ -19,7 +19,7 @@ async def thomas(service: Service) -> AsyncIterator[Person]:
 
 
 async def change_seats(page: Page, deed: str, person: Person, history: str = "") -> None:
-    """Bring a colleague in or hand over, as people do."""
+    """Bring a colleague in or hand over, by using the page."""
     await page.get_by_role("button", name={"in": "Faire entrer un·e collègue", "over": "Transmettre"}[deed], exact=True).click()
     if await page.locator("colleagues-sheet input[type=search]").count():
         await page.locator("colleagues-sheet input[type=search]").fill(person.first_name)

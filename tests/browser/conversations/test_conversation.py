@@ -25,7 +25,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def both(visitors: Visitors, pair: Pair) -> tuple[Page, Page]:
-    """The member's page and the Professional's, their conversation open and live."""
+    """The member's page and the Professional's, with their conversation open and connected."""
     member = await visitors.page_of(pair.member, "/member")
     professional = await visitors.page_of(pair.professional, f"/dashboard#{pair.thread}")
     await until_live(member, professional)
@@ -109,7 +109,7 @@ async def test_sign_out_asks_before_losing_a_draft(visitors: Visitors, pair: Pai
 async def test_sign_out_in_one_tab_ends_the_other(visitors: Visitors, pair: Pair) -> None:
     first = await visitors.page_of(pair.member)
     second = await visitors.another_page(first.context)
-    visitors.tolerate("401")  # Its connection may end before the other tab has told it why.
+    visitors.tolerate("401")  # Its connection may close before the other tab has told it why.
     await first.bring_to_front()
     await first.click("[popovertarget=account-menu]")
     await first.get_by_role("button", name="Se déconnecter").click()
@@ -131,7 +131,7 @@ async def test_the_way_back_after_sign_out_shows_nothing(visitors: Visitors, pai
 
 async def test_an_ended_session_begins_again_in_place(visitors: Visitors, pair: Pair) -> None:
     member = await visitors.page_of(pair.member)
-    visitors.tolerate("401")  # What comes after the first view may still be asked for.
+    visitors.tolerate("401")  # Requests that follow the first view may still be under way.
     await member.fill("#composer", "Une phrase commencée")
     await member.context.request.delete("/api/session", headers={"Origin": visitors.url})
     await expect(member.get_by_text("Votre session est terminée")).to_be_visible()
@@ -176,7 +176,7 @@ async def test_a_message_without_answer_says_so(visitors: Visitors, pair: Pair) 
 
 
 async def unanswered(visitors: Visitors, page: Page) -> None:
-    """Let the line swallow what the page sends."""
+    """Drop every message that the page sends."""
 
     def swallow(line: WebSocketRoute) -> None:
         server = line.connect_to_server()
@@ -221,7 +221,7 @@ async def test_a_draft_follows_to_another_tab(visitors: Visitors, pair: Pair) ->
 
 
 async def test_a_removed_participant_keeps_the_text(service: Service, visitors: Visitors, pair: Pair) -> None:
-    visitors.tolerate("404")  # what the page asks for late may be under way just then
+    visitors.tolerate("404")  # late requests of the page may be under way just then
     member = await visitors.page_of(pair.member)
     await write(member, "Premier.")
     await expect(member.locator("message-row").last).to_contain_text("envoyé")
@@ -284,7 +284,7 @@ async def test_signing_in_again_is_enough_for_all_tabs(visitors: Visitors, pair:
 
 
 async def test_who_is_faster_than_the_form_sends_nothing_by_the_browser_itself(visitors: Visitors, pair: Pair) -> None:
-    """On a slow line the form is there before its module: the page stays, and what was typed, until it can be sent."""
+    """On a slow line, the form appears before its module: the page stays, with what was typed, until it can be sent."""
     visitors.tolerate("401")
     page, come = await visitors.page_of(pair.member), asyncio.Event()
 

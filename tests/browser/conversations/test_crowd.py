@@ -1,4 +1,4 @@
-"""A Professional with a long list of conversations: little of it is in the page, all of it is found."""
+"""A Professional with a long list of conversations: little of it is in the page, all of it can be found."""
 
 import re
 from collections.abc import AsyncIterator
@@ -31,7 +31,7 @@ CHANGES = """() => {
 
 @dataclass
 class Busy:
-    """The service, and who is in it."""
+    """The service, and the people in it."""
 
     service: Service
     crowd: Crowd
@@ -58,7 +58,7 @@ async def open_list(visitors: Visitors, busy: Busy, **options: Any) -> Page:
 
 
 def one_of(*numbers: int) -> re.Pattern[str]:
-    """One test adds to those who wait; they come in any order."""
+    """Matches one of these numbers: one test adds to those who wait, and the tests run in any order."""
     return re.compile(f"^({'|'.join(str(number) for number in numbers)})$")
 
 

@@ -40,7 +40,7 @@ LONG = 100_000
 
 
 async def pretend_to_be_long(page: Page, pair: Pair, *, read: int = LONG, unread: int = 0) -> None:
-    """Let the service's answers be those of a thread of 100,000 messages."""
+    """Make the service answer as if the thread had 100,000 messages."""
 
     def message(seq: int) -> dict[str, Any]:
         at = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(minutes=17 * seq)
@@ -109,7 +109,7 @@ async def test_the_place_is_kept_over_a_reload_and_a_resize(visitors: Visitors, 
     await member.reload()
     await expect(member.locator("message-row").first).to_be_attached()
     assert await member.evaluate(TOPMOST) == seen
-    await member.evaluate("dispatchEvent(new Event('pagehide'))")  # Notes the place, as coming to rest does.
+    await member.evaluate("dispatchEvent(new Event('pagehide'))")  # Saves the place, as the end of scrolling does.
     await member.set_viewport_size({"width": 360, "height": 740})
     await member.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert await member.evaluate(TOPMOST) == seen
@@ -167,7 +167,7 @@ async def test_what_came_while_the_line_was_cut_is_there(visitors: Visitors, pai
 async def test_a_page_that_is_ahead_of_a_restored_backup_says_so(
     service: Service, visitors: Visitors, pair: Pair, tmp_path: Path
 ) -> None:
-    """It would take new messages for old ones; what it shows is nowhere else, and is not taken from its reader unasked."""
+    """It would take new messages for old ones. What it shows exists nowhere else, so it stays until its reader reloads."""
     visitors.tolerate("WebSocket", "Failed to load", "ERR_CONNECTION_REFUSED")
     member = await visitors.page_of(pair.member)
     professional = await visitors.page_of(pair.professional, f"/dashboard#{pair.thread}")

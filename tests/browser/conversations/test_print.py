@@ -9,7 +9,7 @@ from tests.browser.conftest import Pair, Visitors, post, shoot
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-# Printing shows a window of the system, which no test can close: what would be printed then is looked at instead.
+# Printing opens a window of the system, which no test can close: the tests look at what would be printed instead.
 PREVIEW = "() => { globalThis.print = () => { globalThis.printed = document.title } }"
 
 LENGTH = 260
@@ -22,7 +22,7 @@ async def print_all(page: Page) -> None:
     await page.get_by_role("button", name="Imprimer").click()
     await expect(page.locator(".paper")).to_have_count(1)
     await page.evaluate("new Promise(requestAnimationFrame)")
-    assert await page.evaluate("globalThis.printed") == "Conversation avec Claire"  # The name of the file, where it is one.
+    assert await page.evaluate("globalThis.printed") == "Conversation avec Claire"  # The name of the file, when printing to one.
 
 
 async def test_all_of_a_conversation_is_printed(visitors: Visitors, pair: Pair) -> None:
@@ -44,7 +44,7 @@ async def test_all_of_a_conversation_is_printed(visitors: Visitors, pair: Pair) 
     assert f"{LENGTH} messages" in said
     assert re.search(r"Léa · \d\d:\d\d", said)
     assert re.search(r"Claire · \d\d:\d\d\s+Une réponse\.", said)
-    assert len(re.findall(r"^\w+ \d+ \w+ 20\d\d$", said, re.MULTILINE)) in (1, 2)  # A test may run over midnight.
+    assert len(re.findall(r"^\w+ \d+ \w+ 20\d\d$", said, re.MULTILINE)) in (1, 2)  # The test may run past midnight.
     for chrome in ("Envoyer", "Aide urgente", "En direct", "Garder une copie"):
         assert chrome not in said
     pages = (await member.pdf(format="A4")).count(b"/Type /Page\n")
@@ -59,7 +59,7 @@ async def test_a_very_long_one_says_what_is_left_out(visitors: Visitors, pair: P
     member = await visitors.page_of(pair.member)
     await post(member, pair.thread, [f"Message {number}." for number in range(1, 4)])
     await expect(member.locator("message-row")).to_have_count(3)
-    # As if ten thousand had been written: the oldest is left out.
+    # As if there were one message more than the 10,000 that are printed: the oldest is left out.
     await member.evaluate("document.querySelector('conversation-view').thread.lastSeq = 10_001")
     await print_all(member)
     await member.emulate_media(media="print")

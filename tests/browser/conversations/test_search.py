@@ -1,4 +1,4 @@
-"""Search: words are found without their accents, and shown where they stand."""
+"""Search: accents do not matter, and a hit leads to its place in the conversation."""
 
 import pytest
 from playwright.async_api import expect

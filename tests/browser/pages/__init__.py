@@ -1,1 +1,1 @@
-"""What holds for every page: looks, motion, measures, the shell."""
+"""What applies to every page: looks, motion, measurements, the shell."""

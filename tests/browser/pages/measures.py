@@ -1,6 +1,6 @@
-"""What the pages feel like, measured in Chromium over a real service: `.venv/bin/python -m tests.browser.pages.measures [NAME…]`.
+"""How the pages feel, measured in Chromium against a real service: `.venv/bin/python -m tests.browser.pages.measures [NAME…]`.
 
-Names: first-view, scrolling, list, day, sleep. Nothing here passes or fails; docs/pages.md tells what came out. Times in ms.
+Names: first-view, scrolling, list, day, sleep. Nothing here passes or fails; docs/pages.md reports the results. Times in ms.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from tests.load.population import furnished, serving
 Figures = dict[str, Any]
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
 
-# Tells when a text stands on the screen: two frames after it came into the page. Absolute, in ms since 1970.
+# The time at which a text is on the screen: two frames after it entered the page. Absolute, in ms since 1970.
 PAINTED = """(text) => new Promise((done) => {
   const look = () => {
     const isThere = [...document.querySelectorAll(".message")].some((one) => one.textContent === text)
@@ -73,7 +73,7 @@ TIME_FILTER = """async (names) => {
 
 
 async def first_view(browser: Browser) -> Figures:
-    """From the click on « Se connecter » to the last message on the screen, fifteen times each; Argon2id included."""
+    """From the click on « Se connecter » to the last message on the screen, fifteen times each, Argon2id included."""
     found: Figures = {}
     async with _service(is_example=False) as service:
         pair = await service.pair()
@@ -123,13 +123,13 @@ async def _time_first_view(context: BrowserContext, email: str, last: str) -> tu
 
 
 async def _computed(tools: CDPSession) -> float:
-    """Processor time of the page's thread so far, in ms."""
+    """The processor time of the page's thread so far, in ms."""
     measured = {one["name"]: one["value"] for one in (await tools.send("Performance.getMetrics"))["metrics"]}
     return 1000 * float(measured["TaskDuration"])
 
 
 async def scrolling(browser: Browser) -> Figures:
-    """Frames while a conversation of 100,000 messages is scrolled upwards, by the wheel of a mouse, as fast as a hand does."""
+    """Frames while the mouse wheel scrolls a conversation of 100,000 messages upwards, as fast as a hand can."""
     found: Figures = {}
     with tempfile.TemporaryDirectory() as folder:
         async with furnished(Path(folder), 1) as (settings, pairs):
@@ -146,7 +146,7 @@ async def scrolling(browser: Browser) -> Figures:
 
 
 async def _rest(page: Page) -> Figures:
-    """What the machine gives at this moment to a page that does nothing."""
+    """What this machine currently achieves for a page that does nothing."""
     await page.goto("/accessibility")
     await page.evaluate(FRAMES)
     await asyncio.sleep(5)
@@ -166,7 +166,7 @@ def _smoothness(frames: list[float], tasks: list[int]) -> Figures:
 async def _scroll(page: Page, slowed: int) -> Figures:
     await page.goto("/member")
     await expect(page.locator("message-row").last).to_be_visible()
-    await page.evaluate("document.querySelector('message-log').goToEnd()")  # It begins at the first unread.
+    await page.evaluate("document.querySelector('message-log').goToEnd()")  # It opens at the first unread message.
     tools = await page.context.new_cdp_session(page)
     await tools.send("Emulation.setCPUThrottlingRate", {"rate": slowed})
     await page.evaluate(FRAMES)
@@ -182,7 +182,7 @@ async def _scroll(page: Page, slowed: int) -> Figures:
 
 
 async def list_(browser: Browser) -> Figures:
-    """A Professional with 5,000 conversations."""
+    """The dashboard of a Professional with 5,000 conversations."""
     size = int(os.environ.get("THREADS", "5000"))
     with tempfile.TemporaryDirectory() as folder:
         service = Service(Path(folder))
@@ -219,8 +219,10 @@ async def list_(browser: Browser) -> Figures:
 
 
 async def day(browser: Browser) -> Figures:
-    """Eight hours in a few minutes: a message each minute, typing and presence, a lost line each half hour. After each hour:
-    the heap after a collection, elements, listeners."""
+    """Eight hours in a few minutes: a message every minute, typing and presence, a lost connection every half hour.
+
+    After each hour: the heap after a collection, elements, listeners.
+    """
     async with _service() as service:
         pair = await service.pair()
         member, professional = await _context(browser, service.url), await _context(browser, service.url)
@@ -237,7 +239,7 @@ async def day(browser: Browser) -> Figures:
         for minute in range(1, 8 * 60 + 1):
             await _post(professional if minute % 2 else member, service.url, pair.thread, f"Minute {minute}. " + "Un mot. " * 9)
             if minute % 10 == 0:
-                await other.goto("/dashboard#" + pair.thread)  # Comes, is seen to be there, types, and goes.
+                await other.goto("/dashboard#" + pair.thread)  # Comes online, types, and leaves.
                 await other.locator("#composer").press_sequentially("Bonjour", delay=1)
                 await other.goto("about:blank")
             if minute % 30 == 0:
@@ -257,7 +259,7 @@ async def _weight(tools: CDPSession) -> list[float]:
 
 
 async def sleep(browser: Browser) -> Figures:
-    """How long until what was written meanwhile is there: after a frozen page wakes, and after a line went silent."""
+    """How long a page takes to show what was sent while it was frozen, and to be live again after its line went silent."""
     async with _service() as service:
         pair = await service.pair()
         member, professional = await _context(browser, service.url), await _context(browser, service.url)
@@ -309,7 +311,7 @@ async def _time_silence(member: BrowserContext) -> float:
     return round(1000 * (time.perf_counter() - start))
 
 
-# What all of them need
+# Shared helpers
 
 
 @asynccontextmanager

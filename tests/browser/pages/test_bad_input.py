@@ -1,4 +1,4 @@
-"""What people and their machines do to a page: it stays usable, and says what it knows."""
+"""What people and their devices do to a page: it stays usable, and says what it knows."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from tests.browser.conftest import NARROW, Pair, Service, Visitors, assert_no_si
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 NAMES = ["Wolfeschlegelsteinhausenbergerdorff" * 2 + "x" * 30, "🌱", "\u202eaéL\u202c", "<b>Léa</b>"]
-MARKS_OF_DIRECTION = "\u202c\u202e"  # The server takes them out of names.
+MARKS_OF_DIRECTION = "\u202c\u202e"  # The server strips them from names.
 TEXTS = ["x" * 8_000, "\n".join(f"ligne {number}" for number in range(500)), "Z" + "\u0301" * 1_000, "مرحبا " * 40]
 
 

@@ -1,4 +1,4 @@
-"""Every page and state: nothing for axe to find, no sideways scroll, a picture to look at, text that stays text."""
+"""Every page and state: no axe violations, no sideways scroll, a screenshot to look at, and text that stays text."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "forced-colours": {"viewport": WIDE, "forced_colors": "active"},
 }
 
-# The narrowest is the phone's again, and the system's own colours are not seen by axe.
+# The narrowest looks like the phone's, and axe does not see the system's own colours.
 LOOKED_AT_ONLY = ("320", "forced-colours")
 
 TALK = [
@@ -54,7 +54,7 @@ HARMFUL = [
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def talk(service: Service, visitors: Visitors, pair: Pair) -> Pair:
-    """A conversation with something in it."""
+    """A conversation with some messages in it."""
     member = await visitors.page_of(pair.member)
     await post(member, pair.thread, TALK)
     professional = await visitors.page_of(pair.professional)

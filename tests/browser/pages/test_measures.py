@@ -1,4 +1,4 @@
-"""What docs/pages.md measures, as far as it can be held without a clock: what stays, what comes back, what does not grow."""
+"""What docs/pages.md measures, as far as it can be tested without a clock: memory, waking up, and lines that go silent."""
 
 import pytest
 from playwright.async_api import Page, WebSocketRoute, expect
@@ -19,7 +19,7 @@ STANDING = """() => {
 
 
 async def weigh(page: Page) -> tuple[int, int]:
-    """Elements and texts beyond those that stand in the page, and listeners; what nothing holds any more does not count."""
+    """Nodes that are referenced but not in the page, and listeners, both after garbage collection."""
     tools = await page.context.new_cdp_session(page)
     await tools.send("Performance.enable")
     for _ in range(2):
@@ -30,7 +30,7 @@ async def weigh(page: Page) -> tuple[int, int]:
 
 
 async def live(page: Page, professional: Page, thread: str, messages: int) -> None:
-    """Some hours in short: messages of others, presence, typing, a line that breaks."""
+    """A few hours in brief: messages from others, presence, typing, a line that breaks."""
     await post(professional, thread, [f"Message {number}." for number in range(messages)])
     await professional.goto(f"/dashboard#{thread}")
     await professional.type("#composer", "Bonjour")
@@ -46,7 +46,7 @@ async def test_what_lasts_for_hours_leaves_nothing_behind(visitors: Visitors, pa
     member = await visitors.page_of(pair.member)
     professional = await visitors.page_of(pair.professional)
     url = professional.url
-    for _ in range(3):  # Until the window on the conversation is as large as it becomes.
+    for _ in range(3):  # Until the window onto the conversation has reached its full size.
         await live(member, professional, pair.thread, 80)
         await professional.goto(url)
     nodes, listeners = await weigh(member)
@@ -90,6 +90,6 @@ async def test_a_line_that_went_silent_is_noticed_within_a_heartbeat(visitors: V
     await post(await visitors.page_of(pair.professional), pair.thread, ["Personne n’entend ceci."])
     await member.clock.run_for(HEARTBEAT)
     assert len(lines) == 1
-    await member.clock.run_for(PATIENCE + 1_000)  # The first new attempt comes within half a second.
+    await member.clock.run_for(PATIENCE + 1_000)  # The first attempt to reconnect comes within half a second.
     await expect(bubble(member, "Personne n’entend ceci.")).to_be_visible()
     assert len(lines) == 2

@@ -1,4 +1,4 @@
-"""Who asked their system for less motion sees none; who has set colours of their own still tells things apart."""
+"""With reduced motion nothing moves; with forced colours, things can still be told apart."""
 
 import pytest
 from playwright.async_api import Page, expect
@@ -7,7 +7,7 @@ from tests.browser.conftest import Pair, Visitors, bubble, post, shoot, until_li
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-# Every animation and transition that ever begins on the page, by name.
+# The name of every animation and transition that starts on the page.
 WATCH = """() => {
   globalThis.moved = []
   const note = ({ type, animationName, propertyName }) => moved.push(`${type} ${animationName ?? propertyName}`)
@@ -19,7 +19,7 @@ WATCH = """() => {
   look()
 }"""
 
-# Done when the page, which listens too, has noticed it.
+# Resolves once the page, which listens too, has noticed the scrolling.
 SCROLL_TO_TOP = """() => new Promise((resolve) => {
   const scroll = document.querySelector(".log__scroll")
   scroll.addEventListener("scroll", resolve, { once: true })
@@ -34,7 +34,7 @@ STYLES = """(selector) => [...document.querySelectorAll(selector)].map((one) => 
 
 
 async def live_a_little(visitors: Visitors, pair: Pair, motion: str) -> Page:
-    """A member writes, is answered while they look, is written to, opens a sheet and looks for something."""
+    """A member writes, sees the answer being typed, gets messages, opens a sheet and jumps to a new message."""
     member = await visitors.page_of(pair.member, reduced_motion=motion)
     professional = await visitors.page_of(pair.professional, f"/dashboard#{pair.thread}")
     await until_live(member, professional)
@@ -63,7 +63,7 @@ async def test_nothing_moves_for_who_asked_for_less_motion(visitors: Visitors, p
 
 
 async def test_others_see_it_move(visitors: Visitors, pair: Pair) -> None:
-    """The same life with motion: what the test above looks for is there to be found."""
+    """The same steps with motion: what the test above looks for does occur."""
     member = await live_a_little(visitors, pair, "no-preference")
     assert {"animationstart arrive", "transitionrun opacity"} <= set(await member.evaluate("moved"))
 

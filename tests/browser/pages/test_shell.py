@@ -1,4 +1,4 @@
-"""The shell: what a service worker keeps of the pages, and what stands there when there is no network."""
+"""The shell: what the service worker stores of the pages, and what is shown when there is no network."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -37,7 +37,7 @@ LEFT = "() => ({ ...localStorage, ...sessionStorage })"
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def alone(tmp_path: Path) -> AsyncIterator[Service]:
-    """A service that a test may end and start again."""
+    """A service that the test may kill and restart."""
     service = Service(tmp_path)
     await service.build()
     service.start()
@@ -56,7 +56,7 @@ async def guests(chromium: Browser, alone: Service) -> AsyncIterator[Visitors]:
 
 
 async def begin(visitors: Visitors, pair: Pair, **options: Any) -> Page:
-    """Open the member's page and wait until the worker keeps the shell."""
+    """Open the member's page and wait until the worker has stored the shell."""
     member = await visitors.page_of(pair.member, service_workers="allow", **options)
     await member.evaluate("navigator.serviceWorker.ready.then(({ active }) => active.state)")
     return member

@@ -1,4 +1,4 @@
-"""A line of two seconds each way: what was missed comes once, and the page asks for nothing twice."""
+"""A line with two seconds of delay each way: what was missed arrives once, and the page requests nothing twice."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ LEA, CLAIRE = Person("lea@ailo.test", "member", "Léa"), Person("claire@ailo.tes
 
 @dataclass
 class Far:
-    """A service that browsers reach by a line which is quick at first."""
+    """A service that browsers reach over a line that is fast at first."""
 
     service: Service
     line: SlowLine
@@ -34,7 +34,7 @@ class Far:
 
 @dataclass
 class Ear:
-    """What a page asked for, and the numbers of the messages that it was told live."""
+    """What a page requested, and the numbers of the messages that it received live."""
 
     asked: list[str] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Ear:
 
     @property
     def resumes(self) -> list[str]:
-        """Frames that resume a thread; those that only look whether the line lives name none."""
+        """The frames that resume a thread; those that only check whether the line is alive name none."""
         return [one for one in self.asked if '"resume"' in one and '"threads":{}' not in one]
 
 
@@ -91,12 +91,12 @@ async def test_after_a_cut_on_a_slow_line_nothing_is_asked_for_twice(far: Far) -
         page = await far.visitors.page_of(LEA)
         await expect(bubble(page, "Message 20.")).to_be_visible()
         await expect(page.locator("[data-settled]")).to_have_count(1)
-        await page.wait_for_load_state("networkidle")  # What it asks for at its start is answered on the quick line.
+        await page.wait_for_load_state("networkidle")  # Its initial requests are answered while the line is fast.
         ear.listen_to(page)
         far.line.delay_s = 2.0
         far.line.cut()
         number = 20
-        while not ear.resumes:  # it is told of `hello` meanwhile, and what is live is held
+        while not ear.resumes:  # meanwhile it gets `hello`, and live messages are held
             number += 1
             await claire.send(far.thread, f"Message {number}.")
             await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Canned replies: found, filled in and put where one writes; made, changed and deleted; by keyboard, and in two tabs at once."""
+"""Canned replies: found, filled in and inserted; created, changed and deleted; by keyboard, and in two tabs at once."""
 
 import asyncio
 import re
@@ -25,7 +25,7 @@ def reply(title: str, text: str) -> dict[str, str]:
 
 
 async def keep(page: Page, *replies: dict[str, str], version: int = 0) -> None:
-    """Keep replies past the page, as another device would."""
+    """Save replies without using the page, as another device would."""
     origin = "/".join(page.url.split("/", 3)[:3])
     answer = await page.context.request.put(
         ROUTE, data={"replies": list(replies), "version": version}, headers={"Origin": origin}
@@ -39,7 +39,7 @@ async def kept(page: Page) -> list[tuple[str, str]]:
 
 
 async def dashboard(visitors: Visitors, pair: Pair, **options: Any) -> Page:
-    """The Professional's page, with three replies at hand, ready to write."""
+    """The Professional's page, with three replies saved and the cursor in the composer."""
     page = await visitors.page_of(pair.professional, f"/dashboard#{pair.thread}", **options)
     await keep(page, *(reply(*each) for each in KEPT))
     await text_of(page).focus()
@@ -112,7 +112,7 @@ SAID = [("fr", r"Léa, Claire, \d{1,2} \S+ 20\d\d"), ("en", r"Léa, Claire, \d{1
 
 @pytest.mark.parametrize(("locale", "expected"), SAID)
 async def test_fields_have_names_in_both_languages(service: Service, visitors: Visitors, locale: str, expected: str) -> None:
-    """Case and accents do not count; what stands for nothing known is left to be filled in."""
+    """Case and accents do not matter, and every field with a known name is filled in."""
     member = await service.add("member", "Léa")
     claire_ = await service.add("professional", "Claire", locale=locale)
     thread = await service.open(member, claire_)
@@ -153,7 +153,7 @@ async def test_who_chooses_nothing_is_back_where_they_were(visitors: Visitors, p
 
 
 async def test_tab_is_no_trap(visitors: Visitors, pair: Pair) -> None:
-    """It goes round the fields; Escape gives it back, and a second one leaves the text as ever."""
+    """Tab cycles through the fields; after Escape, it leaves the text as usual."""
     claire = await dashboard(visitors, pair)
     await insert_first(claire)
     await claire.keyboard.press("Tab")

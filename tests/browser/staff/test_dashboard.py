@@ -1,4 +1,4 @@
-"""The Professional's dashboard: who needs an answer, by list and by keyboard."""
+"""The Professional's dashboard: who needs an answer, in a list and by keyboard."""
 
 import pytest
 from playwright.async_api import Route, expect
@@ -116,4 +116,4 @@ async def test_those_quiet_for_long_stand_apart(visitors: Visitors, pair: Pair) 
     await professional.route("**/api/threads?*", age)
     await professional.reload()
     await expect(professional.locator("[data-part=quiet] .person")).to_contain_text("Léa")
-    await professional.unroute_all(behavior="ignoreErrors")  # An answer under way must not outlive the page.
+    await professional.unroute_all(behavior="ignoreErrors")  # No answer may still be under way when the page closes.

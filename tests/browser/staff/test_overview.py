@@ -1,4 +1,4 @@
-"""The overview as people see it: reached from the menu, read by all, whole without a script."""
+"""The overview as people see it: reached from the menu, readable by all, complete without a script."""
 
 import sqlite3
 from datetime import datetime
@@ -15,7 +15,7 @@ from tests.browser.pages.test_looks import LOOKED_AT_ONLY, LOOKS
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 HOUR, DAY = 3_600_000, 86_400_000
-# Days ago, and by whom: P is the Professional. What follows on a day comes three hours after the one before.
+# Days ago, and who wrote: P is the Professional. Within a day, messages are an hour and a half apart.
 HISTORY = [
     (14, "M"),
     (14, "P"),
@@ -32,13 +32,13 @@ HISTORY = [
 
 
 def write_history(data: Path, thread: str) -> None:
-    """Move what was just said to other days, as if it had been said then; the last message stays today's."""
+    """Move the messages just posted to other days, as if they had been sent then; the last one stays today's."""
     database = sqlite3.connect(data / "ailo.sqlite", timeout=20)
     id_ = bytes.fromhex(thread.replace("-", ""))
     times = [(ago, at) for ago, by in HISTORY for at in range(len(by))]
     with database:
         (now,) = database.execute("select max(at) from messages where thread = ?", (id_,)).fetchone()
-        today = datetime.fromtimestamp(now / 1000, ZoneInfo("Europe/Paris"))  # the reader's zone: near midnight not UTC's day
+        today = datetime.fromtimestamp(now / 1000, ZoneInfo("Europe/Paris"))  # the reader's zone: near midnight UTC's day differs
         midday = round(today.replace(hour=9, minute=0, second=0, microsecond=0).timestamp() * 1000)
         for seq, (ago, at) in enumerate(times, 1):
             moment = midday - ago * DAY + at * 3 * HOUR // 2
@@ -47,7 +47,7 @@ def write_history(data: Path, thread: str) -> None:
 
 
 async def told(service: Service, visitors: Visitors, pair: Pair) -> None:
-    """A fortnight of a conversation; the member waits today."""
+    """Two weeks of a conversation; the member is waiting today."""
     pages = {"M": await visitors.page_of(pair.member), "P": await visitors.page_of(pair.professional)}
     for by in "".join(by for _, by in HISTORY) + "M":
         await post(pages[by], pair.thread, ["Bonjour"])

@@ -1,4 +1,4 @@
-"""What people chose of their e-mails, and what they are told of refused ones: a whole service, and a real relay."""
+"""E-mail preferences, and what the settings say about refused letters: a whole service with an SMTP relay on a real socket."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,7 +24,7 @@ async def relay() -> AsyncIterator[FakeRelay]:
 
 @pytest.fixture
 async def visit(tmp_path: Path, relay: FakeRelay) -> AsyncIterator[Visit]:
-    """A service that writes without grace."""
+    """A service that sends e-mails without a grace period."""
     sending = {"SMTP": f"smtp://127.0.0.1:{relay.port}", "MAIL_FROM": "ailo@ailo.test", "NOTIFY_AFTER": "0"}
     async with running(tmp_path, **sending) as service:
         visit = Visit(service)
@@ -33,7 +33,7 @@ async def visit(tmp_path: Path, relay: FakeRelay) -> AsyncIterator[Visit]:
 
 
 async def taken_by(relay: FakeRelay, address: str) -> None:
-    """Wait until the relay has taken a letter to somebody. What was due before it is settled then: letters go one by one."""
+    """Wait until the relay has taken a letter to an address. Letters go out one by one, so earlier ones are settled by then."""
     while address not in relay.recipients:
         relay.took_one.clear()
         await relay.took_one.wait()
@@ -72,7 +72,7 @@ async def test_who_wants_no_letters_gets_none(visit: Visit, relay: FakeRelay) ->
 
 
 async def test_letters_go_to_the_domain_that_was_given(visit: Visit, relay: FakeRelay) -> None:
-    """Folded for comparing, ß is ss: somebody else's domain. And the domain is one, however it is spelled."""
+    """Case-folded, ß becomes ss: somebody else's domain. Every spelling of the given domain signs in to the same account."""
     await visit.arrive("claire")
     await visit.service.command(AccountAdd("member", "Max@faß.example", "Max", "", "fr", PASSWORD))
     thread = await visit.service.command(ThreadOpen("max@xn--fa-hia.example", [visit.address("claire")], []))
@@ -85,7 +85,7 @@ async def test_letters_go_to_the_domain_that_was_given(visit: Visit, relay: Fake
 
 
 async def test_a_stop_while_the_relay_is_slow_sends_no_letter_twice(visit: Visit, relay: FakeRelay) -> None:
-    """It has the letter, and says so long after; the service ends in time all the same, and does not begin again with it."""
+    """The relay has the letter but confirms it much later: the service still stops in time, and does not send it again."""
     thread, other = await visit.thread("lea", "claire"), await visit.thread("karim", "claire")
     relay.data.append(SLOW)
     await (await visit.wire("claire")).send(thread, "un")

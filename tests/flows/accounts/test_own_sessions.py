@@ -1,4 +1,4 @@
-"""Ending one's sessions from elsewhere: what is open there closes at once; settings are the same in every browser."""
+"""Ending one's own sessions from elsewhere closes their connections at once; settings are the same in every browser."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.flows.service import Visit
 
 
 async def other_of(client: Client) -> str:
-    """The one session beside that which asks."""
+    """The id of the account's only other session."""
     (found,) = [one["id"] for one in (await client.get("/api/account/sessions"))["sessions"] if not one["current"]]
     return str(found)
 

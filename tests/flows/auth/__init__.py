@@ -1,1 +1,1 @@
-"""Signing in and out, and requests from nobody."""
+"""Signing in and out, and requests without a session."""

@@ -1,6 +1,6 @@
-"""Every cell of the access matrix, asked of a running service: role × own, other's, former, none × route, page and frame.
+"""Every cell of the access matrix, tried against a running service: role × own, other's, former, none × route, page and frame.
 
-Nothing is said here of any one route: a feature's rows come with its card.
+Nothing here is specific to any one route: a feature's rows come with its card.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from tests import access_matrix
 from tests.flows.service import Visit, settled
 
 ROUTES = access_matrix.routes()
-# Who is asked for each role: somebody with a thread of their own where the role has threads.
+# Who tries each role: somebody with a thread of their own, if the role has threads.
 WHO = {
     Role.MEMBER: "lea",
     Role.PROFESSIONAL: "claire",
@@ -33,7 +33,7 @@ BODIES: dict[str, Json] = {"send": {"id": str(new_id(MessageId)), "text": "…"}
 
 @dataclass
 class Answer:
-    """All of an answer that could tell one thing from another."""
+    """Everything by which one answer could be told from another."""
 
     status: int
     headers: dict[str, str]
@@ -54,7 +54,7 @@ async def ask(client: Client, method: str, path: str) -> Answer:
 
 @dataclass
 class Threads:
-    """A thread of each relation that somebody may have to it, for one role."""
+    """For one role, a thread for each relation that somebody may have to it."""
 
     own: str
     others: str
@@ -63,7 +63,7 @@ class Threads:
 
 
 async def threads_of(visit: Visit, role: Role) -> Threads:
-    """Karim writes with Thomas, of whose thread the others know nothing; Claire and Sam have left one."""
+    """Karim writes with Thomas, which the others know nothing about. For Claire and for Sam, there is a thread they have left."""
     own = await visit.thread("lea", "claire", "sam") if role in IN_THREADS else str(new_id(ThreadId))
     others = await visit.thread("karim", "thomas")
     former = None
@@ -109,7 +109,7 @@ async def test_signed_out_there_is_signing_in_and_nothing_else(visit: Visit, rou
     answer = await ask(client, route.method, route.path.format(thread=new_id(ThreadId), session=uuid4()))
     unknown = await ask(client, route.method, "/api/nothing-of-this-name")
     if route.roles & Roles.NOBODY:
-        assert answer.status == 400  # an empty body: it was looked at
+        assert answer.status == 400  # an empty body is invalid, so the route was reached
     else:
         assert answer == unknown
         assert answer.status == 401
@@ -133,7 +133,7 @@ async def test_a_page_is_there_for_its_roles_alone(visit: Visit, route: Route, r
 @pytest.mark.parametrize("role", WHO, ids=lambda role: role.value)
 @pytest.mark.parametrize("kind", [kind for kind in FRAMES if kind.__name__ != "Resume"], ids=lambda kind: kind.__name__)
 async def test_a_frame_reaches_ones_own_threads_alone(visit: Visit, kind: type, role: Role) -> None:
-    """Of a resume, which names many at once, see ``test_a_resume_leaves_out_what_one_may_not_see``."""
+    """For a resume, which names many threads at once, see ``test_a_resume_leaves_out_what_one_may_not_see``."""
     await visit.arrive("lea", "karim", "claire", "thomas", "sam")
     threads = await threads_of(visit, role)
     wire = await visit.wire(WHO[role])

@@ -1,4 +1,4 @@
-"""Requests that make no sense, come from elsewhere, or from nobody: the pinned answers, in the pinned order."""
+"""Malformed requests, and requests from elsewhere or without a session: the pinned answers, in the pinned order."""
 
 import json
 from dataclasses import dataclass
@@ -107,7 +107,7 @@ async def test_an_error_has_the_pinned_form(visit: Visit) -> None:
 async def test_an_error_is_in_the_readers_language(visit: Visit) -> None:
     lea = await visit.client("lea")
     said = [(await ask(lea, "GET", "/api/x", headers={"Accept-Language": wanted})).body for wanted in ("en", "fr")]
-    assert said[0] == said[1]  # the account's own language comes first
+    assert said[0] == said[1]  # the account's own language takes precedence
     lea.http.cookie_jar.clear()
     said = [(await ask(lea, "GET", "/api/x", headers={"Accept-Language": wanted})).body for wanted in ("en", "fr")]
     assert said[0] != said[1]

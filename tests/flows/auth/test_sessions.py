@@ -22,7 +22,7 @@ async def close_code(wire: Wire) -> int | None:
 
 
 async def codes_at_once(visit: Visit, *wires: Wire) -> list[int | None]:
-    """How these were closed, within a second: by what ended their session, not by the look that comes every few seconds."""
+    """The close codes of these connections, within a second: closed by what ended their session, not by the periodic check."""
     async with asyncio.timeout(SOON):
         codes = [await close_code(wire) for wire in wires]
     assert not any(f"session_over account={id_}" in visit.log for id_ in visit.ids.values())
@@ -30,7 +30,7 @@ async def codes_at_once(visit: Visit, *wires: Wire) -> list[int | None]:
 
 
 async def sign_in_again(visit: Visit, client: Client, name: str) -> dict[str, str]:
-    """The same browser signs in once more; gives the cookies that it is given."""
+    """Sign in once more with the same browser; return the cookies that the answer sets."""
     given = {"email": visit.address(name), "password": PASSWORD}
     async with client.http.post(f"{client.origin}/api/session", json=given, headers={"Origin": client.origin}) as response:
         assert response.status == 200

@@ -1,1 +1,1 @@
-"""How connections begin, last, are overloaded and come back."""
+"""How connections begin, behave under overload, and resume."""

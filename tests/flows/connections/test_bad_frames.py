@@ -1,4 +1,4 @@
-"""Frames that are none of ours: each gets its answer, the connection or the service lives on, and no log repeats a word."""
+"""Frames outside the protocol: each gets its answer, the connection or the service survives, and no log repeats a word."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ CANARY = "canari-7e5d"
 ID, THREAD = (
     str(new_id(MessageId)),
     "0199a8f0-0000-7000-8000-000000000000",
-)  # THREAD is in the names of tests: the same each time.
+)  # THREAD is part of test ids, so it must not change between runs.
 LARGEST = 131_072
 SMILE = "\N{SLIGHTLY SMILING FACE}"
 
@@ -52,13 +52,13 @@ NOT_UNDERSTOOD: list[str | bytes] = [
 
 
 async def refusal(wire: Wire, frame: str | bytes | Json) -> Json:
-    """The one frame that answers this one."""
+    """Send a frame, and return the one frame that answers it."""
     await wire.socket.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
     return await wire.next()
 
 
 async def close_code(wire: Wire) -> tuple[list[str], int | None]:
-    """What came until the end, and with which code it ended."""
+    """The types of the frames until the connection was closed, and its close code."""
     kinds: list[str] = []
     try:
         while True:

@@ -1,7 +1,7 @@
-"""The Autobahn cases, by kosoku, against the sockets that the service makes: framing, pings, fragments, UTF-8, closing.
+"""The Autobahn cases, run by kosoku against the service's own sockets: framing, pings, fragments, UTF-8, closing.
 
-Groups 1 to 7 and 10. Left out are 9 (frames far beyond the 128 KiB that the service takes), 12 and 13 (compression, which it
-does not speak). What deviates is named here, case by case, and nothing else may.
+Groups 1 to 7 and 10. Left out are 9 (frames far beyond the service's limit of 128 KiB), 12 and 13 (compression, which it
+does not support). Deviations are listed here, case by case; no others are allowed.
 """
 
 from collections.abc import AsyncIterator
@@ -13,15 +13,15 @@ from aiohttp import WSMsgType, web
 from chat.connections.gateway import is_sign_of_life, new_socket
 
 GROUPS = ["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "10.*"]
-# aiohttp takes a close frame with code 1006 (which must not be sent) for a good-bye and answers 1000 instead of 1002: the
+# aiohttp takes a close frame with code 1006 (which must not be sent) for a normal close, and answers 1000 instead of 1002: the
 # connection ends all the same.
 DEVIATIONS = {"7.9.5": "FAILED, close WRONG CODE"}
-# Invalid UTF-8 in the middle of a message is found at the message's end, which the RFC allows: 1007 either way.
+# Invalid UTF-8 in the middle of a message is detected at the message's end, which the RFC allows: 1007 either way.
 LATE = {"6.4.1", "6.4.2", "6.4.3", "6.4.4"}
 
 
 async def echo(request: web.Request) -> web.StreamResponse:
-    """Send back what comes, over a socket made as the service makes its own."""
+    """Echo every message, over a socket made as the service makes its own."""
     socket = new_socket()
     await socket.prepare(request)
     async for message in socket:

@@ -1,4 +1,4 @@
-"""What a sender chose so that it costs much, against a whole service: it is bounded, and a neighbour is answered in between."""
+"""Input chosen to be expensive, against a whole service: the cost is bounded, and a neighbour is answered in between."""
 
 import json
 from uuid import UUID
@@ -10,7 +10,7 @@ from chat.protocol.frames import LARGEST_FRAME, MOST_RESUMED
 from storage.ids import ThreadId, new_id
 from tests.flows.service import Visit
 
-SENTENCE = "\ufdfa"  # one letter, which Unicode's compatibility form unfolds into 18
+SENTENCE = "\ufdfa"  # one letter that Unicode's compatibility normalisation expands to 18
 LONG = 8_000
 COLLIDING = 2**61 - 1
 

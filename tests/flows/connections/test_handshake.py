@@ -14,7 +14,7 @@ from tests.people import PASSWORD
 
 
 async def first_frame(address: str, cookie: str, origin: str | None, protocol: str | None = "ailo.v1") -> tuple[str, int | None]:
-    """The type (or code) of the first frame, and the code with which the service closes, if it does."""
+    """The type of the first frame, or its error code, and the code with which the service closes, if it does."""
     async with websockets.asyncio.client.connect(
         address,
         origin=Origin(origin) if origin is not None else None,
@@ -101,7 +101,7 @@ async def test_signing_in_from_elsewhere_is_refused(visit: Visit) -> None:
 
 
 async def test_an_account_has_so_many_connections(tmp_path: Path) -> None:
-    """The thirty-third is told to slow down; a rate of `off` lifts the limit."""
+    """The thirty-third connection gets `slow_down` and is closed with 1013."""
     async with running(tmp_path, RATE="5") as service:
         visit = Visit(service)
         lea = await visit.client("lea")

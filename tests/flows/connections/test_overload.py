@@ -1,6 +1,6 @@
-"""Too much of everything, from one account or from strangers: it is slowed or shut out, told so, and others notice nothing.
+"""Overload, by one account or by strangers: it is slowed down or shut out with a clear answer, and others notice nothing.
 
-No time is asserted here (a busy machine would fail); how little a flood slows others is measured by `./dev bench`.
+No time is asserted here (a busy machine would fail); `./dev bench` measures how little a flood slows others down.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ NO_MASK = b"\0\0\0\0"
 
 @pytest.fixture
 async def limited(tmp_path: Path) -> AsyncIterator[Service]:
-    """A service with the limits of an account that hold by default."""
+    """A service with the default limits per account."""
     async with running(tmp_path, RATE="5") as service:
         yield service
 
 
 async def flood(wire: Wire, thread: str, count: int) -> list[str]:
-    """Send so many messages without waiting for any answer; gives their ids."""
+    """Send ``count`` messages without waiting for any answer; return their ids."""
     ids = [str(new_id(MessageId)) for _ in range(count)]
     for id_ in ids:
         await wire.put({"type": "send", "id": id_, "thread": thread, "text": id_})
@@ -70,7 +70,7 @@ async def code_of(wire: Wire) -> int | None:
 
 
 async def test_who_floods_is_told_and_others_are_answered(limited: Service) -> None:
-    """A thousand at once: those beyond the limit are refused by name, and what was acknowledged is there."""
+    """A thousand at once: those beyond the limit are refused by their ids, and exactly the acknowledged ones are stored."""
     visit = Visit(limited)
     thread, other = await visit.thread("lea", "claire"), await visit.thread("karim", "thomas")
     lea, karim = await visit.wire("lea"), await visit.wire("karim")
@@ -90,7 +90,7 @@ async def test_who_floods_is_told_and_others_are_answered(limited: Service) -> N
 
 
 async def test_a_flood_without_limits_loses_nothing_and_leaves_room(visit: Visit) -> None:
-    """Its own answers are all that a flood waits for: a neighbour's come in between."""
+    """A flood delays only its own answers; a neighbour's come in between."""
     thread, other = await visit.thread("lea", "claire"), await visit.thread("karim", "thomas")
     lea, karim = await visit.wire("lea"), await visit.wire("karim")
     flooding = asyncio.create_task(flood(lea, thread, 3_000))
@@ -124,7 +124,7 @@ async def _status(client: Client, path: str) -> int:
 
 
 async def test_who_floods_with_frames_is_told(limited: Service) -> None:
-    """Typing, marks and resumes are counted, too."""
+    """All frames count towards the limit, not only messages: here, typing."""
     visit = Visit(limited)
     thread = await visit.thread("lea", "claire")
     lea = await visit.wire("lea")
@@ -136,7 +136,7 @@ async def test_who_floods_with_frames_is_told(limited: Service) -> None:
     await visit.close()
 
 
-# Frames that are made to cost
+# Frames made to be expensive
 
 
 async def test_five_thousand_fragments_are_one_frame(visit: Visit) -> None:
@@ -150,18 +150,18 @@ async def test_five_thousand_fragments_are_one_frame(visit: Visit) -> None:
 
 
 async def test_fragments_without_end_are_counted_together(visit: Visit) -> None:
-    """Empty ones add nothing, and the rest meet the frame's limit."""
+    """Empty fragments add nothing; the others add up to the limit of a frame."""
     lea = await visit.wire("lea")
     lea.socket.transport.write(raw_frame(0x01, b"{"))
     for _ in range(5_000):
         lea.socket.transport.write(raw_frame(0x00, b""))
-    for _ in range(33):  # and nothing behind the one too many: what is not read would make the good-bye a reset
+    for _ in range(33):  # nothing may follow the one too many: unread bytes would turn the close into a reset
         lea.socket.transport.write(raw_frame(0x00, b" " * 4_000))
     assert await code_of(lea) == 1009
 
 
 async def test_a_compressed_bomb_is_refused_unopened(visit: Visit) -> None:
-    """50 MB in 50 kB, where no compression was agreed upon."""
+    """50 MB compressed to 50 kB, on a connection without negotiated compression."""
     lea, karim = await visit.wire("lea"), await visit.wire("karim")
     assert visit.service.process
     before = memory_of(visit.service.process.pid)
@@ -172,7 +172,7 @@ async def test_a_compressed_bomb_is_refused_unopened(visit: Visit) -> None:
 
 
 async def test_a_byte_now_and_then_does_not_keep_a_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A frame that never ends, from somebody signed in: 1008 after a time, which is made short here. Others go on."""
+    """A frame that never ends, from somebody signed in: 1008 after `FRAME_S`, shortened here; others are served meanwhile."""
     (tmp_path / "sitecustomize.py").write_text(
         "from chat.connections import gateway\ngateway.FRAME_S, gateway.LOOK_S = 1.0, 0.1\n"
     )
@@ -189,8 +189,8 @@ async def test_a_byte_now_and_then_does_not_keep_a_connection(tmp_path: Path, mo
                     async with asyncio.timeout(0.05):
                         await lea.next()
                 if not lea.socket.transport.is_closing():
-                    lea.socket.transport.write(b" " if answered % 100 == 0 else b"")  # the frame is of 4,096 bytes
-                await claire.socket.ping()  # as browsers answer the heartbeat: a whole frame
+                    lea.socket.transport.write(b" " if answered % 100 == 0 else b"")  # the frame announces 4,096 bytes
+                await claire.socket.ping()  # like a browser that answers the heartbeat: a complete frame
                 answered += (await claire.send(thread, "…"))["type"] == "sent"
         assert lea.socket.close_code == 1008
         assert answered > 1

@@ -1,4 +1,4 @@
-"""Coming back: cut at any step, while others write, or with a reader that does not keep up; nothing is missed or doubled."""
+"""Resuming: after a cut at any step, while others write, or with a slow reader. Nothing is missed or duplicated."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from tests.flows.slow_line import SlowLine
 
 
 async def fill(wire: Wire, thread: str, count: int, text: str = "…") -> None:
-    """Post many messages, and wait until they are on the disk."""
+    """Post ``count`` messages, and wait until they are on the disk."""
     last = None
     for _ in range(count):
         await wire.put({"type": "send", "id": str(new_id(MessageId)), "thread": thread, "text": text})
@@ -30,7 +30,7 @@ async def fill(wire: Wire, thread: str, count: int, text: str = "…") -> None:
 
 
 async def told(wire: Wire, thread: str, until: int) -> list[int]:
-    """The numbers of a thread's messages, as they come, up to one."""
+    """The numbers of a thread's messages in order of arrival, up to ``until``."""
     numbers: list[int] = []
     while not numbers or numbers[-1] < until:
         frame = wire.seen.pop(0) if wire.seen else await wire.next()
@@ -70,7 +70,7 @@ async def test_a_thread_that_was_not_named_gets_nothing_old(visit: Visit) -> Non
 
 
 async def test_without_a_resume_all_that_is_live_comes(visit: Visit) -> None:
-    """From `hello` on: nothing that is committed after it is missed, however soon. One at least comes after it."""
+    """Everything committed after `hello` arrives, however soon after it; at least one message does follow it."""
     thread = await visit.thread("lea", "claire")
     lea = await visit.wire("lea")
     flood = asyncio.create_task(fill(lea, thread, 300))
@@ -103,7 +103,7 @@ async def test_cut_after_any_step_one_more_resume_mends_it(visit: Visit, cut: st
 
 
 async def test_while_others_write_numbers_only_rise(visit: Visit) -> None:
-    """Three readers come in the middle of a flood, each from another number."""
+    """Three readers connect in the middle of a flood, each resuming from a different number."""
     thread = await visit.thread("lea", "claire")
     lea, laptop, client = await visit.wire("lea"), await visit.wire("lea"), await visit.client("claire")
     await fill(lea, thread, 400)
@@ -118,7 +118,7 @@ async def test_while_others_write_numbers_only_rise(visit: Visit) -> None:
 
 
 async def test_who_writes_while_resuming_is_answered_in_order(visit: Visit) -> None:
-    """An answer does not overtake the messages before it: who goes by its number would think them seen."""
+    """An answer does not overtake earlier messages: a client that goes by its number would take them for seen."""
     thread = await visit.thread("lea", "claire")
     lea = await visit.wire("lea")
     await fill(lea, thread, 500)
@@ -155,7 +155,7 @@ async def test_a_second_resume_waits_for_the_first(visit: Visit) -> None:
 
 @asynccontextmanager
 async def deaf(client: Client) -> AsyncIterator[websockets.asyncio.client.ClientConnection]:
-    """A connection whose client takes nothing from its socket, until its transport is told to resume reading."""
+    """A connection whose client reads nothing more from its socket until ``resume_reading`` is called on its transport."""
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
     raw.setblocking(False)
@@ -178,7 +178,7 @@ async def deaf(client: Client) -> AsyncIterator[websockets.asyncio.client.Client
 
 
 async def drained(connection: websockets.asyncio.client.ClientConnection) -> tuple[list[Json], int | None]:
-    """All that comes until the service closes; and its code."""
+    """All frames until the service closes the connection, and its close code."""
     frames: list[Json] = []
     connection.transport.resume_reading()
     try:
@@ -189,7 +189,7 @@ async def drained(connection: websockets.asyncio.client.ClientConnection) -> tup
 
 
 async def test_a_long_resume_goes_at_the_readers_pace(visit: Visit) -> None:
-    """2,000 long messages for somebody who starts to read late: 30 MB, and never 1013."""
+    """2,000 long messages for a reader that starts late: 30 MB, and never a 1013."""
     thread = await visit.thread("lea", "claire")
     lea = await visit.wire("lea")
     await fill(lea, thread, 2_000, "\N{WOMAN}" * 4_000)
@@ -212,7 +212,7 @@ async def test_a_long_resume_goes_at_the_readers_pace(visit: Visit) -> None:
 
 
 def memory_of(pid: int) -> int:
-    """Resident bytes."""
+    """The resident memory of a process, in bytes."""
     status = Path(f"/proc/{pid}/status").read_text()
     return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
 
@@ -228,7 +228,7 @@ async def test_who_does_not_read_is_cut_off_and_catches_up(tmp_path: Path) -> No
             await fill(lea, thread, 20)
             before = memory_of(service.process.pid)
             numbers = await told(sam, thread, 20)
-            for _ in range(60):  # as fast as Sam reads: who is slower than the service on a busy machine would be cut off, too
+            for _ in range(60):  # at Sam's pace: if Sam fell behind on a busy machine, Sam would be cut off, too
                 await fill(lea, thread, 50, "x" * 8_000)
                 numbers += await told(sam, thread, numbers[-1] + 50)
             assert numbers == list(range(1, 3_021))
@@ -263,13 +263,13 @@ async def test_many_come_back_at_once(visit: Visit) -> None:
 
 @pytest.fixture
 async def slow_line(visit: Visit) -> AsyncIterator[SlowLine]:
-    """Two seconds each way: of a phone at the edge of its network."""
+    """Two seconds each way, like a phone at the edge of its network."""
     async with SlowLine(visit.service.port, 2.0).open() as line:
         yield line
 
 
 async def test_on_a_slow_line_the_old_comes_before_the_new(visit: Visit, slow_line: SlowLine) -> None:
-    """The resume that answers `hello` comes four seconds after it: until then what is live is held."""
+    """The resume in response to `hello` arrives four seconds after it was sent: until then, live messages are held."""
     thread = await visit.thread("lea", "claire")
     lea = await visit.wire("lea")
     await fill(lea, thread, 150)

@@ -1,4 +1,4 @@
-"""Commit first, tell after: a sync of the log lies between the last write of a message and its `sent` frame."""
+"""Commit first, tell after: a sync of the log lies between a message's last write and the first frame about it."""
 
 import os
 import re
@@ -43,7 +43,7 @@ async def test_the_answer_comes_after_the_sync(tmp_path: Path) -> None:
 
 
 def event(line: str) -> str | None:
-    """What a line of the trace shows: a write to the log, its sync having ended, or somebody being told of a message."""
+    """What a line of the trace shows: a write to the log, a completed sync of it, a frame about a message, or none of these."""
     call = re.search(r"\b(pwrite64|write|pwritev|fsync|fdatasync|sendto|sendmsg|writev)\(", line)
     resumed = re.search(r"<\.\.\. (fsync|fdatasync) resumed>", line)
     if resumed:

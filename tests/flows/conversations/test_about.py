@@ -1,4 +1,4 @@
-"""How staff answer, and closing, over the wire: the shapes, who hears of it live, and what everybody else is told: nothing."""
+"""Practices and closing, over the wire: the shapes, who hears of them live, and that everybody else learns nothing."""
 
 import asyncio
 from datetime import datetime
@@ -122,7 +122,7 @@ async def test_words_are_kept_by_their_code_points(visit: Visit) -> None:
 
 
 async def told(wire: Wire) -> list[Json]:
-    """Everything that a connection was sent until now, but for who comes and goes."""
+    """Every frame that a connection has received so far, except presence."""
     return [frame for frame in await settled(wire) if frame["type"] != "presence"]
 
 
@@ -171,12 +171,12 @@ async def test_who_has_not_read_the_last_word_does_not_close_over_it(visit: Visi
 
 
 def at(moment: str) -> datetime:
-    """A time on the wire. As texts they do not compare: a whole second has no fraction."""
+    """Parse a time from the wire. As text, times do not compare: a whole second has no fraction."""
     return datetime.fromisoformat(moment)
 
 
 async def test_a_message_in_the_moment_of_closing_is_never_left_behind(visit: Visit) -> None:
-    """Many times over, both at once: what is closed in the end was closed with that message before it, and seen."""
+    """Both at once, 20 times: if the thread ends up closed, it was closed after the message."""
     thread = await visit.thread("lea", "claire")
     lea, claire = await visit.wire("lea"), await visit.client("claire")
     for _ in range(20):

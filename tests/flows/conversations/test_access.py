@@ -1,4 +1,4 @@
-"""Who asks for a thread that is not theirs gets, byte for byte, what they get for one that does not exist."""
+"""A request for somebody else's thread gets, byte for byte, the answer for a thread that does not exist."""
 
 import json
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ OUTSIDERS = ["karim", "thomas", "sam", "ada"]
 
 @dataclass
 class Answer:
-    """All of an answer that could tell one thing from another."""
+    """Everything by which one answer could be told from another."""
 
     status: int
     headers: dict[str, str]
@@ -52,7 +52,7 @@ async def ask(client: Client, method: str, path: str, body: Json | None) -> Answ
 
 
 async def former(visit: Visit) -> str:
-    """A thread that Claire has left, though her connection is still open."""
+    """A thread that Claire has left."""
     thread = await visit.thread("lea", "claire", "sam")
     await visit.leave(thread, "claire")
     return thread
@@ -110,7 +110,7 @@ async def test_by_frame_an_outsider_is_told_as_of_nothing(visit: Visit, name: st
 
 @pytest.mark.parametrize("frame", FRAMES)
 async def test_by_frame_a_former_participant_is_told_as_of_nothing(visit: Visit, frame: Json) -> None:
-    """Though this connection used the thread before, and remembers its keys."""
+    """Even on a connection that used the thread before and remembers its keys."""
     thread = await visit.thread("lea", "claire")
     claire = await visit.wire("claire")
     await claire.send(thread, "un")
@@ -143,7 +143,7 @@ async def test_an_outsiders_list_is_empty(visit: Visit) -> None:
 
 
 async def test_who_leaves_hears_nothing_more(visit: Visit) -> None:
-    """An open connection gets `participants`, then no message, no typing, no mark and no presence of the thread."""
+    """An open connection gets `participants`, and then no message, typing, read mark or presence from the thread."""
     thread = await visit.thread("lea", "claire", "sam")
     claire, lea = await visit.wire("claire"), await visit.wire("lea")
     await lea.send(thread, "un")

@@ -169,7 +169,7 @@ async def test_a_page_that_makes_no_sense_is_refused(visit: Visit, query: str) -
 
 
 async def test_the_same_id_at_once_is_one_message(visit: Visit) -> None:
-    """By three connections and by HTTP, ten times in all: ten equal answers."""
+    """Over three connections and by HTTP, ten times in all: ten equal answers."""
     thread, id_ = await visit.thread("lea", "claire"), str(new_id(MessageId))
     client, other, claire = await visit.client("lea"), await visit.client("lea"), await visit.wire("claire")
     wires = [await visit.wire(client) for _ in range(3)]

@@ -1,4 +1,4 @@
-"""Who may bring in, hand over, leave, look at the access list and note; and what everybody else is told: nothing."""
+"""Who may bring in, hand over, leave, see the access list and keep notes; and that everybody else learns nothing."""
 
 from uuid import uuid4
 
@@ -26,7 +26,7 @@ ROUTES: list[tuple[str, str, Json | None]] = [
     ("PUT", "/api/threads/{}/note", {"text": "…"}),
     ("PUT", "/api/threads/{}/note", {"text": 1}),
 ]
-# What a member who takes part is told as of nothing, too.
+# Not found even for a member who takes part.
 FOR_STAFF = [route for route in ROUTES if "note" in route[1]] + [
     ("POST", "/api/threads/{}/participants", {"account": SOMEBODY, "history": "whole"}),
     ("POST", "/api/threads/{}/hand-over", {"account": SOMEBODY, "history": "whole"}),
@@ -34,7 +34,7 @@ FOR_STAFF = [route for route in ROUTES if "note" in route[1]] + [
 
 
 def somebody(visit: Visit, body: Json | None) -> Json | None:
-    """The body, with a colleague who could be brought in."""
+    """The body, naming a colleague who could be brought in."""
     return {**body, "account": visit.ids["sam"]} if body and "account" in body else body
 
 
@@ -156,7 +156,7 @@ async def test_a_hand_over_lets_the_giver_hear_nothing_more(visit: Visit) -> Non
 
 
 async def test_messages_that_race_a_change_are_sealed_for_those_who_are_there_then(visit: Visit) -> None:
-    """None is lost, and none is readable for who came later without its history."""
+    """Messages sent while people join are all acknowledged, and Léa can read them all in order."""
     thread = await visit.thread("lea", "claire")
     await visit.arrive("thomas", "sam")
     lea, claire = await visit.wire("lea"), await visit.client("claire")

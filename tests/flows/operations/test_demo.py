@@ -1,4 +1,4 @@
-"""`ailo demo` as somebody runs it: a process, what it prints, who can sign in, and the e-mail that comes."""
+"""`ailo demo` as a user runs it: a process, its output, who can sign in, and the e-mail that arrives."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from tests.chat.example.test_example import counted
 from tests.people import settings_in
 
 AILO = "from chat.cli import main; main()"
-# Ends the process, as kill -9 would, at the start of the thread after {threads} others.
+# Kills the process, as kill -9 would, when it begins the thread after the first {threads}.
 KILLED = """
 import os, signal
 from itertools import count
@@ -49,7 +49,7 @@ class Demo:
         return found[0]
 
     async def wait_for(self, pattern: str) -> str:
-        """Read on until it prints a line of this pattern; gives the line."""
+        """Read until it prints a line that matches this pattern; return the line."""
         assert self.process.stdout
         async with asyncio.timeout(60):
             while line := (await self.process.stdout.readline()).decode():

@@ -1,4 +1,4 @@
-"""What the disk does to a running service: syncs that fail or take their time, a kill behind the commit, no room, damage."""
+"""Disk faults under a running service: failing and slow syncs, a kill after the commit, a full disk, a restored backup."""
 
 import asyncio
 import os
@@ -27,14 +27,14 @@ injected = pytest.mark.skipif(not has_strace and not os.environ.get("CI"), reaso
 
 
 def strace(service: Service, fault: str) -> list[str]:
-    """What comes before the command so that its syncs of the log end like this."""
+    """The command prefix that injects this fault into the service's syncs of its log."""
     log = service.data / "ailo.sqlite-wal"
     quiet = ["-D", "-f", "-qq", "-o", "/dev/null", "-P", str(log)]
     return ["strace", *quiet, "-e", "trace=fsync,fdatasync", "-e", f"inject=fsync,fdatasync:{fault}"]
 
 
 class Pair:
-    """A service with Léa and Claire in one thread, to be started under whatever is to befall it."""
+    """A service with Léa and Claire in one thread, to be started under a fault."""
 
     def __init__(self, service: Service, visit: Visit, thread: str) -> None:
         self.service, self.visit, self.thread = service, visit, thread
@@ -53,20 +53,20 @@ class Pair:
             return found
 
     async def resumed(self, wire: Wire) -> list[str]:
-        """What an open connection can still read."""
+        """What an open connection can still read of the thread."""
         await wire.put({"type": "resume", "threads": {self.thread: 0}})
         await wire.wait_for("resumed")
         return [frame["text"] for frame in wire.seen if frame["type"] == "message"]
 
     async def texts(self) -> list[str]:
-        """What both sides see."""
+        """The texts that both sides see, which must be the same."""
         seen = [await self.history(name) for name in ("lea", "claire")]
         assert seen[0] == seen[1]
         assert [message["seq"] for message in seen[0]] == list(range(1, len(seen[0]) + 1))
         return [message["text"] for message in seen[0]]
 
     async def check(self) -> list[str]:
-        """What `ailo check` finds in the data, once the service is gone."""
+        """What `ailo check` finds in the data, once the service has ended."""
         settings = settings_in(self.service.folder)
         async with open_store(settings) as store:
             return await check.check_all(store)
@@ -74,7 +74,7 @@ class Pair:
 
 @pytest.fixture
 async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
-    """Not running yet."""
+    """Built, but not running."""
     service = Service(tmp_path)
     await service.build()
     try:
@@ -88,7 +88,7 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
 
 
 async def until_closed(wire: Wire) -> int | None:
-    """Read to the end; gives the close code."""
+    """Read until the service closes the connection; return the close code."""
     try:
         while True:
             wire.seen.append(await wire.next())
@@ -101,7 +101,7 @@ async def until_closed(wire: Wire) -> int | None:
 
 @injected
 async def test_a_sync_that_fails_ends_the_service_and_nothing_is_acknowledged(pair: Pair) -> None:
-    """EIO, and then syncs that would succeed again: none is believed."""
+    """EIO once, after which syncs would succeed again: none of them is trusted."""
     service = pair.service
     service.start(*strace(service, "error=EIO:when=6"))
     kept: list[str] = []
@@ -122,7 +122,7 @@ async def test_a_sync_that_fails_ends_the_service_and_nothing_is_acknowledged(pa
     assert not any(text in service.log for text in (refused, "Lea", "Rossi", "ailo.test"))
     assert await pair.check() == []
     service.start()
-    assert await pair.texts() in (kept, [*kept, refused])  # not acknowledged: at most once
+    assert await pair.texts() in (kept, [*kept, refused])  # unacknowledged, so stored at most once
     await service.stop()
 
 
@@ -169,7 +169,7 @@ async def test_what_was_refused_can_be_sent_again_after_the_restart(pair: Pair) 
 
 @injected
 async def test_syncs_that_take_their_time_delay_the_answers_and_nothing_else(pair: Pair) -> None:
-    """While a sync takes 0.3 s, the loop answers others."""
+    """While a sync takes 0.3 s, the event loop answers others."""
     service = pair.service
     service.start(*strace(service, "delay_enter=300000"))
     async with pair.wire() as wire, aiohttp.ClientSession() as http:
@@ -183,12 +183,12 @@ async def test_syncs_that_take_their_time_delay_the_answers_and_nothing_else(pai
     await service.stop()
 
 
-# Behind the commit
+# After the commit
 
 
 @injected
 async def test_killed_between_commit_and_answer_the_repeat_has_the_same_number(pair: Pair) -> None:
-    """The kill comes at the sync, when the transaction stands in the log and nobody has been told."""
+    """The kill comes at the sync, when the transaction is in the log and nobody has been answered."""
     service, ids = pair.service, [new_id(MessageId)]
     service.start(*strace(service, "signal=SIGKILL:when=7"))
     async with pair.wire() as wire:
@@ -208,7 +208,7 @@ async def test_killed_between_commit_and_answer_the_repeat_has_the_same_number(p
     assert await pair.check() == []
 
 
-# No room
+# No space left
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(folder: Path) -> None:
-    """Write until not a byte more fits."""
+    """Write until not one more byte fits."""
     with (folder / "ballast").open("wb", buffering=0) as file:
         for size in (65536, 4096, 1):
             try:
@@ -259,7 +259,7 @@ async def test_on_a_full_disk_it_says_so_and_recovers(small_disk: Path, pair: Pa
 
 
 async def test_a_backup_under_load_is_restored_elsewhere(pair: Pair, tmp_path: Path) -> None:
-    """One point in time: all that was acknowledged before it began, and nothing with a hole. Its keyring is kept apart."""
+    """A consistent snapshot: everything acknowledged before it began, and no gaps. Its keyring is kept elsewhere."""
     pair.service.start()
     before = after = 20
     async with pair.wire() as wire:

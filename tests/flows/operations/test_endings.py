@@ -1,4 +1,4 @@
-"""Stopping, killing and starting again: what was acknowledged is there, once, and everybody is told what happens."""
+"""Stopping, killing and restarting: what was acknowledged is there, exactly once, and whoever is affected gets a clear answer."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from tests.people import settings_in
 
 
 async def until_closed(wire: Wire) -> tuple[list[Json], int | None]:
-    """What comes until the service closes; and its code."""
+    """All frames until the service closes the connection, and its close code."""
     frames = list(wire.seen)
     try:
         while True:
@@ -63,7 +63,7 @@ async def test_a_stop_answers_what_was_taken_and_closes_with_1012(tmp_path: Path
 
 
 async def test_a_stop_waits_for_nobody(tmp_path: Path) -> None:
-    """Not for an idle connection, nor one that never reads, nor half a request."""
+    """Neither for an idle connection, nor for a client that never reads, nor for half a request."""
     async with running(tmp_path) as service:
         visit = Visit(service)
         await visit.thread("lea", "claire")
@@ -119,13 +119,13 @@ async def test_after_a_kill_all_that_was_acknowledged_is_there_once(tmp_path: Pa
 
 
 async def test_a_message_whose_answer_was_lost_keeps_its_number(tmp_path: Path) -> None:
-    """Killed between commit and answer: seen by the other side, then sent again by its author."""
+    """Killed between commit and answer: the other side has seen the message, and its author sends it again."""
     async with running(tmp_path) as service:
         visit = Visit(service)
         thread, id_ = await visit.thread("lea", "claire"), str(new_id(MessageId))
         lea, claire = await visit.wire("lea"), await visit.wire("claire")
         await lea.put({"type": "send", "id": id_, "thread": thread, "text": "un"})
-        first = await claire.wait_for("message")  # committed; whether Léa heard of it is not looked at
+        first = await claire.wait_for("message")  # committed; whether Léa got her answer does not matter
         await service.kill()
         await visit.close()
         service.start()
@@ -153,7 +153,7 @@ async def test_after_a_restart_the_same_cookie_goes_on(tmp_path: Path) -> None:
 
 
 def serve(folder: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
-    """`ailo serve`, expected to end by itself."""
+    """Run `ailo serve`, expecting it to exit by itself."""
     environment = {**Service(folder).environment, **{f"AILO_{name}": value for name, value in settings.items()}}
     return subprocess.run(
         [sys.executable, "-m", "chat", "serve"],
@@ -167,7 +167,7 @@ def serve(folder: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
 
 
 def refused(done: "subprocess.CompletedProcess[str]", *words: str) -> None:
-    """One clear line, and the exit code of a failure."""
+    """Assert one clear line on standard error, and the exit code of a failure."""
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("ailo: ")

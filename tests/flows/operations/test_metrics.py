@@ -1,4 +1,4 @@
-"""What an operator may watch, as Prometheus reads it: true sums, and nobody named."""
+"""What an operator can monitor, as Prometheus reads it: correct sums, and nobody is named."""
 
 import asyncio
 import re
@@ -41,7 +41,7 @@ class Watched:
 
 
 def watched_service(folder: Path) -> Iterator[Watched]:
-    """Running, until it is let go."""
+    """Yield a running service, and end it afterwards."""
     port = free_port()
     service = Service(folder, METRICS=f"127.0.0.1:{port}", NOTIFY_AFTER="0")
     asyncio.run(service.build())
@@ -108,7 +108,7 @@ async def test_letters_are_counted_by_their_state(watched: Watched) -> None:
 
 
 async def test_the_loop_was_never_blocked(watched: Watched) -> None:
-    """Signing in and long histories go to threads, or are short."""
+    """Signing in and reading long histories happen in threads, or in short pieces."""
     visit = Visit(watched.service)
     thread = await visit.thread("lea", "claire")
     lea = await visit.wire("lea")
@@ -122,7 +122,7 @@ async def test_the_loop_was_never_blocked(watched: Watched) -> None:
     found = await watched.samples()
     await visit.close()
     assert found["ailo_loop_lag_seconds_count"] > 0
-    assert found["ailo_loop_lag_worst_seconds"] < 0.5  # how far below 0.05 is for the bench: this machine may be busy
+    assert found["ailo_loop_lag_worst_seconds"] < 0.5  # the bench measures how far below 0.05 it stays: this machine may be busy
 
 
 async def test_nobody_is_named(watched: Watched) -> None:

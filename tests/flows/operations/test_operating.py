@@ -1,4 +1,4 @@
-"""The `ailo` command as an operator types it, with a server and without; the limits of an account; and the letters."""
+"""The `ailo` command as an operator types it, with and without a server; the limits of an account; and the letters."""
 
 import asyncio
 import ctypes
@@ -37,7 +37,7 @@ def ailo(folder: Path, *arguments: str, stdin: str = PASSWORD, **settings: str) 
 
 
 async def typed(folder: Path, *arguments: str) -> Done:
-    """The same within this process, which is faster."""
+    """The same as `ailo`, but within this process, which is faster."""
     return await asyncio.to_thread(_run, folder, arguments)
 
 
@@ -204,7 +204,7 @@ async def test_a_rate_of_off_lifts_it(visit: Visit) -> None:
 
 
 async def letters(service: Service, count: int) -> list[str]:
-    """The letters in the mailbox, once there are so many."""
+    """The letters in the mailbox, once there are at least ``count``."""
     new = service.data / "mail" / "new"
     deadline = time.monotonic() + 20
     while not new.exists() or len(list(new.iterdir())) < count:
@@ -214,7 +214,7 @@ async def letters(service: Service, count: int) -> list[str]:
 
 
 def _wait_for_a_change(folder: Path) -> None:
-    """Until something appears in a folder; looks again after a second, should it have been there already."""
+    """Wait until something appears in a folder, but at most a second, in case it was already there."""
     library = ctypes.CDLL(None)
     watch = library.inotify_init1(0)
     library.inotify_add_watch(watch, os.fsencode(folder), IN_CREATE | IN_MOVED_TO)
@@ -237,7 +237,7 @@ async def test_who_is_away_gets_one_letter_and_who_has_read_none(tmp_path: Path)
         assert "canari" not in letter
         assert "Claire" not in letter
         assert "Rossi" not in letter
-        # A second thread's letter comes behind whatever the first two would still have caused.
+        # A letter about another thread comes after any that the first two could still have caused.
         await claire.put({"type": "typing", "thread": thread})
         third = await visit.thread("lea", "thomas")
         await (await visit.wire("thomas")).send(third, "…")

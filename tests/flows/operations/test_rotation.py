@@ -1,4 +1,4 @@
-"""The root key is turned while people talk, and the process ends in the midst of it: nobody notices."""
+"""The root key is rotated while people talk, or the process is killed in the middle of it: nobody notices."""
 
 import asyncio
 import shutil
@@ -17,7 +17,7 @@ LONGEST = 20.0
 
 
 async def facts(service: Service, command: KeysRotate | KeysStatus) -> dict[str, Any]:
-    """What a script is told of the keyring."""
+    """The facts about the keyring, as a command reports them to scripts."""
     done = await control.ask(service.data, command)
     assert done
     assert done.facts, done.line
@@ -25,7 +25,7 @@ async def facts(service: Service, command: KeysRotate | KeysStatus) -> dict[str,
 
 
 async def rotated(service: Service) -> dict[str, Any]:
-    """The facts once everything is under the newest key."""
+    """The facts, once everything is under the newest key."""
     async with asyncio.timeout(LONGEST):
         while (found := await facts(service, KeysStatus()))["rotating"]:
             pass
@@ -33,7 +33,7 @@ async def rotated(service: Service) -> dict[str, Any]:
 
 
 async def texts(client: Client, thread: str) -> list[str]:
-    """The whole history, oldest first."""
+    """The texts of the thread's last hundred messages, oldest first."""
     page: Json = await client.get(f"/api/threads/{thread}/messages?limit=100")
     return [message["text"] for message in page["messages"]]
 
@@ -69,7 +69,7 @@ async def test_a_rotation_under_load_is_noticed_by_nobody(tmp_path: Path) -> Non
 
 
 async def test_a_rotation_goes_on_after_a_kill(tmp_path: Path) -> None:
-    """The turn is on the disk, nothing is re-encrypted yet; the cookie and the password work before, between and after."""
+    """The kill comes when the new key is on the disk and nothing is re-encrypted yet: cookie and password keep working."""
     async with running(tmp_path) as service:
         visit = Visit(service)
         thread = await visit.thread("lea", "claire")
@@ -102,7 +102,7 @@ async def test_a_backup_from_before_is_brought_to_the_key_of_today(tmp_path: Pat
         write_private(keys, keyring.with_fresh_key(keys.read_bytes()), replace=True)
         shutil.rmtree(service.data)
         shutil.move(tmp_path / "backup", service.data)
-        service.start()  # with the keyring of today, which has the older key still
+        service.start()  # with today's keyring, which still has the older key
         await rotated(service)
         async with sign_in(service.origin, visit.address("lea"), PASSWORD) as lea:
             assert await texts(lea, thread) == ["avant"]

@@ -43,7 +43,7 @@ async def test_a_wrong_password_is_one_line(visit: Visit) -> None:
 
 
 async def test_what_others_write_moves_nothing_on_the_screen(visit: Visit) -> None:
-    """A message may hold control sequences, marks of direction, and lines that look like the next message."""
+    """A message may contain control sequences, direction marks, and lines that look like the next message."""
     thread = await visit.thread("lea", "claire")
     claire = await visit.wire("claire")
     process = await terminal(visit.service, visit.address("lea"))

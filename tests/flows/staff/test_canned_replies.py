@@ -1,4 +1,4 @@
-"""Canned replies over HTTP: to their author; to everybody else there is no such route. They outlive a change of password."""
+"""Canned replies over HTTP: kept for their author, and through a change of password; for whoever is not staff, no such route."""
 
 import json
 from typing import Any
@@ -73,7 +73,7 @@ async def test_bad_input_is_refused_and_nothing_is_kept(visit: Visit, body: Json
 
 @pytest.mark.parametrize("may_be_known", [True, False])
 async def test_they_outlive_a_change_of_password(visit: Visit, *, may_be_known: bool) -> None:
-    """Whether the account's key is renewed by it or not."""
+    """Whether or not it renews the account's key."""
     await visit.arrive("claire")
     claire, thanks = await visit.client("claire"), reply()
     await claire.ask("PUT", ROUTE, kept(0, thanks))

@@ -1,4 +1,4 @@
-"""The overview over HTTP: to the staff a page of their own numbers; to a member no such page; signed out, the way to sign in."""
+"""The overview over HTTP: staff get a page of their own numbers, members a 404, and whoever is signed out the sign-in page."""
 
 import asyncio
 import re
@@ -18,7 +18,7 @@ HTML = {"Accept": "text/html"}
 
 @dataclass
 class Page:
-    """What a browser got."""
+    """A page as a browser receives it."""
 
     status: int
     headers: dict[str, str]

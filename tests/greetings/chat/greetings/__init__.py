@@ -1,1 +1,1 @@
-"""What somebody of the staff says to whoever comes."""
+"""A staff member's greeting to whoever comes."""

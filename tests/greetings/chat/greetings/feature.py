@@ -19,7 +19,7 @@ USUAL = Setting("AILO_GREETING", lambda environment: environment.text("AILO_GREE
 
 
 class GreetingSet(msgspec.Struct, frozen=True, tag="greeting set"):
-    """What `ailo greeting set` asks for."""
+    """The arguments of `ailo greeting set`."""
 
     account: str
     text: str
@@ -40,7 +40,7 @@ async def _set(card: "GreetingFeature", new: GreetingSet) -> Done:
 
 
 class GreetingFeature(Feature):
-    """What somebody of the staff says to whoever comes."""
+    """A staff member's greeting to whoever comes."""
 
     pages: ClassVar = {"/greetings": "greetings.html"}
     settings = (USUAL,)

@@ -20,11 +20,11 @@ class Greetings:
         self._store = store
 
     async def read(self, account: AccountId) -> str | None:
-        """Somebody's greeting."""
+        """An account's greeting, or None."""
         return await self._store.database.read(lambda reader: greetings.read(reader, self._store.guard, account))
 
     async def keep(self, account: AccountId, text: str) -> None:
-        """Keep one's greeting. Raises TooWarm."""
+        """Save an account's greeting. Raises TooWarm."""
         if text.count("!") > 1:
             raise TooWarm
         store = self._store

@@ -1,4 +1,4 @@
-"""The routes of greetings, thin."""
+"""The routes of greetings."""
 
 from collections.abc import Iterable
 
@@ -25,7 +25,7 @@ class GreetingRoutes:
         self._greetings, self._usual = greetings, usual
 
     def routes(self) -> Iterable[Route]:
-        """Both."""
+        """Both routes."""
         yield Route("GET", "/api/greeting", self.read, Roles.STAFF, Reach.OWN)
         yield Route("PUT", "/api/greeting", self.write, Roles.STAFF, Reach.OWN)
 

@@ -1,1 +1,1 @@
-"""A job of the feature."""
+"""The job of the feature."""

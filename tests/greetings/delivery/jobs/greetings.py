@@ -12,7 +12,7 @@ from storage.store import Store
 
 
 async def greet_one(store: Store, settings: DeliverySettings) -> bool:
-    """Write the letter that has been due for longest; whether there was one."""
+    """Write the letter that has been due for longest; return whether there was one."""
     now = store.clock()
 
     async def work(tx: Transaction) -> bool:

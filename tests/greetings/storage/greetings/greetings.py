@@ -1,4 +1,4 @@
-"""What somebody of the staff says to whoever comes: one guarded value per account."""
+"""A staff member's greeting to whoever comes: one guarded value per account."""
 
 from storage.crypto.guarding import Guard, Guarded
 from storage.crypto.primitives import Part
@@ -10,7 +10,7 @@ from storage.ids import AccountId
 
 
 async def keep(tx: Transaction, guard: Guard, account: AccountId, text: str, due_at: int) -> None:
-    """Keep a greeting in the place of the one before, and owe a letter that tells of it."""
+    """Replace the account's greeting, and owe a letter that confirms the new one."""
     await tx.run(
         "insert into greetings (account, body, due_at) values (:account, :body, :due_at)"
         " on conflict (account) do update set body = excluded.body, due_at = excluded.due_at",
@@ -19,13 +19,13 @@ async def keep(tx: Transaction, guard: Guard, account: AccountId, text: str, due
 
 
 async def read(reader: Reader, guard: Guard, account: AccountId) -> str | None:
-    """Somebody's greeting."""
+    """An account's greeting, or None."""
     row = await reader.row("select body from greetings where account = :account", account=account.bytes)
     return guard.unguard(row["body"], *_place(account)).decode() if row else None
 
 
 async def take_due(tx: Transaction, now: int) -> AccountId | None:
-    """The account whose letter has been due for longest; it is due no more."""
+    """The account whose letter has been due for longest, or None; its letter is no longer due."""
     row = await tx.row("select account from greetings where due_at <= :now order by due_at limit 1", now=now)
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""A new greeting is always worth its letter."""
+"""A new greeting always deserves its letter."""
 
 from collections.abc import Mapping
 
