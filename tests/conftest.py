@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -15,9 +16,21 @@ from tests.people import House, StoppedClock, open_house, opened_again
 
 pytest_plugins = ["tests.budgets"]
 
+MEMORY = Path("/dev/shm")
+ROOM = 4 * 2**30
+
 # A machine under load is slow, which is not the fault of what is tested; pytest's own timeout still applies.
 settings.register_profile("ailo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ailo")
+
+
+def pytest_configure() -> None:
+    """Put the tests' folders in memory where there is room: a third of a rule's time is waiting for the disk.
+
+    What must reach a disk is tested by the calls that bring it there, not by a disk's own slowness.
+    """
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.fixture(autouse=True)

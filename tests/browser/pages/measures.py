@@ -23,7 +23,7 @@ from playwright.async_api import Browser, BrowserContext, CDPSession, Page, WebS
 from chat.ailo import open_ailo
 from storage import installation
 from storage.settings import Environment, StorageSettings
-from tests.browser.conftest import PASSWORD, Service
+from tests.browser.conftest import NOTHING_TO_OFFER, PASSWORD, Service
 from tests.browser.conversations import crowd
 from tests.load.fill import Filler
 from tests.load.population import furnished, serving
@@ -328,7 +328,7 @@ async def _service(*, is_example: bool = True) -> AsyncIterator[Service]:
 
 async def _context(browser: Browser, url: str, cookie: str = "") -> BrowserContext:
     context = await browser.new_context(base_url=url, locale="fr-FR", viewport={"width": 1280, "height": 800})
-    await context.route("**/api/account/ways", lambda route: route.fulfill(json={"recovery_code": True, "own_password": True}))
+    await context.add_init_script(NOTHING_TO_OFFER)
     if cookie:
         name, value = cookie.split("=", 1)
         await context.add_cookies([{"name": name, "value": value, "url": url}])
