@@ -313,8 +313,8 @@ def test_a_planted_request_raises_the_alarm_at_the_next_start(desk: Desk) -> Non
     service = Service(desk.folder)
     service.start()
     service.close()
-    assert "alert: 1 open recoveries are not as the service wrote them" in service.log
-    assert "recoveries.proof: 1 are not as the service wrote them" in desk.run("check").stderr
+    assert "alert: 1 open recovery requests failed verification" in service.log
+    assert "recoveries.proof: 1 failed verification" in desk.run("check").stderr
 
 
 # Other terminals

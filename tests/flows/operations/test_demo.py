@@ -180,7 +180,7 @@ async def test_a_first_start_that_is_killed_is_begun_again(tmp_path: Path, threa
 async def test_two_starts_at_once_are_refused(tmp_path: Path) -> None:
     async with running(tmp_path):
         second = await launch(tmp_path)
-        await second.wait_for("Another Ailo is using")
+        await second.wait_for("Another Ailo process is using")
         assert await second.process.wait() == 1
 
 
