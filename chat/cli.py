@@ -38,10 +38,10 @@ from storage.rekeying.officer import read_request, request_hash
 from storage.settings import Environment, StorageSettings
 
 GROUPS = {
-    "account": "accounts",
-    "keys": "the root keyring",
-    "recover": "with the recovery officer's key",
-    "thread": "conversations",
+    "account": "manage accounts",
+    "keys": "manage the root keyring",
+    "recover": "recover access with the recovery officer's key",
+    "thread": "manage conversations",
 }
 MISUSE = 2
 FAILURE = 1
@@ -51,7 +51,7 @@ def main() -> None:
     """The entry point of the `ailo` command."""
     hardening.have_standard_streams()
     if not hardening.keep_memory_private():
-        complain("the system does not keep other processes out of this one's memory (prctl was refused).")
+        complain("could not protect this process's memory from other processes (prctl was refused).")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # no line is lost to a character that the terminal's encoding lacks
@@ -77,7 +77,7 @@ def run(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 (one line, with nothing of what a traceback shows)
-        return _fail(f"failed unexpectedly: {type(error).__name__} at {logs.place(error.__traceback__)}.")
+        return _fail(f"unexpected error: {type(error).__name__} at {logs.place(error.__traceback__)}.")
 
 
 def _fail(line: str, code: int = FAILURE) -> int:
@@ -91,9 +91,9 @@ def _fail(line: str, code: int = FAILURE) -> int:
 def _init(arguments: argparse.Namespace) -> int:
     settings = _settings()
     if arguments.sheet and (arguments.without_recovery or os.path.lexists(arguments.sheet)):
-        return _fail("--sheet names a new file, and goes with a recovery officer's key.", MISUSE)
+        return _fail("--sheet must name a new file, and cannot be combined with --without-recovery.", MISUSE)
     if arguments.sheet and arguments.sheet.resolve().is_relative_to(settings.data.resolve()):
-        return _fail("--sheet is kept away from AILO_DATA: the key must be in no backup.", MISUSE)
+        return _fail("--sheet must be outside AILO_DATA: the key must not end up in a backup.", MISUSE)
 
     def show(officer: Officer | None) -> None:
         with _kept(arguments.sheet if officer else None, page(officer) if officer else ""):
@@ -112,7 +112,7 @@ def _kept(path: Path | None, content: str) -> Iterator[None]:
     _write(path, content.encode())
     try:
         if path.read_bytes() != content.encode():
-            raise CannotWrite(f"{path} does not hold what was written to it.")
+            raise CannotWrite(f"{path} does not contain what was written to it.")
         yield
     except BaseException:
         path.unlink(missing_ok=True)
@@ -128,7 +128,7 @@ def _write(path: Path, content: bytes) -> None:
     try:
         write_private(path.absolute(), content, replace=False)
     except FileExistsError:
-        raise CannotWrite(f"{path} exists already: give another name.") from None
+        raise CannotWrite(f"{path} already exists: choose another name.") from None
     except OSError as error:
         raise CannotWrite(f"{path} cannot be written: {error.strerror}.") from None
 
@@ -144,7 +144,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _chat(arguments: argparse.Namespace) -> int:
     origin = arguments.origin.rstrip("/")
     if not (arguments.plain_http or is_private_way(origin)):
-        return _fail("--origin is not https: the password would go over the network in the clear (see --plain-http).", MISUSE)
+        return _fail("--origin is not https: the password would cross the network unencrypted (see --plain-http).", MISUSE)
     password = getpass.getpass("Password: ") if typed.is_terminal() else typed.first_line()
     return asyncio.run(talk.chat(origin, arguments.email, password, arguments.conversation))
 
@@ -153,7 +153,7 @@ def _carried(command: Command[Any], arguments: argparse.Namespace) -> int:
     """Carry out a command that goes to the running server. Its file, if it makes one, must not exist."""
     carried, out = command.read(arguments), command.out(arguments) if command.out else None
     if out and os.path.lexists(out):
-        return _fail(f"{out} exists already: give another name.")
+        return _fail(f"{out} already exists: choose another name.")
     return _carry_out(carried, arguments, out)
 
 
@@ -166,7 +166,7 @@ def _recover_keyring(arguments: argparse.Namespace) -> int:
     except WrongKey as error:
         return _fail(f"{error} (the key typed has the fingerprint {fingerprint(public_key_of(key))}: compare it with the sheet).")
     except FileExistsError:
-        return _fail("there is a file where the keyring was to be written; it was left as it is.")
+        return _fail("a file already exists where the keyring was to be written; it was left unchanged.")
     _say_result(str(arguments.out), arguments)
     return 0
 
@@ -174,14 +174,14 @@ def _recover_keyring(arguments: argparse.Namespace) -> int:
 def _recover_answer(arguments: argparse.Namespace) -> int:
     """Answer a request. A new officer's sheet is shown before the answer exists: a key that nobody saw must never be applied."""
     if os.path.lexists(arguments.answer):
-        return _fail(f"{arguments.answer} exists already: give another name.")
+        return _fail(f"{arguments.answer} already exists: choose another name.")
     try:
         raw = arguments.request.read_bytes()
         if not _is_as_read_out(raw, arguments.fingerprint):
-            return _fail("this is not the request whose fingerprint was read out: it was exchanged on its way. Do not answer it.")
+            return _fail("this is not the request whose fingerprint was read out: it was replaced on its way. Do not answer it.")
         answered, successor = recovering.answer(raw, _officer_key())
     except (Mistyped, EOFError) as error:
-        return _fail(str(error) or "nothing was typed.")
+        return _fail(str(error) or "nothing was entered.")
     if successor:
         return _hand_over(arguments, answered, successor)
     _write(arguments.answer, answered)
@@ -195,11 +195,11 @@ def _hand_over(arguments: argparse.Namespace, answered: bytes, successor: Office
     try:
         say(sheet(successor, as_json=arguments.json))
     except OutputFailed as error:
-        return _fail(f"the new officer's key could not be shown: no answer was made ({error}).")
+        return _fail(f"the new officer's key could not be shown, so no answer was written ({error}).")
     try:
         _write(arguments.answer, answered)
     except CannotWrite as error:
-        return _fail(f"{error} The key that was shown is of no use: begin again.")
+        return _fail(f"{error} The key shown above is useless: start again.")
     return 0
 
 
@@ -278,18 +278,20 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="ailo", description="Confidential correspondence, on your own server.")
     parser.add_argument("--version", action="version", version=f"ailo {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    _add(commands, "serve", "serve the pages, the conversations and the letters", _serve)
-    _add(commands, "demo", "serve a filled example on this machine alone", _demo)
-    init = _add(commands, "init", "make the keyring and an empty data directory; prints the recovery sheet once", _init)
-    init.add_argument("--without-recovery", action="store_true", help="make no recovery officer's key")
-    init.add_argument("--sheet", type=Path, metavar="FILE", help="write the sheet as a page to print, too")
-    talk = _add(commands, "chat", "talk in the terminal; the password is asked for, or the first line of standard input", _chat)
+    _add(commands, "serve", "run the service: pages, conversations and letters", _serve)
+    _add(commands, "demo", "run an example with invented people, on this machine only", _demo)
+    init = _add(commands, "init", "create the keyring and an empty data directory, and print the recovery sheet once", _init)
+    init.add_argument("--without-recovery", action="store_true", help="create no recovery key")
+    init.add_argument("--sheet", type=Path, metavar="FILE", help="also write the sheet to a file, as a page to print")
+    talk = _add(
+        commands, "chat", "chat in the terminal; the password is prompted for, or is the first line of standard input", _chat
+    )
     talk.add_argument("--email", required=True)
     talk.add_argument(
         "--origin", default=f"http://127.0.0.1:{os.environ.get('AILO_PORT') or 8080}", help="address of the service"
     )
-    talk.add_argument("--plain-http", action="store_true", help="send the password unencrypted to another machine nevertheless")
-    talk.add_argument("--conversation", type=int, default=1, metavar="N", help="the Nth of your list, the newest first")
+    talk.add_argument("--plain-http", action="store_true", help="allow sending the password unencrypted to another machine")
+    talk.add_argument("--conversation", type=int, default=1, metavar="N", help="the Nth conversation in your list, newest first")
     groups = _add_carried(commands)
     _fill_recover(groups["recover"])
     return parser
@@ -323,13 +325,15 @@ def _add_carried(commands: "argparse._SubParsersAction[Any]") -> "dict[str, argp
 
 
 def _fill_recover(actions: "argparse._SubParsersAction[Any]") -> None:
-    keyring = _add(actions, "keyring", "open the sealed copy of the root keyring, on a machine that is offline", _recover_keyring)
+    keyring = _add(actions, "keyring", "open the sealed copy of the root keyring, on an offline machine", _recover_keyring)
     keyring.add_argument("sealed", metavar="SEALED", type=Path)
     keyring.add_argument("out", metavar="OUT", type=Path)
-    answer = _add(actions, "answer", "answer a request, with the officer's key, on a machine that is offline", _recover_answer)
+    answer = _add(actions, "answer", "answer a request with the officer's key, on an offline machine", _recover_answer)
     answer.add_argument("request", metavar="REQUEST", type=Path)
     answer.add_argument("answer", metavar="ANSWER", type=Path)
-    answer.add_argument("--fingerprint", metavar="F", help="of the request, as it was read out: another request is refused")
+    answer.add_argument(
+        "--fingerprint", metavar="F", help="the request's fingerprint, as it was read out: any other request is refused"
+    )
 
 
 if __name__ == "__main__":

@@ -50,11 +50,11 @@ def _free_port() -> int:
 
 async def _run(settings: Settings) -> int:
     if not settings.storage.database.exists():
-        announce("Making the example…")
+        announce("Creating the example…")
     try:
         await make_ready(settings.storage)
     except OSError as error:
-        print(f"ailo: the example cannot be kept in {settings.storage.data}: {error.strerror}.", file=sys.stderr)
+        print(f"ailo: the example cannot be stored in {settings.storage.data}: {error.strerror}.", file=sys.stderr)
         return 1
 
     async def tell(_: Ailo) -> None:
@@ -71,12 +71,12 @@ def _how_to_sign_in(settings: Settings) -> str:
     origin, grace = settings.chat.origin, settings.storage.notify_after_ms // 1000
     return "\n".join([
         "",
-        f"The example of Ailo, with invented people:  {origin}/",
+        f"An example of Ailo, with invented people:  {origin}/",
         "",
         *_rows(figures().values()),
         "",
-        f"Write to somebody who is away: {grace} seconds later their e-mail is on  {origin}/mailbox",
-        "Two people at once: two browsers, or one private window.",
+        f"Write to somebody who is away: {grace} seconds later, their e-mail appears on  {origin}/mailbox",
+        "To be two people at once, use two browsers or a private window.",
         "",
     ])  # fmt: skip
 

@@ -104,7 +104,7 @@ class Bounded(logging.StreamHandler[TextIO]):
         self._written.clear()
         self._began = self._clock()
         for (name, kind), count in left_out.items():
-            told = f"left_out={count} more lines of the last minute like: {kind}"
+            told = f"left_out={count} more lines like this one in the last minute: {kind}"
             record = logging.LogRecord(name, logging.WARNING, "", 0, told, None, None)
             Context().run(super().emit, record)  # an empty context: the line belongs to no request
 

@@ -103,7 +103,7 @@ def announce(text: str) -> None:
     try:
         say(text)
     except OutputFailed as error:
-        log.warning("nobody was told where this is: %s", error)
+        log.warning("could not print the startup message: %s", error)
 
 
 async def serve(
@@ -140,14 +140,14 @@ async def serve(
 def _refuse_example_off_loopback(ailo: Ailo, settings: Settings) -> None:
     if ailo.store.is_example and not settings.chat.is_loopback:
         raise KeyringRefused(
-            "This is the keyring of the example, whose passwords are known: it is served on 127.0.0.1 only. "
+            "This is the keyring of the example, whose passwords are public: it is served on 127.0.0.1 only. "
             "Run `ailo init` with another AILO_DATA and AILO_KEYS."
         )
 
 
 def _warn_of_open_metrics(chat: ChatSettings) -> None:
     if chat.metrics and not is_loopback(chat.metrics[0]):
-        log.warning("AILO_METRICS can be reached from other machines and asks nobody who it is: let a firewall admit yours alone")
+        log.warning("AILO_METRICS can be reached from other machines without authentication: put a firewall in front of it")
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -205,7 +205,7 @@ async def _serve(
 def _code_of(delivery: asyncio.Task[None]) -> int:
     """The exit code, by how delivery ended."""
     if error := delivery.exception():
-        log.error("delivery ended: %s at %s", type(error).__name__, logs.place(error.__traceback__))
+        log.error("delivery ended unexpectedly: %s at %s", type(error).__name__, logs.place(error.__traceback__))
     return 1 if error else 0
 
 
@@ -254,8 +254,8 @@ async def _end_when_failing(ailo: Ailo, gateway: Gateway) -> None:
     """
     reason = await ailo.store.database.failure()
     has_disk_failed = reason.startswith("SQLITE_")
-    what = f"the disk failed under a write ({reason})" if has_disk_failed else f"the database was tampered with: {reason}"
-    log.critical("%s: nothing more is taken, and the service ends", what)
+    what = f"the disk failed during a write ({reason})" if has_disk_failed else f"the database was tampered with: {reason}"
+    log.critical("%s: the service accepts nothing more and is shutting down", what)
     with suppress(TimeoutError):
         async with asyncio.timeout(GOODBYE_S):
             await gateway.stop()

@@ -48,9 +48,11 @@ class ChatSettings:
             return []
         said = []
         if urlsplit(self.origin).hostname not in {name.strip("[]") for name in LOOPBACK_NAMES}:
-            said.append("AILO_ORIGIN is plain http: passwords and conversations cross the network unencrypted; put TLS before it")
+            said.append(
+                "AILO_ORIGIN is plain http: passwords and conversations cross the network unencrypted; put a TLS proxy in front"
+            )
         if not self.is_loopback:
-            said.append("AILO_HOST is off loopback and AILO_ORIGIN is plain http: whoever is on the network can listen")
+            said.append("AILO_HOST is not a loopback address and AILO_ORIGIN is plain http: anyone on the network can eavesdrop")
         return said
 
     def origins(self) -> frozenset[str]:
@@ -93,7 +95,7 @@ def _origin(environment: Environment) -> str | None:
     except ValueError:
         is_sound = False
     if not is_sound:
-        environment.faults.append("AILO_ORIGIN must be the public address alone, such as https://ailo.example.")
+        environment.faults.append("AILO_ORIGIN must be the public address without a path, such as https://ailo.example.")
         return None
     default = {"http": ":80", "https": ":443"}[parts.scheme]
     return f"{parts.scheme}://{parts.netloc.lower().removesuffix(default)}"

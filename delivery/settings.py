@@ -67,7 +67,7 @@ def _mail_from(environment: Environment, *, is_required: bool) -> Address:
     text = environment.text("AILO_MAIL_FROM")
     if text is None:
         if is_required:
-            environment.faults.append("AILO_MAIL_FROM must be set with AILO_SMTP: the address that letters come from.")
+            environment.faults.append("AILO_MAIL_FROM must be set with AILO_SMTP: it is the sender's address.")
         return NOBODY
     address = sender(text)
     if address is None:
@@ -85,7 +85,7 @@ def _relay(environment: Environment) -> Relay | None:
     except ValueError:
         environment.faults.append(
             "AILO_SMTP must be smtp://USER:PASSWORD@HOST:587 or smtps://USER:PASSWORD@HOST:465"
-            " (user and password may be left out; special characters in them are written as %XX)."
+            " (user and password may be omitted; percent-encode special characters in them)."
         )
         return None
 

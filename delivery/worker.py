@@ -104,7 +104,7 @@ def _tell_once(error: Exception, troubles: set[str]) -> None:
     trouble = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
     if trouble not in troubles:
         troubles.add(trouble)
-        log.error("delivery is held up, and goes on trying: %s", trouble)
+        log.error("a delivery step failed and will be retried: %s", trouble)
 
 
 async def _pause(stop: asyncio.Event) -> None:

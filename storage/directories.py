@@ -33,7 +33,7 @@ def _folder_fault(folder: Path, what: str) -> Iterator[str]:
         return
     mode = folder.stat().st_mode
     if is_writable_by_others(mode):
-        advice = "give it one of its own" if mode & stat.S_ISVTX else f"run `chmod 700 {shlex.quote(str(folder))}`"
+        advice = "use a folder of its own" if mode & stat.S_ISVTX else f"run `chmod 700 {shlex.quote(str(folder))}`"
         yield f"{what}, {folder}, can be changed by other users: {advice}."
 
 
@@ -44,4 +44,4 @@ def _links_to_keys(settings: StorageSettings) -> Iterator[str]:
     places = [settings.keys.stat(), settings.keys.parent.stat()]
     for entry in settings.data.iterdir():
         if entry.exists() and any(os.path.samestat(entry.stat(), place) for place in places):
-            yield f"{entry} leads to the keys: who copies the data must not find them in it. Remove that link."
+            yield f"{entry} leads to the keys: a copy of the data must not include them. Remove that link."

@@ -39,7 +39,7 @@ class SchemaRefused(DatabaseRefused):
     def __init__(self, found: Sequence[str]) -> None:
         super().__init__(
             f"The schema of the database was changed by somebody else: {'; '.join(found[:3])}. "
-            "Do not use it: restore a backup of before, as told in docs/operations.md."
+            "Do not use it: restore a backup made before that, as described in docs/operations.md."
         )
 
 

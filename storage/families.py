@@ -98,7 +98,7 @@ def guarded() -> tuple[Guarded, ...]:
 def orphans() -> Mapping[str, str]:
     """Counts of the rows that lack the row they belong to, keyed by what is wrong when one is not 0."""
     return {
-        f"{table.name} of no {link.columns[-1]}": _without(table.name, link)
+        f"{table.name} whose {link.columns[-1]} does not exist": _without(table.name, link)
         for table in tables().values()
         for link in table.belongs_to
     }

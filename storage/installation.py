@@ -66,9 +66,9 @@ async def build(
 
 def _refuse_what_stands(settings: StorageSettings) -> None:
     if settings.database.exists():
-        raise DatabaseRefused(f"There is an Ailo in {settings.data} already; nothing was changed.")
+        raise DatabaseRefused(f"There is already an Ailo installation in {settings.data}; nothing was changed.")
     if settings.keys.exists() and not _unfinished(settings.database).exists():
-        raise KeyringRefused(f"There is a keyring at {settings.keys} already; it was left as it is.")
+        raise KeyringRefused(f"There is already a keyring at {settings.keys}; it was left unchanged.")
     if found := directories.faults_of_keys(settings):
         raise KeyringRefused(found[0])
 
@@ -163,16 +163,16 @@ async def officer(database: Database, guard: Guard) -> bytes:
     try:
         return await database.read(lambda reader: officer_now(reader, guard))
     except WrongKey:
-        raise KeyringRefused("The keyring is not that of this data: set AILO_KEYS to the keyring made with it.") from None
+        raise KeyringRefused("The keyring does not belong to this data: set AILO_KEYS to the keyring made with it.") from None
     except Damaged:
-        raise DatabaseRefused("The house's own row in the database was altered: restore a backup.") from None
+        raise DatabaseRefused("The installation's own row in the database was altered: restore a backup.") from None
 
 
 async def officer_now(reader: Reader, guard: Guard) -> bytes:
     """The recovery officer's public key as it is now, or empty. Raises CannotOpen, or DatabaseRefused when its row is missing."""
     key = await noted(reader, guard, "officer")
     if key is None:
-        raise DatabaseRefused("The database holds no house: `ailo init` did not finish. Restore a backup.")
+        raise DatabaseRefused("The database contains no installation: `ailo init` did not finish. Restore a backup.")
     return key
 
 

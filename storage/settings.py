@@ -90,7 +90,7 @@ class StorageSettings:
         data = Path(environment.text("AILO_DATA") or "var/data").absolute()
         keys = Path(environment.text("AILO_KEYS") or "var/keys/root.json").absolute()
         if _is_inside(keys, data):
-            environment.faults.append("AILO_KEYS must be outside AILO_DATA: who copies the data must not find the keys in it.")
+            environment.faults.append("AILO_KEYS must be outside AILO_DATA: a copy of the data must not include the keys.")
         if environment.text("AILO_DATABASE"):
             environment.faults.append("AILO_DATABASE: PostgreSQL is not supported yet; unset it to use SQLite in AILO_DATA.")
         notify_after = environment.whole("AILO_NOTIFY_AFTER", 180, maximum=7 * 86_400)

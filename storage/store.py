@@ -61,7 +61,9 @@ async def open_store(settings: StorageSettings, clock: Clock = wall_clock) -> As
     """Open a data directory made by `ailo init`. Raises Refused, saying what to do, when it must not be used."""
     keys = keyring.load(settings.keys)
     if not settings.database.exists():
-        raise DatabaseRefused(f"There is no Ailo in {settings.data}: run `ailo init`, or set AILO_DATA to where it is.")
+        raise DatabaseRefused(
+            f"There is no Ailo installation in {settings.data}: run `ailo init`, or set AILO_DATA to where it is."
+        )
     if found := directories.faults(settings):
         raise Refused("\n      ".join(found))
     lock = DirectoryLock(settings.data)

@@ -50,4 +50,4 @@ async def _add(accounts: Card, new: AccountAdd) -> Done:
     return Done(0, str(account))
 
 
-COMMANDS = (Command("account add", "add an account; prints its id", AccountAdd, _fill, _read, _add),)
+COMMANDS = (Command("account add", "add an account and print its id", AccountAdd, _fill, _read, _add),)

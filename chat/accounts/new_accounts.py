@@ -45,7 +45,7 @@ async def add_account(store: Store, pool: Stretching, person: Person) -> Account
     keyhole = await first_keyhole(store, pool, key, person.password)
     new = NewAccount(key, person.role, email, first_name, last_name, person.locale, DEFAULT_ZONE, keyhole.body, keyhole.profile)
     if not await store.database.write(lambda tx: accounts.add(tx, store.guard, new, store.clock())):
-        raise CannotDo("There is an account with this address already.")
+        raise CannotDo("An account with this address already exists.")
     return key.account
 
 
@@ -55,7 +55,7 @@ async def first_keyhole(store: Store, pool: Stretching, key: AccountKey, passwor
     try:
         body = await pool.compute(OPERATOR, lambda: guard_password(store.guard, key, password, profile, by_owner=False))
     except SlowDown:
-        raise CannotDo("Too many passwords are being computed just now: try again in a moment.") from None
+        raise CannotDo("Too many passwords are being processed at the moment: try again shortly.") from None
     return Keyhole(profile, key.generation, body)
 
 
@@ -67,9 +67,9 @@ def checked_address(raw: str) -> str:
     try:
         found = validate_email(raw.strip(), check_deliverability=False, test_environment=True)
     except EmailNotValidError:
-        raise Misuse("The e-mail address is not a valid one.") from None
+        raise Misuse("The e-mail address is not valid.") from None
     if found.domain.endswith((".invalid", ".localhost")):
-        raise Misuse("The e-mail address is not a valid one.")
+        raise Misuse("The e-mail address is not valid.")
     return found.normalized
 
 
@@ -77,13 +77,13 @@ def checked_name(raw: str, *, minimum: int) -> str:
     """A name as people write it, in NFC: at least one letter, number or pictograph, nothing invisible. Raises Misuse."""
     name = shown_text.without_hidden(raw).strip()
     if not minimum <= len(name) <= LONGEST_NAME or any(unicodedata.category(one) in {"Cc", "Cs", "Zl", "Zp"} for one in name):
-        raise Misuse(f"A name has {minimum} to {LONGEST_NAME} characters on one line.")
+        raise Misuse(f"A name must have {minimum} to {LONGEST_NAME} characters, on one line.")
     if raw.strip() and not shown_text.is_name(name):
-        raise Misuse("A name begins with something to be seen, and has a letter, a number or a pictograph in it.")
+        raise Misuse("A name must begin with a visible character and contain a letter, a number or a pictograph.")
     return name
 
 
 def check_password(password: str) -> None:
     """Raise Misuse unless this is acceptable as a password."""
     if not SHORTEST_PASSWORD <= len(password) <= 1_000:
-        raise Misuse(f"A password has {SHORTEST_PASSWORD} to 1000 characters.")
+        raise Misuse(f"A password must have {SHORTEST_PASSWORD} to 1000 characters.")

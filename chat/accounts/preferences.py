@@ -157,7 +157,7 @@ class SettingsOfOne:
         try:
             return await preferences.find(reader, self._store.guard, account)
         except CannotOpen:
-            log.error("alert: what %s chose is not as the service wrote it", account)
+            log.error("alert: the preferences of %s failed verification", account)
             return USUAL
 
     async def _told(self, reader: Reader, account: AccountId, settings: Settings) -> OwnSettings:

@@ -142,8 +142,10 @@ class Door:
         if (now := time.monotonic()) < self._quiet_until:
             return
         self._quiet_until = now + TELL_S
-        came = "no Origin (a proxy must pass it)" if origin is None else f"the Origin {printable(origin)}"
-        log.warning("refused: %s. If people reach Ailo so, set AILO_ORIGIN to it; it is %s", came, self.settings.origin)
+        came = "it has no Origin header (a proxy must pass it on)" if origin is None else f"its Origin is {printable(origin)}"
+        log.warning(
+            "request refused: %s. AILO_ORIGIN is %s: set it to the address at which people reach Ailo", came, self.settings.origin
+        )
 
     def _foreign(self, request: web.Request, why: str) -> HttpRefusal:
         signed_in = request.get(SIGNED_IN)
@@ -276,7 +278,7 @@ def _refused_for(error: Exception) -> HttpRefusal:
         case Misuse() | CannotDo() | msgspec.DecodeError():
             return HttpRefusal(400, Code.BAD_REQUEST)
         case StorageError():
-            log.error("the store refused a request: %s", type(error).__name__)
+            log.error("the store could not serve a request: %s", type(error).__name__)
             return HttpRefusal(503, Code.BUSY, wait=1)
     log.error("a request failed: %s at %s", type(error).__name__, logs.place(error.__traceback__))
     return HttpRefusal(500, Code.FAILED)

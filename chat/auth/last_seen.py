@@ -66,7 +66,7 @@ class Seen:
             try:
                 await store.database.write(lambda tx: sessions.see(tx, store.guard, seen, store.clock()))  # noqa: B023
             except StorageError as error:
-                log.warning("when sessions were seen could not be kept: %s", type(error).__name__)
+                log.warning("could not record when sessions were last seen: %s", type(error).__name__)
         self._writing = None
 
     async def settled(self) -> None:

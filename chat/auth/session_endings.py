@@ -35,7 +35,7 @@ class Endings:
             except StorageError:
                 continue
             except Exception as error:  # noqa: BLE001 (a fault must not end the watch; logged without any text)
-                log.error("sessions could not be looked at: %s at %s", type(error).__name__, logs.place(error.__traceback__))
+                log.error("could not check for ended sessions: %s at %s", type(error).__name__, logs.place(error.__traceback__))
 
     async def look(self) -> None:
         """Close the connections of sessions that have ended, with 4401, and record which others are in use."""

@@ -160,7 +160,7 @@ class SignIns:
         if row is None:
             raise WrongCredentials
         if row.generation != account.generation:
-            raise Superseded("the account has another key by now")
+            raise Superseded("the account's key has changed in the meantime")
         keyhole = keyholes.unguard_password(self._store.guard, row.body, account.id, row.profile, account.generation)
         counted = self.guesses.proof(account.id)
         stretched = await self._stretch(signed_in(account.id), password, keyhole, counted)
@@ -239,14 +239,14 @@ class SignIns:
     async def _check_still_proved(self, tx: Transaction, key: AccountKey, proved: Stretched | None) -> None:
         account = await accounts.by_id(tx, self._store.guard, key.account)
         if account is None or account.status is not Status.ACTIVE or account.public_key != key.public_key:
-            raise Superseded("the account is not what it was")
+            raise Superseded("the account has changed in the meantime")
         if proved and not keyholes.fits(await self._password_of(tx, key), proved):
-            raise Superseded("the account has another password by now")
+            raise Superseded("the account's password has changed in the meantime")
 
     async def _password_of(self, reader: Reader, key: AccountKey) -> PasswordKeyhole:
         row = await accounts.password_keyhole(reader, key.account)
         if row is None or row.generation != key.generation:
-            raise Superseded("the account has another key by now")
+            raise Superseded("the account's key has changed in the meantime")
         return keyholes.unguard_password(self._store.guard, row.body, key.account, row.profile, row.generation)
 
     # Sessions

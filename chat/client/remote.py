@@ -139,7 +139,7 @@ async def _ask(http: aiohttp.ClientSession, origin: str, method: str, path: str,
         answer: Json = json.loads(raw) if raw and response.content_type == "application/json" else {}
         if response.status >= 300:
             error = answer.get("error", {})
-            code, message = error.get("code", Code.FAILED.value), error.get("message", "what answers there is not the service.")
+            code, message = error.get("code", Code.FAILED.value), error.get("message", "the server that answered is not Ailo.")
             raise ClientRefused(response.status, code, message)
         return answer
 

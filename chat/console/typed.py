@@ -30,5 +30,5 @@ def password(*, from_stdin: bool, what: str = "the password") -> str:
     if from_stdin:
         return everything().removesuffix("\n").removesuffix("\r")
     if not is_terminal():
-        raise Misuse(f"give {what} with --password-stdin, or run this on a terminal to be asked.")
+        raise Misuse(f"pass {what} with --password-stdin, or run this in a terminal to be prompted for it.")
     return getpass.getpass("Password: ")

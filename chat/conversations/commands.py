@@ -50,7 +50,7 @@ async def _open(conversations: Card, command: ThreadOpen) -> Done:
     people += [await _person(conversations, email, Role.PROFESSIONAL) for email in command.professional]
     people += [await _person(conversations, email, Role.COMPANION) for email in command.companion]
     if len({person.id for person in people}) < len(people):
-        raise Misuse("Somebody was named twice.")
+        raise Misuse("The same account was given twice.")
     return Done(0, str(await conversations.participants.open_thread(new_id(ThreadId), people)))
 
 
@@ -70,7 +70,7 @@ async def _leave(conversations: Card, command: ThreadLeave) -> Done:
             raise NotFound
         await conversations.participants.leave(ThreadId(thread), person.id)
     except NotFound:
-        raise CannotDo("There is no such thread in which that account takes part.") from None
+        raise CannotDo("There is no such conversation with that account in it.") from None
     return Done(0)
 
 
@@ -79,7 +79,7 @@ async def _person(conversations: Card, email: str, role: Role) -> Account:
     if found is None:
         raise CannotDo(f"There is no account with the address given for the {role}: add it first with `ailo account add`.")
     if found.role is not role:
-        raise CannotDo(f"The account given for the {role} has another role.")
+        raise CannotDo(f"The account given for the {role} has a different role.")
     return found
 
 
@@ -89,6 +89,6 @@ async def _find(conversations: Card, email: str) -> Account | None:
 
 
 COMMANDS = (
-    Command("thread open", "open a conversation; prints its id", ThreadOpen, _fill_open, _read_open, _open),
-    Command("thread leave", "end somebody's part in a conversation", ThreadLeave, _fill_leave, _read_leave, _leave),
+    Command("thread open", "open a conversation and print its id", ThreadOpen, _fill_open, _read_open, _open),
+    Command("thread leave", "remove a participant from a conversation", ThreadLeave, _fill_leave, _read_leave, _leave),
 )

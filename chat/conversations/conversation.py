@@ -110,8 +110,8 @@ class Conversation:
         try:
             return self._committed(epoch, place, text, outcome, by)
         except Exception as error:  # noqa: BLE001 (it is logged; the sender tries again, and gets the message then)
-            log.error("a message of thread %s was not told: %s", place.thread, type(error).__name__)
-            return Stalled("the message was not told")
+            log.error("could not announce the outcome of a message in thread %s: %s", place.thread, type(error).__name__)
+            return Stalled("the outcome could not be announced")
 
     def _committed(self, epoch: OpenEpoch, place: Place, text: str, outcome: Outcome, by: Listener | None) -> Answer:
         if isinstance(outcome, Posted):
@@ -243,7 +243,7 @@ class Conversation:
         except CannotOpen:
             text = None
         if text is None:
-            log.error("alert: message %d of thread %s is not as it was written", row.seq, row.thread)
+            log.error("alert: message %d of thread %s failed verification", row.seq, row.thread)
         kind = row.kind if text is not None else KIND_BROKEN
         return Message(row.id, row.thread, row.seq, row.author, kind, moment(row.at), text or "")
 
@@ -251,7 +251,7 @@ class Conversation:
         if row.kind == KIND_TEXT:
             # Nobody writes in an epoch that no participant began: the service made its secret, and could have made up the text.
             if not epoch.is_of_a_participant:
-                raise Damaged("a message stands in an epoch in which nobody writes")
+                raise Damaged("a message is in an epoch in which nobody writes")
             return unseal(epoch.message_key, row.body, row)
         return service_posts.unsealed(self._store.guard, epoch.secret, row)
 
@@ -299,5 +299,5 @@ def _is_cut_off(thread: Thread, rows: list[SealedMessage]) -> bool:
 
 def _lost(thread: Thread) -> Message:
     """The placeholder for a last message that is gone."""
-    log.error("alert: message %d of thread %s, its last, is not there as it was written", thread.last_seq, thread.id)
+    log.error("alert: message %d of thread %s, its last, is missing or failed verification", thread.last_seq, thread.id)
     return Message(MessageId(thread.id), thread.id, thread.last_seq, THE_SERVICE, KIND_BROKEN, moment(thread.last_at), "")

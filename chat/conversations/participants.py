@@ -126,7 +126,7 @@ class Participants:
         """Who takes part in a thread now, as a reader of this role sees them. Raises CannotOpen."""
         stands = await threads.find(reader, self._store.guard, thread)
         if stands is None or not stands.is_sound:
-            raise Damaged("a thread is not as the service wrote it")
+            raise Damaged("a thread's row failed verification")
         latest = await rosters.find(reader, self._store.guard, thread, stands.epoch)
         return (await self.participants_of(reader, {thread: latest}, reader_role))[thread]
 
@@ -201,7 +201,7 @@ def _marks(roster: Roster, listed: Sequence[Mark]) -> dict[AccountId, int]:
     """The read mark of everybody with a seat, in order of joining. Nobody else takes part, whoever is listed."""
     read = {mark.account: mark.read_seq for mark in listed}
     if read.keys() != set(roster.accounts()):
-        rows.alert_once("who takes part", f"thread {roster.thread}", "those who are listed are not those of the roster")
+        rows.alert_once("the participant list", f"thread {roster.thread}", "the listed accounts are not those of the roster")
     seats = sorted(roster.seats, key=lambda seat: (seat.joined_at, seat.account.bytes))
     return {seat.account: read.get(seat.account, 0) for seat in seats}
 

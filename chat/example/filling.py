@@ -66,7 +66,7 @@ async def _arrive(ailo: Ailo, figure: Figure) -> SignedIn:
     granted = await ailo.sign_ins.sign_in(Attempt(figure.email, figure.password, "", "example"))
     signed_in = await ailo.sign_ins.find(granted.cookie)
     if signed_in is None:
-        raise Stalled("somebody of the example could not sign in")
+        raise Stalled("an account of the example could not sign in")
     if figure.reply_within_hours:
         account, promise = signed_in.unlocked.account.id, Practice(figure.reply_within_hours)
         await ailo.store.database.write(lambda tx: practices.keep(tx, ailo.store.guard, account, promise))

@@ -64,7 +64,7 @@ def _clear(settings: StorageSettings, folder: Path) -> None:
     if settings.keys.exists():
         if not (folder.exists() and keyring.load(settings.keys).is_example):
             raise KeyringRefused(
-                f"There is a keyring at {settings.keys}, but no data of it in {settings.data}: set AILO_DATA and AILO_KEYS"
+                f"There is a keyring at {settings.keys}, but its data is not in {settings.data}: set AILO_DATA and AILO_KEYS"
                 " to another place for the example."
             )
         settings.keys.unlink()

@@ -121,9 +121,9 @@ async def _rotate(ailo: Ailo, _: KeysRotate) -> Done:
         await ailo.rotation.finish()
     status = await ailo.rotation.status()
     begun = (
-        "A fresh root key is in use: put a copy of the keyring in its safe place."
+        "A new root key is in use: store a copy of the keyring in its safe place."
         if is_turned
-        else "An earlier rotation was not finished: it goes on, and no key was added."
+        else "An earlier rotation is unfinished: it continues, and no key was added."
     )
     return Done(0, f"{begun}\n{told(status)}", {"added": is_turned, **facts(status)})
 
@@ -137,7 +137,7 @@ async def _drop_key(ailo: Ailo, command: KeysDrop) -> Done:
     try:
         name = bytes.fromhex(command.id)
     except ValueError:
-        raise Misuse("The id of a key is 16 hexadecimal digits: see `ailo keys status`.") from None
+        raise Misuse("A key id has 16 hexadecimal digits: see `ailo keys status`.") from None
     try:
         await ailo.rotation.drop(name)
     except Refused as error:
@@ -163,7 +163,7 @@ async def _renew_keys(ailo: Ailo, command: KeysRenew) -> Done:
     for account in found:
         ailo.hub.end_others(account, b"")
         record(SecurityEvent.KEY_RENEWAL_ASKED, account)
-    return Done(0, f"{len(found)} accounts were signed out; their keys are renewed when they sign in again.")
+    return Done(0, f"{len(found)} accounts were signed out; their keys will be renewed when they sign in again.")
 
 
 async def _request_recovery(ailo: Ailo, command: RecoverRequest) -> Done:
@@ -182,7 +182,7 @@ def _fill_backup(parser: ArgumentParser) -> None:
 
 
 def _fill_renew(parser: ArgumentParser) -> None:
-    parser.add_argument("--account", metavar="EMAIL", help="of this account alone")
+    parser.add_argument("--account", metavar="EMAIL", help="sign out and renew this account only")
 
 
 def _fill_drop(parser: ArgumentParser) -> None:
@@ -192,8 +192,8 @@ def _fill_drop(parser: ArgumentParser) -> None:
 def _fill_request(parser: ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", type=Path)
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--account", metavar="EMAIL", help="give this account access again, with a first password")
-    what.add_argument("--new-officer", action="store_true", help="put another officer in the place of the present one")
+    what.add_argument("--account", metavar="EMAIL", help="restore this account's access, with a first password")
+    what.add_argument("--new-officer", action="store_true", help="replace the recovery officer")
     parser.add_argument("--password-stdin", action="store_true", help="read the first password from standard input")
 
 
@@ -217,20 +217,22 @@ COMMANDS: tuple[Command[Any], ...] = (
         _back_up,
         SecurityEvent.BACKUP_WRITTEN,
     ),
-    Command("check", "prove that the data is whole and as it was written", Check, no_arguments, lambda _: Check(), _check),
+    Command("check", "verify that the data is complete and unaltered", Check, no_arguments, lambda _: Check(), _check),
     Command(
         "keys rotate",
-        "turn to a fresh root key, and bring everything to it",
+        "switch to a new root key, and bring everything under it",
         KeysRotate,
         no_arguments,
         lambda _: KeysRotate(),
         _rotate,
         SecurityEvent.ROOT_KEY_ROTATED,
     ),
-    Command("keys status", "what each root key still keeps", KeysStatus, no_arguments, lambda _: KeysStatus(), _key_status),
+    Command(
+        "keys status", "show what each root key still protects", KeysStatus, no_arguments, lambda _: KeysStatus(), _key_status
+    ),
     Command(
         "keys renew",
-        "after an intrusion: sign out, and renew the keys at the next sign-in",
+        "after an intrusion: sign everybody out, and renew their keys at the next sign-in",
         KeysRenew,
         _fill_renew,
         lambda given: KeysRenew(given.account),
@@ -238,7 +240,7 @@ COMMANDS: tuple[Command[Any], ...] = (
     ),
     Command(
         "keys drop",
-        "remove an older root key that keeps nothing",
+        "remove an older root key that no longer protects anything",
         KeysDrop,
         _fill_drop,
         lambda given: KeysDrop(given.id),
@@ -247,7 +249,7 @@ COMMANDS: tuple[Command[Any], ...] = (
     ),
     Command(
         "recover request",
-        "ask the recovery officer; writes the request file",
+        "write a request file for the recovery officer",
         RecoverRequest,
         _fill_request,
         _read_request,
@@ -257,7 +259,7 @@ COMMANDS: tuple[Command[Any], ...] = (
     ),
     Command(
         "recover apply",
-        "carry out the officer's answer",
+        "apply the officer's answer",
         RecoverApply,
         _fill_apply,
         lambda given: RecoverApply(given.file.read_bytes()),

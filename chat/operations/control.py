@@ -27,8 +27,8 @@ from storage.maintenance import backup
 NAME = "ailo.sock"
 LONGEST_LINE = 1 << 30  # an officer's answer for every conversation of a large installation
 CHUNK = 1 << 18
-OTHER_VERSION = "The running server is of another version: restart it."
-CUT_OFF = "The server stopped before it answered: see whether it was done, and try again."
+OTHER_VERSION = "The running server is a different version: restart it."
+CUT_OFF = "The server stopped before it answered: check whether the command was carried out, and try again."
 
 log = logging.getLogger("ailo.control")
 
@@ -103,7 +103,7 @@ async def _respond(ailo: Ailo, reader: asyncio.StreamReader, writer: asyncio.Str
     try:
         command = await asyncio.to_thread(msgspec.json.decode, await reader.readline(), type=sent() | CopyAsked)
     except (msgspec.DecodeError, ValueError):
-        await _put(writer, Done(2, "The running server does not know this command: it is of another version. Restart it."))
+        await _put(writer, Done(2, "The running server does not know this command: it is a different version. Restart it."))
         return
     if isinstance(command, CopyAsked):
         await _send_copy(ailo, reader, writer)
@@ -121,9 +121,9 @@ async def _done(ailo: Ailo, command: msgspec.Struct) -> Done:
 def _refusal(error: Exception) -> str:
     """What to say about a failure: never the text of an exception that is not ours."""
     if isinstance(error, StorageError):
-        return f"The store refused: {error}."
+        return f"The store reported an error: {error}."
     _tell(error)
-    return f"The command failed: {reason(error)}. The server goes on, and its log says where."
+    return f"The command failed: {reason(error)}. The server is still running, and its log says where."
 
 
 def _tell(error: Exception) -> None:
@@ -193,7 +193,7 @@ async def ask(folder: Path, command: msgspec.Struct) -> Done | None:
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
         return None
     except PermissionError:
-        return Done(1, f"{folder} or its {NAME} is another user's: run this as the user of the service.")
+        return Done(1, f"{folder} or its {NAME} belongs to another user: run this as the service's user.")
     try:
         if isinstance(command, Backup):
             return await _fetch(reader, writer, Path(command.folder))

@@ -12,9 +12,9 @@ def told(status: Status) -> str:
 
 
 def _lines(key: KeyStatus) -> list[str]:
-    newest = ", newest: it keeps all that is new" if key.is_newest else ""
+    newest = ", newest: it protects everything new" if key.is_newest else ""
     uses = [f"    {how_many:>8}  {kind}" for kind, how_many in sorted(key.uses.items())]
-    return [f"{key.id.hex()}  made {_day(key)}{newest}", *(uses or ["    keeps nothing"])]
+    return [f"{key.id.hex()}  made {_day(key)}{newest}", *(uses or ["    protects nothing"])]
 
 
 def _day(key: KeyStatus) -> str:
@@ -26,21 +26,21 @@ def _sentences(status: Status) -> list[str]:
     left = sum(key.uses.total() for key in older)
     said = []
     if status.is_rotating:
-        said.append(f"A rotation is under way: {left} values are still to be brought to the newest key.")
+        said.append(f"A rotation is in progress: {left} values have yet to be brought under the newest key.")
     elif left:
-        said.append(f"{left} values are not as the service wrote them, and were left: run `ailo check`, restore a backup.")
+        said.append(f"{left} values failed verification and keep their older keys: run `ailo check`, and restore a backup.")
     if status.broken_threads:
-        said.append(f"{status.broken_threads} conversations hold messages that are not as they were written: run `ailo check`.")
+        said.append(f"{status.broken_threads} conversations contain messages that failed verification: run `ailo check`.")
     if unknown := status.unknown.total():
-        said.append(f"{unknown} values name a key that is not in the keyring: they do not open.")
+        said.append(f"{unknown} values name a key that is not in the keyring, and cannot be opened.")
     said += [_droppable(key) for key in older if key.may_be_dropped]
-    return said or ["All is under the newest key."]
+    return said or ["Everything is under the newest key."]
 
 
 def _droppable(key: KeyStatus) -> str:
     return (
         f"Nothing needs key {key.id.hex()} any more: `ailo keys drop {key.id.hex()}` removes it. Backups made while it was in "
-        "use need it still: keep it offline with them, or their own copy for the recovery officer."
+        "use still need it: keep it offline with them, unless the recovery officer can open the copy in each of them."
     )
 
 

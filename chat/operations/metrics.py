@@ -80,9 +80,9 @@ class Metrics(Collector):
         self._letters: dict[str, int] = {}
         self._sizes = Histogram("ailo_group_size", "Items committed together.", buckets=SIZES, registry=self.registry)
         self._seconds = Histogram(
-            "ailo_commit_seconds", "Time of a group's commit, its sync included.", buckets=TIMES, registry=self.registry
+            "ailo_commit_seconds", "Time to commit a group, including the sync.", buckets=TIMES, registry=self.registry
         )
-        self.lag = Lag(Histogram("ailo_loop_lag_seconds", "How late the event loop is.", buckets=TIMES, registry=self.registry))
+        self.lag = Lag(Histogram("ailo_loop_lag_seconds", "Lag of the event loop.", buckets=TIMES, registry=self.registry))
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
         self.commits.feed.subscribe(self.note_group)
@@ -123,21 +123,21 @@ class Metrics(Collector):
         """Yield what is looked up rather than measured; called by the library."""
         queues = [len(connection.queue) for connection in self.gateway.connections]
         yield _gauge("ailo_connections", "Open WebSocket connections.", len(queues))
-        yield _gauge("ailo_outgoing_frames", "Frames that wait for a browser.", sum(queues))
+        yield _gauge("ailo_outgoing_frames", "Frames waiting to be sent to browsers.", sum(queues))
         yield _gauge("ailo_outgoing_frames_longest", "Frames in the longest queue of one connection.", max(queues, default=0))
-        yield _gauge("ailo_commit_queue", "Messages and read marks that wait for the next commit.", self.commits.depth)
-        yield _gauge("ailo_loop_lag_worst_seconds", "The worst lag of the event loop in the last minutes.", self.lag.worst)
+        yield _gauge("ailo_commit_queue", "Messages and read marks waiting for the next commit.", self.commits.depth)
+        yield _gauge("ailo_loop_lag_worst_seconds", "Worst lag of the event loop in the last few minutes.", self.lag.worst)
         yield _gauge(
             "ailo_removed_seconds",
-            "For how long something that was removed has stood in the files.",
+            "How long removed content has been left in the files.",
             self.store.database.removed_for_s,
         )
-        yield _counter("ailo_messages_committed", "Messages brought to the disk.", self.committed)
-        yield _counter("ailo_items_refused", "Messages and read marks that the store did not take.", self.refused)
+        yield _counter("ailo_messages_committed", "Messages committed to disk.", self.committed)
+        yield _counter("ailo_items_refused", "Messages and read marks that the store could not commit.", self.refused)
         frames = {kind.__name__.lower(): count for kind, count in self.gateway.taken.items()}
-        yield _counters("ailo_frames", "Frames taken from browsers.", "type", frames)
-        yield _counters("ailo_http_answers", "Answers to requests.", "status", self.answers)
-        yield _counters("ailo_sign_ins", "Attempts to sign in.", "outcome", self.sign_ins)
+        yield _counters("ailo_frames", "Frames received from browsers.", "type", frames)
+        yield _counters("ailo_http_answers", "Responses to HTTP requests.", "status", self.answers)
+        yield _counters("ailo_sign_ins", "Sign-in attempts.", "outcome", self.sign_ins)
         yield _gauges("ailo_letters", "Letters in the outbox.", "state", self._letters)
 
 

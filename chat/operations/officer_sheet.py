@@ -29,7 +29,9 @@ def sheet(officer: Officer | None, *, as_json: bool) -> str:
     """The sheet as text for a printer, or as JSON for a script."""
     if officer is None:
         return (
-            json.dumps({"recovery": None}) if as_json else "Ailo is ready. There is no recovery key: what is forgotten is lost."
+            json.dumps({"recovery": None})
+            if as_json
+            else "Ailo is ready. There is no recovery key: whoever forgets password and recovery code loses access for good."
         )
     key, print_ = grouped(_base32(officer.private_key)), fingerprint(officer.public_key)
     check = _check_of(officer.private_key)
@@ -37,7 +39,7 @@ def sheet(officer: Officer | None, *, as_json: bool) -> str:
         return json.dumps({"recovery": {"key": key, "check": check, "fingerprint": print_}})
     return (
         "Ailo is ready.\n\n"
-        "RECOVERY KEY — print this, keep it offline, and clear this screen. It is shown only now.\n"
+        "RECOVERY KEY — print this, keep it offline, and clear this screen. It is shown only once.\n"
         "Whoever holds it, with the data and the root keyring, can read every conversation.\n\n"
         f"    key          {key}\n"
         f"    check        {check}\n"
@@ -111,11 +113,11 @@ def read_key(typed: str) -> bytes:
     key, check = text[:KEY_CHARACTERS], text[KEY_CHARACTERS:]
     if len(key) < KEY_CHARACTERS or len(check) not in {0, CHECK_CHARACTERS}:
         raise Mistyped(
-            f"the key has {KEY_CHARACTERS} characters, and its check {CHECK_CHARACTERS}: some are missing or too many."
+            f"the key has {KEY_CHARACTERS} characters, and its check {CHECK_CHARACTERS}: there are too few or too many."
         )
     raw = _decoded(key)
     if check and check != _check_of(raw):
-        raise Mistyped("the key and its check do not fit: a character is not as on the sheet.")
+        raise Mistyped("the key does not match its check: a character differs from the sheet.")
     return raw
 
 
@@ -123,9 +125,9 @@ def _decoded(key: str) -> bytes:
     try:
         raw = b32decode(key + "====")
     except ValueError:
-        raise Mistyped("the key is made of the letters A to Z and the digits 2 to 7: another character was typed.") from None
+        raise Mistyped("the key consists of the letters A to Z and the digits 2 to 7: another character was typed.") from None
     if len(raw) != KEY_BYTES or _base32(raw) != key:
-        raise Mistyped("the key's last character is not as on the sheet.")
+        raise Mistyped("the key's last character differs from the sheet.")
     return raw
 
 

@@ -30,8 +30,8 @@ from storage.rekeying.officer import Request
 from storage.rekeying.recovery import NewKey
 from storage.store import Store
 
-NOTHING = "(nothing that can be shown)"
-NOT_SEALED = "root.sealed was not written: see to the disk, then make a backup, or start the service again."
+NOTHING = "(nothing printable)"
+NOT_SEALED = "root.sealed could not be written: check the disk, then make a backup or restart the service."
 
 
 class RecoverRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="recover request"):
@@ -99,10 +99,10 @@ async def apply(ailo: Ailo, command: RecoverApply) -> Applied:
     except Refused as error:
         raise CannotDo(str(error)) from None
     _tell(ailo, changes)
-    result = f"{len(changes)} conversations were given back."
+    result = f"Access to {len(changes)} conversations was restored."
     if answer.officer != store.officer:
         record(SecurityEvent.OFFICER_REPLACED)
-        result = f"{len(changes)} conversations have another recovery officer."
+        result = f"{len(changes)} conversations now have the new recovery officer."
         if not await _seal_to(store, answer.officer):
             result = f"{result} {NOT_SEALED}"
     return Applied(result, spoken(answer.request))
@@ -142,15 +142,13 @@ def told(asked: Request) -> str:
     """What a request asks for, for the officer to judge: in printable lines, whatever the file contains. Raises Refused."""
     seats = officer.seats(asked)
     if asked.account is None:
-        what = (
-            f"Asks to put another recovery officer in your place, in {len(asked.threads)} conversations of {len(seats)} people."
-        )
+        what = f"Asks to replace you with another recovery officer, in {len(asked.threads)} conversations of {len(seats)} people."
         return "\n".join([what, f"    made on      {_day(asked.began_at)}"])
     return "\n".join(_told_of_account(asked, asked.account, seats))
 
 
 def _told_of_account(asked: Request, account: AccountId, seats: dict[AccountId, int]) -> Iterator[str]:
-    yield f"Asks to give an account access again, with another key, to {len(asked.threads)} conversations."
+    yield f"Asks to restore an account's access, with a new key, to {len(asked.threads)} conversations."
     yield f"    account      {account}"
     yield f"    first name   {printable(asked.first_name) or NOTHING}"
     yield f"    address      {printable(asked.address) or NOTHING}"
@@ -158,7 +156,7 @@ def _told_of_account(asked: Request, account: AccountId, seats: dict[AccountId, 
     names = {one.account: f"{printable(one.first_name) or NOTHING} ({printable(one.role)})" for one in asked.people}
     for other in sorted(seats.keys() - {account}):
         yield f"    talks with   {names.get(other, NOTHING)}, account {other}, in {seats[other]} of them"
-    yield "The server says so. Let the person, whose voice or face you know, tell with whom they talk: compare."
+    yield "This is only what the server says. Ask the person, whose voice or face you know, whom they talk with, and compare."
 
 
 def _day(at: int) -> str:

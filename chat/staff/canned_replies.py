@@ -34,7 +34,7 @@ class RepliesAtHand:
         try:
             kept = await self._store.database.read(lambda reader: canned_replies.read(reader, who.key))
         except CannotOpen as error:
-            log.error("alert: the replies of %s cannot be opened: %s", who.account.id, type(error).__name__)
+            log.error("alert: the canned replies of %s cannot be opened: %s", who.account.id, type(error).__name__)
             raise
         return CannedReplies(_decoder.decode(kept.text) if kept.text else [], kept.version)
 

@@ -56,7 +56,7 @@ async def _settle(tx: Transaction, store: Store, settings: DeliverySettings, due
     except CannotOpen:
         # An account that is not as we wrote it gets no letter, and must not hold up those of others. Nor does one whose
         # preferences are not: it may have wanted none.
-        log.error("an announcement is put off: its account's row, or what was chosen, does not open")
+        log.error("postponed an announcement: its account's row or preferences cannot be opened")
         await unread.postpone(tx, due, now + POSTPONED)
         return None
     if not due.is_owed or account is None or account.status is not Status.ACTIVE or not wanted.replies:

@@ -57,5 +57,5 @@ def folder_of(name: str) -> Path:
 
 def _found(name: str) -> tuple[Kind, Path]:
     if (found := kinds().get(name)) is None:
-        raise NoSuchLetter(f"this program knows no letter of the kind {name!r}")
+        raise NoSuchLetter(f"there is no kind of letter named {name!r}")
     return found

@@ -74,13 +74,13 @@ class Attempt:
         except WrongKey:
             return Later("its key is not in the keyring")
         except TimeoutError:
-            return Later("took too long")
+            return Later("timed out")
         except Exception as error:  # noqa: BLE001 (it must not stop the letters behind it, and its text may contain an address)
             return Later(f"failed: {type(error).__name__}")
 
     def _stale(self) -> Dropped | None:
         if self.letter.attempts > TRIES:
-            return Dropped("tried too often")
+            return Dropped("too many attempts")
         if self.letter.not_after is not None and self.store.clock() > self.letter.not_after:
             return Dropped("too late")
         return None
@@ -93,7 +93,7 @@ class Attempt:
         if reader.why_not:
             return Dropped(reader.why_not)
         if not kind.is_wanted(reader.wanted):
-            return Dropped("not wanted any more")
+            return Dropped("no longer wanted")
         until = silence_until(reader.wanted, reader.account.time_zone, self.store.clock())
         if until is not None and not kind.is_urgent:
             return Held(until)

@@ -129,6 +129,6 @@ def _rest_or_go_on(outbox: Outbox, ending: Ending, now: int) -> None:
         case Later(for_all=True) | Unanswered():
             outbox.failures += 1
             outbox.resting_until = rest_until(now, outbox.failures, outbox.settings.retry_after_ms, outbox.chance())
-            log.warning("the post is closed: all letters rest for %d s", (outbox.resting_until - now) // 1000)
+            log.warning("mail transport unavailable: all letters paused for %d s", (outbox.resting_until - now) // 1000)
         case Sent() | Later():
             outbox.failures = outbox.resting_until = 0

@@ -158,7 +158,7 @@ async def by_address(reader: Reader, guard: Guard, address: str) -> Account | No
         return None
     # The index is not authenticated by itself: writing to the database must not be enough to have one account found for another.
     if guard.address_index(guard.unguard(row["email"], "accounts", "email", rows.uuid(row, "id")).decode()) != index:
-        raise Damaged("an account stands under the address of another")
+        raise Damaged("an account is indexed under another's address")
     return _account(guard, row)
 
 

@@ -44,7 +44,7 @@ def _decoded(body: bytes) -> Preferences:
     try:
         return msgspec.json.decode(body, type=Preferences)
     except msgspec.DecodeError:
-        raise Damaged("what somebody chose cannot be read") from None
+        raise Damaged("an account's preferences cannot be decoded") from None
 
 
 async def keep(tx: Transaction, guard: Guard, account: AccountId, chosen: Preferences) -> None:

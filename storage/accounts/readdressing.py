@@ -52,9 +52,9 @@ async def _move(tx: Transaction, row: Row, index: bytes | None) -> None:
         await tx.run("update accounts set address_index = :index where id = :id", index=index, id=row["id"])
     else:
         log.error(
-            "alert: account %s has the address of account %s, written otherwise: nobody is found under it by that address",
+            "alert: account %s has the same address as account %s, spelled differently: only the latter can sign in with it",
             rows.uuid(row, "id"),
-            next(iter(rows.sound("accounts", [other], lambda one: rows.uuid(one, "id"))), "that is damaged"),
+            next(iter(rows.sound("accounts", [other], lambda one: rows.uuid(one, "id"))), "(damaged)"),
         )
 
 
@@ -62,7 +62,7 @@ async def misplaced(reader: Reader, guard: Guard) -> list[str]:
     """Accounts that cannot be found by their address, a line each. Those whose address does not open are not among them."""
     listed = await reader.rows("select id, email, address_index from accounts order by created_at, id")
     return [
-        f"account {rows.uuid(row, 'id')}: it is not found by its address"
+        f"account {rows.uuid(row, 'id')}: it cannot be found by its address"
         for row in listed
         if _index_of(row, guard) not in {None, row["address_index"]}
     ]

@@ -157,7 +157,7 @@ def is_unseen(guard: Guard, session: Session, now: int) -> bool:
     try:
         return _is_long_ago(_about(guard, session).seen_at, now)
     except TypeError:
-        log.error("alert: a session of %s is not as the service wrote it", session.account)
+        log.error("alert: a session of %s failed verification", session.account)
         return True
 
 
@@ -183,7 +183,7 @@ def _opens(guard: Guard, row: Row) -> bool:
     try:
         guard.unguard(row["body"], *session_parts(row))
     except (CannotOpen, TypeError, ValueError):
-        log.error("alert: a session of %s is not as the service wrote it", rows.name(row))
+        log.error("alert: a session of %s failed verification", rows.name(row))
         return False
     return True
 
@@ -203,7 +203,7 @@ def _about(guard: Guard, session: Session) -> About:
         raw = guard.unguard(session.about, *_about_place(session.id, session.account, session.began_at))
         return msgspec.json.decode(raw, type=About)
     except (CannotOpen, msgspec.DecodeError, TypeError):
-        log.error("alert: what is kept of a session of %s is not as the service wrote it", session.account)
+        log.error("alert: the details of a session of %s failed verification", session.account)
         return usual
 
 

@@ -46,11 +46,11 @@ log = logging.getLogger("ailo.storage")
 class NotCommitted(Enum):
     """Why an item was not committed although the store is healthy."""
 
-    EPOCH_ENDED = "the thread has another epoch now: look again who takes part, and seal again"
-    TAKEN = "the thread has a message with this id by somebody else"
+    EPOCH_ENDED = "the thread's epoch has ended: look up the participants again and reseal"
+    TAKEN = "the thread already has a message with this id by somebody else"
     BEYOND_END = "there is no such message yet"
     ABSENT = "there is no such thread"
-    BROKEN = "the thread is not as the service wrote it: nothing is added to it"
+    BROKEN = "the thread failed verification: nothing is added to it"
 
 
 # What is created for every message is a Struct: creating a frozen dataclass costs ten times as much.
@@ -133,7 +133,7 @@ class GroupCommit:
     def put(self, item: Item, done: Callable[[Outcome], None]) -> None:
         """Queue an item for the next commit; ``done`` is called after it. Raises Stalled when too many are waiting."""
         if self._closing or len(self._waiting) >= LARGEST_QUEUE:
-            raise Stalled("too many messages wait for the disk")
+            raise Stalled("too many messages are waiting for the disk")
         self._waiting.append((item, done))
         self._arrived.set()
 
@@ -167,7 +167,7 @@ class GroupCommit:
             try:
                 done(outcome)
             except Exception as error:  # noqa: BLE001 (a fault in one callback must not keep the others waiting for ever)
-                log.error("an outcome was not told: %s", type(error).__name__)
+                log.error("could not report an outcome: %s", type(error).__name__)
         return took
 
     async def _outcomes(self, items: list[Item]) -> list[Outcome]:
@@ -175,14 +175,14 @@ class GroupCommit:
         try:
             return await self._store.database.write(lambda tx: _Group(self._store, tx, self._times).run(items))
         except Stalled as error:
-            log.error("a group was not committed: %s", type(error).__name__)
-            return [Stalled("the database did not take the group")] * len(items)
+            log.error("could not commit a group of messages: %s", type(error).__name__)
+            return [Stalled("the database could not commit the group")] * len(items)
         except Exception as error:  # noqa: BLE001 (whatever it is, each sender must get an outcome; it is logged)
             if len(items) > 1:
                 half = len(items) // 2
                 return [*await self._outcomes(items[:half]), *await self._outcomes(items[half:])]
-            log.error("alert: thread %s does not take what was sent to it: %s", items[0].thread, type(error).__name__)
-            return [NotCommitted.BROKEN if isinstance(error, _Collision) else Stalled("the database did not take it")]
+            log.error("alert: could not commit what was sent to thread %s: %s", items[0].thread, type(error).__name__)
+            return [NotCommitted.BROKEN if isinstance(error, _Collision) else Stalled("the database could not commit it")]
 
 
 class Times:
@@ -253,7 +253,7 @@ class _Group:
         try:
             return await self._outcome(item)
         except (CannotOpen, ValueError, TypeError, ArithmeticError) as error:  # rows may hold anything; the item was not kept
-            log.error("alert: thread %s does not take what was sent to it: %s", item.thread, type(error).__name__)
+            log.error("alert: could not commit what was sent to thread %s: %s", item.thread, type(error).__name__)
             return NotCommitted.BROKEN
 
     async def _outcome(self, item: Item) -> Outcome:

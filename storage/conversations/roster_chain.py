@@ -60,7 +60,7 @@ async def verified(reader: Reader, guard: Guard, key: AccountKey, thread: Thread
 def verified_in(written: Written, guard: Guard, key: AccountKey, thread: Thread) -> list[Roster] | None:
     """As ``verified``, from rows already read."""
     if not thread.is_sound:
-        raise Damaged("a thread is not as the service wrote it")
+        raise Damaged("a thread's row failed verification")
     rests_on = _all_that_counts(written, guard, key, thread)
     if rests_on and _believed.has(rests_on):
         return [Roster.decoded(written.rosters[number]["roster"]) for number in range(1, thread.epoch + 1)]
@@ -99,7 +99,7 @@ def check(chain: Sequence[Roster], grants: Mapping[int, Given], key: AccountKey)
     for number in range(_first_readable(chain, key), len(chain) + 1):
         roster, grant = chain[number - 1], grants.get(number)
         if grant is None or grant.giver_key != (voucher if number <= entry else roster.giver_key):
-            raise Damaged("a participant has no grant from who should have given it")
+            raise Damaged("a participant has no grant from its rightful giver")
         # The other grants are opened when something in their epochs is read; those that admitted a key are proven here and now.
         if number >= max(entry, 2) and brings_new_keys(chain[number - 2], roster):
             open_grant(grant.body, key.private_key, grant.giver_key, key.account, roster)

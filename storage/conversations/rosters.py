@@ -54,8 +54,8 @@ def _seated(guard: Guard, row: Row, account: AccountId) -> Roster | None:
     roster = read(guard, row, thread, number)
     has_seat = roster.seat_of(account) is not None
     if has_seat != bool(row["is_listed"]):
-        said = "has a seat and is not listed" if has_seat else "is listed and has no seat"
-        rows.alert_once("who takes part", f"thread {thread}", f"account {account} {said}")
+        said = "has a seat but is not listed" if has_seat else "is listed but has no seat"
+        rows.alert_once("the participant list", f"thread {thread}", f"account {account} {said}")
     return roster if has_seat else None
 
 
@@ -148,7 +148,7 @@ def read(guard: Guard, row: Row, thread: ThreadId, number: int) -> Roster:
     guard.check(row["proof"], *_proven(row))
     roster = Roster.decoded(raw)
     if (roster.thread, roster.number) != (thread, number):
-        raise Damaged("a roster stands in the place of another")
+        raise Damaged("a roster is in the place of another")
     return roster
 
 

@@ -173,7 +173,7 @@ def open_grant(body: bytes, private_key: bytes, giver_key: bytes, receiver: Acco
     """Open a grant. Raises CannotOpen when it is not for this receiver and roster, or its secret is not the roster's."""
     secret = EpochSecret(decrypt(shared_key(private_key, giver_key), body, _grant_place(receiver, roster)))
     if secret.public_key != roster.public_key:
-        raise Damaged("a grant does not hold the secret of its epoch")
+        raise Damaged("a grant does not contain the secret of its epoch")
     return secret
 
 

@@ -57,11 +57,11 @@ class Guard:
     def check(self, proof: bytes, *parts: Part) -> None:
         """Raise Damaged unless ``authenticate`` made ``proof`` for exactly these parts, WrongKey when its key is not ours."""
         if not isinstance(proof, bytes) or len(proof) != 1 + 8 + MAC_BYTES or proof[:1] != VERSION:
-            raise Damaged("a proof is cut or of an unknown version")
+            raise Damaged("a proof is truncated or of an unknown version")
         key = self._key(proof[1:9])
         expected = keyed_hash(key.authentication, b"ailo.proof.1", canonical(b"ailo.proof.1", *parts))
         if not equal(proof[9:], expected):
-            raise Damaged("a row is not as the service wrote it")
+            raise Damaged("a row does not match its proof")
 
     def address_index(self, address: str) -> bytes:
         """The blind index (32 bytes) by which an address is found. Equal for equal normalised addresses."""
@@ -75,7 +75,7 @@ class Guard:
         """The value of a row's column under the newest key; None when it is under that already. Raises CannotOpen."""
         value, parts = row[column.column], column.parts(row)
         if not isinstance(value, bytes):
-            raise Damaged("a value is not of its type")
+            raise Damaged("a value is of the wrong type")
         if value[1:9] == self.keyring.newest.id:
             return None
         if column.is_proof:

@@ -65,7 +65,7 @@ def create(path: Path, *, is_example: bool = False) -> Keyring:
     try:
         write_private(path, _encoded(content), replace=False)
     except FileExistsError:
-        raise KeyringRefused(f"There is a keyring at {path} already; it was left as it is.") from None
+        raise KeyringRefused(f"There is already a keyring at {path}; it was left unchanged.") from None
     return load(path)
 
 
@@ -111,7 +111,7 @@ def parse(raw: bytes, path: Path) -> Keyring:
         is_sound = content["format"] == FORMAT and len(index_key) == KEY_BYTES
         return _checked(is_sound, keys, index_key, is_example=bool(content["example"]))
     except (KeyError, TypeError, ValueError, IndexError):
-        raise KeyringRefused(f"The keyring {path} is damaged: bring back a copy of it from a safe place.") from None
+        raise KeyringRefused(f"The keyring {path} is damaged: restore a copy of it from its safe place.") from None
 
 
 def _root_key(entry: dict[str, Any]) -> RootKey:
@@ -133,7 +133,7 @@ def _parsed(raw: bytes, path: Path) -> dict[str, Any]:
     except ValueError:
         content = None
     if not isinstance(content, dict):
-        raise KeyringRefused(f"The keyring {path} is damaged: bring back a copy of it from a safe place.")
+        raise KeyringRefused(f"The keyring {path} is damaged: restore a copy of it from its safe place.")
     return content
 
 
@@ -145,7 +145,7 @@ def _read_private(path: Path) -> bytes:
     except FileNotFoundError:
         raise KeyringRefused(f"There is no keyring at {path}: run `ailo init`, or set AILO_KEYS to where it is.") from None
     except OSError as error:
-        raise KeyringRefused(f"The keyring {path} cannot be read ({error.strerror}): check its owner and rights.") from None
+        raise KeyringRefused(f"The keyring {path} cannot be read ({error.strerror}): check its owner and permissions.") from None
     if mode & 0o077:
         raise KeyringRefused(f"The keyring {path} can be read by other users: run `chmod 600 {path}`.")
     return raw

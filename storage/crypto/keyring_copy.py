@@ -72,7 +72,7 @@ def unseal(sealed: bytes, private_key: bytes) -> bytes:
 def officer_of(sealed: bytes) -> bytes:
     """The id of the officer's public key to which a copy was sealed. Raises Damaged when it is not such a copy."""
     if len(sealed) <= _ENCRYPTED_AT or sealed[:1] != VERSION:
-        raise Damaged("the copy is cut or of an unknown version")
+        raise Damaged("the copy is truncated or of an unknown version")
     return sealed[1:_PUBLIC_KEY_AT]
 
 

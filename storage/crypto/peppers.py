@@ -66,7 +66,9 @@ class Peppers:
         try:
             write_private(self._path, json.dumps(content).encode(), replace=True)
         except OSError as error:
-            raise Stalled(f"the session peppers were not written: {errno.errorcode.get(error.errno or 0, 'failed')}") from None
+            raise Stalled(
+                f"the session peppers could not be written: {errno.errorcode.get(error.errno or 0, 'failed')}"
+            ) from None
         self._by_id = peppers
 
 
@@ -80,7 +82,8 @@ def _read(path: Path) -> dict[bytes, tuple[int, bytes]]:
         return {}
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise KeyringRefused(
-            f"The session peppers {path} cannot be read ({type(error).__name__}): remove the file; everybody will sign in again."
+            f"The session peppers {path} cannot be read ({type(error).__name__}): remove the file; "
+            "everybody will have to sign in again."
         ) from None
     if mode & 0o077:
         raise KeyringRefused(f"The session peppers {path} can be read by other users: run `chmod 600 {path}`.")

@@ -63,7 +63,7 @@ def parts_of(raw: bytes) -> list[bytes]:
         size = int.from_bytes(raw[at : at + 4], "big")
         at += 4 + size
         if at > len(raw):
-            raise ValueError("a part is cut")
+            raise ValueError("a part is truncated")
         parts.append(raw[at - size : at])
     return parts
 
@@ -76,7 +76,7 @@ def _bytes_of(part: Part) -> bytes:
     if isinstance(part, str):
         return part.encode()
     if not isinstance(part, int) or not 0 <= part < 2**64:
-        raise Damaged("a row holds what the service never writes there")
+        raise Damaged("a row contains something that the service never writes there")
     return part.to_bytes(8, "big")
 
 
@@ -143,7 +143,7 @@ def decrypt(key: bytes, value: bytes, place: bytes) -> bytes:
 def key_name_of(value: bytes) -> bytes:
     """The id of the key under which a value was encrypted. Raises Damaged when it is not such a value."""
     if not isinstance(value, bytes) or len(value) < HEADER_BYTES + TAG_BYTES or value[:1] != VERSION:
-        raise Damaged("the value is cut or of an unknown version")
+        raise Damaged("the value is truncated or of an unknown version")
     return value[1 : 1 + KEY_ID_BYTES]
 
 

@@ -95,7 +95,7 @@ def encoded_place(it: Placed) -> bytes:
         thread, id_, author = it.thread.bytes, it.id.bytes, it.author.bytes
         return _PLACE.pack(14, b"ailo.message.1", 16, thread, 8, it.epoch, 16, id_, 16, author, len(kind)) + kind
     except struct.error:
-        raise Damaged("a row holds what the service never writes there") from None
+        raise Damaged("a row contains something that the service never writes there") from None
 
 
 def seal(key: MessageKey, text: str, place: Place) -> bytes:
@@ -125,11 +125,11 @@ def unseal_from_service(epoch_private_key: bytes, sealed: bytes, place: Placed) 
     """Decrypt what ``seal_to_epoch`` made. Raises CannotOpen when it was not made for this epoch and place."""
     public_key, value = sealed[:KEY_BYTES], sealed[KEY_BYTES:]
     if len(public_key) != KEY_BYTES:
-        raise Damaged("a message of the service is cut")
+        raise Damaged("a service message is truncated")
     inside = unpadded(decrypt(shared_key(epoch_private_key, public_key), value, _service_place(public_key, place)))
     purpose, kind, origin, text = parts_of(inside)
     if (purpose, kind, origin) != (b"ailo.service.1", place.kind.encode(), place.author.bytes):
-        raise Damaged("a message of the service is not what its row says")
+        raise Damaged("a service message does not match its row")
     return text.decode()
 
 
@@ -186,7 +186,7 @@ def _covered(previous: bytes, fact: Linked) -> bytes:
             )
         )
     except (struct.error, TypeError):
-        raise Damaged("a row holds what the service never writes there") from None
+        raise Damaged("a row contains something that the service never writes there") from None
 
 
 def is_linked(linking_keys: dict[bytes, bytes], previous: bytes, fact: Linked, found: bytes) -> bool:

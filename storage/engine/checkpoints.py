@@ -103,7 +103,7 @@ class Forgetting:
         self._is_asked = False
         waiting = list(self._waiting)
         try:
-            reason = "" if await self._cut() else "something is being read that began before"
+            reason = "" if await self._cut() else "an earlier read is still running"
         except StorageError as error:
             reason = str(error)
         if reason:
@@ -124,4 +124,6 @@ class Forgetting:
         """Warn once for each long delay; a read that takes a few seconds is not worth a warning."""
         if self.overdue_s > TELL_AFTER_S and not self._is_told:
             self._is_told = True
-            log.warning("the log of the database could not be cut (%s): what was removed stands in it until it can", reason)
+            log.warning(
+                "could not truncate the database's write-ahead log (%s): it keeps removed content until that succeeds", reason
+            )

@@ -18,7 +18,7 @@ class DirectoryLock:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._descriptor)
-            raise DatabaseRefused(f"Another Ailo is using {data}: stop it first.") from None
+            raise DatabaseRefused(f"Another Ailo process is using {data}: stop it first.") from None
 
     def release(self) -> None:
         """Release the lock."""

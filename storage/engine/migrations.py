@@ -73,10 +73,12 @@ def in_order(found: Sequence[Step]) -> list[Step]:
     """The oldest first. Raises DatabaseRefused when a name is malformed, or two steps share a minute or the rest of a name."""
     parts = {step.name: _NAME.fullmatch(step.name) for step in found}
     if misnamed := sorted(name for name, match in parts.items() if not match):
-        raise DatabaseRefused(f"Step {misnamed[0]} of the schema is misnamed: a name is like 2026-12-04T1015_appointments.sql.")
+        raise DatabaseRefused(
+            f"Step {misnamed[0]} of the schema is misnamed: a name looks like 2026-12-04T1015_appointments.sql."
+        )
     shared = Counter(part for step in found if (match := parts[step.name]) for part in match.groups())
     if doubled := [part for part, count in shared.items() if count > 1]:
-        raise DatabaseRefused(f"Two steps of the schema are named {doubled[0]}: install Ailo anew, or give one another name.")
+        raise DatabaseRefused(f"Two steps of the schema are named {doubled[0]}: reinstall Ailo, or rename one of them.")
     return sorted(found)
 
 
@@ -113,11 +115,11 @@ def _had(known: Sequence[Step], noted: Sequence[Noted]) -> list[Step]:
     for name, hash_ in noted:
         if name not in by_name:
             raise DatabaseRefused(
-                f"The database has had step {_shown(name)}, which this program lacks: install the version of Ailo that wrote it."
+                f"The database has step {_shown(name)}, which this program lacks: install the version of Ailo that wrote it."
             )
         if hash_ is not None and by_name[name].hash != hash_:
             raise DatabaseRefused(
-                f"Step {name} is not what this database has had under that name: install the version of Ailo that wrote it, "
+                f"Step {name} differs from the one applied to this database: install the version of Ailo that wrote it, "
                 "or restore a backup."
             )
     return [by_name[name] for name, _ in noted]
@@ -136,7 +138,7 @@ async def _in_ledger(database: Database) -> list[Noted]:
     """The steps that the database claims to have had; the claim is not trusted yet."""
     rows = await database.read(_rows_of_ledger)
     if not all(isinstance(value, str) for row in rows for value in (row["name"], row["hash"])):
-        raise DatabaseRefused("The database does not say which steps it has had: restore a backup.")
+        raise DatabaseRefused("The database does not record which steps were applied to it: restore a backup.")
     return [Noted(row["name"], row["hash"]) for row in rows]
 
 
@@ -148,9 +150,9 @@ async def _by_number(database: Database) -> list[Noted]:
     rows = await database.read(lambda reader: reader.rows("select * from schema_version"))
     stated = [value for row in rows for value in dict(row).values()] or [0]
     if len(stated) > 1 or not isinstance(stated[0], int) or stated[0] < 0:
-        raise DatabaseRefused("The database does not say of which version it is: restore a backup.")
+        raise DatabaseRefused("The database does not record its version: restore a backup.")
     if stated[0] > len(NUMBERED):
-        raise DatabaseRefused(f"The database is of version {stated[0]}: install the version of Ailo that wrote it.")
+        raise DatabaseRefused(f"The database has version {stated[0]}: install the version of Ailo that wrote it.")
     return [Noted(name, None) for name in NUMBERED[: stated[0]]]
 
 

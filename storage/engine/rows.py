@@ -136,7 +136,7 @@ def read_mark(row: Row) -> int:
     found, last = row["read_seq"], row["last_seq"]
     if type(found) is int and type(last) is int and 0 <= found <= last:
         return found
-    alert("participants", row, Damaged("a read mark is beyond the end, or none"))
+    alert("participants", row, Damaged("a read mark is invalid or beyond the last message"))
     return 0
 
 
@@ -181,7 +181,7 @@ def alert_once(what: str, which: str, why: str) -> None:
     if len(_told) >= MOST_TOLD:
         _told.clear()
     _told.add((what, which, why))
-    log.error("alert: %s is not as the service wrote it (%s): %s", what, which, why)
+    log.error("alert: %s failed verification (%s): %s", what, which, why)
 
 
 def forget_alerts() -> None:
@@ -196,4 +196,4 @@ def name(row: Row) -> str:
 
 
 def _damaged(column: str) -> Damaged:
-    return Damaged(f"{column} is of a shape that the service never writes")
+    return Damaged(f"{column} has a type or size that the service never writes")

@@ -329,7 +329,7 @@ class SQLite:
         try:
             expected = None if statements is None else await asyncio.to_thread(schema_made_by, statements)
         except sqlite3.Error:
-            return ["its steps cannot have been applied in the order in which they are noted"]
+            return ["its steps cannot have been applied in the recorded order"]
         try:
             found = await self._writer.look(lambda one: differences(schema_of(one), expected) if expected is not None else [])
         except sqlite3.DatabaseError as error:
@@ -383,7 +383,7 @@ class SQLite:
         try:
             return await self._writer.look(lambda connection: self._writer.sweep(connection, page))
         except (sqlite3.DatabaseError, OSError) as error:
-            log.warning("unused parts of the database were not looked at: %s", type(error).__name__)
+            log.warning("could not scrub the unused parts of the database: %s", type(error).__name__)
             self._writer.scrubber.must_sweep = True  # after the next truncation
             return 0
 
@@ -466,7 +466,7 @@ def _stalled(error: sqlite3.DatabaseError) -> Exception:
     """Stalled when the disk, the memory, a lock or the file itself failed; anything else from SQLite is a bug in our own SQL."""
     name = _name(error)
     if name == "SQLITE_ERROR" or name.startswith(("SQLITE_CONSTRAINT", "SQLITE_MISMATCH")):
-        return RuntimeError(f"SQLite does not take a statement: {error}")
+        return RuntimeError(f"SQLite rejected a statement: {error}")
     return Stalled(f"the database failed: {name}")
 
 
@@ -490,7 +490,7 @@ async def open_sqlite(path: Path) -> SQLite:
     except sqlite3.DatabaseError as error:
         await _close_all(opened)
         raise DatabaseRefused(
-            f"The database {path} cannot be opened ({error.sqlite_errorname}): it is damaged or no database. Restore a backup."
+            f"The database {path} cannot be opened ({error.sqlite_errorname}): it is damaged or not a database. Restore a backup."
         ) from None
     except BaseException:
         await _close_all(opened)

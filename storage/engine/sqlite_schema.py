@@ -28,7 +28,7 @@ def schema_of(connection: sqlite3.Connection) -> Schema:
         found["setting", pragma] = (str(connection.execute(f"pragma {pragma}").fetchone()[0]),)
     roots = [row[4] for row in rows if row[4]]
     if len(roots) != len(set(roots)) or len(rows) + len(HEADER) != len(found):
-        found["table", "sqlite_schema"] = ("one thing stands there twice",)
+        found["table", "sqlite_schema"] = ("an entry is there twice",)
     return found
 
 
@@ -48,7 +48,7 @@ def differences(found: Schema, expected: Schema) -> list[str]:
     added = [f"it has a {_named(*one)} that Ailo did not make" for one in sorted(found.keys() - expected.keys())]
     missing = [f"the {_named(*one)} is missing" for one in sorted(expected.keys() - found.keys())]
     both = sorted(found.keys() & expected.keys())
-    changed = [f"the {_named(*one)} is not as Ailo made it" for one in both if found[one] != expected[one]]
+    changed = [f"the {_named(*one)} is not the one that Ailo made" for one in both if found[one] != expected[one]]
     return added + missing + changed
 
 

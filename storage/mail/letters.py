@@ -220,7 +220,7 @@ FAMILY = Family(
     ),
     guarded=(Guarded("letters", ("id",), "facts", lambda row: _place(rows.uuid(row, "id"))),),
     faults={
-        "letters put off out of reach": "select count(*) as count from letters"
+        "letters postponed further than the service ever does": "select count(*) as count from letters"
         " where state = 'waiting' and due_at > written_at + 31536000000",
     },
 )

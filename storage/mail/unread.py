@@ -99,7 +99,7 @@ async def take_first(tx: Transaction, now: int) -> Due | None:
         try:
             return await first_due(tx, now)
         except Damaged as error:
-            rows.alert_once("a row of unread_owed", "the first that was due", str(error))
+            rows.alert_once("a row of unread_owed", "the first one due", str(error))
             await tx.run(
                 "update unread_owed set due_at = :never"  # noqa: S608 (a constant)
                 f" where account is not distinct from (select n.account {_FIRST})"
@@ -171,6 +171,7 @@ FAMILY = Family(
         "announcements owed without an unread message": "select count(*) as count from unread_owed n"
         " join threads t on t.id = n.thread left join participants p on p.thread = n.thread and p.account = n.account"
         " where coalesce(n.told_seq, 0) > t.last_seq or coalesce(p.read_seq, 0) >= t.last_seq",
-        "announcements put off out of reach": "select count(*) as count from unread_owed where due_at > :now + 777600000",
+        "announcements postponed further than the service ever does": "select count(*) as count from unread_owed"
+        " where due_at > :now + 777600000",
     },
 )

@@ -107,7 +107,7 @@ class Target:
         self.final = folder / DATABASE
         self._sealed = folder / SEALED
         if os.path.lexists(self.final) or os.path.lexists(self._sealed):
-            raise FileExistsError(errno.EEXIST, "there is a backup in this folder already")
+            raise FileExistsError(errno.EEXIST, "this folder already contains a backup")
         self._fresh = self.final.with_suffix(".new")
         self._is_finished = False
         self.database = _claimed(self._fresh)

@@ -33,7 +33,7 @@ async def check_all(store: Store) -> list[str]:
         for name in tables():
             found += await shapes.faults(store.database, name)
         closed = await reguarding.closed(store)
-        found += [f"{name}: {count} are not as the service wrote them" for name, count in sorted(closed.items()) if count]
+        found += [f"{name}: {count} failed verification" for name, count in sorted(closed.items()) if count]
     except Stalled as error:
         found.append(str(error))
     return found
@@ -45,7 +45,7 @@ async def row_and_people(store: Store, id_: ThreadId) -> list[str]:
     async def read(reader: Reader) -> list[str]:
         thread = await threads.find(reader, store.guard, id_)
         if thread is None or not thread.is_sound:
-            return [f"thread {id_}: its row is not as the service wrote it"] if thread else []
+            return [f"thread {id_}: its row failed verification"] if thread else []
         return [*await _check_people(store, reader, thread), *_check_times(store, thread)]
 
     return await store.database.read(read)
@@ -56,7 +56,7 @@ async def _check_thread(store: Store, reader: Reader, id_: ThreadId) -> list[str
     if thread is None:
         return []
     if not thread.is_sound:  # nor can its epochs be trusted
-        return [f"thread {id_}: its row is not as the service wrote it", *await _check_messages(store, reader, thread)]
+        return [f"thread {id_}: its row failed verification", *await _check_messages(store, reader, thread)]
     return [
         *await _check_rosters(store, reader, thread),
         *await _check_people(store, reader, thread),
@@ -94,11 +94,13 @@ async def _check_people(store: Store, reader: Reader, thread: Thread) -> list[st
     grants = {(row["epoch"], row["account"]) for row in await rosters.all_grants(reader, thread.id) if NUMBER.fits(row["epoch"])}
     readers = {**first, **({THE_OFFICER.bytes: 1} if roster.officer else {})}
     counts = {
-        "who take part are not in the roster": len(present - first.keys()),
-        "of the roster do not take part": len(first.keys() - present),
-        f"of the roster cannot reach epoch {thread.epoch}": sum((thread.epoch, one) not in grants for one in readers),
-        "grants are to nobody who may have them": sum(epoch < readers.get(one, thread.epoch + 1) for epoch, one in grants),
-        "seats have a key that their account has no more": await _of_yesterday(reader, roster),
+        "participants are not in the roster": len(present - first.keys()),
+        "accounts of the roster are not participants": len(first.keys() - present),
+        f"readers have no grant of epoch {thread.epoch}": sum((thread.epoch, one) not in grants for one in readers),
+        "grants are to accounts that must not have them": sum(
+            epoch < readers.get(one, thread.epoch + 1) for epoch, one in grants
+        ),
+        "seats have a key that their account no longer has": await _of_yesterday(reader, roster),
     }
     found = [f"thread {thread.id}: {count} {what}" for what, count in counts.items() if count]
     if not await _has_our_officer(store, reader, roster):
@@ -140,7 +142,7 @@ async def _check_messages(store: Store, reader: Reader, thread: Thread) -> list[
     if seq != thread.last_seq or link != thread.last_link:
         found.append(f"thread {thread.id}: ends at message {seq}, but {thread.last_seq} were acknowledged")
     elif at is not None and at != thread.last_at:
-        found.append(f"thread {thread.id}: its last message was at another time than its row says")
+        found.append(f"thread {thread.id}: the time of its last message differs from the one in its row")
     return [*found, *_check_times(store, thread)]
 
 
@@ -148,9 +150,9 @@ def _check_times(store: Store, thread: Thread) -> Iterator[str]:
     """Nothing authenticates these times, but no clock of the service can have written them like this."""
     latest = store.clock() + MOST_AHEAD_MS
     if thread.waiting_since is not None and thread.waiting_since > max(thread.last_at, thread.opened_at):
-        yield f"thread {thread.id}: somebody waits since later than its last message"
+        yield f"thread {thread.id}: its recorded wait begins after its last message"
     if max(thread.opened_at, thread.closed_at or 0, thread.last_at) > latest:
-        yield f"thread {thread.id}: it was opened, written in or closed in the future"
+        yield f"thread {thread.id}: it was opened, written to or closed in the future"
 
 
 def _faults(thread: Thread, page: list[SealedMessage], before: int) -> Iterator[str]:
@@ -159,4 +161,4 @@ def _faults(thread: Thread, page: list[SealedMessage], before: int) -> Iterator[
             yield f"thread {thread.id}: messages {one + 1} to {other - 1} are missing"
     for message in page:
         if not message.is_linked:
-            yield f"thread {thread.id}: message {message.seq} is not as it was written"
+            yield f"thread {thread.id}: message {message.seq} failed verification"

@@ -52,4 +52,4 @@ async def _until_done(store: Store) -> None:
     try:
         await look_over(store)
     except StorageError as error:
-        log.error("the rows could not be looked over: %s", type(error).__name__)
+        log.error("could not finish the scan for planted rows: %s", type(error).__name__)

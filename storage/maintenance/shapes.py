@@ -15,7 +15,7 @@ BATCH = 500
 async def faults(database: Database, name: str) -> list[str]:
     """What is wrong with the shapes in a table, one line per column."""
     counts = await misshapen(database, name)
-    return [f"{column}: {count} are of a shape that the service never writes" for column, count in counts.items() if count]
+    return [f"{column}: {count} of a type or size that the service never writes" for column, count in counts.items() if count]
 
 
 async def misshapen(database: Database, name: str) -> Counter[str]:

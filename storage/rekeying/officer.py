@@ -93,7 +93,9 @@ def read_request(raw: bytes) -> Request:
     except (msgspec.DecodeError, RecursionError):
         request = None
     if request is None or {len(request.asker), len(request.public_key or request.asker)} != {KEY_BYTES}:
-        raise Refused("This is not a recovery request of this version: make one with `ailo recover request` on the server.")
+        raise Refused(
+            "This is not a recovery request, or not of this version: make one with `ailo recover request` on the server."
+        )
     return request
 
 
@@ -103,7 +105,7 @@ def read_answer(raw: bytes) -> Answer:
         return msgspec.json.decode(raw, type=Answer)
     except (msgspec.DecodeError, RecursionError):
         raise Refused(
-            "This is not a recovery answer of this version: make one with `ailo recover answer` on an offline machine."
+            "This is not a recovery answer, or not of this version: make one with `ailo recover answer` on an offline machine."
         ) from None
 
 
@@ -142,7 +144,7 @@ def _answered(request: Request, asked: ThreadAsked, private_key: bytes, officer:
     try:
         rosters, secrets = _checked(asked, private_key)
     except CannotOpen as error:
-        raise Refused(f"A conversation in this request is not to be believed ({error}): the server was tampered with.") from None
+        raise Refused(f"A conversation in this request cannot be trusted ({error}): the server was tampered with.") from None
     fresh, last = EpochSecret.fresh(), rosters[-1]
     roster = replace(
         last,

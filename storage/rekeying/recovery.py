@@ -59,7 +59,7 @@ async def ask(tx: Transaction, store: Store, account: Account | None, address: s
     Raises Refused without an officer, or when the account's key has changed in the meantime.
     """
     if not await installation.officer_now(tx, store.guard):
-        raise Refused("This service was made without a recovery officer: what is forgotten is lost.")
+        raise Refused("This service was set up without a recovery officer: nobody can restore access.")
     if account and new:
         await _check_generation(tx, store.guard, account.id, new.key.generation)
     asker = AccountKey.fresh(THE_OFFICER)
@@ -73,7 +73,7 @@ async def ask(tx: Transaction, store: Store, account: Account | None, address: s
 async def _check_generation(tx: Transaction, guard: Guard, id_: AccountId, generation: int) -> Account:
     account = await accounts.by_id(tx, guard, id_)
     if account is None or account.generation + 1 != generation:
-        raise Refused("The account has another key since the request was made: make another request.")
+        raise Refused("The account's key has changed since the request was made: make another request.")
     return account
 
 
@@ -184,7 +184,7 @@ async def _asked(reader: Reader, store: Store, id_: ThreadId) -> ThreadAsked:
     try:
         found = await rosters.find_all(reader, store.guard, id_, thread.epoch) if thread else []
     except CannotOpen:
-        raise Refused(f"Conversation {id_} is not as the service wrote it: run `ailo check`.") from None
+        raise Refused(f"Conversation {id_} failed verification: run `ailo check`.") from None
     grants = [(roster.number, await rosters.grant_of(reader, id_, roster.number, THE_OFFICER)) for roster in found]
     return ThreadAsked(
         [roster.encoded() for roster in found],
@@ -204,7 +204,7 @@ async def apply(tx: Transaction, store: Store, answer: Answer) -> list[Change]:
         return await _replace_officer(tx, store, answer, officer)
     account = await _check_generation(tx, store.guard, rows.account_id(row, "account"), row["generation"])
     if answer.officer != officer:
-        raise Refused("The answer names another officer, which was not asked for.")
+        raise Refused("The answer names another officer, which was not requested.")
     key = AccountKey(account.id, row["generation"], b"", row["public_key"])
     changes = await _begin_all(tx, store, answer, key)
     await _turn(tx, store, account, key, _first_keyhole(store.guard, row))
@@ -226,18 +226,18 @@ async def _open_request(tx: Transaction, guard: Guard, answer: Answer, officer: 
     row = await tx.row("select * from recoveries where request = :request", request=answer.request)
     if row is None:
         raise Refused(
-            "Nothing was asked that this answers: it was applied already, a newer request took its place,"
-            " or the account has another way in since. Make another request."
+            "No open request matches this answer: it was already applied, a newer request replaced it, or the account's key,"
+            " password or recovery code has changed since. Make another request."
         )
     try:
         asker = _checked_asker(guard, row)
     except CannotOpen:
-        log.error("alert: an open recovery is not as the service wrote it")
-        raise Refused("What was asked is not as the service wrote it: run `ailo check`, and make another request.") from None
+        log.error("alert: an open recovery request failed verification")
+        raise Refused("The open request failed verification: run `ailo check`, and make another request.") from None
     if not equal(answer.proof, proven(answer, shared_key(asker, officer)).proof):
         raise Refused(
-            "The answer is not of this service's recovery officer, or it changes more than was asked: it was altered or"
-            " exchanged on its way. Carry it by hand, or make another request."
+            "The answer is not from this service's recovery officer, or it changes more than was requested: it was altered or"
+            " replaced on its way. Carry it by hand, or make another request."
         )
     return row
 
@@ -252,7 +252,7 @@ async def alert(reader: Reader, guard: Guard) -> None:
     """Raise the alarm for open requests that are not as the service wrote them, as when the service starts."""
     rows = await reader.rows("select * from recoveries")
     if planted := sum(not _is_proven(guard, row) for row in rows):
-        log.error("alert: %d open recoveries are not as the service wrote them: run `ailo check`", planted)
+        log.error("alert: %d open recovery requests failed verification: run `ailo check`", planted)
 
 
 def _is_proven(guard: Guard, row: Row) -> bool:
@@ -268,8 +268,8 @@ def _first_keyhole(guard: Guard, row: Row) -> Keyhole:
     try:
         plain = guard.unguard(row["keyhole"], *_keyhole_place(row))
     except CannotOpen:
-        log.error("alert: the keyhole of an open recovery is not as the service wrote it")
-        raise Refused("What was asked is not as the service wrote it: run `ailo check`, and make another request.") from None
+        log.error("alert: the keyhole of an open recovery request failed verification")
+        raise Refused("The open request failed verification: run `ailo check`, and make another request.") from None
     place = password_place(rows.account_id(row, "account"), row["profile"], row["generation"])
     return Keyhole(row["profile"], row["generation"], guard.guard(plain, *place))
 
@@ -278,7 +278,7 @@ async def _begin_all(tx: Transaction, store: Store, answer: Answer, key: Account
     """Begin the epochs of an answer, which must be exactly one for each thread that it has to cover now."""
     answered = [Roster.decoded(thread.roster).thread for thread in answer.threads]
     if sorted(answered) != sorted(await covered(tx, store.guard, key.account if key else None)):
-        raise Refused("A conversation was begun, joined or left since the request was made: make another.")
+        raise Refused("A conversation was opened, joined or left since the request was made: make another request.")
     return [await _begin(tx, store, thread, answer.officer, key) for thread in answer.threads]
 
 
@@ -286,7 +286,7 @@ async def _begin(tx: Transaction, store: Store, answered: ThreadAnswered, office
     roster = Roster.decoded(answered.roster)
     thread = await threads.find(tx, store.guard, roster.thread)
     if thread is None or not thread.is_sound or thread.epoch + 1 != roster.number:
-        raise Refused("Somebody came, left or renewed a key since the request was made: make another.")
+        raise Refused("Somebody joined, left or renewed a key since the request was made: make another request.")
     last = await rosters.find(tx, store.guard, thread.id, thread.epoch)
     _check_roster(last, roster, officer if key is None else last.officer, key)
     await threads.save(tx, store.guard, msgspec.structs.replace(thread, epoch=roster.number))
@@ -306,7 +306,7 @@ def _check_roster(last: Roster, roster: Roster, officer: bytes, key: AccountKey 
     )
     sound = roster.previous == last.hash() and roster.giver == THE_OFFICER and roster.giver_key == last.officer
     if not (sound and roster.seats == expected and roster.officer == officer and roster_chain.may_bring_new_keys(last, roster)):
-        raise Refused("The answer is not of this service's recovery officer, or it changes more than was asked.")
+        raise Refused("The answer is not from this service's recovery officer, or it changes more than was requested.")
 
 
 async def _turn(tx: Transaction, store: Store, account: Account, key: AccountKey, keyhole: Keyhole) -> None:
@@ -342,7 +342,7 @@ FAMILY = Family(
         Guarded("recoveries", ("request",), "proof", _proven, is_proof=True),
     ),
     faults={
-        "open recoveries that lack what proves them": "select count(*) as count from recoveries r"
+        "open recoveries that lack a proof or a keyhole": "select count(*) as count from recoveries r"
         " where r.proof is null or r.asker is null or (r.account is null) <> (r.keyhole is null)",
     },
 )

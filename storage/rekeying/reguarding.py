@@ -117,5 +117,5 @@ def _renewed(guard: Guard, column: Guarded, row: Row) -> bytes | None:
     try:
         return guard.renewed(column, row)
     except (CannotOpen, ValueError, TypeError, OverflowError):  # the last three: a value in the row is not of its type
-        log.error("alert: a value of %s.%s is not as the service wrote it: it was left", column.table, column.column)
+        log.error("alert: a value of %s.%s failed verification and was left unchanged", column.table, column.column)
         return None

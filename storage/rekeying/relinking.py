@@ -37,9 +37,9 @@ log = logging.getLogger("ailo.storage")
 class Outcome(Enum):
     """The state of a thread after a chunk."""
 
-    MORE = "there is more to link anew"
+    MORE = "there is more to relink"
     DONE = "all of it is linked under the newest key"
-    BROKEN = "a message is not as it was written: the thread was left as it is"
+    BROKEN = "a message failed verification: the thread was left unchanged"
 
 
 async def relink_all(store: Store) -> AsyncIterator[None]:
@@ -48,7 +48,7 @@ async def relink_all(store: Store) -> AsyncIterator[None]:
     while found := await store.database.read(lambda reader, before=before: _next(reader, store.guard, before)):  # type: ignore[misc]
         before, is_due = found
         if not rows.ID.fits(before):
-            rows.alert_once("a row of messages", "without an id", "thread is of a shape that the service never writes")
+            rows.alert_once("a row of messages", "without an id", "thread has a type or size that the service never writes")
             continue
         thread = ThreadId(UUID(bytes=before))
         while is_due and await store.database.write(lambda tx: relink_some(tx, store, thread)) is Outcome.MORE:  # noqa: B023
@@ -123,7 +123,7 @@ def _body(guard: Guard, message: SealedMessage) -> bytes:
     try:
         return guard.renewed(GUARDED_BODY, messages.values(message)) or message.body
     except CannotOpen:
-        log.error("alert: message %s of thread %s does not open: it was left as it is", message.seq, message.thread)
+        log.error("alert: message %s of thread %s does not open and was left unchanged", message.seq, message.thread)
         return message.body
 
 
@@ -137,7 +137,7 @@ async def _end(tx: Transaction, guard: Guard, id_: ThreadId) -> Outcome:
 
 
 async def _leave(tx: Transaction, store: Store, id_: ThreadId, seq: int) -> Outcome:
-    log.error("alert: thread %s is not as it was written at message %s: it was left under the root key that it has", id_, seq)
+    log.error("alert: thread %s failed verification at message %s and was left under its present root key", id_, seq)
     await tx.run(
         "insert into broken_chains (thread, seq, found_at) values (:thread, :seq, :now)"
         " on conflict (thread) do update set seq = excluded.seq",

@@ -56,7 +56,7 @@ async def check_current(tx: Transaction, guard: Guard, key: AccountKey) -> None:
     """Raise Superseded unless this is still the account's key: somebody may have renewed it at the same time elsewhere."""
     account = await accounts.by_id(tx, guard, key.account)
     if account is None or account.public_key != key.public_key:
-        raise Superseded("the account has another key by now")
+        raise Superseded("the account's key has changed in the meantime")
 
 
 async def _renew_in(tx: Transaction, guard: Guard, id_: ThreadId, old: AccountKey, new: AccountKey, now: int) -> Change | None:

@@ -98,7 +98,7 @@ class Rotation:
                 raise KeyringRefused("This is the newest key, under which everything is written: it cannot be dropped.")
             if uses := (await key_use.count(self._store)).of(name):
                 raise KeyringRefused(
-                    f"This key still keeps {uses.total()} values: let `ailo keys rotate` finish, and see `ailo keys status`."
+                    f"This key still protects {uses.total()} values: let `ailo keys rotate` finish, and see `ailo keys status`."
                 )
             without = keyring.without_key(self._file(), name)
             await self._copy(without)  # first: if it cannot be written, the key is still there to be dropped later
@@ -110,7 +110,7 @@ class Rotation:
         raw = keyring.read(path)
         found, used = keyring.parse(raw, path), self._store.guard.keyring
         if found.by_id.keys() != used.by_id.keys() or found.newest.id != used.newest.id or found.index_key != used.index_key:
-            raise KeyringRefused(f"The keyring {path} is not the one in use: put that back, or start again with this one.")
+            raise KeyringRefused(f"The keyring {path} is not the one in use: put that one back, or restart with this one.")
         return raw
 
     async def _use(self, content: bytes) -> None:
@@ -183,11 +183,14 @@ class Rotation:
             try:
                 await self._work()
             except Stalled:
-                log.error("the rotation waits: the database does not take it")
+                log.error("the key rotation is paused: the database could not be written; it will be retried")
                 await asyncio.sleep(RETRY_S)
                 self._wanted.set()
             except Exception as error:  # noqa: BLE001 (conversations go on without it; it is logged, and begun again when asked)
-                log.error("the rotation ended: %s", type(error).__name__)
+                log.error(
+                    "the key rotation stopped: %s; to resume it, run `ailo keys rotate` or restart the service",
+                    type(error).__name__,
+                )
 
     async def _work(self) -> None:
         """Do the steps, leaving half of the writer's time to the messages."""
@@ -214,4 +217,6 @@ class Rotation:
 
 def _not_written(path: Path, error: OSError) -> KeyringRefused:
     why = os.strerror(error.errno) if error.errno else type(error).__name__
-    return KeyringRefused(f"{path} cannot be written ({why}): the keyring in use stays as it was. Make room, or check the owner.")
+    return KeyringRefused(
+        f"{path} cannot be written ({why}): the keyring in use is unchanged. Free some space, or check the owner."
+    )

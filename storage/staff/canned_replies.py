@@ -60,7 +60,9 @@ async def turn_to_key(tx: Transaction, old: AccountKey, new: AccountKey) -> None
     try:
         kept = Kept(rows.number(row, "version"), _opened(old, row))
     except (CannotOpen, ValueError) as error:
-        log.error("alert: the replies of %s cannot be opened while a key is renewed: %s", old.account, type(error).__name__)
+        log.error(
+            "alert: the canned replies of %s cannot be opened while a key is renewed: %s", old.account, type(error).__name__
+        )
         return
     await tx.run(
         "update canned_replies set generation = :generation, body = :body where account = :account",

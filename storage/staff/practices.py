@@ -60,7 +60,7 @@ def _practice(guard: Guard, row: Row) -> tuple[AccountId, Practice]:
     try:
         return account, _decoded(guard.unguard(row["body"], *_place(account)))
     except CannotOpen as error:
-        log.error("alert: how account %s answers cannot be read: %s", account, error)
+        log.error("alert: the practice of account %s cannot be read: %s", account, error)
         return account, NOTHING_SAID
 
 
@@ -68,7 +68,7 @@ def _decoded(body: bytes) -> Practice:
     try:
         return msgspec.json.decode(body, type=Practice)
     except msgspec.DecodeError:
-        raise Damaged("how somebody answers cannot be read") from None
+        raise Damaged("a practice cannot be decoded") from None
 
 
 def _place(account: AccountId) -> tuple[Part, ...]:

@@ -105,7 +105,7 @@ class Bound:
 
 
 def left_out(count: int, kind: str) -> str:
-    return f"WARNING ailo.x left_out={count} more lines of the last minute like: {kind}"
+    return f"WARNING ailo.x left_out={count} more lines like this one in the last minute: {kind}"
 
 
 @pytest.fixture

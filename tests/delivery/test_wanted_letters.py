@@ -89,7 +89,7 @@ async def test_a_letter_that_waits_already_is_not_sent_any_more(
     await choose(house, NONE)
     await deliver_all(outbox)
     assert post.seen == []
-    assert [(row["state"], row["reason"]) for row in await house.letters()] == [("dropped", "not wanted any more")]
+    assert [(row["state"], row["reason"]) for row in await house.letters()] == [("dropped", "no longer wanted")]
 
 
 async def test_what_one_chose_is_nothing_to_the_others(
@@ -208,7 +208,7 @@ async def test_choices_that_were_tampered_with_hold_that_letter_back_alone(
     stopped_clock.advance(GRACE)
     await deliver_all(outbox)
     assert post.recipients == ["claire@ailo.test"]
-    assert "does not open" in caplog.text
+    assert "cannot be opened" in caplog.text
 
 
 # What people are shown of refused letters

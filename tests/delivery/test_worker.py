@@ -110,7 +110,7 @@ async def test_a_stalled_store_is_told_once_and_outlived(
         await until(signalling.first, store, settings)
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert len(told) == 1
-    assert told[0].startswith("delivery is held up, and goes on trying: Stalled at test_worker.py:")
+    assert told[0].startswith("a delivery step failed and will be retried: Stalled at test_worker.py:")
     assert "canary" not in caplog.text
 
 

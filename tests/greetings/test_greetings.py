@@ -112,8 +112,8 @@ async def test_its_table_is_made_and_looked_after(service: Service, visit: Visit
         plain.commit()
     async with open_store(settings_in(service.folder)) as store:
         found = await check_all(store)
-    assert "1 greetings of no account" in found
-    assert "greetings.body: 1 are not as the service wrote them" in found
+    assert "1 greetings whose account does not exist" in found
+    assert "greetings.body: 1 failed verification" in found
 
 
 def test_it_is_in_every_list_and_gone_with_its_folder() -> None:

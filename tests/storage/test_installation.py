@@ -63,7 +63,7 @@ async def test_a_house_that_stands_is_left_as_it_is(settings: StorageSettings) -
 
 async def test_a_keyring_that_is_there_is_left_as_it_is(settings: StorageSettings) -> None:
     create(settings.keys)
-    with pytest.raises(KeyringRefused, match="left as it is"):
+    with pytest.raises(KeyringRefused, match="left unchanged"):
         await installation.build(settings)
     assert not settings.database.exists()
 

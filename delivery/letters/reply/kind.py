@@ -13,7 +13,7 @@ __all__ = ["KIND"]
 
 async def _why_not(reader: Reader, account: AccountId, facts: Mapping[str, str]) -> str | None:
     still_tells = await unread.still_tells(reader, ThreadId(UUID(facts["thread"])), account, int(facts["seq"]))
-    return None if still_tells else "read meanwhile"
+    return None if still_tells else "already read"
 
 
 KIND = Kind(_why_not, is_wanted=lambda wanted: wanted.replies)

@@ -40,18 +40,18 @@ async def test_a_message_is_dated_now(
 @pytest.mark.parametrize("planted", [IN_2031, 0])
 async def test_a_time_that_is_not_that_of_the_last_message_is_told(house: House, thread: ThreadId, planted: int) -> None:
     await house.spoil("update threads set last_at = :at where id = :id", id=thread.bytes, at=planted)
-    assert f"thread {thread}: its last message was at another time than its row says" in await check.check_all(house.store)
+    assert f"thread {thread}: the time of its last message differs from the one in its row" in await check.check_all(house.store)
 
 
 async def test_a_thread_without_messages_is_dated_by_its_opening(house: House) -> None:
     thread = await house.open_thread(house.lea, house.claire)
     await house.spoil("update threads set last_at = 1 where id = :id", id=thread.bytes)
-    assert f"thread {thread}: its last message was at another time than its row says" in await check.check_all(house.store)
+    assert f"thread {thread}: the time of its last message differs from the one in its row" in await check.check_all(house.store)
 
 
 async def test_somebody_who_waits_since_tomorrow_is_told(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
     await house.spoil("update threads set waiting_since = :at where id = :id", id=thread.bytes, at=stopped_clock() + DAY)
-    assert f"thread {thread}: somebody waits since later than its last message" in await check.check_all(house.store)
+    assert f"thread {thread}: its recorded wait begins after its last message" in await check.check_all(house.store)
 
 
 async def test_a_clock_that_was_wrong_once_dates_nothing_for_long(

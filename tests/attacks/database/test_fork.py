@@ -140,7 +140,7 @@ async def test_the_check_of_the_files_finds_a_seat_with_a_key_of_yesterday(scene
     assert await check.check_all(scene.house.store) == []
     await scene.fork(2, old)
     assert await check.check_all(scene.house.store) == [
-        f"thread {scene.thread}: 1 seats have a key that their account has no more"
+        f"thread {scene.thread}: 1 seats have a key that their account no longer has"
     ]
 
 
@@ -152,7 +152,7 @@ async def test_the_check_of_the_files_finds_nothing_of_a_leavers_fork(scene: Sce
 
 async def test_a_careless_fork_shows_in_who_takes_part(scene: Scene) -> None:
     await scene.fork(2, await left(scene), is_careful=False)
-    assert f"thread {scene.thread}: 2 of the roster do not take part" in await check.check_all(scene.house.store)
+    assert f"thread {scene.thread}: 2 accounts of the roster are not participants" in await check.check_all(scene.house.store)
 
 
 # A thread begun anew under the same id

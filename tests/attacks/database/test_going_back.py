@@ -93,7 +93,7 @@ async def test_an_account_put_back_with_its_keyhole_comes_in_and_finds_no_thread
     await before.put_back("accounts", "keyholes")
     assert await comes_in(door, lea, lea.password)
     assert await latest(house, lea, thread) is None
-    assert await check.check_all(house.store) == [f"thread {thread}: 1 seats have a key that their account has no more"]
+    assert await check.check_all(house.store) == [f"thread {thread}: 1 seats have a key that their account no longer has"]
 
 
 async def test_a_whole_day_put_back_is_that_day(house: House, door: SignIns) -> None:

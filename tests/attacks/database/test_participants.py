@@ -58,8 +58,8 @@ async def test_a_planted_row_hears_no_presence(visit: Visit) -> None:
     await wire.wait_for("about")
     assert await settled(karim) == []
     assert await seated_in(lea, thread) == {visit.ids["lea"], visit.ids["claire"]}
-    assert "alert: who takes part" in visit.log
-    assert "1 who take part are not in the roster" in await checked(visit)
+    assert "alert: the participant list" in visit.log
+    assert "1 participants are not in the roster" in await checked(visit)
 
 
 async def test_a_removed_row_is_told_of_by_either_side(visit: Visit) -> None:
@@ -69,10 +69,10 @@ async def test_a_removed_row_is_told_of_by_either_side(visit: Visit) -> None:
         spoil(visit, "delete from participants where thread = ? and account = ?", raw(one), raw(account))
     claire = await visit.client("claire")
     assert await seated_in(claire, thread) == {visit.ids["lea"], visit.ids["claire"]}
-    assert f"alert: who takes part is not as the service wrote it (thread {thread})" in visit.log
+    assert f"alert: the participant list failed verification (thread {thread})" in visit.log
     await settled(await visit.wire("karim"))
-    assert f"(thread {other}): account {visit.ids['karim']} has a seat and is not listed" in visit.log
-    assert "1 of the roster do not take part" in await checked(visit)
+    assert f"(thread {other}): account {visit.ids['karim']} has a seat but is not listed" in visit.log
+    assert "1 accounts of the roster are not participants" in await checked(visit)
 
 
 async def test_what_was_planted_meanwhile_is_told_at_the_start(visit: Visit) -> None:
@@ -83,7 +83,11 @@ async def test_what_was_planted_meanwhile_is_told_at_the_start(visit: Visit) -> 
     spoil(visit, "update threads set last_at = ? where id = ?", IN_2031_MS, raw(thread))
     visit.service.start()
     await (await visit.client("claire")).get("/api/threads")
-    told = ("1 of the roster do not take part", "accounts.time_zone: 1 are of a shape", "it was opened, written in or closed in")
+    told = (
+        "1 accounts of the roster are not participants",
+        "accounts.time_zone: 1 of a type or size",
+        "it was opened, written to or closed in",
+    )
     while not all(line in visit.log for line in told):
         await (await visit.client("claire")).get("/api/account")
 

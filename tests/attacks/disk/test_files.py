@@ -112,7 +112,7 @@ def test_a_file_system_without_links_takes_them(tmp_path: Path) -> None:
     request = tmp_path / "request"
     told(run_ailo(tmp_path, "recover", "request", str(request), "--new-officer", before=without))
     assert request.read_bytes().startswith(b"{")
-    assert "exists already" in refused(run_ailo(tmp_path, "recover", "request", str(request), "--new-officer", before=without))
+    assert "already exists" in refused(run_ailo(tmp_path, "recover", "request", str(request), "--new-officer", before=without))
     told(run_ailo(tmp_path, "backup", str(tmp_path / "backup"), before=without))
     assert left(tmp_path / "backup") == ["ailo.sqlite", "root.sealed"]
     assert not [name for name in left(tmp_path) if name.endswith(".new")]

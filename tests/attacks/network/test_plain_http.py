@@ -79,7 +79,7 @@ def warnings(**values: str) -> list[str]:
 
 def test_a_public_address_without_tls_is_warned_of() -> None:
     assert "AILO_ORIGIN is plain http" in warnings(ORIGIN="http://ailo.example.org")[0]
-    assert "AILO_HOST is off loopback" in warnings(HOST="0.0.0.0")[0]
+    assert "AILO_HOST is not a loopback address" in warnings(HOST="0.0.0.0")[0]
     assert warnings() == warnings(ORIGIN="http://localhost:9") == warnings(ORIGIN="http://[::1]:9") == []
     assert warnings(ORIGIN="https://ailo.example.org", HOST="0.0.0.0") == []
 

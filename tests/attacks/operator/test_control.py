@@ -257,7 +257,7 @@ async def test_under_the_manuals_unit_files_are_where_they_were_asked_for(tmp_pa
         key = read_from_sheet(officer)
         answered = run_ailo(tmp_path, "recover", "answer", "request", "answer", stdin=key, cwd=tmp_path / "tmp")
         assert answered.returncode == 0, answered.stderr
-        assert "given back" in told(run_ailo(tmp_path, "recover", "apply", "answer", cwd=tmp_path / "tmp"))
+        assert "was restored" in told(run_ailo(tmp_path, "recover", "apply", "answer", cwd=tmp_path / "tmp"))
         assert told(run_ailo(tmp_path, "check")) == "All is well."
     finally:
         service.close()

@@ -147,7 +147,7 @@ def test_a_request_whose_fingerprint_is_another_is_not_answered(desk: Desk) -> N
     read_out = spoken(request_hash(desk.request.read_bytes()))
     desk.exchange(lambda request: structs.replace(request, public_key=bytes(31) + b"\x09"))
     done = desk.answer(desk.request, desk.answered, "--fingerprint", read_out)
-    assert (done.returncode, "exchanged on its way" in done.stderr, desk.answered.exists()) == (1, True, False)
+    assert (done.returncode, "replaced on its way" in done.stderr, desk.answered.exists()) == (1, True, False)
 
 
 def test_on_a_terminal_the_fingerprint_is_asked_for_before_it_is_shown(desk: Desk) -> None:
@@ -240,7 +240,7 @@ def test_an_answer_that_cannot_be_written_voids_the_key_that_was_shown(desk: Des
     desk.run("recover", "request", desk.request, "--new-officer")
     done = desk.answer(desk.request, desk.folder / "nowhere" / "answer")
     assert done.returncode == 1
-    assert "The key that was shown is of no use" in done.stderr
+    assert "The key shown above is useless" in done.stderr
 
 
 def test_where_there_is_an_answer_already_nothing_is_shown(desk: Desk) -> None:
@@ -287,7 +287,7 @@ def test_a_running_service_passes_no_conversation_over(desk: Desk, served: Servi
     desk.run("recover", "request", desk.request, "--new-officer")
     desk.answer(desk.request, desk.answered)
     applied = desk.run("recover", "apply", desk.answered)
-    assert (applied.returncode, applied.stdout.startswith("2 conversations have another recovery officer")) == (0, True)
+    assert (applied.returncode, applied.stdout.startswith("2 conversations now have the new recovery officer")) == (0, True)
     assert desk.run("check").stdout == "All is well.\n"
 
 
@@ -313,8 +313,8 @@ def test_a_planted_request_raises_the_alarm_at_the_next_start(desk: Desk) -> Non
     service = Service(desk.folder)
     service.start()
     service.close()
-    assert "alert: 1 open recoveries are not as the service wrote them" in service.log
-    assert "recoveries.proof: 1 are not as the service wrote them" in desk.run("check").stderr
+    assert "alert: 1 open recovery requests failed verification" in service.log
+    assert "recoveries.proof: 1 failed verification" in desk.run("check").stderr
 
 
 # Other terminals

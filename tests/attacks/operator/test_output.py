@@ -171,7 +171,7 @@ def test_a_service_that_nobody_listens_to_serves(tmp_path: Path) -> None:
     command = [*through(">&-"), sys.executable, "-m", "chat", "serve"]
     process = subprocess.Popen(command, cwd=ROOT, env=service.environment, stderr=subprocess.PIPE, text=True)
     assert process.stderr
-    assert "nobody was told where this is" in process.stderr.readline()
+    assert "could not print the startup message" in process.stderr.readline()
     assert json.loads(told(run_ailo(tmp_path, "keys", "status", "--json")))["keys"]
     process.terminate()
     assert process.wait(20) == 0

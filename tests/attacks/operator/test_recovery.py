@@ -72,7 +72,7 @@ async def test_a_request_exchanged_on_its_way_and_in_the_database_is_refused(hou
     await house.spoil(
         "update recoveries set request = :request, public_key = :key", request=request_hash(false), key=stranger.public_key
     )
-    await assert_refused(house, answered(house, false), "not as the service wrote it")
+    await assert_refused(house, answered(house, false), "request failed verification")
     assert any("recoveries.proof: 1" in line for line in await check_all(house.store))
 
 
@@ -83,15 +83,15 @@ async def test_a_request_exchanged_with_an_asker_of_their_own_is_refused(house: 
     await house.spoil(
         "update recoveries set request = :request, asker = :key", request=request_hash(false), key=asker.private_key
     )
-    await assert_refused(house, answered(house, false, AccountKey.fresh(THE_OFFICER).public_key), "not as the service wrote it")
+    await assert_refused(house, answered(house, false, AccountKey.fresh(THE_OFFICER).public_key), "request failed verification")
 
 
 async def test_a_request_exchanged_on_its_way_alone_is_refused(house: House, thread: ThreadId) -> None:
     raw, stranger = await ask(house, with_new_key(house.lea)), AccountKey.fresh(house.lea.id, 2)
     false = exchanged(raw, public_key=stranger.public_key)
-    await assert_refused(house, answered(house, false), "Nothing was asked")
+    await assert_refused(house, answered(house, false), "No open request")
     renamed = structs.replace(answered(house, false), request=request_hash(raw))
-    await assert_refused(house, renamed, "exchanged on its way")
+    await assert_refused(house, renamed, "replaced on its way")
 
 
 ALTERED = {
@@ -117,7 +117,7 @@ async def test_an_open_request_altered_in_the_database_is_refused_and_reported(
 ) -> None:
     answer = answered(house, await ask(house, with_new_key(house.lea)))
     await house.spoil(f"update recoveries set {ALTERED[change]}")
-    await assert_refused(house, answer, "not as the service wrote it.*make another request")
+    await assert_refused(house, answer, "request failed verification.*make another request")
     assert "alert:" in caplog.text
     assert any("recoveries" in line for line in await check_all(house.store))
 
@@ -128,7 +128,7 @@ async def test_the_keyhole_of_another_request_opens_nothing(house: House, thread
     other = (await house.select("select keyhole from recoveries"))[0]["keyhole"]
     answer = answered(house, await ask(house, with_new_key(house.lea)))
     await house.spoil("update recoveries set keyhole = :other", other=other)
-    await assert_refused(house, answer, "not as the service wrote it")
+    await assert_refused(house, answer, "request failed verification")
 
 
 async def test_a_planted_request_is_refused_and_reported(house: House, thread: ThreadId) -> None:
@@ -138,8 +138,8 @@ async def test_a_planted_request_is_refused_and_reported(house: House, thread: T
         "insert into recoveries (request, account, generation, public_key, profile, keyhole, asked_at)"
         " select :it, account, generation, public_key, profile, keyhole, asked_at from recoveries", it=answer.request
     )  # fmt: skip
-    await assert_refused(house, answer, "not as the service wrote it")
-    assert any("open recoveries that lack what proves them" in line for line in await check_all(house.store))
+    await assert_refused(house, answer, "request failed verification")
+    assert any("open recoveries that lack a proof or a keyhole" in line for line in await check_all(house.store))
 
 
 async def test_an_open_request_is_brought_to_another_root_key(house: House, thread: ThreadId) -> None:
@@ -161,9 +161,9 @@ async def test_an_answer_cannot_name_an_officer_of_their_own(house: House, threa
     """Otherwise, the next conversations would be granted to that officer."""
     key = AccountKey.fresh(THE_OFFICER).public_key
     for_officer = structs.replace(answered(house, await ask(house, None), key), officer=AccountKey.fresh(THE_OFFICER).public_key)
-    await assert_refused(house, for_officer, "exchanged on its way")
+    await assert_refused(house, for_officer, "replaced on its way")
     for_account = structs.replace(answered(house, await ask(house, with_new_key(house.lea))), officer=key)
-    await assert_refused(house, for_account, "exchanged on its way")
+    await assert_refused(house, for_account, "replaced on its way")
 
 
 ANSWERS: dict[str, Callable[[Answer], Answer]] = {
@@ -190,7 +190,7 @@ ANSWERS: dict[str, Callable[[Answer], Answer]] = {
 async def test_an_answer_altered_on_its_way_is_refused(house: House, thread: ThreadId, change: str) -> None:
     await house.open_thread(house.lea, house.thomas)
     answer = answered(house, await ask(house, with_new_key(house.lea)))
-    await assert_refused(house, ANSWERS[change](answer), "exchanged on its way")
+    await assert_refused(house, ANSWERS[change](answer), "replaced on its way")
 
 
 async def test_an_answer_of_the_officer_themselves_covers_all_and_changes_nothing_else(house: House, thread: ThreadId) -> None:
@@ -200,7 +200,7 @@ async def test_an_answer_of_the_officer_themselves_covers_all_and_changes_nothin
     await assert_refused(house, proven(structs.replace(answer, threads=[]), shared), "make another")
     roster = Roster.decoded(answer.threads[0].roster)
     altered = structs.replace(answer.threads[0], roster=replace(roster, seats=roster.seats[:1]).encoded())
-    await assert_refused(house, proven(structs.replace(answer, threads=[altered]), shared), "more than was asked")
+    await assert_refused(house, proven(structs.replace(answer, threads=[altered]), shared), "more than was requested")
     other = structs.replace(answer, officer=AccountKey.fresh(THE_OFFICER).public_key)
     await assert_refused(house, proven(other, shared), "names another officer")
 
@@ -331,7 +331,7 @@ async def test_a_row_put_back_after_a_renewal_is_refused(house: House, thread: T
     await renew(house, house.lea)
     columns = ", ".join(row.keys())
     await house.spoil(f"insert into recoveries ({columns}) values (:{columns.replace(', ', ', :')})", **dict(row))
-    await assert_refused(house, answer, "another key since")
+    await assert_refused(house, answer, "key has changed since")
 
 
 async def test_a_request_made_while_the_key_was_renewed_is_refused(house: House, thread: ThreadId) -> None:
@@ -363,7 +363,7 @@ async def test_a_planted_row_stops_no_recovery(house: House, thread: ThreadId) -
 
 async def test_a_conversation_that_was_altered_is_named(house: House, thread: ThreadId) -> None:
     await house.spoil("update epochs set proof = zeroblob(41)")
-    with pytest.raises(Refused, match=f"Conversation {thread} is not as the service wrote it"):
+    with pytest.raises(Refused, match=f"Conversation {thread} failed verification"):
         await ask(house, with_new_key(house.lea))
 
 

@@ -88,7 +88,7 @@ async def test_one_domain_spelled_twice_is_one_address(ailo: Ailo) -> None:
 def test_what_is_no_address_is_refused_without_repeating_it(address: str) -> None:
     with pytest.raises(Misuse) as caught:
         checked_address(address)
-    assert str(caught.value) == "The e-mail address is not a valid one."
+    assert str(caught.value) == "The e-mail address is not valid."
 
 
 @given(st.text())

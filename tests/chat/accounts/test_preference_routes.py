@@ -202,7 +202,7 @@ async def test_what_was_tampered_with_is_as_usual_and_can_be_chosen_again(
     await change(lea, NIGHT)
     await ailo.store.database.write(lambda tx: tx.run("update preferences set body = zeroblob(90)"))
     assert (await get(lea, SETTINGS))["settings"] == USUAL
-    assert "alert: what" in caplog.text
+    assert "alert: the preferences of" in caplog.text
     assert (await change(lea, NIGHT))["letters"]["quiet_to"] == "07:00"
 
 

@@ -215,7 +215,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.C
     (tmp_path / "file").write_text("")
     values = {"AILO_DATA": str(tmp_path / "file" / "data"), "AILO_KEYS": str(tmp_path / "keys" / "root.json")}
     assert demo.main(values) == 1
-    assert "the example cannot be kept in" in capsys.readouterr().err
+    assert "the example cannot be stored in" in capsys.readouterr().err
 
 
 def test_wrong_settings_are_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,9 +21,9 @@ def told(done: Done) -> str:
 
 async def test_one_key_keeps_everything(ailo: Ailo, cast: Cast) -> None:
     said = told(await carry_out(ailo, KeysStatus()))
-    assert "newest: it keeps all that is new" in said
+    assert "newest: it protects everything new" in said
     assert "  accounts.email" in said
-    assert said.endswith("All is under the newest key.")
+    assert said.endswith("Everything is under the newest key.")
 
 
 async def test_a_rotation_without_a_server_ends_before_it_answers(ailo: Ailo, cast: Cast) -> None:
@@ -38,7 +38,7 @@ async def test_a_rotation_with_a_server_answers_at_once(ailo: Ailo, cast: Cast) 
     async with ailo.rotation.in_background():
         done = await carry_out(ailo, KeysRotate())
         again = await carry_out(ailo, KeysRotate())
-    assert "A rotation is under way" in done.line
+    assert "A rotation is in progress" in done.line
     assert again.facts
     assert not again.facts["added"]
     assert "no key was added" in again.line
@@ -67,7 +67,7 @@ async def test_a_keyring_that_was_exchanged_stops_the_rotation(ailo: Ailo) -> No
 async def test_what_was_tampered_with_is_told(ailo: Ailo, cast: Cast) -> None:
     await ailo.store.database.write(lambda tx: tx.run("update accounts set email = substr(email, 1, 40)"))
     done = await carry_out(ailo, KeysRotate())
-    assert "are not as the service wrote them, and were left" in done.line
+    assert "failed verification and keep their older keys" in done.line
 
 
 # Recovering the keyring
@@ -108,7 +108,7 @@ def test_the_keyring_is_recovered_without_a_data_directory(house: House, monkeyp
 def test_a_typing_error_is_told_from_a_wrong_key(house: House, tmp_path: Path) -> None:
     key, check = house.sheet["key"], house.sheet["check"]
     wrong = ("B" if key[0] != "B" else "C") + key[1:]
-    assert "a character is not as on the sheet" in house.recover(f"{wrong} {check}", tmp_path / "out.json")[1]
+    assert "a character differs from the sheet" in house.recover(f"{wrong} {check}", tmp_path / "out.json")[1]
     code, said = house.recover(wrong, tmp_path / "out.json")
     assert (code, "another officer's key" in said, "compare it with the sheet" in said) == (1, True, True)
     assert not (tmp_path / "out.json").exists()
@@ -117,7 +117,7 @@ def test_a_typing_error_is_told_from_a_wrong_key(house: House, tmp_path: Path) -
 def test_nothing_is_overwritten(house: House) -> None:
     before = house.keys.read_bytes()
     code, said = house.recover(house.sheet["key"], house.keys)
-    assert (code, "it was left as it is" in said) == (1, True)
+    assert (code, "it was left unchanged" in said) == (1, True)
     assert house.keys.read_bytes() == before
 
 

@@ -94,4 +94,4 @@ async def test_what_was_tampered_with_raises_the_alarm(
     await ailo.store.database.write(lambda tx: tx.run("update canned_replies set body = zeroblob(300)"))
     with pytest.raises(CannotOpen):
         await at_hand.read(claire)
-    assert "alert: the replies of" in caplog.text
+    assert "alert: the canned replies of" in caplog.text

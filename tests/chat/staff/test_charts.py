@@ -75,7 +75,7 @@ def test_it_says_what_it_shows() -> None:
     assert title is not None
     assert words is not None
     assert (title.text, title.attrib["id"]) == ("Messages per day", svg.attrib["aria-labelledby"])
-    assert words.text == "3 received and 1 sent, from 9 November to 23 November. The table gives the same numbers."
+    assert words.text == "3 received and 1 sent, from 9 November to 23 November. The table shows the same numbers."
     assert svg.attrib["role"] == "img"
 
 

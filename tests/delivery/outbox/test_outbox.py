@@ -165,7 +165,7 @@ async def test_a_letter_that_ends_the_process_is_not_tried_for_ever(
         await outbox.store.database.write(letters.free_leases)
     assert await send_one_letter(outbox)
     assert len(post.seen) == TRIES
-    assert (await row_of(house))["reason"] == "tried too often"
+    assert (await row_of(house))["reason"] == "too many attempts"
 
 
 async def test_a_letter_that_fails_unforeseen_waits(
@@ -185,7 +185,7 @@ async def test_a_hanging_post_is_not_waited_for(outbox: Outbox, post: RecordingT
 
     outbox.post, outbox.send_seconds = Hanging(), 0.01
     assert await send_one_letter(outbox)
-    assert (await row_of(house))["reason"] == "took too long"
+    assert (await row_of(house))["reason"] == "timed out"
 
 
 async def test_a_letter_that_is_with_the_relay_is_not_sent_again(

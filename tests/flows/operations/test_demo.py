@@ -163,7 +163,7 @@ async def test_a_second_start_keeps_what_was_written(tmp_path: Path) -> None:
         thread = (await sam.get("/api/threads"))["threads"][0]
         sent = await sam.ask("POST", f"/api/threads/{thread['id']}/messages", {"id": str(new_id(MessageId)), "text": "À demain."})
     async with running(tmp_path) as demo, demo.as_somebody("sam") as sam:
-        assert "Making the example" not in demo.printed
+        assert "Creating the example" not in demo.printed
         assert (await sam.get("/api/threads"))["threads"][0]["last"] == sent
 
 
@@ -180,7 +180,7 @@ async def test_a_first_start_that_is_killed_is_begun_again(tmp_path: Path, threa
 async def test_two_starts_at_once_are_refused(tmp_path: Path) -> None:
     async with running(tmp_path):
         second = await launch(tmp_path)
-        await second.wait_for("Another Ailo is using")
+        await second.wait_for("Another Ailo process is using")
         assert await second.process.wait() == 1
 
 

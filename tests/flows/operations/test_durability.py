@@ -117,7 +117,7 @@ async def test_a_sync_that_fails_ends_the_service_and_nothing_is_acknowledged(pa
     async with asyncio.timeout(3):
         assert await service.ended() == 1
     service.close()
-    assert service.log.count("the disk failed under a write (SQLITE_IOERR_FSYNC)") == 1
+    assert service.log.count("the disk failed during a write (SQLITE_IOERR_FSYNC)") == 1
     assert all(line.startswith("ts=") and " event=" in line for line in service.log.splitlines())
     assert not any(text in service.log for text in (refused, "Lea", "Rossi", "ailo.test"))
     assert await pair.check() == []

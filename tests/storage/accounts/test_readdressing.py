@@ -41,7 +41,7 @@ async def test_an_account_of_before_is_found_in_every_spelling(tmp_path: Path, s
         await old.add(zoe)
         await go_back(old, zoe, *old.people)
         assert await found(old, zoe.email) is None
-        assert await check_all(old.store) == [f"account {zoe.id}: it is not found by its address"]
+        assert await check_all(old.store) == [f"account {zoe.id}: it cannot be found by its address"]
     async with open_store(settings_in(tmp_path), stopped_clock) as new:
         for typed in (zoe.email, "ZOÉ@xn--bcher-kva.example"):
             again = await new.database.read(lambda reader, typed=typed: accounts.by_address(reader, new.guard, typed))  # type: ignore[misc]
@@ -64,9 +64,9 @@ async def test_an_address_that_two_turn_out_to_share_stays_the_older_ones(
     with caplog.at_level(logging.ERROR, "ailo"):
         await readdressing.bring_up(house.store.database, house.store.guard)
     assert await found(house, "zoe@xn--bcher-kva.example") == await house.account(older)
-    assert f"account {newer.id} has the address of account {older.id}" in caplog.text
+    assert f"account {newer.id} has the same address as account {older.id}" in caplog.text
     assert "zoe" not in caplog.text
-    assert await check_all(house.store) == [f"account {newer.id}: it is not found by its address"]
+    assert await check_all(house.store) == [f"account {newer.id}: it cannot be found by its address"]
 
 
 async def test_it_is_done_once(house: House) -> None:

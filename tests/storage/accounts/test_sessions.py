@@ -124,7 +124,7 @@ async def test_what_was_forged_is_not_told_and_the_session_is(
     """A session that still opens the account stays in the list, so that its owner can end it."""
     await house.spoil(forgery, **({"lea": house.lea.id.bytes} if ":lea" in forgery else {}))
     assert [one.device for one in await known(house, house.lea)] == ["", ""]
-    assert "alert: what is kept of a session" in caplog.text
+    assert "alert: the details of a session" in caplog.text
 
 
 async def test_a_planted_session_is_not_told(house: House, two: list[Session], caplog: pytest.LogCaptureFixture) -> None:

@@ -88,14 +88,14 @@ def test_a_missing_keyring_says_how_to_make_one(tmp_path: Path) -> None:
 
 def test_an_unreadable_keyring_says_to_check_its_rights(tmp_path: Path) -> None:
     (tmp_path / "root.json").mkdir()
-    with pytest.raises(KeyringRefused, match="check its owner and rights"):
+    with pytest.raises(KeyringRefused, match="check its owner and permissions"):
         load(tmp_path / "root.json")
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"{}", b"\xff\xfe", b'{"format": 1}'])
 def test_what_is_no_keyring_is_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    with pytest.raises(KeyringRefused, match="bring back a copy"):
+    with pytest.raises(KeyringRefused, match="restore a copy"):
         load(path)
 
 

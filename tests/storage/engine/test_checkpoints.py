@@ -269,13 +269,13 @@ async def test_a_reader_of_another_process_is_told_of(
         other.execute("begin")
         other.execute("select * from secrets").fetchall()
         await forget(database)
-        await until(lambda: "could not be cut" in caplog.text)
+        await until(lambda: "could not truncate" in caplog.text)
         before = time.monotonic()
         await keep(database, "others")  # nobody waits for the other process
         assert time.monotonic() - before < 4
         other.execute("rollback")
         await until(lambda: not holding(database))
-    assert caplog.text.count("could not be cut") == 1
+    assert caplog.text.count("could not truncate") == 1
     assert CANARY not in caplog.text
 
 

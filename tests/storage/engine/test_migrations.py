@@ -148,23 +148,23 @@ def test_a_step_that_is_there_under_two_dates_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["0011_appointments", "2026-12-04_appointments", "2026-12-04T1015", "2026-12-04T1015_Été"])
 def test_a_name_that_is_none_is_refused(name: str) -> None:
-    with pytest.raises(DatabaseRefused, match=r"misnamed: a name is like 2026-12-04T1015_appointments\.sql"):
+    with pytest.raises(DatabaseRefused, match=r"misnamed: a name looks like 2026-12-04T1015_appointments\.sql"):
         in_order([Step(name, "")])
 
 
 async def test_a_missing_step_is_refused(path: Path) -> None:
     """A database that is newer than the program, or a program that lacks a file."""
     await migrated(path, [*STEPS, TOMORROW])
-    with pytest.raises(DatabaseRefused, match=r"has had step 2027-01-01T0000_of_tomorrow.*install the version of Ailo"):
+    with pytest.raises(DatabaseRefused, match=r"has step 2027-01-01T0000_of_tomorrow.*install the version of Ailo"):
         await migrated(path)
     await migrated(path.with_name("other.sqlite"))
-    with pytest.raises(DatabaseRefused, match=f"has had step {STEPS[3].name}, which this program lacks"):
+    with pytest.raises(DatabaseRefused, match=f"has step {STEPS[3].name}, which this program lacks"):
         await migrated(path.with_name("other.sqlite"), [*STEPS[:3], *STEPS[4:]])
 
 
 async def test_a_step_that_was_altered_is_refused(path: Path) -> None:
     await migrated(path, [*STEPS, TOMORROW])
-    with pytest.raises(DatabaseRefused, match="Step 2027-01-01T0000_of_tomorrow is not what this database has had"):
+    with pytest.raises(DatabaseRefused, match="Step 2027-01-01T0000_of_tomorrow differs from the one applied to this database"):
         await migrated(path, [*STEPS, TOMORROW._replace(sql="create table of_tomorrow (id bigint, at bigint)")])
 
 

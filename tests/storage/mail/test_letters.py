@@ -154,7 +154,7 @@ async def test_a_refusal_for_good_is_told_until_a_letter_goes_out(house: House, 
     await end_one(house, stopped_clock, State.SENT)
     at = await end_one(house, stopped_clock, State.REFUSED, reason)
     assert await refused_at(house, house.lea) == at
-    await end_one(house, stopped_clock, State.DROPPED, "read meanwhile")
+    await end_one(house, stopped_clock, State.DROPPED, "already read")
     await write(house)
     assert await refused_at(house, house.lea) == at
     await end_one(house, stopped_clock, State.SENT)

@@ -48,12 +48,12 @@ async def test_pages_make_no_difference(house: House, thread: ThreadId, monkeypa
 async def test_a_missing_message_is_named(house: House, thread: ThreadId, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     monkeypatch.setattr(check, "PAGE", size)
     lines = await found(house, thread, "delete from messages where thread = :id and seq = 3")
-    assert lines == ["messages 3 to 3 are missing", "message 4 is not as it was written"]
+    assert lines == ["messages 3 to 3 are missing", "message 4 failed verification"]
 
 
 async def test_an_altered_message_is_named(house: House, thread: ThreadId) -> None:
     lines = await found(house, thread, "update messages set at = at + 1 where thread = :id and seq = 3")
-    assert lines == ["message 3 is not as it was written"]
+    assert lines == ["message 3 failed verification"]
 
 
 @pytest.mark.parametrize(("gone", "left"), [("seq = 5", 4), ("seq > 0", 0)])
@@ -64,7 +64,7 @@ async def test_a_cut_off_end_is_named(house: House, thread: ThreadId, gone: str,
 
 @pytest.mark.parametrize("change", ["epoch = 9000000000", "head = zeroblob(41)"])
 async def test_an_altered_thread_is_named(house: House, thread: ThreadId, change: str) -> None:
-    assert await found(house, thread, f"update threads set {change} where id = :id") == ["its row is not as the service wrote it"]
+    assert await found(house, thread, f"update threads set {change} where id = :id") == ["its row failed verification"]
 
 
 async def test_a_missing_roster_is_named(house: House, thread: ThreadId) -> None:
@@ -104,40 +104,41 @@ async def test_no_line_names_anybody(house: House, thread: ThreadId) -> None:
 
 ORPHANS = [
     ("insert into grants select thread, epoch, zeroblob(16), giver_key, body from grants where epoch = 2 limit 1",
-     "1 grants are to nobody who may have them"),
+     "1 grants are to accounts that must not have them"),
     ("insert into grants select thread, 9, account, giver_key, body from grants where epoch = 2 limit 1",
-     "1 grants of no epoch"),
-    ("delete from grants where thread = :id and epoch = 2", "3 of the roster cannot reach epoch 2"),
-    ("delete from participants where thread = :id", "2 of the roster do not take part"),
+     "1 grants whose epoch does not exist"),
+    ("delete from grants where thread = :id and epoch = 2", "3 readers have no grant of epoch 2"),
+    ("delete from participants where thread = :id", "2 accounts of the roster are not participants"),
     ("insert into participants select :id, id, 0, 0 from accounts where role = 'administrator'",
-     "1 who take part are not in the roster"),
+     "1 participants are not in the roster"),
     ("update participants set read_seq = 6 where thread = :id", "2 read marks beyond the last message"),
     ("update participants set read_seq = 5 where thread = :id", "1 announcements owed without an unread message"),
     ("update unread_owed set told_seq = 6 where thread = :id", "1 announcements owed without an unread message"),
     ("insert into unread_owed select id, :other, 0, null from accounts where role = 'administrator'",
-     "1 unread_owed of no thread"),
+     "1 unread_owed whose thread does not exist"),
     ("insert into epochs select thread, 3, roster, proof from epochs where thread = :id and number = 2",
      "1 epochs beyond the latest of their thread"),
     ("insert into sessions values (zeroblob(16), :other, 1, zeroblob(8), zeroblob(8), 0, 0, null)",
-     "1 sessions of no account"),
-    ("insert into keyholes values (:other, 'password', 0, 1, zeroblob(8), 0)", "1 keyholes of no account"),
-    ("insert into preferences values (:other, zeroblob(8))", "1 preferences of no account"),
-    ("insert into practices values (:other, zeroblob(8))", "1 practices of no account"),
+     "1 sessions whose account does not exist"),
+    ("insert into keyholes values (:other, 'password', 0, 1, zeroblob(8), 0)", "1 keyholes whose account does not exist"),
+    ("insert into preferences values (:other, zeroblob(8))", "1 preferences whose account does not exist"),
+    ("insert into practices values (:other, zeroblob(8))", "1 practices whose account does not exist"),
     ("insert into messages select :other, seq, id, epoch, author, kind, at, body, link from messages where seq = 1",
-     "1 messages of no thread"),
-    ("insert into notes values (:id, :other, 1, zeroblob(8), 0)", "1 notes of no account"),
+     "1 messages whose thread does not exist"),
+    ("insert into notes values (:id, :other, 1, zeroblob(8), 0)", "1 notes whose account does not exist"),
     ("insert into notes select :other, id, 1, zeroblob(8), 0 from accounts where role = 'professional' limit 1",
-     "1 notes of no thread"),
-    ("insert into canned_replies values (:other, 1, 1, zeroblob(8), 0)", "1 canned_replies of no account"),
-    ("insert into renewals_due values (:other, 0)", "1 renewals_due of no account"),
+     "1 notes whose thread does not exist"),
+    ("insert into canned_replies values (:other, 1, 1, zeroblob(8), 0)", "1 canned_replies whose account does not exist"),
+    ("insert into renewals_due values (:other, 0)", "1 renewals_due whose account does not exist"),
     (("insert into recoveries (request, account, generation, public_key, profile, keyhole, asked_at)"
-     " values (zeroblob(32), :other, 2, zeroblob(32), 0, null, 1)"), "1 recoveries of no account"),
-    ("insert into broken_chains values (:other, 1, 1)", "1 broken_chains of no thread"),
-    ("insert into relinking values (:other, 1, zeroblob(41), zeroblob(41), zeroblob(41))", "1 relinking of no thread"),
+     " values (zeroblob(32), :other, 2, zeroblob(32), 0, null, 1)"), "1 recoveries whose account does not exist"),
+    ("insert into broken_chains values (:other, 1, 1)", "1 broken_chains whose thread does not exist"),
+    ("insert into relinking values (:other, 1, zeroblob(41), zeroblob(41), zeroblob(41))",
+     "1 relinking whose thread does not exist"),
     (("insert into letters (id, account, kind, facts, message_id, state, due_at, attempts, written_at)"
-     " values (zeroblob(16), :other, 'reply', zeroblob(8), 'x', 'waiting', 0, 0, 0)"), "1 letters of no account"),
-    ("insert into participants values (:other, :other, 0, 0)", "1 participants of no thread"),
-    ("insert into participants values (:id, :other, 0, 0)", "1 participants of no account"),
+     " values (zeroblob(16), :other, 'reply', zeroblob(8), 'x', 'waiting', 0, 0, 0)"), "1 letters whose account does not exist"),
+    ("insert into participants values (:other, :other, 0, 0)", "1 participants whose thread does not exist"),
+    ("insert into participants values (:id, :other, 0, 0)", "1 participants whose account does not exist"),
 ]  # fmt: skip
 
 
@@ -182,18 +183,18 @@ async def practice(house: House) -> None:
 async def test_a_value_that_does_not_open_is_counted(house: House, thread: ThreadId, table: str, column: str, value: str) -> None:
     (before,) = await house.select(f"select count(*) as count from {table}")
     assert await found(house, thread, f"update {table} set {column} = {value}") == [
-        f"{table}.{column}: {before['count']} are not as the service wrote them"
+        f"{table}.{column}: {before['count']} failed verification"
     ]
 
 
 async def test_values_that_were_exchanged_do_not_open(house: House, thread: ThreadId) -> None:
     sql = "update accounts set first_name = (select first_name from accounts where role = 'companion') where role != 'companion'"
-    assert await found(house, thread, sql) == ["accounts.first_name: 5 are not as the service wrote them"]
+    assert await found(house, thread, sql) == ["accounts.first_name: 5 failed verification"]
 
 
 async def test_with_another_keyring_nothing_opens(house: House, thread: ThreadId, tmp_path: Path) -> None:
     create(tmp_path / "foreign.json")
     house.store.guard.turn_to(load(tmp_path / "foreign.json"))
     lines = await found(house, thread)
-    assert "its row is not as the service wrote it" in lines
-    assert "accounts.email: 6 are not as the service wrote them" in lines
+    assert "its row failed verification" in lines
+    assert "accounts.email: 6 failed verification" in lines

@@ -57,7 +57,7 @@ async def test_a_store_that_fails_ends_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(sqlite._Connection, "_work", failing("SQLITE_FULL"))
         async with expiry.in_background(house.store):
-            await until(lambda: "was not removed" in caplog.text)
+            await until(lambda: "could not remove" in caplog.text)
             patch.undo()
             await until(lambda: house.store.settings.peppers.read_bytes() == b"{}")
 

@@ -236,8 +236,8 @@ async def test_a_changed_seam_joins_nothing(house: House, change: str) -> None:
     await Rotation(house.store).turn()
     await step(house, thread)
     await house.spoil(f"update relinking set {change}")
-    found = f"thread {thread}: message 3 is not as it was written"
-    assert await check_all(house.store) == [found, "relinking.proof: 1 are not as the service wrote them"]
+    found = f"thread {thread}: message 3 failed verification"
+    assert await check_all(house.store) == [found, "relinking.proof: 1 failed verification"]
     assert [await step(house, thread) for _ in range(2)] == [Outcome.MORE, Outcome.BROKEN]
     assert found in await check_all(house.store)
 
@@ -247,7 +247,7 @@ async def test_a_seam_that_was_taken_out_is_seen(house: House) -> None:
     await Rotation(house.store).turn()
     await step(house, thread)
     await house.spoil("delete from relinking")
-    found = [f"thread {thread}: message 3 is not as it was written"]
+    found = [f"thread {thread}: message 3 failed verification"]
     assert await check_all(house.store) == found
     assert [await step(house, thread) for _ in range(2)] == [Outcome.MORE, Outcome.BROKEN]
     assert await check_all(house.store) == found
@@ -264,7 +264,7 @@ async def test_a_seam_put_back_later_hides_nothing(house: House) -> None:
         "insert into relinking (thread, seq, old_link, new_link, proof) values (:thread, :seq, :old_link, :new_link, :proof)",
         **seam,  # type: ignore[arg-type]
     )
-    assert await check_all(house.store) == [f"thread {thread}: message 3 is not as it was written"]
+    assert await check_all(house.store) == [f"thread {thread}: message 3 failed verification"]
 
 
 async def test_old_rows_before_the_seam_are_not_taken_for_new(house: House) -> None:

@@ -193,7 +193,7 @@ async def test_a_key_in_use_is_not_dropped(house: House) -> None:
     rotation = Rotation(house.store)
     old = house.store.guard.keyring.newest.id
     await rotation.turn()
-    with pytest.raises(KeyringRefused, match="still keeps"):
+    with pytest.raises(KeyringRefused, match="still protects"):
         await rotation.drop(old)
     assert old in keyring.load(house.store.settings.keys).by_id
 

@@ -100,7 +100,7 @@ async def test_what_was_tampered_with_stops_no_renewal(house: House, caplog: pyt
     await house.spoil("update canned_replies set body = zeroblob(300)")
     with caplog.at_level(logging.ERROR):
         new = await renew(house, house.claire)
-    assert "alert: the replies of" in caplog.text
+    assert "alert: the canned replies of" in caplog.text
     with pytest.raises(CannotOpen):
         await read(house, new.key)
 

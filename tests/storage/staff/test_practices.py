@@ -56,7 +56,7 @@ async def test_what_was_forged_is_not_said_in_anybodys_name(house: House, forger
     await house.spoil(f"update practices set {forgery}", **other)
     with caplog.at_level(logging.ERROR):
         assert [await find(house, one) for one in (house.claire, house.thomas)] == [NOTHING_SAID] * 2
-    assert "alert: how account" in caplog.text
+    assert "alert: the practice of account" in caplog.text
     assert "lundi" not in caplog.text
 
 
