@@ -16,10 +16,8 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from chat import __version__, demo, logs, serve
+from chat import __version__, logs
 from chat.ailo import open_ailo
-from chat.client import talk
-from chat.client.remote import is_private_way
 from chat.console import output, typed
 from chat.console.output import OutputFailed, complain, say
 from chat.console.printable import printable_lines
@@ -134,14 +132,21 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    from chat import serve  # noqa: PLC0415 (imported here: no other command waits for it)
+
     return serve.main(os.environ)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    from chat import demo  # noqa: PLC0415
+
     return demo.main(os.environ)
 
 
 def _chat(arguments: argparse.Namespace) -> int:
+    from chat.client import talk  # noqa: PLC0415
+    from chat.client.remote import is_private_way  # noqa: PLC0415
+
     origin = arguments.origin.rstrip("/")
     if not (arguments.plain_http or is_private_way(origin)):
         return _fail("--origin is not https: the password would cross the network unencrypted (see --plain-http).", MISUSE)

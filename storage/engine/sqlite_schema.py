@@ -7,6 +7,7 @@ statements, through restarts and backups. So nothing in ``sqlite_schema`` is tru
 import re
 import sqlite3
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 # By kind and name: the table it belongs to, and the statement that created it, word by word.
 Schema = Mapping[tuple[str, str], tuple[str, ...]]
@@ -32,8 +33,9 @@ def schema_of(connection: sqlite3.Connection) -> Schema:
     return found
 
 
-def schema_made_by(statements: Iterable[str]) -> Schema:
-    """The schema that these statements create in an empty database."""
+@lru_cache(4)
+def schema_made_by(statements: tuple[str, ...]) -> Schema:
+    """The schema that these statements create in an empty database. Raises sqlite3.Error."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
         for statement in statements:

@@ -7,7 +7,7 @@ import pytest
 
 from storage import installation
 from storage.crypto.keyring import create
-from storage.engine import sqlite
+from storage.engine import sqlite_opening
 from storage.engine.lock import DirectoryLock
 from storage.errors import DatabaseRefused, KeyringRefused, Refused
 from storage.settings import StorageSettings
@@ -101,7 +101,7 @@ async def test_who_was_refused_leaves_the_lock(settings: StorageSettings, spoil:
 
 
 async def test_wrong_settings_of_the_database_are_refused(settings: StorageSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sqlite.SETTINGS, "page_size", 12345)
+    monkeypatch.setitem(sqlite_opening.SETTINGS, "page_size", 12345)
     assert isinstance(await refusal(settings), DatabaseRefused)
 
 

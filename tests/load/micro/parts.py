@@ -10,7 +10,7 @@ from uuid import UUID
 from chat.protocol import frames
 from storage.crypto.primitives import canonical, decrypt_named, encrypt_named, key_id, keyed_hash, random_bytes
 from storage.crypto.sealing import Fact, Place, link, padded
-from storage.engine.sqlite import CHECKPOINT_PAGES
+from storage.engine.sqlite_opening import CHECKPOINT_PAGES
 from storage.ids import AccountId, MessageId, ThreadId
 from tests.load.figures import Figures, Results, of_times
 from tests.load.live import send_frame

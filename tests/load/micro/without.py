@@ -39,7 +39,7 @@ def _no_groups() -> None:
 def _statement_each() -> None:
     """As it was before a group took a handful of statements: one for each message and each thread."""
     messages, threads = _module("storage.conversations.messages"), _module("storage.conversations.threads")
-    sqlite = _module("storage.engine.sqlite")
+    statements = _module("storage.engine.sqlite_statements")
 
     async def add_all(tx: Any, new: Sequence[Any]) -> bool:
         return all([await messages.add(tx, message) for message in new])
@@ -53,7 +53,7 @@ def _statement_each() -> None:
         return {thread.id: thread for thread in found if thread}
 
     messages.add_all, threads.save_all, threads.find_all = add_all, save_all, find_all
-    sqlite.LARGEST_CHUNK = 1  # for marks and announcements, too
+    statements.LARGEST_CHUNK = 1  # for marks and announcements, too
 
 
 def _through_the_library() -> None:
@@ -75,11 +75,11 @@ def _asyncio_loop() -> None:
 
 
 def _small_wal() -> None:
-    _module("storage.engine.sqlite").CHECKPOINT_PAGES = 1000
+    _module("storage.engine.sqlite_opening").CHECKPOINT_PAGES = 1000
 
 
 def _no_sync() -> None:
-    _module("storage.engine.sqlite").SETTINGS["synchronous"] = 0
+    _module("storage.engine.sqlite_opening").SETTINGS["synchronous"] = 0
 
 
 MECHANISMS: dict[str, Callable[[], None]] = {

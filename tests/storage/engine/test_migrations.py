@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.engine import migrations, sqlite
+from storage.engine import migrations, sqlite_statements
 from storage.engine.database import Reader
 from storage.engine.migrations import LEDGER, NUMBERED, Step, in_order, migrate, statements, steps
 from storage.engine.sqlite import SQLite, open_sqlite
@@ -234,16 +234,16 @@ async def test_killed_half_way_it_is_old_or_new(path: Path, tmp_path: Path, monk
 
 async def killed_at_each_statement(path: Path, to: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     copies: list[Path] = []
-    run = sqlite._Statements.run
+    run = sqlite_statements.Statements.run
 
-    async def copy_and_run(self: sqlite._Statements, sql: str, /, **values: object) -> int:
+    async def copy_and_run(self: sqlite_statements.Statements, sql: str, /, **values: object) -> int:
         copy = to / f"killed-{len(copies)}"
         shutil.copytree(path.parent, copy, ignore=shutil.ignore_patterns("*-shm"))
         copies.append(copy / path.name)
         return await run(self, sql, **values)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(sqlite._Statements, "run", copy_and_run)
+        patch.setattr(sqlite_statements.Statements, "run", copy_and_run)
         await migrated(path)
     return copies
 

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.engine import sqlite
+from storage.engine import sqlite, sqlite_connections, sqlite_opening
 from storage.engine.database import Reader, Transaction
-from storage.engine.sqlite import CHECKPOINT_PAGES, SQLite, open_sqlite
+from storage.engine.sqlite import SQLite, open_sqlite
+from storage.engine.sqlite_opening import CHECKPOINT_PAGES
+from storage.engine.sqlite_statements import LARGEST_CHUNK
 from storage.errors import DatabaseRefused, Stalled
 
 
@@ -56,20 +58,20 @@ async def test_only_the_writer_checkpoints(database: SQLite) -> None:
 
 
 async def test_a_setting_that_does_not_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sqlite.SETTINGS, "page_size", 12345)
+    monkeypatch.setitem(sqlite_opening.SETTINGS, "page_size", 12345)
     with pytest.raises(DatabaseRefused, match="use another build or file system"):
         await open_sqlite(tmp_path / "ailo.sqlite")
 
 
 async def test_a_reader_that_does_not_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = sqlite._connect
+    real = sqlite_connections.connect
 
-    async def connect(path: Path, kind: type[sqlite._Connection]) -> object:
-        if kind is not sqlite._Writer:
-            monkeypatch.setitem(sqlite.SETTINGS, "page_size", 12345)
+    async def connect(path: Path, kind: type[sqlite_connections.Connection]) -> object:
+        if kind is not sqlite_connections.Writer:
+            monkeypatch.setitem(sqlite_opening.SETTINGS, "page_size", 12345)
         return await real(path, kind)
 
-    monkeypatch.setattr(sqlite, "_connect", connect)
+    monkeypatch.setattr(sqlite, "connect", connect)
     with pytest.raises(DatabaseRefused):
         await open_sqlite(tmp_path / "ailo.sqlite")
 
@@ -171,7 +173,7 @@ async def test_a_trigger_writes_nothing(database: SQLite) -> None:
     assert await database.read(notes) == []
 
 
-def failing(writer: sqlite._Writer, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def failing(writer: sqlite_connections.Writer, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Make the next commit fail with this SQLite error."""
 
     def work(*_: object) -> None:
@@ -179,7 +181,7 @@ def failing(writer: sqlite._Writer, monkeypatch: pytest.MonkeyPatch, name: str) 
         error.sqlite_errorname = name
         raise error
 
-    monkeypatch.setattr(sqlite._Connection, "_work", work)
+    monkeypatch.setattr(sqlite_connections.Connection, "_work", work)
 
 
 @pytest.mark.parametrize("name", ["SQLITE_IOERR_FSYNC", "SQLITE_IOERR_READ", "SQLITE_CORRUPT", "SQLITE_NOTADB"])
@@ -294,7 +296,7 @@ async def test_a_copy_that_cannot_be_written_stalls(database: SQLite, tmp_path: 
         await database.copy_to(str(tmp_path / "nowhere" / "copy"))
 
 
-@pytest.mark.parametrize("many", [0, 1, 5, sqlite.LARGEST_CHUNK, 300])
+@pytest.mark.parametrize("many", [0, 1, 5, LARGEST_CHUNK, 300])
 async def test_many_values_are_found_at_once_beside_other_names(database: SQLite, many: int) -> None:
     for number in range(3):
         await note(database, f"note {number}")

@@ -102,7 +102,7 @@ async def test_after_the_log_was_begun_anew_all_is_swept(database: SQLite, monke
     await swept(database)
     await database._writer.execute_fetchall("pragma wal_autocheckpoint = 10")
     life = Life(4)
-    monkeypatch.setattr("storage.engine.sqlite.removes", lambda _: False)
+    monkeypatch.setattr("storage.engine.sqlite_statements.removes", lambda _: False)
     for _ in range(6):
         await database.write(life.live)
     await database.cut()

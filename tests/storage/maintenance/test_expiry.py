@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.engine import sqlite
+from storage.engine import sqlite_connections
 from storage.maintenance import expiry
 from tests.attacks.disk.test_thief import sign_in
 from tests.attacks.disk.thief import steal
@@ -55,7 +55,7 @@ async def test_a_store_that_fails_ends_nothing(
     stopped_clock.advance(40 * DAY)
     monkeypatch.setattr(expiry, "EVERY_S", 0.01)
     with monkeypatch.context() as patch:
-        patch.setattr(sqlite._Connection, "_work", failing("SQLITE_FULL"))
+        patch.setattr(sqlite_connections.Connection, "_work", failing("SQLITE_FULL"))
         async with expiry.in_background(house.store):
             await until(lambda: "could not remove" in caplog.text)
             patch.undo()
