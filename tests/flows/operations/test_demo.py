@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -88,9 +89,29 @@ async def running(folder: Path, **more: str) -> AsyncIterator[Demo]:
         assert await demo.process.wait() == 0
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a first start has made the example, which takes most of its time."""
+
+    async def fill(folder: Path) -> None:
+        async with running(folder) as demo:
+            assert "Creating the example" in demo.printed
+
+    folder = tmp_path_factory.mktemp("filled")
+    asyncio.run(fill(folder))
+    return folder
+
+
 @pytest.fixture
-async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
-    async with running(tmp_path, AILO_NOTIFY_AFTER="0") as demo:
+def example(filled: Path, tmp_path: Path) -> Path:
+    """A filled example of the test's own, not running."""
+    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+@pytest.fixture
+async def demo(example: Path) -> AsyncIterator[Demo]:
+    async with running(example, AILO_NOTIFY_AFTER="0") as demo:
         yield demo
 
 
@@ -158,11 +179,11 @@ async def test_an_e_mail_comes_to_who_is_away(demo: Demo) -> None:
         assert "<html" in await page_of(claire, frame[1])
 
 
-async def test_a_second_start_keeps_what_was_written(tmp_path: Path) -> None:
-    async with running(tmp_path) as demo, demo.as_somebody("sam") as sam:
+async def test_a_second_start_keeps_what_was_written(example: Path) -> None:
+    async with running(example) as demo, demo.as_somebody("sam") as sam:
         thread = (await sam.get("/api/threads"))["threads"][0]
         sent = await sam.ask("POST", f"/api/threads/{thread['id']}/messages", {"id": str(new_id(MessageId)), "text": "À demain."})
-    async with running(tmp_path) as demo, demo.as_somebody("sam") as sam:
+    async with running(example) as demo, demo.as_somebody("sam") as sam:
         assert "Creating the example" not in demo.printed
         assert (await sam.get("/api/threads"))["threads"][0]["last"] == sent
 
@@ -177,16 +198,16 @@ async def test_a_first_start_that_is_killed_is_begun_again(tmp_path: Path, threa
     assert await counted(settings_in(tmp_path)) > 10
 
 
-async def test_two_starts_at_once_are_refused(tmp_path: Path) -> None:
-    async with running(tmp_path):
-        second = await launch(tmp_path)
+async def test_two_starts_at_once_are_refused(example: Path) -> None:
+    async with running(example):
+        second = await launch(example)
         await second.wait_for("Another Ailo process is using")
         assert await second.process.wait() == 1
 
 
-async def test_letters_stay_here_whatever_relay_is_set(tmp_path: Path) -> None:
+async def test_letters_stay_here_whatever_relay_is_set(example: Path) -> None:
     relay = {"AILO_SMTP": "smtp://127.0.0.1:9", "AILO_MAIL_FROM": "ailo@example.org", "AILO_NOTIFY_AFTER": "0"}
-    async with running(tmp_path, **relay) as demo, demo.as_somebody("claire") as claire:
+    async with running(example, **relay) as demo, demo.as_somebody("claire") as claire:
         threads = (await claire.get("/api/threads"))["threads"]
         thread = next(one["id"] for one in threads if is_with(one, "Hugo"))
         await claire.ask("POST", f"/api/threads/{thread}/messages", {"id": str(new_id(MessageId)), "text": "Bonjour Hugo."})
