@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import select
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -177,6 +178,12 @@ async def deaf(client: Client) -> AsyncIterator[websockets.asyncio.client.Client
         yield connection
 
 
+async def begun(connection: websockets.asyncio.client.ClientConnection) -> None:
+    """Wait until the service has sent something more to a deaf connection: what is live meanwhile comes after it."""
+    incoming = connection.transport.get_extra_info("socket")
+    assert (await asyncio.to_thread(select.select, [incoming], [], [], 60))[0]
+
+
 async def drained(connection: websockets.asyncio.client.ClientConnection) -> tuple[list[Json], int | None]:
     """All frames until the service closes the connection, and its close code."""
     frames: list[Json] = []
@@ -196,6 +203,7 @@ async def test_a_long_resume_goes_at_the_readers_pace(visit: Visit) -> None:
     client = await visit.client("claire")
     async with deaf(client) as connection:
         await connection.send(json.dumps({"type": "resume", "threads": {thread: 0}}))
+        await begun(connection)
         await lea.send(thread, "…")
         for _ in range(3):
             await settled(lea)
