@@ -20,8 +20,9 @@ from chat.conversations.commands import ThreadLeave, ThreadOpen
 from chat.operations import control
 from storage import installation
 from storage.accounts.accounts import Role
-from tests import people
+from tests import people, warm_start
 from tests.people import PASSWORD, settings_in
+from tests.warm_start import WarmProcess
 
 ROOT = Path(__file__).parents[2]
 # The people of all tests, and a client, who pays.
@@ -36,7 +37,7 @@ class Service:
         self.settings = settings
         self.port = free_port() if "ORIGIN" in settings else 0
         self.log_file = folder / "log"
-        self.process: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[str] | WarmProcess | None = None
 
     @property
     def data(self) -> Path:
@@ -69,9 +70,12 @@ class Service:
         """Start it (under ``before``, such as strace) and wait until it listens; a restart uses the same port."""
         command = [*before, sys.executable, "-m", "chat", "serve"]
         with self.log_file.open("a") as log:
-            self.process = subprocess.Popen(
-                command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True
-            )
+            if before or not warm_start.fits(self.environment):
+                self.process = subprocess.Popen(
+                    command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True
+                )
+            else:
+                self.process = warm_start.start(["serve"], self.environment, ROOT, log)
         assert self.process.stdout
         line = self.process.stdout.readline()
         assert line.startswith("Ailo is at "), self.log

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from storage import installation
+from tests import warm_start
 from tests.flows.service import ROOT, Service
 from tests.people import PASSWORD, settings_in
 
@@ -27,7 +28,10 @@ def run_ailo(
     **options: Any,
 ) -> Done:
     """Run a command of the installation in ``folder``, under ``before`` if given."""
-    environment = {**Service(folder).environment, "PYTHONPATH": str(ROOT), **(settings or {})}
+    environment = {**Service(folder).environment, **(settings or {})}
+    if not before and not options and warm_start.fits(environment):
+        return warm_start.run(arguments, environment, folder, stdin, LONGEST_S)
+    environment = {"PYTHONPATH": str(ROOT), **environment}
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": folder, **options}
     command = [*before, sys.executable, "-m", "chat", *arguments]
     return subprocess.run(command, env=environment, input=stdin, text=True, timeout=LONGEST_S, check=False, **options)
