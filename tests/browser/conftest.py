@@ -228,6 +228,12 @@ async def write(page: Page, text: str) -> None:
     await page.keyboard.press("Control+Enter")
 
 
+async def escape(page: Page) -> None:
+    """Press Escape, and wait until sheets and menus are closed: Chromium closes them some time after the key."""
+    await page.keyboard.press("Escape")
+    await expect(page.locator("dialog[open], :popover-open")).to_have_count(0)
+
+
 async def until_live(*pages: Page) -> None:
     """Wait until all are connected: before that, a page neither sends nor receives presence and typing."""
     for page in pages:

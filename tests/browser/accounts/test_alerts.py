@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Worker, expect
 
-from tests.browser.conftest import Pair, Visitors, assert_accessible, bubble, launched, post, shoot
+from tests.browser.conftest import Pair, Visitors, assert_accessible, bubble, escape, launched, post, shoot
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -77,7 +77,7 @@ async def choose(page: Page, words: str) -> None:
     await page.get_by_role("button", name="Mon compte").click()
     await page.get_by_role("checkbox", name=words).check()
     await page.evaluate(CHOSEN)
-    await page.keyboard.press("Escape")
+    await escape(page)
 
 
 async def listening(visitors: Visitors, pair: Pair, **options: Any) -> Page:

@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
-from tests.browser.conftest import PHONE, WIDE, Pair, Service, Visitors, assert_accessible, assert_no_sideways_scroll, shoot
+from tests.browser.conftest import (
+    PHONE,
+    WIDE,
+    Pair,
+    Service,
+    Visitors,
+    assert_accessible,
+    assert_no_sideways_scroll,
+    escape,
+    shoot,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -98,7 +108,7 @@ async def test_where_storage_is_forbidden_it_works_all_the_same(visitors: Visito
     await open_view(page)
     await page.get_by_label("Entrée envoie le message").check()
     await expect_saved(page)
-    await page.keyboard.press("Escape")
+    await escape(page)
     await page.fill("#composer", "Une ligne")
     await page.keyboard.press("Enter")
     await expect(page.locator("message-row")).to_have_count(1)
@@ -246,13 +256,13 @@ async def test_refused_letters_are_told_kindly_and_can_be_put_off(visitors: Visi
         await shoot(page, f"account-refused-letters-{look}")
         if look != "forced-colours":
             await assert_accessible(page)
-    await page.keyboard.press("Escape")
+    await escape(page)
     staff = await visitors.page_of(pair.professional, viewport=PHONE)
     await refuse_letters(staff, "2026-11-12T09:00:00Z")
     await staff.reload()
     await staff.get_by_role("button", name="Que faire ?").click()
     await expect(staff.get_by_text("dites-le à la personne qui gère le service")).to_be_visible()
-    await staff.keyboard.press("Escape")
+    await escape(staff)
     await check(staff, "dashboard-refused-letters-360")
     await page.get_by_role("button", name="Plus tard").click()
     async with page.expect_response("**/api/account/settings"):

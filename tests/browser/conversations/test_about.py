@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from tests.browser.conftest import Pair, Person, Service, Visitors, bubble, post, shoot, until_live, write
+from tests.browser.conftest import Pair, Person, Service, Visitors, bubble, escape, post, shoot, until_live, write
 from tests.browser.pages.test_looks import LOOKS, check
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -263,7 +263,7 @@ async def test_what_to_expect_is_there_later_too(visitors: Visitors, pair: Pair)
         await expect(sheet).to_contain_text(words)
     await sheet.get_by_role("button", name="Aide urgente").click()
     await expect(member.get_by_role("link", name="3114")).to_be_in_viewport()
-    await member.keyboard.press("Escape")
+    await escape(member)
     await member.get_by_role("button", name="À quoi s’attendre").click()
     await sheet.get_by_role("button", name="Qui y a accès ?").click()
     await expect(member.get_by_role("heading", name="Qui a accès à cette conversation ?")).to_be_visible()

@@ -110,6 +110,7 @@ async def test_sign_out_in_one_tab_ends_the_other(visitors: Visitors, pair: Pair
     first = await visitors.page_of(pair.member)
     second = await visitors.another_page(first.context)
     visitors.tolerate("401")  # Its connection may close before the other tab has told it why.
+    await until_live(first, second)  # The browser complains of a connection that is closed before it is open.
     await first.bring_to_front()
     await first.click("[popovertarget=account-menu]")
     await first.get_by_role("button", name="Se déconnecter").click()

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import PHONE, Pair, Visitors, assert_accessible, bubble, post, shoot
+from tests.browser.conftest import PHONE, Pair, Visitors, assert_accessible, bubble, escape, post, shoot
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -40,6 +40,6 @@ async def test_the_keys_are_told(visitors: Visitors, pair: Pair) -> None:
     await expect(claire.get_by_role("heading", name="Au clavier")).to_be_visible()
     await shoot(claire, "dashboard-keys-wide")
     await assert_accessible(claire)
-    await claire.keyboard.press("Escape")
+    await escape(claire)
     await claire.keyboard.press("n")
     await expect(claire.get_by_role("textbox", name="Mes notes")).to_be_focused()

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import Pair, Visitors, bubble, post, shoot, until_live, write
+from tests.browser.conftest import Pair, Visitors, bubble, escape, post, shoot, until_live, write
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -47,7 +47,7 @@ async def live_a_little(visitors: Visitors, pair: Pair, motion: str) -> Page:
     await expect(bubble(member, "Réponse 3.")).to_be_visible()
     await member.get_by_role("button", name="Aide urgente").click()
     await expect(member.get_by_role("link", name="3114")).to_be_visible()
-    await member.keyboard.press("Escape")
+    await escape(member)
     await member.evaluate(SCROLL_TO_TOP)
     await post(professional, pair.thread, ["Encore un mot."])
     await member.get_by_role("button", name="1 nouveau message").click()
