@@ -344,15 +344,9 @@ async def rest(page: Page) -> None:
     await page.evaluate("Promise.all(document.querySelector('dialog[open]').getAnimations().map(({ finished }) => finished))")
 
 
-async def test_it_is_open_to_all(service: Service, visitors: Visitors) -> None:
-    pair = await service.pair()
-    for name in ("Malik", "Inès"):
-        thread = await service.open(await service.add("member", name), pair.professional)
-        await post(await visitors.page_of(pair.professional), thread, ["À très bientôt, alors."])
-    setting = await visitors.page_of(pair.professional, f"/dashboard#{thread}")
-    await close(setting)
-    member = await visitors.page_of(pair.member)
-    await post(member, pair.thread, ["Bonjour Claire, je me permets de vous écrire."])
+async def test_what_a_member_is_told_is_open_to_all(visitors: Visitors, pair: Pair) -> None:
+    setting = await visitors.page_of(pair.professional)
+    await post(await visitors.page_of(pair.member), pair.thread, ["Bonjour Claire, je me permets de vous écrire."])
     for look, options in LOOKS.items():
         await say_practice(setting, reply_within_hours=48)
         member = await visitors.page_of(pair.member, **options)
@@ -365,14 +359,24 @@ async def test_it_is_open_to_all(service: Service, visitors: Visitors) -> None:
         await member.reload()
         await expect(line(member)).to_contain_text("3114")
         await check(member, f"member-away-until-{look}")
+
+
+async def test_what_a_professional_says_is_open_to_all(service: Service, visitors: Visitors, pair: Pair) -> None:
+    for name in ("Malik", "Inès"):
+        thread = await service.open(await service.add("member", name), pair.professional)
+        await post(await visitors.page_of(pair.professional), thread, ["À très bientôt, alors."])
+    await post(await visitors.page_of(pair.member), pair.thread, ["Bonjour Claire, je me permets de vous écrire."])
+    setting = await visitors.page_of(pair.professional, f"/dashboard#{thread}")
+    await close(setting)
+    await say_practice(setting, reply_within_hours=48, away_until=UNTIL, away_words=WORDS)
+    for look, options in LOOKS.items():
         professional = await visitors.page_of(pair.professional, f"/dashboard#{thread}", **options)
         await expect(line(professional)).to_contain_text("Conversation close le")
         await check(professional, f"dashboard-closed-{look}")
         await professional.keyboard.press("a")
         await rest(professional)
         await check(professional, f"practice-{look}")
-        await professional.keyboard.press("Escape")
-        await expect(professional.get_by_role("dialog")).to_have_count(0)
+        await escape(professional)
         await professional.goto(f"/dashboard#{pair.thread}")
         await professional.keyboard.press("c")
         await rest(professional)
