@@ -198,7 +198,8 @@ class Conversation:
             below = stands.last_seq + 1 if seq is None else seq
             rows = await messages.before(reader, self._store.guard, thread, below, limit, least)
             found = await self._all_opened(reader, who, rows)
-            return [*found, _lost(stands)][-limit:] if below > stands.last_seq and _is_cut_off(stands, rows) else found
+            has_end = below > stands.last_seq >= least
+            return [*found, _lost(stands)][-limit:] if has_end and _is_cut_off(stands, rows) else found
 
         return await self._store.database.read(read)
 
@@ -293,7 +294,7 @@ class Conversation:
 
 
 def _is_cut_off(thread: Thread, rows: list[SealedMessage]) -> bool:
-    """Whether the newest stored message is not the last one acknowledged: somebody removed the end."""
+    """Whether the newest of these messages is not the last one acknowledged: somebody removed the end."""
     return thread.last_seq > 0 and (not rows or rows[-1].link != thread.last_link)
 
 

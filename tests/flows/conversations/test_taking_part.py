@@ -141,6 +141,19 @@ async def test_a_colleague_comes_and_all_are_told(visit: Visit) -> None:
     assert await texts(await visit.client("thomas"), thread) == ["deux"]
 
 
+async def test_where_nothing_was_written_since_a_newcomer_is_shown_nothing(visit: Visit) -> None:
+    """That they may not read the last message does not mean that somebody removed it."""
+    thread = await visit.thread("lea", "claire")
+    await visit.arrive("thomas")
+    lea, claire = await visit.wire("lea"), await visit.client("claire")
+    await lea.send(thread, "un")
+    body = {"account": visit.ids["thomas"], "history": "from_now"}
+    await claire.ask("POST", f"/api/threads/{thread}/participants", body)
+    thomas = await visit.client("thomas")
+    assert (await thomas.get(f"/api/threads/{thread}/messages"))["messages"] == []
+    assert "alert" not in visit.log
+
+
 async def test_a_hand_over_lets_the_giver_hear_nothing_more(visit: Visit) -> None:
     thread = await visit.thread("lea", "claire")
     await visit.arrive("thomas")
@@ -156,7 +169,7 @@ async def test_a_hand_over_lets_the_giver_hear_nothing_more(visit: Visit) -> Non
 
 
 async def test_messages_that_race_a_change_are_sealed_for_those_who_are_there_then(visit: Visit) -> None:
-    """Messages sent while people join are all acknowledged, and Léa can read them all in order."""
+    """Léa can read them all, in order; who comes without the history can read none that was there before."""
     thread = await visit.thread("lea", "claire")
     await visit.arrive("thomas", "sam")
     lea, claire = await visit.wire("lea"), await visit.client("claire")
@@ -164,13 +177,17 @@ async def test_messages_that_race_a_change_are_sealed_for_those_who_are_there_th
     ids = [str(new_id(MessageId)) for _ in range(40)]
     for number, id_ in enumerate(ids):
         await lea.put({"type": "send", "id": id_, "thread": thread, "text": str(number)})
+    answers = {ids[0]: (await lea.wait_for("sent", id=ids[0]))["seq"]}
     await claire.ask("POST", f"/api/threads/{thread}/participants", body)
     await claire.ask("POST", f"/api/threads/{thread}/hand-over", {**body, "account": visit.ids["sam"]})
-    answers = {id_: (await lea.wait_for("sent", id=id_))["seq"] for id_ in ids}
+    answers |= {id_: (await lea.wait_for("sent", id=id_))["seq"] for id_ in ids[1:]}
     assert sorted(answers.values()) == list(range(1, 41))
-    assert await texts(await visit.client("lea"), thread) == [
-        str(ids.index(id_)) for id_, _ in sorted(answers.items(), key=lambda item: item[1])
-    ]
+    everything = [str(ids.index(id_)) for id_, _ in sorted(answers.items(), key=lambda item: item[1])]
+    assert await texts(await visit.client("lea"), thread) == everything
+    for name in ("thomas", "sam"):
+        read = await texts(await visit.client(name), thread)
+        assert len(read) < len(everything)
+        assert read == everything[len(everything) - len(read) :]
 
 
 # The account's key, with connections open
