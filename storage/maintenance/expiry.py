@@ -26,7 +26,7 @@ async def _run(store: Store) -> None:
         try:
             await expire(store)
         except (StorageError, OSError) as error:
-            log.warning("could not remove expired sessions: %s", type(error).__name__)
+            log.warning("could not remove expired sessions and peppers: %s", type(error).__name__)
         await asyncio.sleep(EVERY_S)
 
 
