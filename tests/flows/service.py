@@ -68,9 +68,9 @@ class Service:
 
     def start(self, *before: str) -> None:
         """Start it (under ``before``, such as strace) and wait until it listens; a restart uses the same port."""
-        command = [*before, sys.executable, "-m", "chat", "serve"]
         with self.log_file.open("a") as log:
             if before or not warm_start.fits(self.environment):
+                command = [*before, sys.executable, "-m", "chat", "serve"]
                 self.process = subprocess.Popen(
                     command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True
                 )

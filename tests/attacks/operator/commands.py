@@ -31,7 +31,7 @@ def run_ailo(
     environment = {**Service(folder).environment, **(settings or {})}
     if not before and not options and warm_start.fits(environment):
         return warm_start.run(arguments, environment, folder, stdin, LONGEST_S)
-    environment = {"PYTHONPATH": str(ROOT), **environment}
+    environment = {**Service(folder).environment, "PYTHONPATH": str(ROOT), **(settings or {})}
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": folder, **options}
     command = [*before, sys.executable, "-m", "chat", *arguments]
     return subprocess.run(command, env=environment, input=stdin, text=True, timeout=LONGEST_S, check=False, **options)
