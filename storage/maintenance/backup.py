@@ -47,7 +47,7 @@ async def copy(store: Store, folder: Path) -> Path:
             await asyncio.to_thread(shutil.copyfileobj, made.database, target.database, 1 << 20)
             await asyncio.to_thread(target.finish, made.sealed)
     finally:
-        await asyncio.to_thread(target.close)
+        await asyncio.shield(asyncio.to_thread(target.close))
     return target.final
 
 
@@ -66,7 +66,7 @@ async def copied(store: Store) -> AsyncIterator[Copied]:
         database = _opened(path)
         yield Copied(database, sealed)
     finally:
-        await asyncio.to_thread(_discard, folder, database)
+        await asyncio.shield(asyncio.to_thread(_discard, folder, database))  # done even if cancelled again
 
 
 def _place(database: Path) -> Path:

@@ -1,6 +1,8 @@
 """A backup: complete, private, readable with its keyring but not without it, and never written over another."""
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -91,3 +93,30 @@ async def test_the_root_keyring_is_in_no_backup(house: House, tmp_path: Path) ->
     raw = house.store.settings.keys.read_bytes()
     for path in made.parent.iterdir():
         assert not any(part in path.read_bytes() for part in raw.split(b'"') if len(part) > 40)
+
+
+async def test_a_copy_whose_maker_is_cancelled_twice_leaves_nothing(house: House) -> None:
+    """The second time while it cleans up: as when the service stops just after the asker has gone."""
+    made: list[backup.Copied] = []
+    is_made, go = asyncio.Event(), threading.Event()
+
+    async def make() -> None:
+        async with backup.copied(house.store) as copied:
+            made.append(copied)
+            is_made.set()
+            await asyncio.Event().wait()
+
+    making = asyncio.create_task(make())
+    await is_made.wait()
+    threads = ThreadPoolExecutor(1)
+    asyncio.get_running_loop().set_default_executor(threads)  # The loop shuts it down.
+    threads.submit(go.wait)  # What cleans up has to wait for its turn.
+    making.cancel()
+    await asyncio.sleep(0)
+    making.cancel()
+    await asyncio.wait([making])
+    go.set()
+    await asyncio.to_thread(int)
+    assert making.cancelled()
+    assert made[0].database.closed
+    assert list(house.store.settings.data.glob(".*")) == []
