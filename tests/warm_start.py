@@ -5,6 +5,7 @@ would; it can be killed and waited for. Whatever depends on the start itself (st
 is called) starts `python -m chat`. The processes are those of multiprocessing's fork server.
 """
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -129,4 +130,7 @@ def _carry_out(order: Order) -> None:
     os.environ.clear()
     os.environ.update(order.environment)
     sys.argv[1:] = order.arguments
-    cli.main()
+    try:
+        cli.main()
+    finally:
+        logging.shutdown()  # as every interpreter does at its end; multiprocessing ends the process without one
