@@ -26,6 +26,8 @@ from chat.connections.gateway import Gateway
 from chat.console.output import OutputFailed, say
 from chat.console.printable import printable_lines
 from chat.core import Web
+from chat.framed.navigation import Navigation
+from chat.framed.refusals import in_words
 from chat.operations import control
 from chat.operations.health import add_health
 from chat.operations.metrics import Metrics, shown_at
@@ -269,8 +271,11 @@ def _application(ailo: Ailo, settings: Settings) -> tuple[web.Application, Gatew
     app = application(door)
     gateway = _gateway(ailo, door)
     add_health(app, ailo.store)
-    shelf = add_pages(app, features.pages(), door.role_of, features.static())
-    mount(app, door, ailo.access, [_socket_route(gateway, door), *routes_of(ailo, Web(door, shelf, settings.features))])
+    shelf = add_pages(app, features.pages(), door.role_of, features.static(), features.rails())
+    places = Navigation((place, card) for card in ailo.features.values() for place in card.navigation)
+    parts = Web(door, shelf, settings.features, places)
+    app.middlewares.append(in_words(parts.pages.show_to_anybody))
+    mount(app, door, ailo.access, [_socket_route(gateway, door), *routes_of(ailo, parts)])
     return app, gateway, door.keeper
 
 

@@ -10,6 +10,7 @@ from chat.accounts.preference_routes import PreferenceRoutes
 from chat.accounts.preferences import SettingsOfOne
 from chat.accounts.routes import AccountRoutes
 from chat.accounts.sessions import SessionsOfOne
+from chat.accounts.sign_out_page import SignOutPage
 from chat.auth.routing import Route
 from chat.core import Core, Feature, Web
 
@@ -28,7 +29,9 @@ class Accounts(Feature):
 
     def routes(self, web: Web) -> Iterable[Route]:
         """The routes that the pages use."""
+        own = AccountRoutes(web.door, self.keys, self.core.hub)
         return chain(
-            AccountRoutes(web.door, self.keys, self.core.hub).routes(),
+            own.routes(),
+            SignOutPage(web.door, web.pages, own).routes(),
             PreferenceRoutes(web.door, self.preferences, self.sessions).routes(),
         )

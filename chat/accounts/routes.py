@@ -67,7 +67,7 @@ class AccountRoutes:
     async def _welcome(self, granted: Granted, before: SignedIn | None) -> web.Response:
         """Set the cookies of the new session, and end the one that this browser had before."""
         if before:
-            await self._end(before)
+            await self.end(before)
         response = json_answer({"account": profile(granted.account)})
         self._set_cookie(response, self._door.cookie, granted.cookie, SESSION_MS // 1000)
         self._set_cookie(response, self._door.device_cookie, granted.device, DEVICE_MS // 1000)
@@ -78,10 +78,11 @@ class AccountRoutes:
         response.set_cookie(name, value, max_age=max_age, path="/", httponly=True, samesite="Lax", secure=self._is_secure)
 
     async def sign_out(self, request: web.Request) -> web.Response:
-        await self._end(request[SIGNED_IN])
+        await self.end(request[SIGNED_IN])
         return self._door.forgets(done())
 
-    async def _end(self, signed_in: SignedIn) -> None:
+    async def end(self, signed_in: SignedIn) -> None:
+        """End a session, and whatever is connected by it."""
         await self._door.sign_ins.sign_out(signed_in)
         self._hub.sign_out(signed_in.unlocked.account.id, signed_in.session_id)
         record(SecurityEvent.SIGNED_OUT, signed_in.unlocked.account.id)

@@ -3,7 +3,8 @@
 import { part, setText } from "../../helpers/build.js"
 import { sayRole } from "../../helpers/words/names.js"
 
-const WITH_OVERVIEW = new Set(["professional", "companion"])
+/** The address at which the pages of lists and forms link to one's own account. */
+const ACCOUNT = "#account"
 
 export class AccountMenu extends HTMLElement {
   #account
@@ -27,8 +28,11 @@ export class AccountMenu extends HTMLElement {
   set account(account) {
     this.#account = account
     setText(part(this, "account-name"), account.first_name)
-    part(this, "open-overview").hidden = !WITH_OVERVIEW.has(account.role)
     setText(part(this, "account-role"), account.role === "member" ? "" : sayRole(account.role))
+    if (location.hash === ACCOUNT) {
+      history.replaceState(null, "", location.pathname)
+      this.#openAccount()
+    }
   }
 
   /** Signing out did not work: saying nothing would be worse. */

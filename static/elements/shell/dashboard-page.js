@@ -59,7 +59,7 @@ export class DashboardPage extends CorrespondencePage {
       "click",
       ({ target }) => target.dataset.deed && this.#openColleagues(target.dataset.deed),
     )
-    this.#followWidth(globalThis.matchMedia("(max-width: 72rem)"))
+    this.#followWidth(globalThis.matchMedia("(max-width: 76rem)"))
     document.addEventListener("keydown", (event) => this.#noteKey(event))
   }
 

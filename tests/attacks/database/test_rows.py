@@ -195,7 +195,7 @@ async def clearly(asked: Awaitable[T]) -> T | None:
     try:
         return await asked
     except Exception as error:
-        if door._refused_for(error).status == 500:
+        if door.refused_for(error).status == 500:
             raise
         return None
 
