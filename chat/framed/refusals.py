@@ -68,7 +68,7 @@ async def _said(show: Show, request: web.Request, refused: HttpRefusal) -> web.R
         "title": TITLES.get(status, FAILED),
         "words": refused.said(language_of(request)),
         "is_signed_out": status == 401,
-        "kept": [field for field in kept.fields() if "password" not in field[0]] if kept else [],
+        "kept": [field for field in kept.fields() if "password" not in field[0]] if kept else None,
     }
     response = show(request, "refused.html", values, status=status)
     if refused.wait is not None:
