@@ -11,6 +11,7 @@ from chat.auth.sign_in import Attempt, SignedIn
 from chat.conversations.conversation import KIND_TEXT
 from chat.example.cast import Figure, figures
 from chat.example.conversations import Line, Script, scripts
+from chat.example.letters import write_past
 from storage.accounts.accounts import Role
 from storage.conversations.group_commit import Item, MarkRead, NotCommitted, Post
 from storage.conversations.unlocked import OpenEpoch, Unlocked
@@ -51,11 +52,15 @@ async def fill(settings: StorageSettings) -> None:
     started = clock.now
     async with open_ailo(settings, clock) as ailo:
         everybody = {key: await _arrive(ailo, figure) for key, figure in figures().items()}
+        played = []
         for script in scripts(datetime.fromtimestamp(started / 1000, UTC)):
             clock.now = script.opened_at
             seats = await _open(ailo, [everybody[key].unlocked for key in script.people])
             clock.now = started
             await _play(ailo, script, dict(zip(script.people, seats, strict=True)))
+            played.append((script, seats[0].epoch.roster.thread))
+        accounts = {key: one.unlocked.account.id for key, one in everybody.items()}
+        await write_past(ailo, played, accounts, started)
         for signed_in in everybody.values():
             await ailo.sign_ins.sign_out(signed_in)
 

@@ -24,6 +24,8 @@ from storage.accounts.accounts import Role
 from storage.conversations import threads
 from storage.crypto import keyring
 from storage.errors import Refused, Stalled
+from storage.mail import letters, overview
+from storage.mail.letters import State
 from storage.maintenance.check import check_all
 from storage.settings import StorageSettings
 from storage.store import open_store
@@ -149,6 +151,15 @@ async def test_an_empty_place_is_filled(settings: StorageSettings) -> None:
     assert await make_ready(settings)
     assert await counted(settings) == len(scripts(NOW))
     assert keyring.load(settings.keys).is_example
+
+
+async def test_the_outbox_has_letters_in_every_state(settings: StorageSettings) -> None:
+    await make_ready(settings)
+    async with open_store(settings) as store:
+        found = await store.database.read(letters.count_by_state)
+        assert found.keys() == set(State)
+        assert found[State.WAITING] == 2
+        assert await store.database.read(lambda reader: overview.oldest_waiting(reader, store.clock())) is None
 
 
 async def test_a_second_start_keeps_what_is_there(settings: StorageSettings) -> None:

@@ -73,7 +73,10 @@ class House:
     async def write(self, state: State = State.WAITING, reason: str | None = None, *, useful_for: int = 10**9) -> UUID:
         """A letter to Léa, in some state."""
         store, now, id_ = self.ailo.store, self.ailo.store.clock(), uuid4()
-        letter = Letter(id_, (await self.cast.account("lea")).id, "reply", {"a": "b"}, f"{id_}@ailo.test", now, now + useful_for)
+        letter = Letter(
+            id=id_, account=(await self.cast.account("lea")).id, kind="reply", facts={"a": "b"},
+            message_id=f"{id_}@ailo.test", due_at=now, not_after=now + useful_for,
+        )  # fmt: skip
         await store.database.write(lambda tx: letters.write(tx, store.guard, letter, now))
         if state is not State.WAITING:
             await store.database.write(lambda tx: letters.finish(tx, id_, state, now, reason))

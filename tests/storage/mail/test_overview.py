@@ -20,7 +20,10 @@ KINDS = ("reply", "digest")
 async def write(house: House, kind: str = "reply", *, due_in: int = 0, not_after: int | None = None) -> UUID:
     """Write a letter to Léa; return its id."""
     store, now = house.store, house.store.clock()
-    letter = Letter(uuid4(), house.lea.id, kind, {"thread": "canary"}, "one@ailo.example", now + due_in, not_after)
+    letter = Letter(
+        id=uuid4(), account=house.lea.id, kind=kind, facts={"thread": "canary"}, message_id="one@ailo.example",
+        due_at=now + due_in, not_after=not_after,
+    )  # fmt: skip
     await store.database.write(lambda tx: letters.write(tx, store.guard, letter, now))
     return letter.id
 
