@@ -10,6 +10,7 @@ from chat.accounts.preference_routes import PreferenceRoutes
 from chat.accounts.preferences import SettingsOfOne
 from chat.accounts.routes import AccountRoutes
 from chat.accounts.sessions import SessionsOfOne
+from chat.accounts.sign_in_page import SignInPage
 from chat.accounts.sign_out_page import SignOutPage
 from chat.auth.routing import Route
 from chat.core import Core, Feature, Web
@@ -32,6 +33,7 @@ class Accounts(Feature):
         own = AccountRoutes(web.door, self.keys, self.core.hub)
         return chain(
             own.routes(),
+            SignInPage(web.door, web.pages, own).routes(),
             SignOutPage(web.door, web.pages, own).routes(),
             PreferenceRoutes(web.door, self.preferences, self.sessions).routes(),
         )

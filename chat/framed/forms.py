@@ -18,7 +18,7 @@ from chat.pages.words import sentence
 from chat.protocol.frames import Code
 from chat.protocol.shown_text import is_seen
 
-__all__ = ["Form", "form_of", "typed_in"]
+__all__ = ["LARGEST", "Form", "form_of", "typed_in"]
 
 LARGEST: Final = 64 * 1024
 MOST_FIELDS: Final = 200
@@ -97,9 +97,9 @@ class Form:
         return name in self._typed
 
 
-async def typed_in(request: web.Request) -> Form:
-    """What a page posted. Raises HttpRefusal if it is no form, too large, or not there in time."""
-    return Form(parsed(await _body_of(request)))
+async def typed_in(request: web.Request, largest: int = LARGEST) -> Form:
+    """What a page posted. Raises HttpRefusal if it is no form, of more than ``largest`` bytes, or not there in time."""
+    return Form(parsed(await _body_of(request, largest)))
 
 
 async def form_of(request: web.Request) -> Form:
@@ -109,7 +109,7 @@ async def form_of(request: web.Request) -> Form:
     return form
 
 
-async def _body_of(request: web.Request) -> bytes:
+async def _body_of(request: web.Request, largest: int) -> bytes:
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != KIND:
         raise HttpRefusal(400, Code.BAD_REQUEST)
     try:
@@ -119,7 +119,7 @@ async def _body_of(request: web.Request) -> bytes:
         raise HttpRefusal(400, Code.BAD_REQUEST) from None
     except web.HTTPRequestEntityTooLarge:
         raise HttpRefusal(413, Code.BAD_REQUEST) from None
-    if len(raw) > LARGEST:
+    if len(raw) > largest:
         raise HttpRefusal(413, Code.BAD_REQUEST)
     return raw
 

@@ -18,7 +18,7 @@ from chat.pages.words import sentence
 from chat.protocol.frames import Code
 from chat.security_events import SecurityEvent, record
 
-__all__ = ["in_words"]
+__all__ = ["KEPT", "in_words"]
 
 TITLES: Final = {
     400: sentence("Cette demande n’a pas été comprise"),
@@ -31,6 +31,8 @@ TITLES: Final = {
 FAILED: Final = sentence("Quelque chose n’a pas marché")
 # After these, what was typed may be sent again.
 KEEPS: Final = {401, 429, 500, 503}
+# Sets what was typed apart from the fields of the form in which one signs in again (static/pages/pieces.html).
+KEPT: Final = "kept:"
 
 Show = Callable[..., web.Response]
 

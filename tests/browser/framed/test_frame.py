@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import (
+    PASSWORD,
     PHONE,
     WIDE,
     Pair,
@@ -113,7 +114,7 @@ async def test_what_was_typed_when_the_session_ends_is_sent_after_signing_in(
     visitors: Visitors, service: Service, *, has_script: bool
 ) -> None:
     """The form of the outbox stands for all: what it held is there again, and goes on with one button."""
-    visitors.tolerate("401")
+    visitors.tolerate("401", "422")
     administrator = await service.add("administrator", "Alix")
     letter = write_letters(service, administrator)[0]
     context = await visitors.context(java_script_enabled=has_script)
@@ -126,8 +127,15 @@ async def test_what_was_typed_when_the_session_ends_is_sent_after_signing_in(
     if has_script:
         await assert_accessible(page)
     await shoot(page, "session-ended-wide")
-    await sign_in_quietly(context, service.url, administrator)
-    await page.get_by_role("button", name="Envoyer de nouveau").click()
+    await page.get_by_label("Adresse e-mail").fill(administrator.email)
+    await page.get_by_label("Mot de passe").fill("ce n’est pas le bon")
+    await page.get_by_role("button", name="Se connecter").click()
+    await expect(page.get_by_text("Cette adresse et ce mot de passe ne vont pas ensemble.")).to_be_visible()
+    await expect(page.get_by_label("Adresse e-mail")).to_have_value(administrator.email)
+    await page.get_by_label("Mot de passe").fill(PASSWORD)
+    await page.get_by_role("button", name="Se connecter").click()
+    await expect(page.get_by_role("heading", name="Vous êtes de retour, Alix")).to_be_visible()
+    await page.get_by_role("button", name="Envoyer maintenant").click()
     await expect(page.get_by_role("status")).to_contain_text("La lettre est abandonnée.")
     await expect(page.get_by_role("row").filter(has_text=letter)).to_contain_text("abandonnée sur cette page")
 
