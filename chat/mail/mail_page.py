@@ -34,7 +34,7 @@ TABLE = Table(
         Column("kind", sentence("Sorte"), is_sortable=True),
         Column("state", sentence("État"), is_sortable=True),
         Column("written", sentence("Écrite"), is_sortable=True),
-        Column("attempts", sentence("Essais"), is_sortable=True, is_number=True),
+        Column("attempts", sentence("Essais"), is_number=True),
         Column("deed", sentence("À faire")),
     ),
     "-written",
