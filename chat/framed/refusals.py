@@ -4,6 +4,7 @@ What was typed is never lost: the page that says why it was not taken holds it a
 foreign site, which would gain by that.
 """
 
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -74,7 +75,7 @@ async def _said(show: Show, request: web.Request, refused: HttpRefusal) -> web.R
     }
     response = show(request, "refused.html", values, status=status)
     if refused.wait is not None:
-        response.headers["Retry-After"] = str(max(1, round(refused.wait)))
+        response.headers["Retry-After"] = str(max(1, math.ceil(refused.wait)))
     return response
 
 

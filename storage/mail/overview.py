@@ -123,7 +123,9 @@ def _counted(row: Row) -> Counted:
 
 async def oldest_waiting(reader: Reader, now: int) -> int | None:
     """Since when the oldest letter that is due waits, in ms since 1970; None if none is due."""
-    row = await reader.row("select min(due_at) as due_at from letters where state = 'waiting' and due_at <= :now", now=now)
+    row = await reader.row(
+        "select min(due_at) as due_at from letters where state = 'waiting' and due_at between 0 and :now", now=now
+    )
     return rows.time_or_none(row, "due_at") if row else None
 
 

@@ -26,6 +26,7 @@ from chat.pages.assets import PAGES, Shelf
 from chat.pages.words import static_folder
 from chat.settings import ChatSettings
 from storage.accounts.accounts import Role, Status
+from storage.engine.database import Value
 from storage.mail import letters
 from storage.mail.letters import Letter, State
 from tests.chat.talk import Cast
@@ -86,6 +87,10 @@ class House:
         """Let a worker take the letter that is due first."""
         now = self.ailo.store.clock()
         assert await self.ailo.store.database.write(lambda tx: letters.claim(tx, now, now + 10**6))
+
+    async def run(self, sql: str, **values: Value) -> None:
+        """Write to the database behind the service's back."""
+        await self.ailo.store.database.write(lambda tx: tx.run(sql, **values))
 
     async def row(self, letter: UUID) -> dict[str, Any]:
         found = await self.ailo.store.database.read(
@@ -243,6 +248,19 @@ async def test_filters_views_and_pages_lead_to_one_another(house: House) -> None
         status, page = await ada.get(f"/mail{query}")
         assert (status, len(re.findall('class="letters__id', page))) == (200, count), query
         assert ("Aucune lettre n’est ainsi" in page) == (not count)
+
+
+@pytest.mark.parametrize("column", ["id", "kind", "state", "due_at", "not_after", "attempts", "leased_until", "reason",
+                                    "written_at", "ended_at"])  # fmt: skip
+async def test_a_damaged_row_hides_nothing_but_itself(house: House, column: str) -> None:
+    sound, ada = await house.write(State.REFUSED, "smtp 550"), await house.visitor("ada")
+    for value in (b"\xff", "x'; --", -1, 2**60, b""):
+        damaged = await house.write()
+        await house.run(f"update letters set {column} = :value where id = :id", value=value, id=damaged.bytes)
+        status, page = await ada.get("/mail")
+        assert (status, str(sound) in page) == (200, True), value
+        assert (await ada.get("/mail?as=csv"))[0] == 200
+        await house.run("delete from letters where state <> 'refused' or id <> :sound", sound=sound.bytes)
 
 
 async def test_a_letter_of_an_account_that_does_not_open_is_shown_without_a_domain(house: House) -> None:
