@@ -132,6 +132,9 @@ async def test_what_was_typed_when_the_session_ends_is_sent_after_signing_in(
     await page.get_by_role("button", name="Se connecter").click()
     await expect(page.get_by_text("Cette adresse et ce mot de passe ne vont pas ensemble.")).to_be_visible()
     await expect(page.get_by_label("Adresse e-mail")).to_have_value(administrator.email)
+    if has_script:
+        await assert_accessible(page)
+    await shoot(page, "sign-in-form-refused-wide")
     await page.get_by_label("Mot de passe").fill(PASSWORD)
     await page.get_by_role("button", name="Se connecter").click()
     await expect(page.get_by_role("heading", name="Vous êtes de retour, Alix")).to_be_visible()
