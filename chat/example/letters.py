@@ -18,14 +18,14 @@ __all__ = ["write_past"]
 
 MS = timedelta(milliseconds=1)
 FORTNIGHT, GRACE, WORTH = timedelta(days=14) // MS, timedelta(minutes=3) // MS, timedelta(days=3) // MS
-EVENING = timedelta(hours=5) // MS
-# What became of the others, by their number: the rest went out.
+EVENING, SECONDS = timedelta(hours=5) // MS, timedelta(seconds=2) // MS
+# What became of some, counted from the newest: the rest went out.
 ENDED = {
-    1: (State.REFUSED, "smtp 550"),
-    5: (State.DROPPED, "already read"),
-    9: (State.DROPPED, "too many attempts"),
-    14: (State.REFUSED, "smtp 552"),
-    19: (State.DROPPED, "already read"),
+    3: (State.DROPPED, "already read"),
+    5: (State.REFUSED, "smtp 550"),
+    11: (State.DROPPED, "too many attempts"),
+    18: (State.DROPPED, "already read"),
+    24: (State.REFUSED, "smtp 552"),
 }
 # The last ones wait for the end of the quiet hours.
 WAITING = 2
@@ -36,13 +36,14 @@ async def write_past(ailo: Ailo, played: Sequence[tuple[Script, ThreadId]], acco
     told = sorted(_told(played, accounts, now), key=lambda letter: letter.due_at)
 
     async def work(tx: Transaction) -> None:
-        for number, letter in enumerate(told):
+        for newer, letter in zip(reversed(range(len(told))), told, strict=True):
             await letters.write(tx, ailo.store.guard, letter, letter.due_at)
-            if number >= len(told) - WAITING:
-                await _wait(tx, letter, now + EVENING)
+            claimed = await letters.claim(tx, letter.due_at, letter.due_at + 1)
+            if claimed and newer < WAITING:
+                await letters.hold(tx, claimed, now + EVENING, "quiet hours")
             else:
-                state, reason = ENDED.get(number, (State.SENT, None))
-                await letters.finish(tx, letter.id, state, letter.due_at + GRACE // 2, reason)
+                state, reason = ENDED.get(newer, (State.SENT, None))
+                await letters.finish(tx, letter.id, state, letter.due_at + SECONDS, reason)
 
     await ailo.store.database.write(work)
 
@@ -65,10 +66,3 @@ def _letter(account: AccountId, thread: ThreadId, seq: int, due_at: int) -> Lett
         id=id_, account=account, kind="reply", facts=facts, message_id=f"{id_.hex}@exemple.test", due_at=due_at,
         not_after=due_at + WORTH,
     )  # fmt: skip
-
-
-async def _wait(tx: Transaction, letter: Letter, until: int) -> None:
-    """Let a letter wait as if its reader wanted none before ``until``."""
-    claimed = await letters.claim(tx, letter.due_at, letter.due_at + 1)
-    if claimed:
-        await letters.hold(tx, claimed, until, "quiet hours")
