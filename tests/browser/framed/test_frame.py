@@ -64,6 +64,8 @@ async def test_on_a_phone_the_places_are_below_and_give_way_to_writing(visitors:
     await claire.tap("#composer")
     await expect(rail).to_be_hidden()
     await shoot(claire, "frame-writing-360")
+    await claire.get_by_role("button", name="Réponses types").tap()
+    await expect(claire.locator("replies-sheet").get_by_role("heading").first).to_be_visible()
 
 
 async def test_in_a_low_window_nothing_sticks(visitors: Visitors, pair: Pair) -> None:
