@@ -12,7 +12,7 @@ from storage.engine import rows
 from storage.engine.database import Reader, Row, Transaction
 from storage.engine.rows import ID, KEY, NUMBER, TEXT, TIME
 from storage.errors import Damaged
-from storage.families import OF_ACCOUNT, Family, Table
+from storage.families import OF_ACCOUNT, Family, Table, resettled
 from storage.ids import AccountId
 
 LANGUAGES: Final = ("fr", "en")
@@ -229,6 +229,7 @@ async def settle(tx: Transaction, account: AccountId, locale: str, time_zone: st
         "update accounts set locale = :locale, time_zone = :time_zone where id = :id",
         locale=locale, time_zone=time_zone, id=account.bytes,
     )  # fmt: skip
+    await resettled(tx, account)
 
 
 async def ask_renewal(tx: Transaction, account: AccountId, now: int) -> None:

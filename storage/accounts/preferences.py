@@ -11,7 +11,7 @@ from storage.engine import rows
 from storage.engine.database import Reader, Transaction
 from storage.engine.rows import ID
 from storage.errors import Damaged
-from storage.families import OF_ACCOUNT, Family, Table
+from storage.families import OF_ACCOUNT, Family, Table, resettled
 from storage.ids import AccountId
 
 
@@ -21,14 +21,19 @@ class Letters(msgspec.Struct, frozen=True):
     replies: bool = True
     quiet_from: int | None = None
     quiet_to: int | None = None
+    programmes: bool = True
 
 
 class Preferences(msgspec.Struct, frozen=True):
-    """What somebody chose. What a newer program added is ignored; what an older one did not write has its default."""
+    """What somebody chose; ``manages``: whether they manage people, None if they did not say.
+
+    What a newer program added is ignored; what an older one did not write has its default.
+    """
 
     enter_sends: bool = False
     single_keys: bool = True
     letters: Letters = Letters()
+    manages: bool | None = None
 
 
 USUAL = Preferences()
@@ -54,6 +59,7 @@ async def keep(tx: Transaction, guard: Guard, account: AccountId, chosen: Prefer
         " on conflict (account) do update set body = excluded.body",
         account=account.bytes, body=guard.guard(msgspec.json.encode(chosen), *_place(account)),
     )  # fmt: skip
+    await resettled(tx, account)
 
 
 def _place(account: AccountId) -> tuple[Part, ...]:

@@ -54,7 +54,8 @@ async def test_no_row_is_lost(folder: Path) -> None:
     assert min(before.values()) > 0
     async with open_ailo(settings_in(folder)) as ailo:
         assert await ailo.store.database.check() == []
-    assert counts(folder) == before
+    after = counts(folder)
+    assert {name: count for name, count in after.items() if count or name in before} == before
 
 
 @pytest.mark.parametrize(("member", "professional"), [("lea", "claire"), ("karim", "thomas")])
