@@ -38,6 +38,7 @@ from storage.settings import Environment, StorageSettings
 GROUPS = {
     "account": "manage accounts",
     "keys": "manage the root keyring",
+    "programme": "manage programmes",
     "recover": "recover access with the recovery officer's key",
     "thread": "manage conversations",
 }

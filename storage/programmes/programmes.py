@@ -140,6 +140,15 @@ async def texts(reader: Reader, guard: Guard, name: str, version: int, of: Plan)
     return {lesson.key: await text(reader, guard, name, version, lesson.key) for lesson in of.lessons}
 
 
+async def last_version_with(reader: Reader, name: str, key: str, newest: int) -> int | None:
+    """The latest version, of those up to ``newest``, that has a lesson with this key; None if there is none."""
+    row = await reader.row(
+        "select max(version) as version from lessons where programme = :name and key = :key and version <= :newest",
+        name=name, key=key, newest=newest,
+    )  # fmt: skip
+    return rows.number_or_none(row, "version") if row else None
+
+
 async def is_published(reader: Reader, name: str, key: str) -> bool:
     """Whether the version that is sent has a lesson with this key. Not verified: for a letter that is then read with care."""
     row = await reader.row(
