@@ -17,6 +17,7 @@ from typing import Any
 from unicodedata import category
 
 from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup, escape
 from mjml import mjml2html
 
 from delivery.letters.kinds import folder_of
@@ -30,6 +31,22 @@ NAME_SIGNS = " '’-."
 
 _text = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False)  # noqa: S701 (plain text)
 _html = Environment(undefined=StrictUndefined, autoescape=True)
+# Whom to call, day and night: the line against suicide, the doctors, any emergency. In the order of the words.
+URGENT_NUMBERS = ("3114", "15", "112")
+
+
+def _calls(words: str) -> str:
+    """The words with the numbers to call in them."""
+    return words.format(*URGENT_NUMBERS)
+
+
+def _call_links(words: str) -> Markup:
+    """The same for HTML: each number is a link that calls it."""
+    link = Markup('<a href="tel:{0}" style="color: #1d5c4d;">{0}</a>')
+    return escape(words).format(*(link.format(number) for number in URGENT_NUMBERS))
+
+
+_text.filters["calls"], _html.filters["calls"] = _calls, _call_links
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,7 +65,7 @@ class Envelope:
     group: str
     at: int
     link: str
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
 
 
 def compose(envelope: Envelope) -> EmailMessage:
@@ -65,7 +82,7 @@ def compose(envelope: Envelope) -> EmailMessage:
     return message
 
 
-def _words(envelope: Envelope, locale: str) -> Mapping[str, str]:
+def _words(envelope: Envelope, locale: str) -> Mapping[str, Any]:
     words = _catalogue(envelope.kind, locale)
     name = greeted(envelope.first_name)
     hello = words["hello_name"].format(name=name) if name else words["hello"]

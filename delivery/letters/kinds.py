@@ -13,6 +13,7 @@ from pathlib import Path
 import delivery.letters
 from delivery.errors import NoSuchLetter
 from storage.accounts.preferences import Letters
+from storage.crypto.guarding import Guard
 from storage.engine.database import Reader
 from storage.ids import AccountId
 
@@ -21,20 +22,24 @@ def _nothing(_: Mapping[str, str]) -> Mapping[str, str]:
     return {}
 
 
+Reading = Callable[[Reader, Guard, AccountId, Mapping[str, str], str], Awaitable[Mapping[str, object] | None]]
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of letter.
 
     ``why_not`` (reader, account, facts) is called just before sending, and returns why the letter is no longer worth sending,
     in a few words for the log, or None if it is. ``is_wanted`` checks what the recipient chose. ``values`` derives from the
-    facts what the bodies need besides the words, the greeting and the link. In quiet hours a letter waits, unless
-    ``is_urgent``.
+    facts what the bodies need besides the words, the greeting and the link; ``read`` (reader, guard, account, facts, locale)
+    reads more of it, in the same read as ``why_not``. In quiet hours a letter waits, unless ``is_urgent``.
     """
 
     why_not: Callable[[Reader, AccountId, Mapping[str, str]], Awaitable[str | None]]
     is_wanted: Callable[[Letters], bool]
     values: Callable[[Mapping[str, str]], Mapping[str, str]] = _nothing
     is_urgent: bool = False
+    read: Reading | None = None
 
 
 @cache

@@ -45,12 +45,15 @@ Ending = Outcome | Dropped | Held
 
 @dataclass(frozen=True, repr=False)
 class _Reader:
-    """The recipient of a letter, why it is no longer worth sending (None if it is), and what they chose."""
+    """The recipient of a letter, why it is no longer worth sending (None if it is), what they chose, and what the bodies need
+    from the store.
+    """
 
     account: Account
     address: str
     why_not: str | None
     wanted: Letters
+    read: Mapping[str, object]
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,7 +109,9 @@ class Attempt:
             if account is None or address is None:
                 return None
             chosen = await preferences.find(reader, self.store.guard, account.id)
-            return _Reader(account, address, await kind.why_not(reader, account.id, facts), chosen.letters)
+            why_not = await kind.why_not(reader, account.id, facts)
+            read = await kind.read(reader, self.store.guard, account.id, facts, account.locale) if kind.read else None
+            return _Reader(account, address, why_not, chosen.letters, read or {})
 
         return await self.store.database.read(read)
 
@@ -114,11 +119,12 @@ class Attempt:
         recipient = mailable(reader.address)
         if recipient is None:
             return Rejected("address")
-        message = compose(self._envelope(reader.account, recipient, facts["group"], kind.values(facts)))
+        values = {**kind.values(facts), **reader.read}
+        message = compose(self._envelope(reader.account, recipient, facts["group"], values))
         async with asyncio.timeout(self.seconds):
             return await self.post.send(message, recipient)
 
-    def _envelope(self, account: Account, recipient: str, group: str, values: Mapping[str, str]) -> Envelope:
+    def _envelope(self, account: Account, recipient: str, group: str, values: Mapping[str, object]) -> Envelope:
         return Envelope(
             kind=self.letter.kind,
             sender=self.settings.mail_from,

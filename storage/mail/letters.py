@@ -175,6 +175,15 @@ async def free_leases(tx: Transaction) -> None:
     await tx.run("update letters set leased_until = null where leased_until is not null")
 
 
+async def drop_waiting(tx: Transaction, kind: str, now: int, reason: str) -> None:
+    """Drop every letter of a kind that still waits."""
+    await tx.run(
+        "update letters set state = 'dropped', ended_at = :now, leased_until = null, reason = :reason"
+        " where state = 'waiting' and kind = :kind",
+        kind=kind, now=now, reason=reason,
+    )  # fmt: skip
+
+
 async def refused_at(reader: Reader, account: AccountId) -> int | None:
     """When the last letter to an account was permanently refused by the other side; None if it was not, or one went out since."""
     row = await reader.row(
