@@ -17,7 +17,7 @@ from chat.accounts.shapes import LetterSettings, OwnSettings, Settings
 from chat.protocol.frames import moment
 from storage.accounts import accounts, preferences
 from storage.accounts.accounts import LANGUAGES, Account
-from storage.accounts.preferences import USUAL, Letters, Preferences
+from storage.accounts.preferences import USUAL, Preferences
 from storage.engine.database import Reader, Transaction
 from storage.errors import CannotOpen
 from storage.ids import AccountId
@@ -69,6 +69,10 @@ def _yes_or_no(name: str, value: object) -> bool:
     raise BadSetting(Fault.KIND, name)
 
 
+def _yes_no_or_unsaid(name: str, value: object) -> bool | None:
+    return None if value is None else _yes_or_no(name, value)
+
+
 def _locale(_: str, value: object) -> str:
     if isinstance(value, str) and value in LANGUAGES:
         return value
@@ -102,6 +106,7 @@ SETTINGS: Mapping[str, Reading] = {
     "enter_sends": _yes_or_no,
     "single_keys": _yes_or_no,
     "letters": _letters,
+    "manages": _yes_no_or_unsaid,
 }
 
 
@@ -168,7 +173,7 @@ class SettingsOfOne:
 def _settings(account: Account, chosen: Preferences) -> Settings:
     wanted = chosen.letters
     told = LetterSettings(wanted.replies, _as_text(wanted.quiet_from), _as_text(wanted.quiet_to))
-    return Settings(account.locale, account.time_zone, chosen.enter_sends, chosen.single_keys, told)
+    return Settings(account.locale, account.time_zone, chosen.enter_sends, chosen.single_keys, told, chosen.manages)
 
 
 def _to_keep(chosen: Preferences, settings: Settings) -> Preferences:
@@ -177,7 +182,13 @@ def _to_keep(chosen: Preferences, settings: Settings) -> Preferences:
         chosen,
         enter_sends=settings.enter_sends,
         single_keys=settings.single_keys,
-        letters=Letters(wanted.replies, _as_minutes(wanted.quiet_from), _as_minutes(wanted.quiet_to)),
+        letters=msgspec.structs.replace(
+            chosen.letters,
+            replies=wanted.replies,
+            quiet_from=_as_minutes(wanted.quiet_from),
+            quiet_to=_as_minutes(wanted.quiet_to),
+        ),
+        manages=settings.manages,
     )
 
 

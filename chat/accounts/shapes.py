@@ -19,13 +19,14 @@ class LetterSettings(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What somebody can set for their account."""
+    """What somebody can set for their account; ``manages`` is whether they manage people, null if they do not say."""
 
     locale: str
     time_zone: str
     enter_sends: bool
     single_keys: bool
     letters: LetterSettings
+    manages: bool | None
 
 
 class OwnSettings(msgspec.Struct, frozen=True):

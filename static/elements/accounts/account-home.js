@@ -6,6 +6,7 @@ import { makeRefused } from "./account-letters.js"
 import { sayLanguage, sayZone } from "./account-language.js"
 import { makeAlertChoices } from "./alert-choices.js"
 import { makeChoice } from "../pieces/choice.js"
+import { makeManagesChoice } from "./manages-choice.js"
 
 export function makeHome(sheet) {
   const { hasCode, hasOwnPassword } = sheet.ways
@@ -14,6 +15,7 @@ export function makeHome(sheet) {
   const lines = [
     makeWriting(sheet),
     makeAlertChoices(),
+    sheet.account.role === "member" && makeManagesChoice(sheet),
     line("letters", t("E-mails"), sayLetters(letters), t("Choisir")),
     line("place", t("Langue et heure"), `${sayLanguage(locale)} · ${sayZone(zone)}`, t("Changer")),
     line(
@@ -42,7 +44,7 @@ export function makeHome(sheet) {
   return [
     t("Mon compte"),
     refusedAt && makeRefused(sheet),
-    build("ul", { class: "account__list" }, ...lines),
+    build("ul", { class: "account__list" }, ...lines.filter(Boolean)),
     foot,
   ].filter(Boolean)
 }

@@ -6,7 +6,7 @@ import { prefer } from "./preferences.js"
 const SETTINGS = "/api/account/settings"
 const SESSIONS = "/api/account/sessions"
 
-/** Ask for the settings: {locale, zone, enterSends, singleKeys, letters: {replies, quietFrom, quietTo}, refusedAt}. */
+/** Ask for the settings: {locale, zone, enterSends, singleKeys, letters: {replies, quietFrom, quietTo}, manages, refusedAt}. */
 export const ownSettings = async () => take(await get(SETTINGS))
 
 /** Change some of them, named as the protocol does; the others stay. Gives all of them. */
@@ -14,10 +14,25 @@ export const changeSettings = async (changes) => take(await patch(SETTINGS, chan
 
 /** What the account keeps is what this browser goes by. */
 function take({ settings, letters_refused_at: refusedAt }) {
-  const { locale, time_zone: zone, enter_sends: enterSends, single_keys: singleKeys, letters } = settings
+  const {
+    locale,
+    time_zone: zone,
+    enter_sends: enterSends,
+    single_keys: singleKeys,
+    letters,
+    manages,
+  } = settings
   prefer({ enterSends, singleKeys })
   const { replies, quiet_from: quietFrom, quiet_to: quietTo } = letters
-  return { locale, zone, enterSends, singleKeys, letters: { replies, quietFrom, quietTo }, refusedAt }
+  return {
+    locale,
+    zone,
+    enterSends,
+    singleKeys,
+    letters: { replies, quietFrom, quietTo },
+    manages,
+    refusedAt,
+  }
 }
 
 /** Ask where one is signed in: {id, beganAt, seenAt, device, isCurrent}, the present one first, then the newest. */

@@ -47,6 +47,28 @@ async def expect_saved(page: Page) -> None:
     await expect(page.locator("account-sheet .account__status")).to_have_text(SAVED)
 
 
+# Managing people
+
+
+async def test_a_member_may_say_whether_they_manage_people_and_take_it_back(visitors: Visitors, pair: Pair) -> None:
+    here = await visitors.page_of(pair.member)
+    await open_view(here)
+    question = here.get_by_role("group", name="Encadrez-vous des personnes")
+    await expect(question.get_by_label("Sans réponse")).to_be_checked()
+    for answer, kept in (("Oui", True), ("Non", False), ("Sans réponse", None)):
+        await question.get_by_label(answer).check()
+        await expect_saved(here)
+        assert (await settings(here))["manages"] is kept
+    await assert_accessible(here)
+
+
+async def test_those_who_answer_are_not_asked_whether_they_manage_people(visitors: Visitors, pair: Pair) -> None:
+    here = await visitors.page_of(pair.professional)
+    await open_view(here)
+    await expect(here.get_by_role("group", name="Écrire")).to_be_visible()
+    await expect(here.get_by_role("group", name="Encadrez-vous des personnes")).to_have_count(0)
+
+
 # Writing
 
 

@@ -14,6 +14,8 @@ from chat.ailo import Ailo
 from chat.auth.door import Door
 from chat.auth.last_seen import Seen
 from chat.settings import ChatSettings
+from storage.accounts import preferences
+from storage.accounts.preferences import Letters, Preferences
 from storage.accounts.sessions import DAY_MS
 from storage.errors import Stalled
 from storage.mail import letters
@@ -31,6 +33,7 @@ USUAL = {
     "enter_sends": False,
     "single_keys": True,
     "letters": {"replies": True, "quiet_from": None, "quiet_to": None},
+    "manages": None,
 }
 NIGHT = {"letters": {"quiet_from": "21:00", "quiet_to": "07:00"}}
 
@@ -107,6 +110,8 @@ async def test_who_chose_nothing_has_what_is_usual(lea: Browser) -> None:
         {"letters": {}},
         {"letters": {"replies": False}},
         NIGHT,
+        {"manages": True},
+        {"manages": False},
         {"locale": "en", "time_zone": "Pacific/Noumea", "enter_sends": True, "single_keys": False, "letters": {"replies": False}},
     ],
 )
@@ -123,6 +128,20 @@ async def test_changes_add_up_and_can_be_taken_back(lea: Browser) -> None:
     assert (await change(lea, {"letters": {"quiet_to": "08:30"}}))["letters"]["quiet_from"] == "21:00"
     await change(lea, {"enter_sends": True})
     assert (await change(lea, {"letters": {"quiet_from": None, "quiet_to": None}})) == {**USUAL, "enter_sends": True}
+
+
+async def test_whether_one_manages_people_need_not_be_said(lea: Browser) -> None:
+    for wanted in (True, False, None):
+        assert await change(lea, {"manages": wanted}) == {**USUAL, "manages": wanted}
+
+
+async def test_a_choice_that_this_page_does_not_show_is_kept(lea: Browser, ailo: Ailo, cast: Cast) -> None:
+    id_, guard = (await cast.account("lea")).id, ailo.store.guard
+    chosen = Preferences(letters=Letters(programmes=False))
+    await ailo.store.database.write(lambda tx: preferences.keep(tx, guard, id_, chosen))
+    await change(lea, NIGHT)
+    found = await ailo.store.database.read(lambda reader: preferences.find(reader, guard, id_))
+    assert (found.letters.programmes, found.letters.quiet_from) == (False, 21 * 60)
 
 
 async def test_two_changes_at_once_are_both_kept(lea: Browser) -> None:
@@ -159,6 +178,7 @@ BAD = [
     ({"time_zone": ["Europe/Paris"]}, "Ce fuseau horaire n’existe pas\u202f: ['Europe/Paris']."),
     ({"enter_sends": 1}, "Ce réglage ne prend pas cette valeur\u202f: enter_sends."),
     ({"single_keys": None}, "Ce réglage ne prend pas cette valeur\u202f: single_keys."),
+    ({"manages": "yes"}, "Ce réglage ne prend pas cette valeur\u202f: manages."),
     ({"letters": []}, "Ce réglage ne prend pas cette valeur\u202f: letters."),
     ({"letters": {"replies": "no"}}, "Ce réglage ne prend pas cette valeur\u202f: replies."),
     ({"letters": {"quiet_from": "24:00", "quiet_to": "07:00"}}, "pas comme ceci\u202f: 24:00."),
