@@ -27,7 +27,6 @@ def main(environ: Mapping[str, str]) -> int:
     if not settings.chat.is_loopback:
         print("ailo: the example has known passwords and is served on 127.0.0.1 only: unset AILO_HOST.", file=sys.stderr)
         return 1
-    logs.set_up()
     # Invented people have no mailbox: their letters stay here, whatever relay is set.
     return uvloop.run(_run(replace(settings, delivery=replace(settings.delivery, relay=None))))
 
@@ -56,6 +55,7 @@ async def _run(settings: Settings) -> int:
     except OSError as error:
         print(f"ailo: the example cannot be stored in {settings.storage.data}: {error.strerror}.", file=sys.stderr)
         return 1
+    logs.set_up()  # only now: what happens while the example is made concerns nobody
 
     async def tell(_: Ailo) -> None:
         announce(_how_to_sign_in(settings))

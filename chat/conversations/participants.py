@@ -93,7 +93,10 @@ class Participants:
             colleague = await accounts.by_id(tx, store.guard, other)  # with their present key
             if colleague is None or not colleague.role.is_staff or colleague.status is not Status.ACTIVE:
                 raise NotFound
-            return await do(tx, store.guard, who.key, thread, colleague, store.clock(), whole=whole)
+            change = await do(tx, store.guard, who.key, thread, colleague, store.clock(), whole=whole)
+            if change is None and (found := await self._access.find(tx, who, thread)) and found[1].roster.seat_of(other):
+                raise NotAllowed  # somebody else was faster: the answer is the same as a moment later
+            return change
 
         await self._told(await store.database.write(write))
 

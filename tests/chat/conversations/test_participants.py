@@ -9,6 +9,7 @@ from chat.protocol.refusals import NotAllowed, NotFound
 from storage import installation
 from storage.accounts import accounts
 from storage.accounts.accounts import Account, Status
+from storage.conversations import participants
 from storage.conversations.unlocked import Unlocked
 from storage.crypto.epochs import THE_OFFICER
 from storage.crypto.keyholes import AccountKey
@@ -121,8 +122,17 @@ async def test_two_who_bring_in_the_same_colleague_do_so_once(ailo: Ailo, cast: 
         *(ailo.conversations.participants.bring_in(who, thread, thomas.id, whole=True) for who in (claire, sam)),
         return_exceptions=True,
     )
-    assert sorted(type(end).__name__ for end in ends) == ["NoneType", "NotFound"]
+    assert sorted(type(end).__name__ for end in ends) == ["NoneType", "NotAllowed"]
     assert await names(ailo, claire, thread) == {"Lea", "Claire", "Sam", "Thomas"}
+
+
+async def test_who_left_meanwhile_brings_nobody_in(ailo: Ailo, cast: Cast, claire: Unlocked, thread: ThreadId) -> None:
+    """She left between the lookup and the change, which finds that she takes no part."""
+    store, thomas = ailo.store, await cast.account("thomas")
+    await store.database.write(lambda tx: participants.leave(tx, store.guard, thread, claire.account.id, store.clock()))
+    for change in (ailo.conversations.participants.bring_in, ailo.conversations.participants.hand_over):
+        with pytest.raises(NotFound):
+            await change(claire, thread, thomas.id, whole=True)
 
 
 async def test_who_is_brought_in_is_seated_with_the_key_of_now(
