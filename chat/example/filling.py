@@ -1,9 +1,10 @@
 """Fills an empty installation with the example, through the real rules: each author signs in and seals what they say."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from chat.accounts.new_accounts import Person, add_account
 from chat.ailo import Ailo, open_ailo
@@ -11,6 +12,7 @@ from chat.auth.sign_in import Attempt, SignedIn
 from chat.conversations.conversation import KIND_TEXT
 from chat.example.cast import Figure, figures
 from chat.example.conversations import Line, Script, scripts
+from chat.example.programmes import follow, import_all, say_whether_they_manage
 from storage.accounts.accounts import Role
 from storage.conversations.group_commit import Item, MarkRead, NotCommitted, Post
 from storage.conversations.unlocked import OpenEpoch, Unlocked
@@ -25,6 +27,8 @@ from storage.staff.practices import Practice
 from storage.store import wall_clock
 
 __all__ = ["fill"]
+
+DAY_MS = 86_400_000
 
 
 class _Clock:
@@ -45,8 +49,8 @@ class _Seat:
     epoch: OpenEpoch
 
 
-async def fill(settings: StorageSettings) -> None:
-    """Fill an installation that was just built. Raises StorageError when the store fails."""
+async def fill(settings: StorageSettings, programmes: Sequence[Path] = ()) -> None:
+    """Fill an installation that was just built; ``programmes`` are directories to import. Raises StorageError."""
     clock = _Clock()
     started = clock.now
     async with open_ailo(settings, clock) as ailo:
@@ -56,8 +60,21 @@ async def fill(settings: StorageSettings) -> None:
             seats = await _open(ailo, [everybody[key].unlocked for key in script.people])
             clock.now = started
             await _play(ailo, script, dict(zip(script.people, seats, strict=True)))
+        await _enrol(ailo, clock, started, everybody, programmes)
         for signed_in in everybody.values():
             await ailo.sign_ins.sign_out(signed_in)
+
+
+async def _enrol(ailo: Ailo, clock: _Clock, started: int, everybody: Mapping[str, SignedIn], folders: Sequence[Path]) -> None:
+    """Import the programmes, and have people follow them since some days ago."""
+    names = await import_all(ailo, folders)
+    for key, figure in figures().items():
+        account = everybody[key].unlocked.account
+        await say_whether_they_manage(ailo, account, figure)
+        for name in names if figure.enrolled_days is not None else ():
+            clock.now = started - (figure.enrolled_days or 0) * DAY_MS
+            await follow(ailo, name, account, figure, started)
+    clock.now = started
 
 
 async def _arrive(ailo: Ailo, figure: Figure) -> SignedIn:

@@ -5,12 +5,15 @@ Whoever asks for more than they have gets ``Unknown``, the same as for what does
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from chat.programmes.importing import Course
+from chat.protocol.refusals import NotFound, Refusal
 from storage.accounts import accounts, preferences
 from storage.accounts.accounts import Account, Role, Status
+from storage.engine import rows
 from storage.engine.database import Reader, Transaction
-from storage.errors import CannotOpen
+from storage.errors import CannotOpen, Damaged
 from storage.ids import AccountId
 from storage.programmes import enrolments, following, programmes
 from storage.programmes.enrolments import AT_ONCE, Enrolment, Received, State
@@ -20,19 +23,20 @@ from storage.programmes.programmes import Programme
 from storage.programmes.schedule import Placed
 from storage.store import Store
 
+T = TypeVar("T")
 Change = Callable[[Transaction, Programme], Awaitable[object]]
 ChangeOfOne = Callable[[Transaction, Enrolment], Awaitable[bool]]
 
 
-class Unknown(Exception):
+class Unknown(NotFound):
     """No such programme or lesson, or no enrolment in it."""
 
 
-class NotSent(Exception):
+class NotSent(Refusal):
     """The programme is not published, or has ended."""
 
 
-class NotForThem(Exception):
+class NotForThem(Refusal):
     """Somebody cannot follow the programme: not a member, no longer here, or not of its audience."""
 
 
@@ -67,6 +71,15 @@ class Followed:
     received: list[Received]
     titles: Mapping[str, Titles]
     coming: list[Placed]
+
+
+async def _unless_damaged(name: str, read: Awaitable[T]) -> T | None:
+    """What was read, or None and an alarm: one that was tampered with is left out, and the others are shown."""
+    try:
+        return await read
+    except CannotOpen as error:
+        rows.alert_once("a programme", name, str(error))
+        return None
 
 
 class Programmes:
@@ -107,7 +120,8 @@ class Programmes:
 
         async def read(reader: Reader) -> list[Overview]:
             found = await programmes.find_all(reader, self._guard)
-            return [await self._overview(reader, one) for one in found]
+            seen = [await _unless_damaged(one.name, self._overview(reader, one)) for one in found]
+            return [one for one in seen if one]
 
         return await self._store.database.read(read)
 
@@ -228,13 +242,15 @@ class Programmes:
         async def read(reader: Reader) -> list[Followed]:
             person, plans = await self._person(reader, account), Plans(self._guard)
             found = await enrolments.of_account(reader, self._guard, account.id)
-            return [await self._followed(reader, plans, one, person) for one in found]
+            seen = [await _unless_damaged(one.programme, self._followed(reader, plans, one, person)) for one in found]
+            return [one for one in seen if one]
 
         return await self._store.database.read(read)
 
     async def _followed(self, reader: Reader, plans: Plans, one: Enrolment, person: Person) -> Followed:
         programme = await programmes.find(reader, self._guard, one.programme)
-        assert programme  # its foreign key
+        if programme is None:
+            raise Damaged("the programme of an enrolment is missing")
         present, plan = await following.brought_up(reader, plans, one, programme)
         came = await enrolments.received(reader, one)
         upcoming = following.upcoming(present, plan, person) if one.state.is_open else []

@@ -19,12 +19,16 @@ from chat.example.long_history import long_history
 from chat.example.mailbox_page import LETTER_POLICY, add_mailbox
 from chat.example.making import make_ready
 from chat.protocol.frames import LONGEST_TEXT
+from delivery.shipped import shipped_programmes
 from storage import installation
 from storage.accounts.accounts import Role
 from storage.conversations import threads
 from storage.crypto import keyring
 from storage.errors import Refused, Stalled
+from storage.mail import letters
 from storage.maintenance.check import check_all
+from storage.programmes import enrolments
+from storage.programmes.enrolments import State
 from storage.settings import StorageSettings
 from storage.store import open_store
 from tests.people import settings_in
@@ -168,7 +172,7 @@ async def test_what_is_left_half_done_is_begun_again(settings: StorageSettings, 
     assert await counted(settings) == len(scripts(NOW))
 
 
-async def _fail(_: StorageSettings) -> None:
+async def _fail(_: StorageSettings, _programmes: Sequence[Path]) -> None:
     raise Stalled("the disk is full")
 
 
@@ -308,3 +312,14 @@ async def test_a_letter_that_is_not_there_is_not_found(client: Client, mailbox: 
 @pytest.mark.parametrize(("path", "kind"), [("mailbox.css", "text/css"), ("mailbox.js", "text/javascript")])
 async def test_the_page_has_its_files(client: Client, path: str, kind: str) -> None:
     assert (await client.get(f"/mailbox/{path}")).content_type == kind
+
+
+async def test_people_are_half_way_through_the_programmes_that_are_shipped(settings: StorageSettings) -> None:
+    assert await make_ready(settings, shipped_programmes())
+    async with open_store(settings) as store:
+        assert await check_all(store) == []
+        found = await store.database.read(lambda reader: enrolments.counts(reader, "poser-ses-limites"))
+        assert sum(found.values()) == sum(figure.enrolled_days is not None for figure in figures().values())
+        assert {state for state, _ in found} == {State.FOLLOWING, State.FINISHED}
+        assert len({reached for state, reached in found if state is State.FOLLOWING and reached}) >= 3
+        assert await store.database.read(letters.count_by_state) == {}

@@ -7,6 +7,7 @@ import pytest
 
 from chat.programmes.folders import LARGEST, Folder, read_folder
 from chat.programmes.importing import Course, Faulty, read_course
+from delivery.shipped import shipped_programmes
 from storage.programmes.plans import Audience
 from tests.chat.programmes.directories import ABOUT, files, lesson, written
 
@@ -226,3 +227,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 def test_a_directory_that_does_not_exist_is_an_error_of_the_command(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_folder(tmp_path / "none")
+
+
+def test_what_is_shipped_is_a_programme() -> None:
+    assert [read_course(read_folder(folder)).name for folder in shipped_programmes()] == ["poser-ses-limites"]
