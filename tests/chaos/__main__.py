@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.chaos.nemesis import small_disk, take_down
 from tests.chaos.run import Run
-from tests.delivery.year import live_a_year
+from tests.delivery.year_of_lessons import live_a_year
 
 
 def main() -> int:

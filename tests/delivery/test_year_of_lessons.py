@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from tests.delivery.year import live_a_year
+from tests.delivery.year_of_lessons import live_a_year
 
 MEMBERS, SEED = 20, 2027
 
