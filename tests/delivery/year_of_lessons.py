@@ -5,6 +5,7 @@ that is due to the next. What came is then compared with what each member's own 
 """
 
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -200,6 +201,14 @@ def first_at(began_on: date, day: int, minute: int, zone: ZoneInfo) -> int:
     return int(at.timestamp() * 1000)
 
 
+def title_of(message: EmailMessage) -> str:
+    """The title of a lesson, which is its key in these tests: it follows the line that says which step it is."""
+    plain = message.get_body(("plain",))
+    assert plain
+    lines = [line for line in str(plain.get_content()).splitlines() if line]
+    return next(lines[at + 1] for at, line in enumerate(lines) if re.fullmatch(r"(Étape|Step) \d+ (sur|of) \d+", line))
+
+
 def made_up(number: int, chance: random.Random) -> Member:
     """A member of whom nothing is decided but by chance."""
     quiet = (chance.randrange(18 * 60, 23 * 60), chance.randrange(5 * 60, 9 * 60)) if chance.random() < 0.5 else None
@@ -253,6 +262,4 @@ class _Noting:
 
     def append(self, seen: tuple[str, EmailMessage]) -> None:
         recipient, message = seen
-        plain = message.get_body(("plain",))
-        assert plain
-        self._members[recipient].came.append((str(plain.get_content()).split("\n")[2], self._clock()))
+        self._members[recipient].came.append((title_of(message), self._clock()))

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from delivery.letters.kinds import Kind
-from delivery.letters.lesson.markdown import minutes, to_html, to_plain
+from delivery.letters.lesson.markdown import to_html, to_plain
 from storage.accounts import accounts, preferences
 from storage.crypto.guarding import Guard, normalised_address
 from storage.engine.database import Reader
@@ -44,8 +44,7 @@ async def _read(
     title, text = plan.lessons[plan.place(key)].titles[language], texts[language]
     address = await accounts.address_of(reader, guard, account)
     subject = {"subject": title} if address and is_private(address) else {}
-    body = {"body_html": to_html(text), "body_text": to_plain(text), "minutes": minutes(text)}
-    return {**subject, **body, "title": title, "step": step, "steps": steps}
+    return {**subject, "body_html": to_html(text), "body_text": to_plain(text), "title": title, "step": step, "steps": steps}
 
 
 def is_private(address: str) -> bool:

@@ -30,7 +30,6 @@ ASIDE = (
     '<td class="aside" style="padding: 18px 22px 2px; background-color: #f3ede3; border-left: 4px solid #1d5c4d;'
     ' border-radius: 10px; font-size: 17px; line-height: 1.6;">'
 )
-WORDS_A_MINUTE = 200
 
 
 def _parser() -> MarkdownIt:
@@ -67,11 +66,6 @@ def _all(tokens: Sequence[Token]) -> Iterator[Token]:
     for token in tokens:
         yield token
         yield from token.children or ()
-
-
-def minutes(text: str) -> int:
-    """How long it takes to read, at least 1."""
-    return max(1, round(len(text.split()) / WORDS_A_MINUTE))
 
 
 def to_plain(text: str) -> str:

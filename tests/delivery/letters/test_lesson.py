@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from delivery.letters.compose import Envelope, compose
 from delivery.letters.lesson.kind import is_private
-from delivery.letters.lesson.markdown import minutes, to_html, to_plain
+from delivery.letters.lesson.markdown import to_html, to_plain
 
 TEXT = """La semaine dernière, vous avez **guetté** le oui.
 
@@ -28,7 +28,7 @@ TEXT = """La semaine dernière, vous avez **guetté** le oui.
 
 
 def values(text: str = TEXT, **more: object) -> dict[str, object]:
-    body = {"body_html": to_html(text), "body_text": to_plain(text), "minutes": minutes(text)}
+    body = {"body_html": to_html(text), "body_text": to_plain(text)}
     return {"title": "Gagner dix secondes", "step": 3, "steps": 8, **body, **more}
 
 
@@ -96,10 +96,6 @@ def test_any_text_gives_both_forms(text: str) -> None:
     assert "<script" not in html
     assert "<img" not in html
     assert to_plain(text) == to_plain(text).strip("\n")
-
-
-def test_reading_takes_a_minute_at_least() -> None:
-    assert (minutes("un"), minutes("un " * 700)) == (1, 4)
 
 
 @pytest.mark.parametrize(("locale", "step"), [("fr", "Étape 3 sur 8"), ("en", "Step 3 of 8")])
