@@ -35,7 +35,9 @@ def values(text: str = TEXT, **more: object) -> dict[str, object]:
 def letter(locale: str = "fr", **more: object) -> EmailMessage:
     sender = Address("Ailo", "bonjour", "ailo.example")
     return compose(
-        Envelope("lesson", sender, "lea@ailo.test", "Léa", locale, "1@ailo.example", "2", 0, "https://a.test/", values(**more))  # type: ignore[arg-type]
+        Envelope(
+            "lesson", sender, "lea@ailo.test", "Léa", locale, "1@ailo.example", "2", 0, "https://a.test/", values=values(**more)
+        )  # type: ignore[arg-type]
     )
 
 
