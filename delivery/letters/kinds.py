@@ -33,6 +33,7 @@ class Kind:
     in a few words for the log, or None if it is. ``is_wanted`` checks what the recipient chose. ``values`` derives from the
     facts what the bodies need besides the words, the greeting and the link; ``read`` (reader, guard, account, facts, locale)
     reads more of it, in the same read as ``why_not``. In quiet hours a letter waits, unless ``is_urgent``.
+    Its link leads to ``page``, a path without its first slash.
     """
 
     why_not: Callable[[Reader, AccountId, Mapping[str, str]], Awaitable[str | None]]
@@ -40,6 +41,7 @@ class Kind:
     values: Callable[[Mapping[str, str]], Mapping[str, str]] = _nothing
     is_urgent: bool = False
     read: Reading | None = None
+    page: str = ""
 
 
 @cache

@@ -134,6 +134,6 @@ class Attempt:
             message_id=self.letter.message_id,
             group=group,
             at=self.letter.written_at,
-            link=self.settings.link,
+            link=f"{self.settings.link}{kind_named(self.letter.kind).page}",
             values=values,
         )

@@ -58,4 +58,4 @@ def _private_domains() -> frozenset[str]:
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
-KIND = Kind(_why_not, is_wanted=lambda wanted: wanted.programmes, read=_read)
+KIND = Kind(_why_not, is_wanted=lambda wanted: wanted.programmes, read=_read, page="programmes")

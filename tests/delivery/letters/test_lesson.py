@@ -33,11 +33,19 @@ def values(text: str = TEXT, **more: object) -> dict[str, object]:
 
 
 def letter(locale: str = "fr", **more: object) -> EmailMessage:
-    sender = Address("Ailo", "bonjour", "ailo.example")
     return compose(
         Envelope(
-            "lesson", sender, "lea@ailo.test", "Léa", locale, "1@ailo.example", "2", 0, "https://a.test/", values=values(**more)
-        )  # type: ignore[arg-type]
+            kind="lesson",
+            sender=Address("Ailo", "bonjour", "ailo.example"),
+            recipient="lea@ailo.test",
+            first_name="Léa",
+            locale=locale,
+            message_id="1@ailo.example",
+            group="2",
+            at=0,
+            link="https://a.test/programmes",
+            values=values(**more),  # type: ignore[arg-type]
+        )
     )
 
 
