@@ -62,6 +62,11 @@ class Enrolment:
     reached: str = ""
     changed_at: int = 0
 
+    def cause(self, lesson: str) -> str:
+        """What a letter with a lesson of this round is about: no two letters to the account are about the same."""
+        about = f"{self.programme}/{lesson}"
+        return about if self.round == 1 else f"{about}/{self.round}"
+
     def moved(self, to: State, now: int) -> "Enrolment":
         """The same in another state."""
         return replace(self, state=to, changed_at=now)
@@ -221,8 +226,7 @@ def message_id(guard: Guard, enrolment: Enrolment, lesson: str) -> str:
 
     It follows from the root key: a newer one changes it.
     """
-    parts = ("lessons_received", "message", enrolment.account, enrolment.programme, enrolment.round, lesson)
-    return guard.authenticate(*parts)[-16:].hex()
+    return guard.authenticate("letters", "message", enrolment.account, "lesson", enrolment.cause(lesson))[-16:].hex()
 
 
 def _values(guard: Guard, enrolment: Enrolment) -> dict[str, Value]:

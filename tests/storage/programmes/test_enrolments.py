@@ -175,6 +175,7 @@ async def test_a_message_id_is_of_one_lesson_of_one_round_and_always_the_same(ho
     made = [enrolments.message_id(guard, one, key) for one in (hers, his) for key in ("a", "b")]
     made.append(enrolments.message_id(guard, await enrol(house, house.lea), "a"))
     assert len(set(made)) == 5
+    assert (hers.cause("a"), (await enrolment(house, house.lea)).cause("a")) == ("souffler/a", "souffler/a/2")
     assert enrolments.message_id(guard, hers, "a") == made[0]
 
 
