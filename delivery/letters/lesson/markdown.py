@@ -12,6 +12,7 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 SAFE = re.compile(r"(https://|mailto:|tel:)", re.IGNORECASE)
+FRENCH_SPACES = re.compile(r"(?<=«) | (?=[»;:!?])")
 SERIF = "font-family: Charter, 'Bitstream Charter', Cambria, Georgia, serif;"
 STYLES = {
     "paragraph_open": "margin: 0 0 16px;",
@@ -51,9 +52,18 @@ def _aside_close(_self: RendererHTML, _tokens: Sequence[Token], _at: int, _optio
 _PARSER = _parser()
 
 
+def _parsed(text: str) -> list[Token]:
+    """The blocks, with French spaces that no line breaks at: within « » and before ; : ! ?."""
+    tokens = _PARSER.parse(text)
+    for token in _all(tokens):
+        if token.type == "text":
+            token.content = FRENCH_SPACES.sub("\N{NO-BREAK SPACE}", token.content)
+    return tokens
+
+
 def to_html(text: str) -> Markup:
     """The body of a letter. A heading is one level below the title."""
-    tokens = _PARSER.parse(text)
+    tokens = _parsed(text)
     for token in _all(tokens):
         if style := STYLES.get(token.type):
             token.attrSet("style", style)
@@ -70,7 +80,7 @@ def _all(tokens: Sequence[Token]) -> Iterator[Token]:
 
 def to_plain(text: str) -> str:
     """The same as plain text: lists keep their marks, an aside is indented, a link is followed by its address."""
-    return "\n".join(_Plain().lines(_PARSER.parse(text))).strip("\n")
+    return "\n".join(_Plain().lines(_parsed(text))).strip("\n")
 
 
 class _Plain:

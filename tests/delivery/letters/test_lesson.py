@@ -59,7 +59,7 @@ def test_plain_text_keeps_what_the_marks_meant() -> None:
     assert to_plain(TEXT) == (
         "La semaine dernière, vous avez guetté le oui.\n\n"
         "    À essayer\n\n"
-        "    Une seule fois, dites : « Je regarde. »\n\n"
+        "    Une seule fois, dites\u00a0: «\u00a0Je regarde.\u00a0»\n\n"
         "Ensuite\n\n"
         "– respirer\n"
         "– lire (https://example.org/a?b=1&c=2)\n\n"
