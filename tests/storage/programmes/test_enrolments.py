@@ -11,6 +11,7 @@ from storage.errors import CannotOpen
 from storage.families import families
 from storage.programmes import enrolments, programmes
 from storage.programmes.enrolments import Outcome, State
+from storage.rekeying.rotation import Rotation
 from tests.people import House, assert_sound
 from tests.storage.programmes import courses
 from tests.storage.programmes.courses import NAME, choose, enrol, enrolment, published, weekly
@@ -191,3 +192,18 @@ async def test_what_belongs_to_an_account_is_exported_and_erased_and_nobody_else
     await house.store.database.write(lambda tx: family.erase(tx, house.lea.id))  # type: ignore[misc]
     assert len(await house.select("select 1 from enrolments")) == 1
     assert await house.select("select 1 from lessons_received") == []
+
+
+async def test_after_a_rotation_of_the_root_key_everything_is_as_it_was(house: House) -> None:
+    made, guard = await enrol(house, house.lea), house.store.guard
+    before = guard.keyring.newest.id
+    rotation = Rotation(house.store)
+    assert await rotation.turn()
+    await rotation.finish()
+    assert guard.keyring.newest.id != before
+    assert await enrolment(house, house.lea) == made
+    assert (await house.select("select proof from enrolments"))[0]["proof"][1:9] == guard.keyring.newest.id
+    found = await house.store.database.read(lambda reader: programmes.text(reader, guard, NAME, 1, "b"))
+    assert found["en"] == "Hello b"
+    assert await house.store.database.read(lambda reader: programmes.find(reader, guard, NAME))
+    assert await due(house) == ["Léa"]
