@@ -16,11 +16,23 @@ from storage.ids import AccountId
 
 
 class Letters(msgspec.Struct, frozen=True):
-    """Which e-mails somebody wants. Quiet hours in minutes after midnight, in their own time zone; both None or neither."""
+    """Which e-mails somebody wants, and when.
+
+    ``replies``: letters about replies at all; ``digest``: those once a day in one letter, instead of at once. ``texts`` and
+    ``push`` are kept for what will use them. Quiet hours in minutes after midnight, in their own time zone; both None or
+    neither. ``most_a_day`` lowers the service's own number; None does not.
+    """
 
     replies: bool = True
+    digest: bool = False
+    programmes: bool = True
+    encouragements: bool = True
+    offers: bool = False
+    texts: bool = False
+    push: bool = False
     quiet_from: int | None = None
     quiet_to: int | None = None
+    most_a_day: int | None = None
 
 
 class Preferences(msgspec.Struct, frozen=True):

@@ -52,6 +52,14 @@ async def owe_all(tx: Transaction, owed: Mapping[ThreadId, Iterable[AccountId]],
     )
 
 
+async def look_again(tx: Transaction, account: AccountId, due_at: int) -> None:
+    """Have what waits for an account settled at ``due_at``, unless it is due before: its owner chose other hours for letters."""
+    await tx.run(
+        "update unread_owed set due_at = :due_at where account = :account and told_seq is null and due_at > :due_at",
+        account=account.bytes, due_at=due_at,
+    )  # fmt: skip
+
+
 async def begin_anew(tx: Transaction, thread: ThreadId, account: AccountId, due_at: int) -> None:
     """Record that somebody has read a part: an announcement already reported starts afresh."""
     await tx.run(

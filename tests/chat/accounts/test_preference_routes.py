@@ -14,6 +14,8 @@ from chat.ailo import Ailo
 from chat.auth.door import Door
 from chat.auth.last_seen import Seen
 from chat.settings import ChatSettings
+from storage.accounts import preferences
+from storage.accounts.preferences import Letters, Preferences
 from storage.accounts.sessions import DAY_MS
 from storage.errors import Stalled
 from storage.mail import letters
@@ -30,7 +32,18 @@ USUAL = {
     "time_zone": "Europe/Paris",
     "enter_sends": False,
     "single_keys": True,
-    "letters": {"replies": True, "quiet_from": None, "quiet_to": None},
+    "letters": {
+        "replies": True,
+        "digest": False,
+        "programmes": True,
+        "encouragements": True,
+        "offers": False,
+        "texts": False,
+        "push": False,
+        "quiet_from": None,
+        "quiet_to": None,
+        "most_a_day": None,
+    },
 }
 NIGHT = {"letters": {"quiet_from": "21:00", "quiet_to": "07:00"}}
 
@@ -93,7 +106,7 @@ async def change(browser: Browser, change: Any) -> Any:
 
 
 async def test_who_chose_nothing_has_what_is_usual(lea: Browser) -> None:
-    assert await get(lea, SETTINGS) == {"settings": USUAL, "letters_refused_at": None}
+    assert await get(lea, SETTINGS) == {"settings": USUAL, "letters_refused_at": None, "letters_a_day": 2}
 
 
 @pytest.mark.parametrize(
@@ -106,6 +119,9 @@ async def test_who_chose_nothing_has_what_is_usual(lea: Browser) -> None:
         {"single_keys": False},
         {"letters": {}},
         {"letters": {"replies": False}},
+        {"letters": {"digest": True, "programmes": False, "encouragements": False}},
+        {"letters": {"offers": True, "texts": True, "push": True}},
+        {"letters": {"most_a_day": 1}},
         NIGHT,
         {"locale": "en", "time_zone": "Pacific/Noumea", "enter_sends": True, "single_keys": False, "letters": {"replies": False}},
     ],
@@ -161,6 +177,14 @@ BAD = [
     ({"single_keys": None}, "Ce réglage ne prend pas cette valeur\u202f: single_keys."),
     ({"letters": []}, "Ce réglage ne prend pas cette valeur\u202f: letters."),
     ({"letters": {"replies": "no"}}, "Ce réglage ne prend pas cette valeur\u202f: replies."),
+    ({"letters": {"digest": None}}, "Ce réglage ne prend pas cette valeur\u202f: digest."),
+    ({"letters": {"most_a_day": True}}, "Ce réglage ne prend pas cette valeur\u202f: most_a_day."),
+    ({"letters": {"most_a_day": "1"}}, "Ce réglage ne prend pas cette valeur\u202f: most_a_day."),
+    ({"letters": {"most_a_day": 1.5}}, "Ce réglage ne prend pas cette valeur\u202f: most_a_day."),
+    ({"letters": {"most_a_day": 0}}, "va de 1 à 2\u202f: 0 n’en est pas un."),
+    ({"letters": {"most_a_day": -1}}, "va de 1 à 2\u202f: -1 n’en est pas un."),
+    ({"letters": {"most_a_day": 3}}, "va de 1 à 2\u202f: 3 n’en est pas un."),
+    ({"letters": {"most_a_day": 2**90}}, f"va de 1 à 2\u202f: {2**90} n’en est pas un."),
     ({"letters": {"quiet_from": "24:00", "quiet_to": "07:00"}}, "pas comme ceci\u202f: 24:00."),
     ({"letters": {"quiet_from": "9:00", "quiet_to": "07:00"}}, "pas comme ceci\u202f: 9:00."),
     ({"letters": {"quiet_from": "２1:00", "quiet_to": "07:00"}}, "pas comme ceci\u202f: ２1:00."),
@@ -184,6 +208,18 @@ async def test_half_of_ones_quiet_hours_cannot_be_taken_away(lea: Browser) -> No
     await change(lea, NIGHT)
     assert await lea.code_of("PATCH", SETTINGS, {"letters": {"quiet_to": None}}) == (400, "bad_request")
     assert await lea.code_of("PATCH", SETTINGS, {"letters": {"quiet_to": "21:00"}}) == (400, "bad_request")
+
+
+async def test_a_number_of_before_counts_as_what_the_service_sends_now_and_holds_up_no_other_change(
+    lea: Browser, ailo: Ailo, cast: Cast
+) -> None:
+    store, account = ailo.store, await cast.account("lea")
+    chosen = Preferences(letters=Letters(most_a_day=5))
+    await store.database.write(lambda tx: preferences.keep(tx, store.guard, account.id, chosen))
+    assert (await get(lea, SETTINGS))["settings"]["letters"]["most_a_day"] == 2
+    assert (await change(lea, {"enter_sends": True}))["letters"]["most_a_day"] == 2
+    kept = await store.database.read(lambda reader: preferences.find(reader, store.guard, account.id))
+    assert kept.letters.most_a_day == 5
 
 
 @pytest.mark.parametrize("body", [[], "x", 7, None])
