@@ -108,9 +108,9 @@ async def _next_state(tx: Transaction, outbox: Outbox, letter: Claimed, ending: 
         case Rejected(reason):
             await letters.finish(tx, letter.id, State.REFUSED, now, reason)
             return f"refused: {reason}"
-        case Held(until):
-            await letters.hold(tx, letter, until, "quiet hours")
-            return "waits for the end of quiet hours"
+        case Held(until, reason):
+            await letters.hold(tx, letter, until, reason)
+            return f"waits: {reason}"
         case Later(reason, for_all=True):
             await letters.give_back(tx, letter, reason)
             return f"keeps its place: {reason}"

@@ -126,6 +126,11 @@ async def _refuse_first(tx: Transaction, now: int) -> None:
     )
 
 
+def facts_in(guard: Guard, row: Row) -> Mapping[str, str]:
+    """The facts of a letter's row. Raises CannotOpen."""
+    return _claimed(row).facts(guard)
+
+
 def _claimed(row: Row) -> Claimed:
     return Claimed(
         rows.uuid(row, "id"),
