@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 from delivery import digest_hours
 from delivery.letters.digest.kind import as_fact, told_in
+from delivery.letters.kinds import kind_named, kinds
 from delivery.quiet_hours import silence_until
 from delivery.settings import DeliverySettings
 from storage.accounts import accounts, preferences
@@ -33,10 +34,7 @@ log = logging.getLogger("ailo.delivery")
 
 MS = timedelta(milliseconds=1)
 QUIET = timedelta(days=1) // MS
-WORTH = timedelta(days=3) // MS
 POSTPONED = timedelta(hours=1) // MS
-# The kinds of letters that tell of unread messages: one joins another that still waits.
-JOINED = ("digest", "reply")
 
 
 async def announce_one(store: Store, settings: DeliverySettings) -> bool:
@@ -127,12 +125,15 @@ async def _joined(
 
     It has a Message-ID, so that a repeat after a crash can be recognised. What was owed first goes first.
     """
-    before = [told_in(facts) for facts in await joining.take(tx, store.guard, due.account, JOINED, now)]
+    joined = [name for name, (kind, _) in kinds().items() if kind.is_joined]
+    before = [told_in(facts) for facts in await joining.take(tx, store.guard, due.account, joined, now)]
     all_told = {thread: seq for some in (*before, told) for thread, seq in some.items()}
     id_ = uuid4()
     kind, facts = _kind_and_facts(all_told, is_digest=is_digest)
     message_id = f"{id_.hex}@{settings.mail_from.domain}"
-    return Letter(id_, due.account, kind, {**facts, "group": _group(store, due)}, message_id, due.due_at, now + WORTH)
+    worth = kind_named(kind).worth
+    not_after = None if worth is None else now + worth // MS
+    return Letter(id_, due.account, kind, {**facts, "group": _group(store, due)}, message_id, due.due_at, not_after)
 
 
 def _kind_and_facts(told: Mapping[ThreadId, int], *, is_digest: bool) -> tuple[str, Mapping[str, str]]:

@@ -6,6 +6,7 @@
 import pkgutil
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -37,7 +38,8 @@ class Kind:
     facts what the bodies need besides the words, the greeting and the link; ``read`` (reader, guard, account, facts, locale)
     reads more of it, in the same read as ``why_not``. In quiet hours a letter waits, unless ``is_urgent``. It counts against
     the letters of a day, unless not ``is_budgeted``, as those of security and appointments are. ``list_name`` is one of
-    ``LISTS`` if the letters of this kind can be unsubscribed from.
+    ``LISTS`` if the letters of this kind can be unsubscribed from. One that still waits is joined with the next one where it
+    ``is_joined``. It is too late to be of use ``worth`` after it was written; None where that depends on the letter.
     """
 
     why_not: Callable[[Reader, AccountId, Mapping[str, str]], Awaitable[str | None]]
@@ -47,6 +49,8 @@ class Kind:
     is_budgeted: bool = True
     list_name: str | None = None
     read: Reading | None = None
+    is_joined: bool = False
+    worth: timedelta | None = None
 
     @property
     def rank(self) -> int:

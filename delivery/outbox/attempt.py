@@ -1,8 +1,9 @@
 """One attempt at one letter: check that it is still worth sending, compose it, hand it to the transport. Records nothing."""
 
 import asyncio
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from delivery.errors import NoSuchLetter
 from delivery.letters.addresses import mailable
@@ -18,6 +19,7 @@ from storage.accounts.accounts import Account, Status
 from storage.accounts.preferences import Letters
 from storage.engine.database import Reader
 from storage.errors import Damaged, WrongKey
+from storage.mail import unsubscribing
 from storage.mail.letters import Claimed
 from storage.store import Store
 
@@ -137,9 +139,20 @@ class Attempt:
         if recipient is None:
             return Rejected("address")
         values = {**kind.values(facts), **reader.read}
-        message = compose(self._envelope(reader.account, recipient, facts["group"], values))
+        envelope = self._envelope(reader.account, recipient, facts["group"], values)
+        message = compose(replace(envelope, unsubscribe=await self._way_off(kind)))
         async with asyncio.timeout(self.seconds):
             return await self.post.send(message, recipient)
+
+    async def _way_off(self, kind: Kind) -> str | None:
+        """The address by which the recipient leaves the list of this kind, if it has one; the same in each letter."""
+        if (name := kind.list_name) is None:
+            return None
+        store, account = self.store, self.letter.account
+        token = await store.database.read(lambda reader: unsubscribing.token_of(reader, store.guard, account, name))
+        if token is None:
+            token = await store.database.write(lambda tx: unsubscribing.make_token(tx, store.guard, account, name))
+        return f"{self.settings.link}unsubscribe/{urlsafe_b64encode(token).decode()}"
 
     def _envelope(self, account: Account, recipient: str, group: str, values: Mapping[str, object]) -> Envelope:
         return Envelope(

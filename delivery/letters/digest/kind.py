@@ -1,6 +1,7 @@
 """A digest is worth sending while one of the conversations that it tells of is still unread; it says how many are."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from uuid import UUID
 
 from delivery.letters.kinds import Kind
@@ -33,4 +34,4 @@ async def _read(reader: Reader, _: Guard, account: AccountId, facts: Mapping[str
     return {"count": await unread.still_told(reader, account, told_in(facts))}
 
 
-KIND = Kind(_why_not, is_wanted=lambda wanted: wanted.replies, read=_read)
+KIND = Kind(_why_not, is_wanted=lambda wanted: wanted.replies, read=_read, is_joined=True, worth=timedelta(days=3))

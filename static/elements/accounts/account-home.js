@@ -14,7 +14,7 @@ export function makeHome(sheet) {
   const lines = [
     makeWriting(sheet),
     makeAlertChoices(),
-    line("letters", t("E-mails"), sayLetters(letters), t("Choisir")),
+    line("letters", t("E-mails"), sayLetters(sheet.account, letters), t("Choisir")),
     line("place", t("Langue et heure"), `${sayLanguage(locale)} · ${sayZone(zone)}`, t("Changer")),
     line(
       "password",
@@ -80,8 +80,10 @@ function makeWriting(sheet) {
   )
 }
 
-function sayLetters({ replies, quietFrom, quietTo }) {
-  if (!replies) return t("Aucun e-mail.")
+function sayLetters({ role }, { replies, digest, programmes, encouragements, quietFrom, quietTo }) {
+  const hasOthers = role === "member" && (programmes || encouragements)
+  if (!replies) return hasOthers ? t("Pas pour une réponse.") : t("Aucun e-mail.")
+  if (digest) return t("Une fois par jour, si une réponse vous attend.")
   return quietFrom
     ? t("Quand une réponse vous attend, sauf de {from} à {to}.", { from: quietFrom, to: quietTo })
     : t("Quand une réponse vous attend.")

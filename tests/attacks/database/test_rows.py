@@ -5,6 +5,7 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
@@ -34,6 +35,7 @@ from storage.families import guarded, tables
 from storage.ids import AccountId, MessageId, ThreadId, new_id
 from storage.mail import letters
 from storage.mail.letters import Letter
+from storage.mail.unsubscribing import make_token
 from storage.maintenance import check
 from storage.store import wall_clock
 from tests.attacks.database.planting import NO_UTF_8, WRONG, Planter
@@ -106,6 +108,9 @@ async def furnish(folder: Path) -> None:
             await SettingsOfOne(ailo.store).change(one.account, {"enter_sends": True})
             await cast.say(other, thread, "Demain.")
             await owe_letter(ailo, one, thread)
+            await ailo.store.database.write(
+                partial(make_token, guard=ailo.store.guard, account=one.account.id, list_name="offers")
+            )
         lea = await cast.unlock("lea")
         (entry,) = await ailo.conversations.conversation.entries(lea, Order.NEWEST, None)
         claire = (await cast.account("claire")).id  # her key is renewed when she signs in

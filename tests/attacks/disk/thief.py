@@ -131,6 +131,8 @@ class Thief:
                 yield row["body"], (table, "body", _id(row["account"]))
         for row in self.rows("letters"):
             yield row["facts"], ("letters", "facts", _id(row["id"]))
+        for row in self.rows("unsubscribe_tokens"):
+            yield row["token"], ("unsubscribe_tokens", "token", _id(row["account"]), row["list_name"])
         for row in self.rows("house"):
             yield row["body"], ("house", "body", row["name"])
 

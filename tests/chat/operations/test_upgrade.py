@@ -23,6 +23,7 @@ from tests.people import settings_in
 
 BEFORE = Path(__file__).parent / "went_by_numbers.tar.xz"
 RENAMED = {"pending_notices": "unread_owed"}
+NEW = {"unsubscribe_tokens"}
 OF_THE_SCHEMA = {"schema_version", "schema_steps"}
 
 
@@ -54,7 +55,7 @@ async def test_no_row_is_lost(folder: Path) -> None:
     assert min(before.values()) > 0
     async with open_ailo(settings_in(folder)) as ailo:
         assert await ailo.store.database.check() == []
-    assert counts(folder) == before
+    assert counts(folder) == {**dict.fromkeys(NEW, 0), **before}
 
 
 @pytest.mark.parametrize(("member", "professional"), [("lea", "claire"), ("karim", "thomas")])

@@ -78,7 +78,7 @@ def named(route: Route) -> str:
 
 
 APIS = [route for route in ROUTES if route.path.startswith("/api/")]
-PAGES = [route for route in ROUTES if route.is_page]
+PAGES = [route for route in ROUTES if route.is_page and not route.roles & Roles.NOBODY]
 
 
 @pytest.mark.parametrize("role", WHO, ids=lambda role: role.value)
