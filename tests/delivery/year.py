@@ -33,6 +33,7 @@ ALARM = "an_alarm"
 A_DAY = 2
 # How often a year each of this comes to a member, and how long a letter of it is of use.
 YEARLY = {"a_lesson": 26, "a_praise": 12, "an_offer": 6, ALARM: 2, "post": 26, "read": 18, "answer": 4, "choose": 4, "move": 1}
+BUSY = 15
 WORTH = {"a_lesson": 3 * DAY, "a_praise": 2 * DAY, "an_offer": DAY, ALARM: None}
 STATED = {
     "already read", "joined into another letter", "no longer wanted", "too late", "too many attempts",
@@ -48,8 +49,11 @@ class Member:
     threads: list[ThreadId]
     wanted: Letters
     zone: str
-    # When the last message came that they have not read, by thread.
+    # When the first message came that they have not read, by thread.
     unread: dict[ThreadId, int] = field(default_factory=dict)
+    # When they last chose anything, and since when they have wanted to be told of replies: of what came before, nobody tells.
+    chose_at: int = 0
+    wants_since: int = 0
     # Every letter that was sent to them: when, and of which kind.
     sent: list[tuple[int, str]] = field(default_factory=list)
 
@@ -123,6 +127,8 @@ class Year:
     members: list[Member] = field(default_factory=list)
     # What was wanted of the service besides replies: the letter, and whose it is.
     written: list[UUID] = field(default_factory=list)
+    # What was unread for days before it was read at last, although its reader wanted to know.
+    untold: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, house: House, clock: StoppedClock, settings: DeliverySettings, seed: int) -> "Year":
@@ -133,19 +139,23 @@ class Year:
     async def live(self, members: int, days: int = 365) -> None:
         """Let everybody move in, and live through the year; at its end nothing new comes for ten days, and all goes out."""
         await self._move_in(members)
-        began, numbers = self.clock(), count()
-        events = [
-            (began + self.random.randrange(days * DAY), next(numbers), kind, member)
-            for member in self.members
-            for kind, often in YEARLY.items()
-            for _ in range(often * days // 365)
-        ]
+        numbers = count()
+        events = [(at, next(numbers), kind, member) for member in self.members for at, kind in self._planned(days)]
         heapq.heapify(events)
         while events:
             at, _, kind, member = heapq.heappop(events)
             await self._rounds_until(at)
             await self._happen(kind, member)
         await self._rounds_until(self.clock() + 10 * DAY)
+
+    def _planned(self, days: int) -> Iterator[tuple[int, str]]:
+        """What comes to a member, and when: most of it in some busy days, so that there is more than a day has room for."""
+        began = self.clock()
+        busy = [self.random.randrange(days) for _ in range(max(1, BUSY * days // 365))]
+        for kind, often in YEARLY.items():
+            for _ in range(often * days // 365):
+                day = self.random.choice(busy) if self.random.random() < 0.7 else self.random.randrange(days)
+                yield began + day * DAY + self.random.randrange(DAY), kind
 
     async def _move_in(self, members: int) -> None:
         people = [person(Role.MEMBER, "Anaïs", "", f"member{number}@ailo.test") for number in range(members)]
@@ -178,15 +188,17 @@ class Year:
     async def _post(self, member: Member, which: int) -> None:
         author = (self.house.claire, self.house.sam)[which]
         await self.house.post(author, member.threads[which])
-        member.unread[member.threads[which]] = self.clock()
+        member.unread.setdefault(member.threads[which], self.clock())
 
     async def _read(self, member: Member) -> None:
-        for thread in list(member.unread):
+        self.untold += self._untold(member, self.clock() - 4 * DAY)
+        for thread in self.random.sample(list(member.unread), self.random.randint(0, len(member.unread))):
             await self.house.mark(member.one, thread, (await self.house.thread(thread)).last_seq)
             del member.unread[thread]
 
     async def _choose(self, member: Member) -> None:
         start, end = self.random.choice(NIGHTS)
+        wanted_before = member.wanted.replies
         member.wanted = Letters(
             replies=self.random.random() < 0.9,
             digest=self.random.random() < 0.4,
@@ -197,6 +209,9 @@ class Year:
             quiet_to=end,
             most_a_day=self.random.choice([None, None, 1, 2]),
         )
+        member.chose_at = self.clock()
+        if member.wanted.replies and not wanted_before:
+            member.wants_since = self.clock()
         store, chosen, due_at = self.house.store, Preferences(letters=member.wanted), self.clock() + GRACE
         await store.database.write(lambda tx: preferences.keep(tx, store.guard, member.one.id, chosen))
         await store.database.write(lambda tx: unread.look_again(tx, member.one.id, due_at))
@@ -227,11 +242,14 @@ class Year:
         ended = [(row["kind"], row["state"], row["reason"]) for row in rows.values()]
         odd = [one for one in ended if one[1] != "sent" and (one[1] != "dropped" or one[2] not in STATED)]
         gone = [str(letter) for letter in self.written if letter.bytes not in rows]
-        return [*map(str, odd), *gone, *(fault for member in self.members for fault in self._untold(member))]
+        late = [fault for member in self.members for fault in self._untold(member, self.clock() - 4 * DAY)]
+        return [*map(str, odd), *gone, *self.untold, *late]
 
     @staticmethod
-    def _untold(member: Member) -> Iterator[str]:
+    def _untold(member: Member, before: int) -> Iterator[str]:
+        """What came before this time and is unread, and of which no letter has told since, as the member wants."""
         told = [at for at, kind in member.sent if kind in SUBJECTS.values()]
-        for posted in member.unread.values():
-            if member.wanted.replies and not any(at >= posted for at in told):
+        long_ago = [posted for posted in member.unread.values() if member.wants_since <= posted < before]
+        for posted in long_ago if member.wanted.replies and member.chose_at < before else ():
+            if not any(at >= posted for at in told):
                 yield f"{member.one.email} was not told of what came at {member.wall(posted):%c}"

@@ -28,7 +28,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "forced-colours": {"viewport": WIDE, "forced_colors": "active"},
 }
 SAVED = "C’est enregistré."
-USUAL = {"replies": True, "digest": False, "programmes": True, "encouragements": True, "offers": False}
+USUAL: dict[str, Any] = {"replies": True, "digest": False, "programmes": True, "encouragements": True, "offers": False}
 USUAL |= {"texts": False, "push": False, "quiet_from": None, "quiet_to": None, "most_a_day": None}
 
 

@@ -1,5 +1,7 @@
 """Ending one's own sessions from elsewhere closes their connections at once; settings are the same in every browser."""
 
+from typing import Any
+
 import pytest
 
 from chat.client.remote import Client, ClientRefused
@@ -58,6 +60,6 @@ async def test_settings_follow_the_account_and_outlive_its_sessions(visit: Visit
     await lea.sign_out()
     found = (await (await visit.client("lea")).get("/api/account/settings"))["settings"]
     assert found["enter_sends"]
-    usual = {"replies": True, "digest": False, "programmes": True, "encouragements": True, "offers": False}
+    usual: dict[str, Any] = {"replies": True, "digest": False, "programmes": True, "encouragements": True, "offers": False}
     usual |= {"texts": False, "push": False, "most_a_day": None}
     assert found["letters"] == {**usual, "quiet_from": "21:00", "quiet_to": "07:00"}
