@@ -222,6 +222,21 @@ async def test_a_number_of_before_counts_as_what_the_service_sends_now_and_holds
     assert kept.letters.most_a_day == 5
 
 
+@pytest.mark.parametrize("wanted", [{"letters": {"digest": False}}, {"time_zone": "Asia/Kolkata"}])
+async def test_what_waits_for_another_hour_is_looked_at_again(lea: Browser, ailo: Ailo, cast: Cast, wanted: Any) -> None:
+    """But not what a letter has told of: that stays quiet."""
+    store, thread = ailo.store, await cast.open_thread("lea", "claire")
+    await cast.say(await cast.unlock("claire"), thread, "Bonjour")
+    for told_seq, is_looked_at in ((None, True), (1, False)):
+        later = store.clock() + 10 * DAY_MS
+        values = {"later": later, "told": told_seq}
+        await store.database.write(lambda tx, it=values: tx.run("update unread_owed set due_at = :later, told_seq = :told", **it))  # type: ignore[misc]
+        await change(lea, wanted)
+        row = await store.database.read(lambda reader: reader.row("select due_at from unread_owed"))
+        assert row
+        assert (row["due_at"] < later) == is_looked_at
+
+
 @pytest.mark.parametrize("body", [[], "x", 7, None])
 async def test_what_is_no_object_is_a_bad_request(lea: Browser, body: Any) -> None:
     assert await lea.code_of("PATCH", SETTINGS, body) == (400, "bad_request")

@@ -224,6 +224,8 @@ def _guarded() -> dict[str, bytes]:
         "guarded fact of the house": guarded(public_key(OFFICER), "nonce 3", "house", "body", "officer"),
         "guarded practice": guarded(PRACTICE, "nonce 21", "practices", "body", LEA_ID),
         "guarded preferences": guarded(PREFERENCES, "nonce 17", "preferences", "body", LEA_ID),
+        "guarded token to unsubscribe": guarded(fixed("token", 24), "nonce 24", "unsubscribe_tokens", "token", LEA_ID, "offers"),
+        "lookup of a token": blake2b(b"", b"ailo.leave.1", fixed("token", 24)),
         "address index": blake2b(INDEX, b"ailo.address.1", "léa@ailo.test".encode()),
         "known device": fixed("device", 16) + proof("device", LEA_ID, fixed("device", 16)),
         "known device of a generation": _known_device(),

@@ -22,7 +22,7 @@ from storage.crypto.keyring import Keyring, RootKey
 from storage.crypto.sealing import Fact, Place
 from storage.errors import CannotOpen
 from storage.ids import AccountId, MessageId, ThreadId
-from storage.mail import letters
+from storage.mail import letters, unsubscribing
 from storage.rekeying import officer
 from storage.staff import canned_replies, notes, practices
 from storage.staff.practices import Practice
@@ -136,6 +136,11 @@ OPENED: dict[str, tuple[Callable[[], object], object]] = {
         lambda: preferences._decoded(GUARD.unguard(VECTORS["guarded preferences"], *preferences._place(LEA_ID))),
         Preferences(enter_sends=True, single_keys=False, letters=Letters(quiet_from=21 * 60, quiet_to=7 * 60)),
     ),
+    "guarded token to unsubscribe": (
+        lambda: GUARD.unguard(VECTORS["guarded token to unsubscribe"], *unsubscribing._place(LEA_ID, "offers")),
+        second.fixed("token", 24),
+    ),
+    "lookup of a token": (lambda: unsubscribing._lookup(second.fixed("token", 24)), VECTORS["lookup of a token"]),
     "address index": (lambda: GUARD.address_index(second.ADDRESS), VECTORS["address index"]),
     "known device": (
         lambda: GUARD.check(VECTORS["known device"][16:], "device", LEA_ID, VECTORS["known device"][:16]),
