@@ -1,15 +1,19 @@
 """A year of letters, simulated: members who choose, read, move and change their minds; what comes to them, and what may not.
 
 Nothing is asked of the product to judge it: the transport keeps what was sent and when, and compares it with the calendar and
-the clock on each member's wall.
+the clock on each member's wall. `python -m tests.delivery.year_of_letters MEMBERS SEED` lives one with more of them.
 """
 
+import asyncio
 import heapq
+import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
 from itertools import count
+from pathlib import Path
 from random import Random
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -24,7 +28,7 @@ from storage.ids import ThreadId
 from storage.mail import unread
 from tests.delivery import more_kinds
 from tests.delivery.rounds import announce_all
-from tests.people import DAY, GRACE, House, Person, StoppedClock, person
+from tests.people import DAY, GRACE, House, Person, StoppedClock, open_house, person
 
 ZONES = ["Europe/Paris", "America/Martinique", "Pacific/Noumea", "Indian/Reunion", "America/New_York"]
 NIGHTS = [(None, None), (21 * 60, 7 * 60), (12 * 60, 14 * 60), (16 * 60, 18 * 60 + 30), (23 * 60 + 30, 30)]
@@ -129,6 +133,7 @@ class Year:
     written: list[UUID] = field(default_factory=list)
     # What was unread for days before it was read at last, although its reader wanted to know.
     untold: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, house: House, clock: StoppedClock, settings: DeliverySettings, seed: int) -> "Year":
@@ -236,7 +241,11 @@ class Year:
         )
         return int(row["at"]) if row["at"] is not None else None
 
-    async def lost(self) -> list[str]:
+    async def judge(self) -> None:
+        """Gather all that should not have been."""
+        self.faults = [*self.ledger.faults, *await self._lost()]
+
+    async def _lost(self) -> list[str]:
         """What was wanted and neither came, nor was joined or dropped for a stated reason."""
         rows = {row["id"]: row for row in await self.house.letters()}
         ended = [(row["kind"], row["state"], row["reason"]) for row in rows.values()]
@@ -253,3 +262,28 @@ class Year:
         for posted in long_ago if member.wanted.replies and member.chose_at < before else ():
             if not any(at >= posted for at in told):
                 yield f"{member.one.email} was not told of what came at {member.wall(posted):%c}"
+
+
+async def live_a_year(folder: Path, members: int, seed: int) -> Year:
+    """Build a house in a folder, live a year in it with this many members, and judge it: see ``faults``."""
+    clock = StoppedClock()
+    async with open_house(folder, clock) as house:
+        with more_kinds.at_hand(folder / "kinds"):
+            year = Year.of(house, clock, DeliverySettings("https://ailo.example", folder / "mail"), seed)
+            await year.live(members)
+            await year.judge()
+    return year
+
+
+def main() -> int:
+    """Live a year, and tell what should not have been."""
+    members, seed = (int(text) for text in sys.argv[1:])
+    with tempfile.TemporaryDirectory(prefix="ailo-year-") as name:
+        year = asyncio.run(live_a_year(Path(name), members, seed))
+    sent = sum(len(member.sent) for member in year.members)
+    print("\n".join([f"a year of {members} members: {sent} letters came; faults {len(year.faults)}", *year.faults[:20]]))
+    return bool(year.faults)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
