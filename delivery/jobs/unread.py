@@ -66,9 +66,9 @@ async def _settle(tx: Transaction, store: Store, settings: DeliverySettings, due
         await unread.postpone(tx, due, until)
         return None
     letter = _letter(store, settings, due, now)
-    await letters.write(tx, store.guard, letter, now)
+    is_new = await letters.write(tx, store.guard, letter, now)
     await unread.tell(tx, due, now + QUIET)
-    return letter.id
+    return letter.id if is_new else None
 
 
 def _letter(store: Store, settings: DeliverySettings, due: Due, now: int) -> Letter:
@@ -76,7 +76,15 @@ def _letter(store: Store, settings: DeliverySettings, due: Due, now: int) -> Let
     id_ = uuid4()
     facts = {"thread": str(due.thread), "seq": str(due.last_seq), "group": _group(store, due)}
     message_id = f"{id_.hex}@{settings.mail_from.domain}"
-    return Letter(id_, due.account, "reply", facts, message_id, due.due_at, now + WORTH)
+    return Letter(id_, due.account, "reply", _cause(due), facts, message_id, due.due_at, now + WORTH)
+
+
+def _cause(due: Due) -> str:
+    """The messages that the letter is about: the thread, the first unread number and the last.
+
+    The last alone would not do: who reads a part of what a letter announced is told of the rest, up to the same number.
+    """
+    return f"{due.thread}/{(due.read_seq or 0) + 1}-{due.last_seq}"
 
 
 def _group(store: Store, due: Due) -> str:

@@ -117,7 +117,7 @@ async def furnish(folder: Path) -> None:
 
 async def owe_letter(ailo: Ailo, who: Unlocked, thread: ThreadId) -> None:
     facts = {"thread": str(thread), "seq": "3", "group": "0" * 24}
-    letter = Letter(uuid4(), who.account.id, "reply", facts, "one@ailo.test", 1)
+    letter = Letter(uuid4(), who.account.id, "reply", f"{thread}/3", facts, "one@ailo.test", 1)
 
     async def work(tx: Transaction) -> None:
         await letters.write(tx, ailo.store.guard, letter, 1)

@@ -210,7 +210,7 @@ async def test_since_when_letters_are_refused_is_told_to_their_reader_alone(
     lea: Browser, browsers: Browsers, ailo: Ailo, cast: Cast
 ) -> None:
     store, account = ailo.store, await cast.account("lea")
-    letter, at = Letter(uuid4(), account.id, "reply", {}, "one@ailo.test", 1_795_424_400_000), 1_795_424_400_000
+    letter, at = Letter(uuid4(), account.id, "reply", "one", {}, "one@ailo.test", 1_795_424_400_000), 1_795_424_400_000
     await store.database.write(lambda tx: letters.write(tx, store.guard, letter, at))
     await store.database.write(lambda tx: letters.finish(tx, letter.id, State.REFUSED, at, "smtp 550"))
     assert (await get(lea, SETTINGS))["letters_refused_at"] == "2026-11-23T09:00:00Z"
