@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from delivery.errors import NoSuchLetter
 from delivery.letters.addresses import mailable
-from delivery.letters.compose import Envelope, compose
+from delivery.letters.compose import Envelope, write
 from delivery.letters.kinds import Kind, kind_named
 from delivery.outbox.backoff import TRIES
+from delivery.outbox.together import Together
 from delivery.quiet_hours import silence_until
 from delivery.settings import DeliverySettings
 from delivery.transports.transport import Later, Outcome, Rejected, Transport
@@ -62,6 +63,8 @@ class Attempt:
     settings: DeliverySettings
     letter: Claimed
     seconds: float = SEND_SECONDS
+    # What reads the store for several workers at once; None reads for this one.
+    together: Together[Reader] | None = None
 
     async def make(self) -> Ending:
         """Make the attempt. Never raises except when cancelled: a letter that fails in an unforeseen way waits like any other."""
@@ -108,13 +111,13 @@ class Attempt:
             chosen = await preferences.find(reader, self.store.guard, account.id)
             return _Reader(account, address, await kind.why_not(reader, account.id, facts), chosen.letters)
 
-        return await self.store.database.read(read)
+        return await (self.together or self.store.database.read)(read)
 
     async def _send(self, reader: _Reader, kind: Kind, facts: Mapping[str, str]) -> Ending:
         recipient = mailable(reader.address)
         if recipient is None:
             return Rejected("address")
-        message = compose(self._envelope(reader.account, recipient, facts["group"], kind.values(facts)))
+        message = write(self._envelope(reader.account, recipient, facts["group"], kind.values(facts)))
         async with asyncio.timeout(self.seconds):
             return await self.post.send(message, recipient)
 

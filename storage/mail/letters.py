@@ -212,19 +212,28 @@ async def put_back(tx: Transaction, letter: Claimed, due_at: int, reason: str) -
     return await _release(tx, letter, due_at, letter.attempts, reason)
 
 
-async def give_back(tx: Transaction, letter: Claimed, reason: str) -> bool:
-    """Give back a letter that was not really attempted: it keeps its place, and the attempt does not count. False if not ours."""
+async def give_back(tx: Transaction, letter: Claimed, reason: str | None = None) -> bool:
+    """Give back a letter that was not really attempted: it keeps its place, and the attempt does not count. False if not ours.
+
+    Without a ``reason`` it keeps the one that it had.
+    """
     return await _release(tx, letter, letter.due_at, letter.attempts - 1, reason)
 
 
-async def _release(tx: Transaction, letter: Claimed, due_at: int, attempts: int, reason: str) -> bool:
+async def _release(tx: Transaction, letter: Claimed, due_at: int, attempts: int, reason: str | None) -> bool:
     """Release a letter, but only while nobody else has claimed it since, which the number of attempts shows."""
     released = await tx.run(
-        "update letters set due_at = :due_at, attempts = :attempts, leased_until = null, reason = :reason"
-        " where id = :id and state = 'waiting' and attempts = :ours",
+        "update letters set due_at = :due_at, attempts = :attempts, leased_until = null,"
+        " reason = coalesce(:reason, reason) where id = :id and state = 'waiting' and attempts = :ours",
         due_at=due_at, attempts=attempts, reason=reason, id=letter.id.bytes, ours=letter.attempts,
     )  # fmt: skip
     return bool(released)
+
+
+async def extend(tx: Transaction, ids: Sequence[UUID], leased_until: int) -> None:
+    """Hold on to letters that are still being attempted."""
+    sql = "update letters set leased_until = :until where id in :values and leased_until is not null returning id"
+    await tx.rows_in(sql, [id_.bytes for id_ in ids], until=leased_until)
 
 
 async def free_leases(tx: Transaction) -> None:
