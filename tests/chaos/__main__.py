@@ -1,8 +1,8 @@
 """`./dev chaos`: people write to one another while the service is killed, paused and cut off, and its disk fails or fills up.
 
-At the end every acknowledged message must be there once, in one order, for both sides. The seed decides which faults come in
-which order (not the instant at which they strike). `--kills N` (200), `--seed N`, `--pairs N`, `--tmpfs`: on a separate small
-file system, which is then really filled up.
+At the end every acknowledged message must be there once, in one order, for both sides. Then the worker of letters is killed at
+each of its writes (see `letters`). The seed decides which faults come in which order (not the instant at which they strike).
+`--kills N` (200), `--seed N`, `--pairs N`, `--tmpfs`: on a separate small file system, which is then really filled up.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.chaos.letters import kill_at_every_write
 from tests.chaos.nemesis import small_disk, take_down
 from tests.chaos.run import Run
 
@@ -38,7 +39,10 @@ def main() -> int:
             if has_disk:
                 take_down(folder)
     print("\n".join(report.lines()))
-    return bool(report.faults)
+    with tempfile.TemporaryDirectory(prefix="ailo-chaos-letters-") as name:
+        outcome = asyncio.run(kill_at_every_write(Path(name) / "house", _tell))
+    print(outcome.line())
+    return bool(report.faults or outcome.faults)
 
 
 def _tell(line: str) -> None:
