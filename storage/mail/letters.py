@@ -109,6 +109,19 @@ CLAIMABLE = (
     " and e.state = 'waiting' and e.attempts > 0 and e.written_at < l.written_at)"
     " limit :most"
 )
+# `coalesce` keeps the database from looking for these few ids among all that wait, instead of the other way round.
+LEASE = (
+    "update letters set leased_until = :until, attempts = attempts + 1"
+    " where id in :values and coalesce(state, '') = 'waiting' and coalesce(leased_until, -1) = -1 returning id, attempts"
+)
+FINISH = (
+    "update letters set state = :state, ended_at = :now, leased_until = null, reason = :reason"
+    " where id = :id and state = 'waiting'"
+)
+RELEASE = (
+    "update letters set due_at = :due_at, attempts = :attempts, leased_until = null,"
+    " reason = coalesce(:reason, reason) where id = :id and state = 'waiting' and attempts = :ours"
+)
 # So many rows are looked at for each letter that is claimed: an account may have several, of which one is claimed.
 LOOKED_AT = 2
 # At most this many damaged rows are put aside in one transaction.
@@ -173,11 +186,7 @@ def _first_of_each(found: Sequence[Claimed], most: int) -> list[Claimed]:
 
 async def _lease(tx: Transaction, found: Sequence[Claimed], leased_until: int) -> list[Claimed]:
     """Lease letters, as far as nobody else has since."""
-    sql = (
-        "update letters set leased_until = :until, attempts = attempts + 1"
-        " where id in :values and state = 'waiting' and leased_until is null returning id, attempts"
-    )
-    leased = await tx.rows_in(sql, [letter.id.bytes for letter in found], until=leased_until)
+    leased = await tx.rows_in(LEASE, [letter.id.bytes for letter in found], until=leased_until)
     attempts = {row["id"]: row["attempts"] for row in leased}
     return [replace(letter, attempts=attempts[letter.id.bytes]) for letter in found if letter.id.bytes in attempts]
 
@@ -199,11 +208,7 @@ def _claimed(row: Row) -> Claimed:
 
 async def finish(tx: Transaction, letter: UUID, state: State, now: int, reason: str | None = None) -> bool:
     """Record that a letter was sent, refused or dropped. False when it had ended before: the first outcome stands."""
-    ended = await tx.run(
-        "update letters set state = :state, ended_at = :now, leased_until = null, reason = :reason"
-        " where id = :id and state = 'waiting'",
-        state=state.value, now=now, reason=reason, id=letter.bytes,
-    )  # fmt: skip
+    ended = await tx.run(FINISH, state=state.value, now=now, reason=reason, id=letter.bytes)
     return bool(ended)
 
 
@@ -222,11 +227,7 @@ async def give_back(tx: Transaction, letter: Claimed, reason: str | None = None)
 
 async def _release(tx: Transaction, letter: Claimed, due_at: int, attempts: int, reason: str | None) -> bool:
     """Release a letter, but only while nobody else has claimed it since, which the number of attempts shows."""
-    released = await tx.run(
-        "update letters set due_at = :due_at, attempts = :attempts, leased_until = null,"
-        " reason = coalesce(:reason, reason) where id = :id and state = 'waiting' and attempts = :ours",
-        due_at=due_at, attempts=attempts, reason=reason, id=letter.id.bytes, ours=letter.attempts,
-    )  # fmt: skip
+    released = await tx.run(RELEASE, due_at=due_at, attempts=attempts, reason=reason, id=letter.id.bytes, ours=letter.attempts)
     return bool(released)
 
 

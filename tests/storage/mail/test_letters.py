@@ -1,6 +1,7 @@
 """The outbox's rows: who may claim a letter, and how it ends."""
 
 import asyncio
+import re
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -173,14 +174,17 @@ async def test_letters_before_the_last_step_are_their_own_cause() -> None:
     assert found == [("00" * 16, None, 1), ("01" * 16, None, 1)]
 
 
-@pytest.mark.parametrize("sql", [letters.CLAIMABLE, letters.DUE, letters.EXPIRED])
+@pytest.mark.parametrize("sql", [letters.CLAIMABLE, letters.DUE, letters.EXPIRED, letters.LEASE, letters.FINISH, letters.RELEASE])
 async def test_a_claim_looks_at_no_more_than_it_takes(house: House, sql: str) -> None:
     """Neither a scan nor a sort: a queue of a million is claimed from as fast as one of a thousand."""
-    values = {name: 1 for name in ("now", "most") if f":{name}" in sql}
+    sql = sql.replace(":values", "(:one, :two, :three)")
+    values = dict.fromkeys(set(re.findall(r":(\w+)", sql)), 1)
     plan = [row["detail"] for row in await house.select(f"explain query plan {sql}", **values)]
     # The index of what is under way holds as many letters as the workers do; `l` are the first 4,096 of the queue.
     looked_at = [line for line in plan if line not in {"SCAN letters USING INDEX letters_under_way", "SCAN l"}]
     assert [line for line in looked_at if line.startswith(("SCAN", "USE TEMP", "SEARCH letters USING AUTOMATIC"))] == []
+    # All that wait are searched only up to a time, in their order.
+    assert [line for line in looked_at if "letters_to_claim" in line and "due_at<?" not in line] == []
 
 
 async def test_a_lease_expires(house: House, stopped_clock: StoppedClock) -> None:
