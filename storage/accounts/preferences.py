@@ -21,6 +21,7 @@ class Letters(msgspec.Struct, frozen=True):
     replies: bool = True
     quiet_from: int | None = None
     quiet_to: int | None = None
+    encouragements: bool = True
 
 
 class Preferences(msgspec.Struct, frozen=True):

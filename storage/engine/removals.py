@@ -7,7 +7,9 @@ import re
 from functools import lru_cache
 
 # Rows without keys, texts or names: state of threads, who takes part and has read what, what is due, what is being relinked.
-HARMLESS_TABLES = frozenset({"threads", "participants", "unread_owed", "relinking", "broken_chains"})
+HARMLESS_TABLES = frozenset(
+    {"threads", "participants", "unread_owed", "relinking", "broken_chains", "encouragements", "encouragement_looks"}
+)
 # In these tables only the named column holds such content: an update that does not touch it removes nothing.
 KEPT_IN = {"letters": "facts"}
 
