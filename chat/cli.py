@@ -37,6 +37,7 @@ from storage.settings import Environment, StorageSettings
 
 GROUPS = {
     "account": "manage accounts",
+    "encouragement": "manage what members are encouraged about",
     "keys": "manage the root keyring",
     "recover": "recover access with the recovery officer's key",
     "thread": "manage conversations",

@@ -15,6 +15,7 @@ from chat.connections.dialogue import FRAMES
 from storage.accounts.accounts import Role
 from storage.ids import MessageId, ThreadId, new_id
 from tests import access_matrix
+from tests.flows.encouragements.suggesting import suggest
 from tests.flows.service import Visit, settled
 
 ROUTES = access_matrix.routes()
@@ -88,9 +89,11 @@ async def test_a_route_is_there_for_its_roles_alone(visit: Visit, route: Route, 
     client, threads = await visit.client(WHO[role]), await threads_of(visit, role)
     nothing = await ask(client, route.method, "/api/nothing-of-this-name")
     assert nothing.status == 404
-    ids = {"session": str(uuid4()), "thread": threads.own}
+    ids = {"session": str(uuid4()), "thread": threads.own, "suggestion": str(uuid4()), "rule": "silence"}
     if "{session}" in route.path:
         ids["session"] = next(one["id"] for one in (await client.get("/api/account/sessions"))["sessions"])
+    if "{suggestion}" in route.path and role in IN_THREADS:
+        ids["suggestion"] = suggest(visit.service.data, threads.own)
     if not route.roles.has(role):
         for thread in filter(None, (threads.own, threads.others, threads.former, threads.none)):
             assert await ask(client, route.method, route.path.format(**{**ids, "thread": thread})) == nothing
@@ -106,7 +109,9 @@ async def test_a_route_is_there_for_its_roles_alone(visit: Visit, route: Route, 
 async def test_signed_out_there_is_signing_in_and_nothing_else(visit: Visit, route: Route) -> None:
     client = await visit.client("lea")
     client.http.cookie_jar.clear()
-    answer = await ask(client, route.method, route.path.format(thread=new_id(ThreadId), session=uuid4()))
+    answer = await ask(
+        client, route.method, route.path.format(thread=new_id(ThreadId), session=uuid4(), suggestion=uuid4(), rule="silence")
+    )
     unknown = await ask(client, route.method, "/api/nothing-of-this-name")
     if route.roles & Roles.NOBODY:
         assert answer.status == 400  # an empty body is invalid, so the route was reached
