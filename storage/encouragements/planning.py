@@ -14,6 +14,7 @@ from storage.encouragements import encouragements, facts, looks, switches
 from storage.encouragements.choosing import FOR_GOOD, Due, Member, choose, why_not
 from storage.encouragements.days import next_morning, zone_named
 from storage.encouragements.encouragements import Encouragement
+from storage.engine import rows
 from storage.engine.database import Reader, Transaction
 from storage.errors import CannotOpen
 from storage.ids import AccountId
@@ -79,11 +80,19 @@ async def _keep_one(tx: Transaction, guard: Guard, account: AccountId, off: froz
 
 
 async def _withdraw_stale(tx: Transaction, member: Member, waiting: Sequence[UUID], now: int) -> None:
-    """Withdraw suggestions for good that were answered, or have waited too long: the next may come tomorrow."""
+    """Withdraw suggestions for good that were answered, or have waited too long: the next may come tomorrow.
+
+    One that is damaged, too: nobody could send it, and it holds up neither its member nor others.
+    """
     for id_ in waiting:
-        one = await encouragements.find(tx, id_)
-        if one and why_not(member, one.rule, one.thread, one.since, now) in FOR_GOOD:
-            await encouragements.withdraw(tx, id_, now)
+        try:
+            one = await encouragements.find(tx, id_)
+        except CannotOpen as error:
+            rows.alert_once("a row of encouragements", f"id {id_}", str(error))
+        else:
+            if one is None or why_not(member, one.rule, one.thread, one.since, now) not in FOR_GOOD:
+                continue
+        await encouragements.withdraw(tx, id_, now)
 
 
 async def is_wanted(reader: Reader, guard: Guard, account: AccountId) -> bool:

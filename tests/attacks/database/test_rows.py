@@ -22,6 +22,7 @@ from chat.protocol.frames import encode
 from chat.staff.canned_replies import RepliesAtHand
 from chat.staff.overview import Overviews
 from chat.staff.shapes import CannedReplies, CannedReply, OwnPractice
+from delivery.jobs.encouragements import encourage_some
 from delivery.jobs.unread import announce_one
 from delivery.outbox.outbox import Outbox, send_one_letter
 from delivery.settings import DeliverySettings
@@ -52,7 +53,13 @@ BARE = {
     "renewals_due": "insert into renewals_due values (:staff, 1)",
     "recoveries": "insert into recoveries (request, account, generation, public_key, profile, keyhole, asked_at)"
     " values (zeroblob(32), :account, 2, zeroblob(32), 0, null, 1)",
+    "encouragements": "insert into encouragements (id, account, thread, rule, cause, since, state, made_at)"
+    " values (zeroblob(16), :account, :thread, 'month-together', 'x', 1, 'waiting', 1)",
+    "encouragements_off": "insert into encouragements_off values ('first-answer', 1)",
+    "encouragement_looks": "update encouragement_looks set look_at = 1",
 }
+# Tables whose rows are nobody's, and one of their rows.
+OF_NOBODY = {"encouragements_off": "rule = 'first-answer'"}
 
 
 @dataclass
@@ -69,6 +76,8 @@ class Scene:
 
     def whose(self, table: str) -> tuple[str, dict[str, bytes]]:
         """The condition, with its values, that selects a row of Léa, of Claire or of their thread in a table."""
+        if table in OF_NOBODY:
+            return OF_NOBODY[table], {}
         of_all: dict[str, list[tuple[str, UUID]]] = {"threads": [("id", self.hers)], "accounts": [("id", self.lea)]}
         places = of_all.get(table, [("thread", self.hers), ("account", self.lea), ("account", self.claire)])
         for column, id_ in places:
@@ -180,7 +189,11 @@ async def letters_to(scene: Scene) -> list[str]:
     post, ailo = RecordingTransport(), scene.ailo
     settings = DeliverySettings("https://ailo.example", ailo.store.settings.data / "mail")
     outbox = Outbox(ailo.store, post, settings, chance=lambda: 0.0)
-    steps: list[Callable[[], Awaitable[bool]]] = [lambda: announce_one(ailo.store, settings), lambda: send_one_letter(outbox)]
+    steps: list[Callable[[], Awaitable[bool]]] = [
+        lambda: encourage_some(ailo.store, settings),
+        lambda: announce_one(ailo.store, settings),
+        lambda: send_one_letter(outbox),
+    ]
     for step in steps:
         for _ in range(20):
             if not await step():
