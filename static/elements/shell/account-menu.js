@@ -4,6 +4,7 @@ import { part, setText } from "../../helpers/build.js"
 import { sayRole } from "../../helpers/words/names.js"
 
 const WITH_OVERVIEW = new Set(["professional", "companion"])
+const WITH_ENCOURAGEMENTS = new Set(["companion", "administrator"])
 
 export class AccountMenu extends HTMLElement {
   #account
@@ -17,6 +18,7 @@ export class AccountMenu extends HTMLElement {
     part(this, "open-search").addEventListener("click", () => this.#tell("search"))
     part(this, "open-export").addEventListener("click", () => this.#tell("export"))
     part(this, "open-practice")?.addEventListener("click", () => this.#tell("practice"))
+    part(this, "open-encouragements")?.addEventListener("click", () => this.#openEncouragements())
     part(this, "open-account").addEventListener("click", () => this.#openAccount())
     part(this, "confirm").addEventListener(
       "close",
@@ -28,6 +30,8 @@ export class AccountMenu extends HTMLElement {
     this.#account = account
     setText(part(this, "account-name"), account.first_name)
     part(this, "open-overview").hidden = !WITH_OVERVIEW.has(account.role)
+    if (part(this, "open-encouragements"))
+      part(this, "open-encouragements").hidden = !WITH_ENCOURAGEMENTS.has(account.role)
     setText(part(this, "account-role"), account.role === "member" ? "" : sayRole(account.role))
   }
 
@@ -42,6 +46,12 @@ export class AccountMenu extends HTMLElement {
   #tell(type) {
     this.hidePopover()
     this.dispatchEvent(new CustomEvent(type, { bubbles: true }))
+  }
+
+  async #openEncouragements() {
+    this.hidePopover()
+    const { openRules } = await import("../encouragements/rules-sheet.js")
+    openRules()
   }
 
   async #openAccount() {

@@ -31,6 +31,7 @@ export class DashboardPage extends CorrespondencePage {
     r: () => this.#open && this.#conversation.focus(),
     c: async () =>
       this.#open && (await import("../conversations/sheets/closing-sheet.js")).openClosing(this.#open),
+    e: () => this.#open && /** @type {any} */ (this.querySelector("suggestion-card"))?.send(),
     a: async () => (await import("../staff/practice-sheet.js")).openPractice(),
     "?": async () => (await import("./keys-sheet.js")).openKeys(),
   }
