@@ -42,7 +42,7 @@ class Suggestions:
             return shapes.Suggestions([], [])
 
         async def read(reader: Reader) -> shapes.Suggestions:
-            suggested = await encouragements.suggested(reader, who.account.id)
+            suggested = await encouragements.suggested(reader, who.account.id, now)
             reminded = await encouragements.reminded(reader, who.account.id, now)
             seated = await self._seated(reader, who, {*(one.thread for one in suggested), *(one.thread for one in reminded)})
             standing = [one for one in suggested if one.thread in seated and await self._stands(reader, one, now)]
@@ -80,8 +80,6 @@ class Suggestions:
         if one and one.state is State.SENT and one.sender == who.account.id:
             return
         if one is None or one.state is not State.WAITING or not await self._stands(tx, one, now):
-            raise Withdrawn
-        if not await encouragements.withdraw_reminders(tx, one.account, now):
             raise Withdrawn
         await encouragements.end(tx, id_, State.SENT, now, who.account.id)
 

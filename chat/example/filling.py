@@ -15,6 +15,7 @@ from storage.accounts.accounts import Role
 from storage.conversations.group_commit import Item, MarkRead, NotCommitted, Post
 from storage.conversations.unlocked import OpenEpoch, Unlocked
 from storage.crypto.sealing import Place, seal
+from storage.encouragements import planning
 from storage.engine.database import Transaction
 from storage.errors import Stalled
 from storage.ids import MessageId, ThreadId, new_id
@@ -22,7 +23,7 @@ from storage.mail import unread
 from storage.settings import StorageSettings
 from storage.staff import practices
 from storage.staff.practices import Practice
-from storage.store import wall_clock
+from storage.store import Store, wall_clock
 
 __all__ = ["fill"]
 
@@ -56,8 +57,16 @@ async def fill(settings: StorageSettings) -> None:
             seats = await _open(ailo, [everybody[key].unlocked for key in script.people])
             clock.now = started
             await _play(ailo, script, dict(zip(script.people, seats, strict=True)))
+        await _suggest(ailo.store)
         for signed_in in everybody.values():
             await ailo.sign_ins.sign_out(signed_in)
+
+
+async def _suggest(store: Store) -> None:
+    """Look at everybody as on a morning: what is due now is suggested to their companions."""
+    now = store.clock()
+    while (looked := await store.database.read(lambda reader: planning.look(reader, now))) is not None:
+        await store.database.write(lambda tx: planning.keep(tx, store.guard, looked, now))
 
 
 async def _arrive(ailo: Ailo, figure: Figure) -> SignedIn:

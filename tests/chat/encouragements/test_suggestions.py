@@ -210,6 +210,19 @@ async def test_nothing_else_reaches_her_on_that_day(
     assert await shown(suggestions, sam) == [new]
 
 
+async def test_what_a_kill_cut_off_is_suggested_again_the_next_day(
+    ailo: Ailo, suggestions: Suggestions, cast: Cast, suggested: UUID, clock: Clock
+) -> None:
+    """Between counting as sent and being posted. It may have been posted after all, so that nothing follows on that day."""
+    sam, store = await cast.unlock("sam"), ailo.store
+    await store.database.write(lambda tx: encouragements.end(tx, suggested, State.SENT, store.clock(), sam.account.id))
+    assert await shown(suggestions, sam) == []
+    clock.advance(DAY)
+    assert await shown(suggestions, sam) == [suggested]
+    assert (await suggestions.send(sam, suggested, "Merci")).is_new
+    assert await shown(suggestions, sam) == []
+
+
 # Dismissed
 
 

@@ -20,9 +20,11 @@ from chat.example.mailbox_page import LETTER_POLICY, add_mailbox
 from chat.example.making import make_ready
 from chat.protocol.frames import LONGEST_TEXT
 from storage import installation
+from storage.accounts import accounts
 from storage.accounts.accounts import Role
 from storage.conversations import threads
 from storage.crypto import keyring
+from storage.encouragements import encouragements, planning
 from storage.errors import Refused, Stalled
 from storage.maintenance.check import check_all
 from storage.settings import StorageSettings
@@ -149,6 +151,20 @@ async def test_an_empty_place_is_filled(settings: StorageSettings) -> None:
     assert await make_ready(settings)
     assert await counted(settings) == len(scripts(NOW))
     assert keyring.load(settings.keys).is_example
+
+
+async def test_two_kind_words_are_suggested_to_the_companion(settings: StorageSettings) -> None:
+    await make_ready(settings)
+    async with open_store(settings) as store:
+        sam = await store.database.read(lambda reader: accounts.by_address(reader, store.guard, "sam@exemple.test"))
+        assert sam
+        suggested = await store.database.read(lambda reader: encouragements.suggested(reader, sam.id, store.clock()))
+        standing = [
+            await store.database.read(lambda reader, it=one: planning.standing(reader, store.guard, it, store.clock()))  # type: ignore[misc]
+            for one in suggested
+        ]
+    assert sorted(one.rule.name for one in suggested) == ["first-answer", "month-together"]
+    assert standing == [None, None]
 
 
 async def test_a_second_start_keeps_what_is_there(settings: StorageSettings) -> None:
