@@ -29,7 +29,11 @@ class SuggestionCard extends HTMLElement {
   begin(page) {
     this.#page = page
     const { correspondence } = page
-    this.#suggestions.addEventListener("change", () => this.#show())
+    this.#suggestions.addEventListener("change", () => {
+      this.#mark()
+      page.update()
+      this.#show()
+    })
     correspondence.addEventListener("change", () => this.#noteWords())
     correspondence.connection.addEventListener("state", ({ detail }) => detail === "live" && this.#load())
     page.querySelector("conversation-view").addEventListener("shown", () => this.#show())
@@ -65,8 +69,15 @@ class SuggestionCard extends HTMLElement {
     this.#noteWords()
   }
 
+  /** The list says where a word is suggested. */
+  #mark() {
+    for (const thread of this.#page.correspondence.threads.values())
+      thread.isSuggested = this.#suggestions.of(thread) !== undefined
+  }
+
   /** A new message in a thread with a suggestion may have ended it. */
   #noteWords() {
+    this.#mark()
     let isNews = false
     for (const id of this.#suggestions.threads) {
       const lastSeq = this.#page.correspondence.threads.get(id)?.lastSeq

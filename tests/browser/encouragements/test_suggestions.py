@@ -77,6 +77,16 @@ async def test_one_key_sends_it(visitors: Visitors, talk: Talk) -> None:
     await expect(sam.locator(".suggestion__state")).to_have_text("Envoyé")
 
 
+async def test_the_list_says_where_a_word_is_suggested(visitors: Visitors, talk: Talk) -> None:
+    sam = await visitors.page_of(talk.sam, "/dashboard")
+    person = sam.locator(f'[data-thread="{talk.thread}"]')
+    await expect(person).to_contain_text("mot suggéré")
+    await shoot(sam, "suggestion-list")
+    await person.click()
+    await card(sam).get_by_role("button", name="Écarter").click()
+    await expect(person).not_to_contain_text("mot suggéré")
+
+
 async def test_the_key_is_a_letter_where_one_writes(visitors: Visitors, talk: Talk) -> None:
     sam = await dashboard(visitors, talk)
     await sam.locator("#composer").focus()
