@@ -3,27 +3,17 @@
 What another part of the service knows of members (a programme that ended, a service that nobody opened) comes from ``SOURCES``.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from storage.encouragements import encouragements
 from storage.encouragements.choosing import Member
 from storage.encouragements.days import zone_named
+from storage.encouragements.elsewhere import Source
 from storage.encouragements.rules import Event, Talk
 from storage.engine import rows
 from storage.engine.database import Reader, Row
 from storage.ids import AccountId, ThreadId
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """What another part of the service knows of a member: what they ``finished``, and what they have left ``unused`` since."""
-
-    finished: tuple[Event, ...] = ()
-    unused: tuple[Event, ...] = ()
-
-
-Source = Callable[[Reader, Sequence[AccountId]], Awaitable[Mapping[AccountId, Elsewhere]]]
 
 SOURCES: tuple[Source, ...] = ()
 """Asked for many members at once; whom a source knows nothing of, it leaves out."""

@@ -13,8 +13,8 @@ from storage.accounts.preferences import Letters, Preferences
 from storage.conversations import threads
 from storage.encouragements import encouragements, facts, looks, planning, switches
 from storage.encouragements.choosing import Member
+from storage.encouragements.elsewhere import Elsewhere
 from storage.encouragements.encouragements import State
-from storage.encouragements.facts import Elsewhere
 from storage.encouragements.planning import Planned
 from storage.encouragements.rules import Event
 from storage.engine.database import Reader
