@@ -78,6 +78,17 @@ async def test_a_former_companion_has_nothing_of_it(
             await act
 
 
+async def test_a_planted_participant_is_shown_nothing(
+    ailo: Ailo, suggestions: Suggestions, cast: Cast, thread: ThreadId, suggested: UUID
+) -> None:
+    """The list of participants is not proven; the roster is."""
+    await cast.leave(thread, "sam")
+    sam = await cast.unlock("sam")
+    sql = "insert into participants (thread, account, joined_at, read_seq) values (:thread, :account, 1, 0)"
+    await ailo.store.database.write(lambda tx: tx.run(sql, thread=thread.bytes, account=sam.account.id.bytes))
+    assert await shown(suggestions, sam) == []
+
+
 async def test_there_is_none_of_an_unknown_id(suggestions: Suggestions, cast: Cast) -> None:
     sam = await cast.unlock("sam")
     for act in (suggestions.send(sam, uuid4(), "Bonjour"), suggestions.dismiss(sam, uuid4())):

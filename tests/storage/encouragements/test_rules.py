@@ -79,6 +79,19 @@ def test_what_other_parts_know_counts_too() -> None:
     assert rule_due(unused, T0 + 11 * DAY) == "service-unused"
 
 
+def test_what_reached_them_today_is_all_for_today() -> None:
+    """By their own calendar: midnight in Paris is no midnight in Apia."""
+    due = T0 + HOUR + DAY
+    earlier = Given("month-together", "another", T0, due - HOUR)
+    assert rule_due(answered(), due) == "first-answer"
+    assert rule_due(replace(answered(), given=(earlier,)), due) is None
+    evening = datetime(2026, 11, 24, 23, 30, tzinfo=PARIS)
+    night = int(evening.timestamp() * 1000) + HOUR
+    given_ = (replace(earlier, went_at=night - HOUR),)
+    assert rule_due(replace(answered(), given=given_), night) == "first-answer"
+    assert rule_due(replace(answered(), given=given_, zone=zone_named("Pacific/Apia")), night) is None
+
+
 # Properties: whatever the facts are
 
 times = st.integers(T0, T0 + 60 * DAY)
