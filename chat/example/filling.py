@@ -65,7 +65,7 @@ async def fill(settings: StorageSettings) -> None:
 async def _suggest(store: Store) -> None:
     """Look at everybody as on a morning: what is due now is suggested to their companions."""
     now = store.clock()
-    while (looked := await store.database.read(lambda reader: planning.look(reader, now))) is not None:
+    while (looked := await store.database.read(lambda reader: planning.look(reader, now, also_at_night=True))) is not None:
         await store.database.write(lambda tx: planning.keep(tx, store.guard, looked, now))
 
 

@@ -5,6 +5,7 @@ The looking is done beside the writer: only what is due, and when to look again,
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from uuid import UUID, uuid4
 
 from storage.accounts import accounts, preferences
@@ -12,7 +13,7 @@ from storage.accounts.accounts import Status
 from storage.crypto.guarding import Guard
 from storage.encouragements import encouragements, facts, looks, switches
 from storage.encouragements.choosing import FOR_GOOD, Due, Member, choose, why_not
-from storage.encouragements.days import next_morning, zone_named
+from storage.encouragements.days import is_day, next_morning
 from storage.encouragements.encouragements import Encouragement
 from storage.engine import rows
 from storage.engine.database import Reader, Transaction
@@ -20,6 +21,9 @@ from storage.errors import CannotOpen
 from storage.ids import AccountId
 
 BATCH = 250
+# What is due is looked at again by the writer, whom messages wait for: no more at once.
+MOST_DUE = 20
+NOBODY = Member(UTC)
 
 
 @dataclass(frozen=True)
@@ -39,14 +43,24 @@ class Planned:
     due: Due
 
 
-async def look(reader: Reader, now: int) -> Looked | None:
-    """Look at the members whose time has come; None if there is none. Empty if the first row is damaged."""
+async def look(reader: Reader, now: int, *, also_at_night: bool = False) -> Looked | None:
+    """Look at members whose time has come; None if there is none. Empty if the first row is damaged.
+
+    Where it is night, nothing is due, as after a stop of the service: they are looked at in the morning.
+    """
     if not (ids := await looks.due(reader, now, BATCH)):
         return Looked({}, ()) if await looks.is_due(reader, now) else None
     off, members = await switches.off(reader), await facts.of(reader, ids)
-    zones = {id_: members[id_].zone if id_ in members else zone_named("UTC") for id_ in ids}
-    due = tuple(id_ for id_ in members if _moves(members[id_], now, off))
-    return Looked({id_: next_morning(id_, zones[id_], now) for id_ in ids}, due)
+    next_looks: dict[AccountId, int] = {}
+    due: list[AccountId] = []
+    for id_ in ids:
+        member = members.get(id_, NOBODY)
+        next_looks[id_] = next_morning(id_, member.zone, now)
+        if (also_at_night or is_day(now, member.zone)) and _moves(member, now, off):
+            due.append(id_)
+        if len(due) == MOST_DUE:
+            break
+    return Looked(next_looks, tuple(due))
 
 
 def _moves(member: Member, now: int, off: frozenset[str]) -> bool:

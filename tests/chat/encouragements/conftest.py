@@ -14,16 +14,15 @@ from chat.encouragements.suggestions import Suggestions
 from storage.encouragements import planning
 from storage.encouragements.planning import Planned
 from storage.ids import ThreadId
-from storage.store import wall_clock
 from tests.chat.talk import Cast, opened_rooms
-from tests.people import DAY
+from tests.people import DAY, StoppedClock
 
 
 class Clock:
-    """Never shows the same time twice, and can be advanced."""
+    """Never shows the same time twice, and can be advanced. It begins by day: nothing is due at night."""
 
     def __init__(self) -> None:
-        self._counted, self._ahead = count(wall_clock()), 0
+        self._counted, self._ahead = count(StoppedClock().now), 0
 
     def __call__(self) -> int:
         return next(self._counted) + self._ahead

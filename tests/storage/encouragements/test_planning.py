@@ -1,5 +1,6 @@
 """What is found in the rows of members, kept once, withdrawn by an answer, and looked at again the next morning."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import closing
 from typing import cast
@@ -123,6 +124,29 @@ async def test_nobody_is_looked_at_twice_in_a_day(house: House, thread: ThreadId
     assert list(looked.next_looks) == [house.lea.id]
     await plan(house)
     assert await house.store.database.read(lambda reader: looks.is_due(reader, stopped_clock.now)) is False
+
+
+async def test_nothing_is_due_at_night(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
+    """As when the service was down in the morning: it waits for the next one, even if that is today's."""
+    await exchange(house, thread, stopped_clock)
+    stopped_clock.advance(2 * DAY + 14 * HOUR)  # 01:00 where Léa lives
+    assert await names(house) == []
+    stopped_clock.advance(7 * HOUR)
+    assert await house.store.database.read(lambda reader: planning.look(reader, stopped_clock.now)) is None
+    stopped_clock.advance(2 * HOUR)
+    assert await names(house) == ["first-answer"]
+
+
+async def test_what_is_due_to_many_is_kept_a_few_at_a_time(house: House, stopped_clock: StoppedClock) -> None:
+    people = [person(Role.MEMBER, f"Nom{number}", "", f"{number}@ailo.test") for number in range(planning.MOST_DUE + 3)]
+    await house.add(*people)
+    for one in people:
+        await house.open_thread(one, house.sam)
+    stopped_clock.advance(11 * DAY)
+    looked = await house.store.database.read(lambda reader: planning.look(reader, stopped_clock.now))
+    assert looked is not None
+    assert len(looked.due) == planning.MOST_DUE
+    assert Counter(await names(house)) == {"service-unused": len(people)}
 
 
 async def test_what_is_due_is_kept_once(house: House, thread: ThreadId, stopped_clock: StoppedClock) -> None:
