@@ -37,7 +37,9 @@ from storage.settings import Environment, StorageSettings
 
 GROUPS = {
     "account": "manage accounts",
+    "encouragement": "manage what members are encouraged about",
     "keys": "manage the root keyring",
+    "programme": "manage programmes",
     "recover": "recover access with the recovery officer's key",
     "thread": "manage conversations",
 }

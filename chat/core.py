@@ -6,7 +6,7 @@ else refers to it. The card builds the feature's rules from the ``Core`` alone, 
 
 import argparse
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -16,6 +16,8 @@ from chat.auth.access import Access
 from chat.auth.door import Door
 from chat.auth.routing import Route
 from chat.auth.sign_in import SignIns
+from chat.framed.navigation import Navigation, Place
+from chat.framed.pages import FramedPages
 from chat.pages.assets import Shelf
 from chat.protocol.hub import Hub
 from chat.security_events import SecurityEvent
@@ -46,6 +48,10 @@ class Setting(Generic[T]):
     read: Callable[[Environment], T]
 
 
+LessonPreview = Callable[[str, str, str, int, int], str]
+"""The HTML of a lesson's letter, from its language, title and Markdown, and which step it is of how many."""
+
+
 @dataclass(frozen=True)
 class Web:
     """What routes need besides the rules: the door, the pages, and the features' own settings."""
@@ -53,6 +59,14 @@ class Web:
     door: Door
     shelf: Shelf
     settings: Mapping[str, Any]
+    navigation: Navigation = field(default_factory=Navigation)
+    preview_lesson: LessonPreview | None = None
+    """Renders the letter of a lesson. Delivery writes letters, which is known where the service is put together alone."""
+
+    @property
+    def pages(self) -> FramedPages:
+        """What shows the feature's pages in the frame."""
+        return FramedPages(self.door, self.shelf, self.navigation)
 
     def setting(self, of: Setting[T]) -> T:
         """The value of a setting."""
@@ -98,9 +112,14 @@ def no_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class Feature:
-    """The card of a feature. ``pages`` are page shells without personal data: their templates, by path."""
+    """The card of a feature.
+
+    ``pages`` are page shells without personal data: their templates, by path. ``navigation`` are the places that the feature adds
+    to the rail beside every page of their roles.
+    """
 
     pages: ClassVar[Mapping[str, str]] = {}
+    navigation: ClassVar[tuple[Place, ...]] = ()
     commands: ClassVar[tuple[Command[Any], ...]] = ()
     settings: ClassVar[tuple[Setting[Any], ...]] = ()
     static: ClassVar[Path | None] = None

@@ -14,6 +14,7 @@ from chat.example.cast import Figure, figures
 from chat.example.mailbox_page import add_mailbox
 from chat.example.making import make_ready
 from chat.serve import Settings, announce, read_settings, serve
+from delivery.shipped import shipped_programmes
 from delivery.transports.mailbox import letters_in
 
 NOTIFY_AFTER = "10"  # seconds: one wants to see the e-mail arrive
@@ -51,7 +52,7 @@ async def _run(settings: Settings) -> int:
     if not settings.storage.database.exists():
         announce("Creating the example…")
     try:
-        await make_ready(settings.storage)
+        await make_ready(settings.storage, shipped_programmes())
     except OSError as error:
         print(f"ailo: the example cannot be stored in {settings.storage.data}: {error.strerror}.", file=sys.stderr)
         return 1

@@ -10,6 +10,7 @@ from typing import Any
 
 import chat
 from chat.core import Command, Feature
+from chat.framed.navigation import Shown, rail_of_shell
 from storage.settings import Environment
 
 
@@ -34,6 +35,12 @@ def commands() -> dict[type, tuple[type[Feature], Command[Any]]]:
 def pages() -> dict[str, str]:
     """The template of every page shell, by path."""
     return {path: template for card in cards() for path, template in card.pages.items()}
+
+
+def rails() -> dict[str, list[Shown]]:
+    """The places that each page shell shows beside it, by path."""
+    places = [place for card in cards() for place in card.navigation]
+    return {path: rail_of_shell(places, path) for path in pages()}
 
 
 def static() -> list[Path]:

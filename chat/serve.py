@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -26,11 +27,14 @@ from chat.connections.gateway import Gateway
 from chat.console.output import OutputFailed, say
 from chat.console.printable import printable_lines
 from chat.core import Web
+from chat.framed.navigation import Navigation
+from chat.framed.refusals import InWords
 from chat.operations import control
 from chat.operations.health import add_health
 from chat.operations.metrics import Metrics, shown_at
 from chat.pages.assets import add_pages
 from chat.settings import ChatSettings, is_loopback
+from delivery.letters.lesson.preview import preview
 from delivery.settings import DeliverySettings
 from delivery.worker import deliver
 from storage.background import in_background
@@ -269,8 +273,11 @@ def _application(ailo: Ailo, settings: Settings) -> tuple[web.Application, Gatew
     app = application(door)
     gateway = _gateway(ailo, door)
     add_health(app, ailo.store)
-    shelf = add_pages(app, features.pages(), door.role_of, features.static())
-    mount(app, door, ailo.access, [_socket_route(gateway, door), *routes_of(ailo, Web(door, shelf, settings.features))])
+    shelf = add_pages(app, features.pages(), door.role_of, features.static(), features.rails())
+    places = Navigation((place, card) for card in ailo.features.values() for place in card.navigation)
+    parts = Web(door, shelf, settings.features, places, partial(preview, settings.delivery.mail_from, settings.delivery.link))
+    app.middlewares.append(InWords(parts.pages.show_to_anybody).answer)
+    mount(app, door, ailo.access, [_socket_route(gateway, door), *routes_of(ailo, parts)])
     return app, gateway, door.keeper
 
 

@@ -1,10 +1,10 @@
 """When somebody wants no letters, by their settings and their local time."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from itertools import count
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from delivery.wall_time import zone_named
 from storage.accounts.preferences import Letters
 
 __all__ = ["quiet_until", "silence_until"]
@@ -16,15 +16,7 @@ def silence_until(wanted: Letters, time_zone: str, now: int) -> int | None:
     """When somebody's current quiet hours end (ms since 1970); None if a letter may leave now."""
     if wanted.quiet_from is None or wanted.quiet_to is None:
         return None
-    return quiet_until(now, wanted.quiet_from, wanted.quiet_to, _zone(time_zone))
-
-
-def _zone(name: str) -> tzinfo:
-    """The zone of this name, else UTC: one that this machine no longer knows must not hold letters back for ever."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return UTC
+    return quiet_until(now, wanted.quiet_from, wanted.quiet_to, zone_named(time_zone))
 
 
 def quiet_until(now: int, start: int, end: int, zone: tzinfo) -> int | None:

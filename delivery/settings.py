@@ -11,6 +11,7 @@ from delivery.letters.addresses import sender
 from storage.settings import Environment
 
 PORTS = {"smtp": 587, "smtps": 465}
+WORKERS = 4
 # The sender if none is set: on a domain that can never exist, for letters that stay in a Maildir.
 NOBODY = Address("Ailo", "bonjour", "ailo.example")
 
@@ -37,13 +38,17 @@ class Relay:
 
 @dataclass(frozen=True)
 class DeliverySettings:
-    """``origin`` is the public address of the service. Without a ``relay``, letters are written to ``maildir``."""
+    """``origin`` is the public address of the service. Without a ``relay``, letters are written to ``maildir``.
+
+    ``workers`` letters are sent at the same time, each over a connection of its own.
+    """
 
     origin: str
     maildir: Path
     mail_from: Address = field(default_factory=lambda: NOBODY)
     relay: Relay | None = field(default=None, repr=False)
     retry_after_ms: int = 450_000
+    workers: int = WORKERS
 
     @property
     def link(self) -> str:
@@ -60,6 +65,7 @@ class DeliverySettings:
             _mail_from(environment, is_required=relay is not None),
             relay,
             environment.whole("AILO_RETRY_AFTER", 450, minimum=1, maximum=86_400) * 1000,
+            environment.whole("AILO_MAIL_WORKERS", WORKERS, minimum=1, maximum=16),
         )
 
 

@@ -6,7 +6,7 @@ No broken letter, failing relay or stalled store ends it. Each kind of failure i
 import asyncio
 import logging
 import pkgutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
@@ -15,10 +15,12 @@ from traceback import extract_tb
 
 import delivery.jobs
 from delivery.outbox.outbox import Outbox, send_one_letter
+from delivery.outbox.queue import Queue
 from delivery.settings import DeliverySettings
 from delivery.transports.maildir import MaildirTransport
 from delivery.transports.smtp import SmtpTransport
 from delivery.transports.transport import Transport
+from storage.errors import Stalled
 from storage.mail import letters
 from storage.store import Store
 
@@ -49,14 +51,15 @@ def open_post(settings: DeliverySettings) -> Transport:
 
 
 async def deliver(store: Store, settings: DeliverySettings, stop: asyncio.Event) -> None:
-    """Deliver until ``stop`` is set; then finish the current letter, or abandon it after a few seconds.
+    """Deliver until ``stop`` is set; then finish the current letters, or abandon them after a few seconds.
 
     An abandoned letter, here or after a crash, stays leased; its lease is freed at the next start.
     """
-    post = open_post(settings)
+    queue = Queue(store)
+    outboxes = [Outbox(store, open_post(settings), settings, shared=queue) for _ in range(settings.workers)]
     loops = [
         *(asyncio.create_task(_repeat(partial(job, store, settings), stop)) for job in jobs()),
-        asyncio.create_task(_free_and_send(store, Outbox(store, post, settings), stop)),
+        asyncio.create_task(_free_and_send(store, outboxes, stop)),
     ]
     try:
         await stop.wait()
@@ -65,14 +68,24 @@ async def deliver(store: Store, settings: DeliverySettings, stop: asyncio.Event)
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
-        await post.close()
+        await _close(queue, outboxes)
 
 
-async def _free_and_send(store: Store, outbox: Outbox, stop: asyncio.Event) -> None:
+async def _close(queue: Queue, outboxes: Sequence[Outbox]) -> None:
+    """Give back what was claimed ahead, and hang up. If the store cannot take it back, the next start frees it."""
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await queue.close()
+    except (Stalled, TimeoutError):
+        log.warning("letters that were claimed and not attempted stay claimed until the next start")
+    await asyncio.gather(*(outbox.post.close() for outbox in outboxes))
+
+
+async def _free_and_send(store: Store, outboxes: Sequence[Outbox], stop: asyncio.Event) -> None:
     troubles: set[str] = set()
     while not stop.is_set() and not await _safely(partial(_free_leases, store), troubles):
         await _pause(stop)
-    await _repeat(partial(send_one_letter, outbox), stop)
+    await asyncio.gather(*(_repeat(partial(send_one_letter, outbox), stop) for outbox in outboxes))
 
 
 async def _free_leases(store: Store) -> bool:

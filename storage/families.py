@@ -64,6 +64,7 @@ class Family:
 
     ``guarded`` are the columns that a root key protects. ``faults`` are counts (SQL that returns ``count``; ``:now`` is in ms
     since 1970), keyed by what is wrong when one is not 0. ``own_sealed`` is what only its owner can read.
+    ``resettled`` (transaction, account) is called when an account's zone, language or preferences have changed.
     ``retention`` (transaction, now) removes what was kept long enough, ``erase`` (transaction, account) removes what belongs to
     an account, and ``export`` (reader, account) returns it: each None where the family has nothing of the kind.
     """
@@ -72,6 +73,7 @@ class Family:
     guarded: tuple[Guarded, ...] = ()
     faults: Mapping[str, str] = field(default_factory=dict)
     own_sealed: OwnSealed | None = None
+    resettled: Callable[[Transaction, AccountId], Awaitable[None]] | None = None
     retention: Callable[[Transaction, int], Awaitable[int]] | None = None
     erase: Callable[[Transaction, AccountId], Awaitable[None]] | None = None
     export: Callable[[Reader, AccountId], Awaitable[object]] | None = None
@@ -83,6 +85,13 @@ def families() -> tuple[Family, ...]:
     modules = sorted(info.name for info in pkgutil.walk_packages(storage.__path__, "storage."))
     found = [vars(import_module(name)).get("FAMILY") for name in modules]
     return tuple(family for family in found if isinstance(family, Family))
+
+
+async def resettled(tx: Transaction, account: AccountId) -> None:
+    """Tell every family that an account's zone, language or preferences have changed, in the transaction that changes them."""
+    for family in families():
+        if family.resettled:
+            await family.resettled(tx, account)
 
 
 def tables() -> Mapping[str, Table]:

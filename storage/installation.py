@@ -22,6 +22,8 @@ from storage.families import Family, Table
 from storage.files import make_folders, sync_directory
 from storage.settings import StorageSettings
 
+RESTORED = "restored"
+
 
 @dataclass(frozen=True, repr=False)
 class Officer:
@@ -188,6 +190,17 @@ async def noted(reader: Reader, guard: Guard, name: str) -> bytes | None:
     """A fact that the service knows about itself, or None. Raises CannotOpen."""
     row = await reader.row("select body from house where name = :name", name=name)
     return guard.unguard(row["body"], *_place(name)) if row else None
+
+
+async def restored_at(reader: Reader, guard: Guard) -> int:
+    """When this database was last begun from a backup, in ms since 1970; 0 if it never was. Raises CannotOpen."""
+    found = await noted(reader, guard, RESTORED)
+    return int.from_bytes(found, "big") if found else 0
+
+
+async def note_restored(tx: Transaction, guard: Guard, now: int) -> None:
+    """Record that the database is begun from a backup."""
+    await note(tx, guard, RESTORED, now.to_bytes(8, "big"))
 
 
 def _place(name: str) -> tuple[Part, ...]:

@@ -65,11 +65,14 @@ def _advice(path: Path) -> str:
 
 @dataclass(frozen=True)
 class StorageSettings:
-    """The locations of the data and the root keyring, and the grace time before an unread message is owed a letter."""
+    """The locations of the data and the root keyring, the grace time before an unread message is owed a letter, and how many
+    letters a day somebody gets at most: what both sides of the service must know.
+    """
 
     data: Path
     keys: Path
     notify_after_ms: int = 180_000
+    letters_a_day: int = 2
 
     @property
     def database(self) -> Path:
@@ -94,7 +97,8 @@ class StorageSettings:
         if environment.text("AILO_DATABASE"):
             environment.faults.append("AILO_DATABASE: PostgreSQL is not supported yet; unset it to use SQLite in AILO_DATA.")
         notify_after = environment.whole("AILO_NOTIFY_AFTER", 180, maximum=7 * 86_400)
-        return cls(data, keys, notify_after * 1000)
+        letters_a_day = environment.whole("AILO_LETTERS_A_DAY", 2, minimum=1, maximum=20)
+        return cls(data, keys, notify_after * 1000, letters_a_day)
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

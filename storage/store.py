@@ -12,12 +12,14 @@ from storage.crypto import keyring
 from storage.crypto.guarding import Guard
 from storage.crypto.keyholes import EXAMPLE_PROFILE, PROFILE
 from storage.crypto.peppers import Peppers
-from storage.engine.database import Database
+from storage.engine.copies import is_copy
+from storage.engine.database import Database, Transaction
 from storage.engine.lock import DirectoryLock
 from storage.engine.migrations import migrate
 from storage.engine.sqlite import open_sqlite
 from storage.errors import DatabaseRefused, Refused
 from storage.files import remove_unfinished
+from storage.mail import letters
 from storage.settings import StorageSettings
 
 SESSION_MS = 30 * 86_400_000
@@ -69,17 +71,26 @@ async def open_store(settings: StorageSettings, clock: Clock = wall_clock) -> As
     lock = DirectoryLock(settings.data)
     try:
         _sweep(settings)
+        is_restored = await asyncio.to_thread(is_copy, settings.database)
         database = await open_sqlite(settings.database)
         try:
             await migrate(database)
             guard = Guard(keys)
             officer = await installation.officer(database, guard)
             await readdressing.bring_up(database, guard)
+            if is_restored:
+                await database.write(lambda tx: _note_restored(tx, guard, clock()))
             yield Store(settings, database, guard, Peppers(settings.peppers, SESSION_MS), officer, clock)
         finally:
             await database.close()
     finally:
         lock.release()
+
+
+async def _note_restored(tx: Transaction, guard: Guard, now: int) -> None:
+    """Record that the database was a backup until now. Lessons that wait in it may have been sent since it was made."""
+    await installation.note_restored(tx, guard, now)
+    await letters.drop_waiting(tx, "lesson", now, "restored from a backup")
 
 
 def _sweep(settings: StorageSettings) -> None:

@@ -86,7 +86,7 @@ def rows() -> dict[str, list[Row]]:
         "Routes": [Row(f"{it.method} {it.path}", it.roles, it.reach) for it in found if not it.is_page],
         "Frames": [Row(kind.__name__.lower(), action.roles, action.reach) for kind, action in FRAMES.items()],
         "Pages": [
-            *(Row(it.path, it.roles, it.reach) for it in found if it.is_page),
+            *(Row(it.path if it.method == "GET" else f"{it.method} {it.path}", it.roles, it.reach) for it in found if it.is_page),
             *(Row(path, Roles.EVERYBODY, Reach.COMMON) for path in shells),
         ],
         "Commands": [Row(f"ailo {it.name}", Roles(0), Reach.COMMON) for it, _ in every_command().values()],

@@ -53,7 +53,7 @@ class WarmProcess:
         os.umask(umask := os.umask(0))
         handed = [Connection(os.dup(stream), writable=number > 0) for number, stream in enumerate(streams)]
         order = Order([*arguments], {**environment}, cwd, umask, handed)
-        self._process = _context().Process(target=_carry_out, args=(order,), daemon=True)
+        self._process = context().Process(target=_carry_out, args=(order,), daemon=True)
         self._process.start()
         for stream in handed:
             stream.close()
@@ -110,7 +110,7 @@ def run(
 
 
 @cache
-def _context() -> ForkServerContext:
+def context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["chat.__main__", "chat.serve", "chat.demo", __name__])
     return context

@@ -9,9 +9,11 @@ from chat.auth.limits import SlowDown
 from chat.auth.passwords.stretching import OPERATOR, Stretching
 from chat.protocol import shown_text
 from chat.protocol.refusals import CannotDo, Misuse
-from storage.accounts import accounts
+from storage.accounts import accounts, preferences
 from storage.accounts.accounts import DEFAULT_ZONE, LANGUAGES, Keyhole, NewAccount, Role
+from storage.accounts.preferences import Preferences
 from storage.crypto.keyholes import AccountKey, guard_password
+from storage.engine.database import Transaction
 from storage.ids import AccountId, new_id
 from storage.store import Store, profile_of
 
@@ -21,7 +23,7 @@ LONGEST_NAME = 100
 
 @dataclass(frozen=True, repr=False)
 class Person:
-    """Somebody to make an account for."""
+    """Somebody to make an account for; ``manages``: whether they manage people, None if that is not known."""
 
     role: Role
     email: str
@@ -29,6 +31,7 @@ class Person:
     last_name: str
     locale: str
     password: str
+    manages: bool | None = None
 
 
 async def add_account(store: Store, pool: Stretching, person: Person) -> AccountId:
@@ -41,12 +44,22 @@ async def add_account(store: Store, pool: Stretching, person: Person) -> Account
     check_password(person.password)
     if person.locale not in LANGUAGES:
         raise Misuse(f"The locale must be one of: {', '.join(LANGUAGES)}.")
+    if person.manages and person.role is not Role.MEMBER:
+        raise Misuse("Only a member can be said to manage people: leave out --manages.")
     key = AccountKey.fresh(new_id(AccountId))
     keyhole = await first_keyhole(store, pool, key, person.password)
     new = NewAccount(key, person.role, email, first_name, last_name, person.locale, DEFAULT_ZONE, keyhole.body, keyhole.profile)
-    if not await store.database.write(lambda tx: accounts.add(tx, store.guard, new, store.clock())):
+    if not await store.database.write(lambda tx: _add(tx, store, new, person)):
         raise CannotDo("An account with this address already exists.")
     return key.account
+
+
+async def _add(tx: Transaction, store: Store, new: NewAccount, person: Person) -> bool:
+    if not await accounts.add(tx, store.guard, new, store.clock()):
+        return False
+    if person.manages is not None:
+        await preferences.keep(tx, store.guard, new.key.account, Preferences(manages=person.manages))
+    return True
 
 
 async def first_keyhole(store: Store, pool: Stretching, key: AccountKey, password: str) -> Keyhole:

@@ -47,7 +47,7 @@ class PreferenceRoutes:
         try:
             return self._told(request, await self._settings.change(account, given))
         except BadSetting as bad:
-            words = say(account.locale, bad.fault.value, name=bad.name)
+            words = say(account.locale, bad.fault.value, name=bad.name, most=bad.most)
             raise HttpRefusal(400, Code.BAD_REQUEST, words=words) from None
 
     def _told(self, request: web.Request, settings: OwnSettings) -> web.Response:

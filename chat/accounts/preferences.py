@@ -21,7 +21,7 @@ from storage.accounts.preferences import USUAL, Letters, Preferences
 from storage.engine.database import Reader, Transaction
 from storage.errors import CannotOpen
 from storage.ids import AccountId
-from storage.mail import letters
+from storage.mail import letters, unread
 from storage.store import Store
 
 log = logging.getLogger("ailo.chat")
@@ -30,6 +30,7 @@ log = logging.getLogger("ailo.chat")
 NO_HOMES = {"Factory", "localtime"}
 TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 LONGEST_NAME = 60
+HOURS = ("quiet_from", "quiet_to")
 
 
 class Fault(StrEnum):
@@ -39,17 +40,18 @@ class Fault(StrEnum):
     KIND = "Ce réglage ne prend pas cette valeur : {name}."
     LANGUAGE = "Cette langue n’est pas proposée : {name}."
     ZONE = "Ce fuseau horaire n’existe pas : {name}."
+    MOST = "Le nombre d’e-mails par jour va de 1 à {most} : {name} n’en est pas un."
     TIME = "Une heure s’écrit comme 21:00, pas comme ceci : {name}."
     HALF = "Des heures calmes ont un début et une fin."
     EQUAL = "Le début et la fin des heures calmes sont la même heure."
 
 
 class BadSetting(Exception):
-    """A change that makes no sense. ``name`` is what was given, truncated."""
+    """A change that makes no sense. ``name`` is what was given, truncated; ``most`` is the largest number there may be."""
 
-    def __init__(self, fault: Fault, name: object = "") -> None:
+    def __init__(self, fault: Fault, name: object = "", most: int = 0) -> None:
         super().__init__(fault.name)
-        self.fault, self.name = fault, str(name)[:LONGEST_NAME]
+        self.fault, self.name, self.most = fault, str(name)[:LONGEST_NAME], most
 
 
 @cache
@@ -67,6 +69,10 @@ def _yes_or_no(name: str, value: object) -> bool:
     if isinstance(value, bool):
         return value
     raise BadSetting(Fault.KIND, name)
+
+
+def _yes_no_or_unsaid(name: str, value: object) -> bool | None:
+    return None if value is None else _yes_or_no(name, value)
 
 
 def _locale(_: str, value: object) -> str:
@@ -87,6 +93,12 @@ def _time(_: str, value: object) -> str | None:
     raise BadSetting(Fault.TIME, value)
 
 
+def _number(name: str, value: object) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise BadSetting(Fault.KIND, name)
+
+
 def _letters(name: str, value: object) -> Given:
     if isinstance(value, dict):
         return _read(LETTERS, value)
@@ -95,13 +107,19 @@ def _letters(name: str, value: object) -> Given:
 
 Reading = Callable[[str, object], object]
 
-LETTERS: Mapping[str, Reading] = {"replies": _yes_or_no, "quiet_from": _time, "quiet_to": _time}
+LETTERS: Mapping[str, Reading] = {
+    **dict.fromkeys(("replies", "digest", "programmes", "encouragements", "offers", "texts", "push"), _yes_or_no),
+    "quiet_from": _time,
+    "quiet_to": _time,
+    "most_a_day": _number,
+}
 SETTINGS: Mapping[str, Reading] = {
     "locale": _locale,
     "time_zone": _zone,
     "enter_sends": _yes_or_no,
     "single_keys": _yes_or_no,
     "letters": _letters,
+    "manages": _yes_no_or_unsaid,
 }
 
 
@@ -112,8 +130,11 @@ def _read(known: Mapping[str, Reading], given: Given) -> Given:
     return {name: known[name](name, value) for name, value in given.items()}
 
 
-def _changed(present: Settings, change: Given) -> Settings:
+def _changed(present: Settings, change: Given, letters_a_day: int) -> Settings:
     """The settings after a change that was read. Raises BadSetting if its parts do not go together."""
+    most = change.get("letters", {}).get("most_a_day")
+    if most is not None and not 1 <= most <= letters_a_day:
+        raise BadSetting(Fault.MOST, most, letters_a_day)
     wanted = msgspec.structs.replace(present.letters, **change.get("letters", {}))
     if (wanted.quiet_from is None) != (wanted.quiet_to is None):
         raise BadSetting(Fault.HALF)
@@ -127,6 +148,7 @@ class SettingsOfOne:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._letters_a_day = store.settings.letters_a_day
 
     async def read(self, account: Account) -> OwnSettings:
         """The settings as they stand."""
@@ -143,11 +165,13 @@ class SettingsOfOne:
         async def write(tx: Transaction) -> OwnSettings:
             current = await accounts.by_id(tx, guard, account.id) or account
             chosen = await self._chosen(tx, account.id)
-            settings = _changed(_settings(current, chosen), change)
+            settings = _changed(_settings(current, chosen), change, self._letters_a_day)
             if (settings.locale, settings.time_zone) != (current.locale, current.time_zone):
                 await accounts.settle(tx, account.id, settings.locale, settings.time_zone)
             if change.keys() - {"locale", "time_zone"}:
                 await preferences.keep(tx, guard, account.id, _to_keep(chosen, settings))
+            if change.keys() & {"letters", "time_zone"}:
+                await unread.look_again(tx, account.id, self._store.clock() + self._store.settings.notify_after_ms)
             return await self._told(tx, account.id, settings)
 
         return await self._store.database.write(write)
@@ -162,22 +186,34 @@ class SettingsOfOne:
 
     async def _told(self, reader: Reader, account: AccountId, settings: Settings) -> OwnSettings:
         refused_at = await letters.refused_at(reader, account)
-        return OwnSettings(settings, None if refused_at is None else moment(refused_at))
+        refused = None if refused_at is None else moment(refused_at)
+        return OwnSettings(_as_it_is(settings, self._letters_a_day), refused, self._letters_a_day)
 
 
 def _settings(account: Account, chosen: Preferences) -> Settings:
-    wanted = chosen.letters
-    told = LetterSettings(wanted.replies, _as_text(wanted.quiet_from), _as_text(wanted.quiet_to))
-    return Settings(account.locale, account.time_zone, chosen.enter_sends, chosen.single_keys, told)
+    wanted = msgspec.structs.asdict(chosen.letters)
+    hours = {name: _as_text(wanted[name]) for name in HOURS}
+    told = LetterSettings(**{**wanted, **hours})
+    return Settings(account.locale, account.time_zone, chosen.enter_sends, chosen.single_keys, told, chosen.manages)
+
+
+def _as_it_is(settings: Settings, letters_a_day: int) -> Settings:
+    """The settings as they apply: a number that was chosen when the service sent more is the service's own."""
+    most = settings.letters.most_a_day
+    if most is None or most <= letters_a_day:
+        return settings
+    return msgspec.structs.replace(settings, letters=msgspec.structs.replace(settings.letters, most_a_day=letters_a_day))
 
 
 def _to_keep(chosen: Preferences, settings: Settings) -> Preferences:
-    wanted = settings.letters
+    wanted = msgspec.structs.asdict(settings.letters)
+    hours = {name: _as_minutes(wanted[name]) for name in HOURS}
     return msgspec.structs.replace(
         chosen,
         enter_sends=settings.enter_sends,
         single_keys=settings.single_keys,
-        letters=Letters(wanted.replies, _as_minutes(wanted.quiet_from), _as_minutes(wanted.quiet_to)),
+        letters=Letters(**{**wanted, **hours}),
+        manages=settings.manages,
     )
 
 

@@ -46,29 +46,29 @@ class AccountRoutes:
 
     async def sign_in(self, request: web.Request) -> web.Response:
         given = await body_of(request, Credentials)
-        attempt = self._attempt(request, given.email, given.password)
+        attempt = self.attempt(request, given.email, given.password)
         before = await self._door.signed_in(request)
         granted = await self._door.sign_ins.sign_in(attempt)
-        return await self._welcome(granted, before)
+        return await self.welcome(json_answer({"account": profile(granted.account)}), granted, before)
 
     async def recover(self, request: web.Request) -> web.Response:
         given = await body_of(request, Recover)
-        attempt = self._attempt(request, given.email, given.password)
+        attempt = self.attempt(request, given.email, given.password)
         before = await self._door.signed_in(request)
         granted = await self._own_keys.recover(attempt, given.code)
         record(SecurityEvent.RECOVERY_CODE_USED, granted.account.id)
-        return await self._welcome(granted, before)
+        return await self.welcome(json_answer({"account": profile(granted.account)}), granted, before)
 
-    def _attempt(self, request: web.Request, email: str, password: str) -> Attempt:
+    def attempt(self, request: web.Request, email: str, password: str) -> Attempt:
+        """An attempt to sign in with what a request gives."""
         device = cookie_of(request, self._door.device_cookie)
         kind = device_of(request.headers.get("User-Agent", ""))
         return Attempt(email, password, device, self._door.remote_of(request), kind, lambda: _is_gone(request))
 
-    async def _welcome(self, granted: Granted, before: SignedIn | None) -> web.Response:
-        """Set the cookies of the new session, and end the one that this browser had before."""
+    async def welcome(self, response: web.Response, granted: Granted, before: SignedIn | None) -> web.Response:
+        """Set the cookies of the new session on an answer, and end the one that this browser had before."""
         if before:
-            await self._end(before)
-        response = json_answer({"account": profile(granted.account)})
+            await self.end(before)
         self._set_cookie(response, self._door.cookie, granted.cookie, SESSION_MS // 1000)
         self._set_cookie(response, self._door.device_cookie, granted.device, DEVICE_MS // 1000)
         response.set_cookie(PREFERENCE, granted.account.locale, max_age=YEAR_S, samesite="Lax", secure=self._is_secure)
@@ -78,10 +78,11 @@ class AccountRoutes:
         response.set_cookie(name, value, max_age=max_age, path="/", httponly=True, samesite="Lax", secure=self._is_secure)
 
     async def sign_out(self, request: web.Request) -> web.Response:
-        await self._end(request[SIGNED_IN])
+        await self.end(request[SIGNED_IN])
         return self._door.forgets(done())
 
-    async def _end(self, signed_in: SignedIn) -> None:
+    async def end(self, signed_in: SignedIn) -> None:
+        """End a session, and whatever is connected by it."""
         await self._door.sign_ins.sign_out(signed_in)
         self._hub.sign_out(signed_in.unlocked.account.id, signed_in.session_id)
         record(SecurityEvent.SIGNED_OUT, signed_in.unlocked.account.id)

@@ -11,28 +11,42 @@ from storage.ids import AccountId
 
 
 class LetterSettings(msgspec.Struct, frozen=True):
-    """Which e-mails somebody wants; quiet hours as "21:00", in their own time zone, both set or neither."""
+    """Which e-mails somebody wants; quiet hours as "21:00", in their own time zone, both set or neither.
+
+    ``most_a_day`` is how many a day at most, null for as many as the service sends.
+    """
 
     replies: bool
+    digest: bool
+    programmes: bool
+    encouragements: bool
+    offers: bool
+    texts: bool
+    push: bool
     quiet_from: str | None
     quiet_to: str | None
+    most_a_day: int | None
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What somebody can set for their account."""
+    """What somebody can set for their account; ``manages`` is whether they manage people, null if they do not say."""
 
     locale: str
     time_zone: str
     enter_sends: bool
     single_keys: bool
     letters: LetterSettings
+    manages: bool | None
 
 
 class OwnSettings(msgspec.Struct, frozen=True):
-    """One's settings, and since when the service's e-mails to one's address have been refused, if they are."""
+    """One's settings, since when the service's e-mails to one's address have been refused, if they are, and how many a day the
+    service sends to one person at most.
+    """
 
     settings: Settings
     letters_refused_at: datetime | None
+    letters_a_day: int
 
 
 class OwnSession(msgspec.Struct, frozen=True):

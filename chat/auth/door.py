@@ -226,14 +226,14 @@ class Door:
         except (ClientConnectionResetError, Gone):  # the client has gone: nobody will read the answer
             return web.Response(status=499, reason="Gone")
         except Exception as error:  # noqa: BLE001 (the top of the request's task: answered, and logged once without its text)
-            return self._refusal(request, _refused_for(error))
+            return self._refusal(request, refused_for(error))
         finally:
             self.keeper.answered(request.protocol)
 
     def _refusal(self, request: web.Request, refused: HttpRefusal) -> web.Response:
         signed_in = request.get(SIGNED_IN)
         if signed_in and refused.code == Code.SLOW_DOWN:
-            record(SecurityEvent.RATE_LIMITED, signed_in.unlocked.account.id, at=_route_of(request))
+            record(SecurityEvent.RATE_LIMITED, signed_in.unlocked.account.id, at=route_of(request))
         language = signed_in.unlocked.account.locale if signed_in else None
         language = words.choose(request.headers.get("Accept-Language"), language)
         body = {"error": {"code": refused.code, "message": refused.said(language)}}
@@ -251,7 +251,7 @@ def printable(said: str) -> str:
     return "".join(one if one.isascii() and one.isprintable() else "?" for one in said[:LONGEST_TOLD])
 
 
-def _route_of(request: web.Request) -> str:
+def route_of(request: web.Request) -> str:
     """The route's pattern as declared in the code, never the requested path."""
     resource = request.match_info.route.resource
     return resource.canonical if resource else "none"
@@ -265,7 +265,8 @@ def _refused_by_router(error: web.HTTPException) -> HttpRefusal:
     return HttpRefusal(status, _ROUTER.get(error.status, Code.BAD_REQUEST))
 
 
-def _refused_for(error: Exception) -> HttpRefusal:
+def refused_for(error: Exception) -> HttpRefusal:
+    """How an error is answered. What is a fault of the service is logged, by its kind alone."""
     match error:
         case HttpRefusal():
             return error

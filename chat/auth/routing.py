@@ -75,10 +75,12 @@ class Route:
     roles: Roles
     reach: Reach
     limit: Limit | None = None
+    is_for_any_origin: bool = False
+    """Whether a page may be posted to without the service's own Origin: what is asked proves itself otherwise."""
 
     @property
     def is_page(self) -> bool:
-        """Whether people read the answer: without a session they are redirected to sign in; without the role they get 404."""
+        """Whether people read the answer: without a session they are led to sign in; without the role they get 404."""
         return not self.path.startswith(("/api/", "/ws"))
 
 
@@ -101,9 +103,13 @@ class _Guarded:
         self._buckets: dict[AccountId, Bucket] = {}
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        if self._route.is_page and self._route.method in CHANGING and not self._route.is_for_any_origin:
+            self._door.check_origin(request)
         if self._route.roles & Roles.NOBODY:
             return await self._route.handler(request)
         signed_in = request.get(SIGNED_IN) or await self._page_reader(request)
+        if signed_in is None and self._route.method in CHANGING:
+            raise HttpRefusal(401, Code.SIGNED_OUT)
         if signed_in is None:
             return web.Response(status=303, headers={**HEADERS, "Cache-Control": "no-store", "Location": "/sign-in"})
         if not self._route.roles.has(signed_in.unlocked.account.role):

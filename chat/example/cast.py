@@ -17,13 +17,18 @@ DOMAIN = "exemple.test"
 
 @dataclass(frozen=True)
 class Figure:
-    """An invented person. ``key`` is their name in the conversations; the reply time that they promise is in hours."""
+    """An invented person. ``key`` is their name in the conversations; the reply time that they promise is in hours.
+
+    ``enrolled_days`` is how many days ago they began to follow the programmes, if they do.
+    """
 
     key: str
     role: Role
     first_name: str
     last_name: str
     reply_within_hours: int | None
+    manages: bool | None = None
+    enrolled_days: int | None = None
 
     @property
     def email(self) -> str:
@@ -39,7 +44,15 @@ class Figure:
 def figures() -> Mapping[str, Figure]:
     """All figures, by key."""
     found = [
-        Figure(one["key"], Role(one["role"]), one["first_name"], one["last_name"], one.get("reply_within_hours"))
+        Figure(
+            one["key"],
+            Role(one["role"]),
+            one["first_name"],
+            one["last_name"],
+            one.get("reply_within_hours"),
+            one.get("manages"),
+            one.get("enrolled_days"),
+        )
         for one in read_text("cast.toml")["person"]
     ]
     return {figure.key: figure for figure in found}

@@ -1,9 +1,10 @@
 """Fills an empty installation with the example, through the real rules: each author signs in and seals what they say."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from chat.accounts.new_accounts import Person, add_account
 from chat.ailo import Ailo, open_ailo
@@ -11,10 +12,13 @@ from chat.auth.sign_in import Attempt, SignedIn
 from chat.conversations.conversation import KIND_TEXT
 from chat.example.cast import Figure, figures
 from chat.example.conversations import Line, Script, scripts
+from chat.example.letters import write_past
+from chat.example.programmes import follow, import_all, say_whether_they_manage
 from storage.accounts.accounts import Role
 from storage.conversations.group_commit import Item, MarkRead, NotCommitted, Post
 from storage.conversations.unlocked import OpenEpoch, Unlocked
 from storage.crypto.sealing import Place, seal
+from storage.encouragements import planning
 from storage.engine.database import Transaction
 from storage.errors import Stalled
 from storage.ids import MessageId, ThreadId, new_id
@@ -22,9 +26,11 @@ from storage.mail import unread
 from storage.settings import StorageSettings
 from storage.staff import practices
 from storage.staff.practices import Practice
-from storage.store import wall_clock
+from storage.store import Store, wall_clock
 
 __all__ = ["fill"]
+
+DAY_MS = 86_400_000
 
 
 class _Clock:
@@ -45,19 +51,44 @@ class _Seat:
     epoch: OpenEpoch
 
 
-async def fill(settings: StorageSettings) -> None:
-    """Fill an installation that was just built. Raises StorageError when the store fails."""
+async def fill(settings: StorageSettings, programmes: Sequence[Path] = ()) -> None:
+    """Fill an installation that was just built; ``programmes`` are directories to import. Raises StorageError."""
     clock = _Clock()
     started = clock.now
     async with open_ailo(settings, clock) as ailo:
         everybody = {key: await _arrive(ailo, figure) for key, figure in figures().items()}
+        played = []
         for script in scripts(datetime.fromtimestamp(started / 1000, UTC)):
             clock.now = script.opened_at
             seats = await _open(ailo, [everybody[key].unlocked for key in script.people])
             clock.now = started
             await _play(ailo, script, dict(zip(script.people, seats, strict=True)))
+            played.append((script, seats[0].epoch.roster.thread))
+        accounts = {key: one.unlocked.account.id for key, one in everybody.items()}
+        await write_past(ailo, played, accounts, started)
+        await _enrol(ailo, clock, started, everybody, programmes)
+        await _suggest(ailo.store)
         for signed_in in everybody.values():
             await ailo.sign_ins.sign_out(signed_in)
+
+
+async def _enrol(ailo: Ailo, clock: _Clock, started: int, everybody: Mapping[str, SignedIn], folders: Sequence[Path]) -> None:
+    """Import the programmes, and have people follow them since some days ago."""
+    names = await import_all(ailo, folders)
+    for key, figure in figures().items():
+        account = everybody[key].unlocked.account
+        await say_whether_they_manage(ailo, account, figure)
+        for name in names if figure.enrolled_days is not None else ():
+            clock.now = started - (figure.enrolled_days or 0) * DAY_MS
+            await follow(ailo, name, account, figure, started)
+    clock.now = started
+
+
+async def _suggest(store: Store) -> None:
+    """Look at everybody as on a morning: what is due now is suggested to their companions."""
+    now = store.clock()
+    while (looked := await store.database.read(lambda reader: planning.look(reader, now, also_at_night=True))) is not None:
+        await store.database.write(lambda tx: planning.keep(tx, store.guard, looked, now))
 
 
 async def _arrive(ailo: Ailo, figure: Figure) -> SignedIn:

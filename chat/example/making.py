@@ -6,6 +6,7 @@ left half-done is discarded and begun again. A real installation, or a keyring t
 
 import asyncio
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,8 +23,8 @@ __all__ = ["make_ready"]
 FILLING = "filling"
 
 
-async def make_ready(settings: StorageSettings) -> bool:
-    """Make sure that the example exists; return whether it was made just now.
+async def make_ready(settings: StorageSettings, programmes: Sequence[Path] = ()) -> bool:
+    """Make sure that the example exists, with these directories as its programmes; return whether it was made just now.
 
     Raises Refused, having changed nothing, if something else is kept there, and StorageError when the store fails.
     """
@@ -34,7 +35,7 @@ async def make_ready(settings: StorageSettings) -> bool:
             _refuse_real(settings)
             await asyncio.to_thread(shutil.rmtree, settings.data / FILLING, ignore_errors=True)
             return False
-        await _make(settings, settings.data / FILLING)
+        await _make(settings, settings.data / FILLING, programmes)
     finally:
         lock.release()
     return True
@@ -48,11 +49,11 @@ def _refuse_real(settings: StorageSettings) -> None:
         )
 
 
-async def _make(settings: StorageSettings, folder: Path) -> None:
+async def _make(settings: StorageSettings, folder: Path, programmes: Sequence[Path]) -> None:
     await asyncio.to_thread(_clear, settings, folder)
     beside = replace(settings, data=folder)
     await installation.build(beside, is_example=True)
-    await fill(beside)
+    await fill(beside, programmes)
     settings.data.chmod(0o700)
     beside.database.rename(settings.database)
     sync_directory(settings.data)

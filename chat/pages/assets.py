@@ -32,6 +32,8 @@ from storage.accounts.accounts import LANGUAGES
 
 __all__ = ["HEADERS", "Shelf", "add_pages", "language_of"]
 
+# Where a role is at home; all others at the dashboard.
+HOMES: Final = {None: "/sign-in", "member": "/member", "administrator": "/mail"}
 # Pages that belong to no feature.
 PAGES: Final = {"/accessibility": "accessibility.html", "/offline": "offline.html"}
 ENTRY: Final = "-page.js"
@@ -67,13 +69,20 @@ FOR_GOOD: Final = "public, max-age=31536000, immutable"
 RoleOf = Callable[[web.Request], Awaitable[str | None]]
 
 
-def add_pages(app: web.Application, pages: Mapping[str, str], role_of: RoleOf, folders: Sequence[Path] = ()) -> "Shelf":
+def add_pages(
+    app: web.Application,
+    pages: Mapping[str, str],
+    role_of: RoleOf,
+    folders: Sequence[Path] = (),
+    rails: Mapping[str, Sequence[object]] | None = None,
+) -> "Shelf":
     """Add the features' pages (their templates, by path) and all files to the application.
 
     `role_of` returns the role of the account making a request, None when signed out; `folders` are laid out like `static/`
-    and add to it, translations included. Returns the shelf, for pages that are rendered for one reader."""
+    and add to it, translations included; `rails` are the places that a page shows beside it, by path. Returns the shelf, for
+    pages that are rendered for one reader."""
     add_words(folders)
-    shelf = Shelf([static_folder(), *folders], {**PAGES, **pages})
+    shelf = Shelf([static_folder(), *folders], {**PAGES, **pages}, rails)
     app.middlewares.append(shelf.answer_kindly)
     app.router.add_get("/", partial(_send_home, role_of))
     for path in shelf.paths:
@@ -86,7 +95,7 @@ def add_pages(app: web.Application, pages: Mapping[str, str], role_of: RoleOf, f
 
 async def _send_home(role_of: RoleOf, request: web.Request) -> web.StreamResponse:
     role = await role_of(request)
-    home = "/sign-in" if role is None else "/member" if role == "member" else "/dashboard"
+    home = HOMES.get(role, "/dashboard")
     return web.Response(status=303, headers={**HEADERS, "Cache-Control": "no-store", "Location": home})
 
 
@@ -151,7 +160,9 @@ class Asset:
 class Shelf:
     """Everything that the browser may load, by path, and the pages by path and language."""
 
-    def __init__(self, folders: Sequence[Path], pages: Mapping[str, str]) -> None:
+    def __init__(
+        self, folders: Sequence[Path], pages: Mapping[str, str], rails: Mapping[str, Sequence[object]] | None = None
+    ) -> None:
         self._folders = folders
         self.paths = pages.keys()
         files = self._read_files()
@@ -160,7 +171,7 @@ class Shelf:
         self.version = self._find_version()
         self._environments = {language: self._environment(language) for language in LANGUAGES}
         self.pages = {
-            (path, language): self._render(template, language)
+            (path, language): self._render(template, language, (rails or {}).get(path, ()))
             for path, template in {**pages, NOT_FOUND: NOT_FOUND}.items()
             for language in LANGUAGES
         }
@@ -176,7 +187,7 @@ class Shelf:
         try:
             return await handler(request)
         except web.HTTPNotFound:
-            if request.method not in ("GET", "HEAD") or "text/html" not in request.headers.get("Accept", ""):
+            if request.method not in ("GET", "HEAD", "POST") or "text/html" not in request.headers.get("Accept", ""):
                 raise
             if request.path.startswith("/api/"):
                 raise
@@ -237,8 +248,8 @@ class Shelf:
         paths.sort(key=lambda path: (not path.endswith("/layers.css"), path))
         return Asset(b"".join(files[path].body for path in paths), "text/css; charset=utf-8")
 
-    def _render(self, template: str, language: str) -> Asset:
-        body = self.template(template, language).render().encode()
+    def _render(self, template: str, language: str, rail: Sequence[object]) -> Asset:
+        body = self.template(template, language).render(rail=rail).encode()
         return Asset(body, "text/html; charset=utf-8", varies="Accept-Encoding, Accept-Language, Cookie", language=language)
 
     def template(self, name: str, language: str) -> Template:

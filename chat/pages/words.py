@@ -14,7 +14,7 @@ from babel.messages.pofile import read_po
 
 from storage.accounts.accounts import LANGUAGES
 
-__all__ = ["PREFERENCE", "Words", "add_words", "choose", "say", "static_folder"]
+__all__ = ["PREFERENCE", "Words", "add_words", "choose", "say", "sentence", "static_folder"]
 
 _NARROW: Final = re.compile(r" (?=[:;?!»])|(?<=«) |(?<=\d) (?=\d)")
 PREFERENCE: Final = "ailo-language"
@@ -24,6 +24,11 @@ PREFERENCE: Final = "ailo-language"
 def say(language: str, sentence: str, **values: object) -> str:
     """Translate a French sentence into one of `LANGUAGES` (any other means French), with its `{names}` filled in."""
     return Words.of(language).translate(sentence, **values)
+
+
+def sentence(french: str) -> str:
+    """Mark a sentence that is translated where it is shown: the tests find it, and its English, by this call."""
+    return french
 
 
 def choose(accept_language: str | None, preferred: str | None = None) -> str:

@@ -8,17 +8,17 @@ runs on while a conversation is closed: once it is reopened, no row says when th
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from statistics import median
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from storage.accounts.accounts import DEFAULT_ZONE
+from chat.framed.days import DAYS, dates_until, start_of, zone_named
 from storage.conversations import activity
 from storage.conversations.activity import Figures, Said, Waiting
 from storage.conversations.unlocked import Unlocked
 from storage.store import Store
 
-DAYS = 15
+__all__ = ["DAYS", "Day", "Overview", "Overviews", "by_day", "dates_until", "start_of", "zone_named"]
 
 
 @dataclass
@@ -78,25 +78,6 @@ class Overviews:
         start = start_of(dates[0], zone)
         found = await store.database.read(lambda reader: activity.of(reader, store.guard, who.account.id, start))
         return Overview(by_day(found, who.account.id.bytes, dates, zone), found.waiting, now, zone)
-
-
-def zone_named(name: str) -> ZoneInfo:
-    """A time zone by name; the default one if that name no longer exists."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ZoneInfo(DEFAULT_ZONE)
-
-
-def dates_until(now: int, zone: ZoneInfo) -> list[date]:
-    """Today and the days before it, ascending."""
-    today = datetime.fromtimestamp(now / 1000, zone).date()
-    return [today - timedelta(days=DAYS - 1 - at) for at in range(DAYS)]
-
-
-def start_of(day: date, zone: ZoneInfo) -> int:
-    """When a day begins, in ms since 1970: its first instant, even if the clocks change at midnight."""
-    return int(datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC).timestamp() * 1000)
 
 
 def by_day(found: Figures, own: bytes, dates: Sequence[date], zone: ZoneInfo) -> list[Day]:

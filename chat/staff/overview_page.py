@@ -8,7 +8,8 @@ from babel.dates import format_datetime
 
 from chat.auth.door import SIGNED_IN
 from chat.auth.routing import Limit, Reach, Roles, Route
-from chat.pages.assets import HEADERS, Shelf, language_of
+from chat.framed.pages import FramedPages
+from chat.pages.assets import language_of
 from chat.staff import charts
 from chat.staff.overview import Overview, Overviews
 
@@ -19,9 +20,9 @@ LIMIT = Limit(a_second=1, at_once=10)
 class OverviewPage:
     """`GET /overview`."""
 
-    def __init__(self, overviews: Overviews, shelf: Shelf) -> None:
+    def __init__(self, overviews: Overviews, pages: FramedPages) -> None:
         self._overviews = overviews
-        self._shelf = shelf
+        self._pages = pages
 
     def routes(self) -> Iterable[Route]:
         """The only one."""
@@ -29,14 +30,10 @@ class OverviewPage:
 
     async def show(self, request: web.Request) -> web.Response:
         language, overview = language_of(request), await self._overviews.of(request[SIGNED_IN].unlocked)
-        page = self._shelf.template("overview.html", language).render(**said(overview, language))
-        headers = {**HEADERS, "Cache-Control": "no-store", "Content-Language": language}
-        response = web.Response(text=page, content_type="text/html", headers=headers)
-        response.enable_compression()
-        return response
+        return await self._pages.show(request, "overview.html", shown(overview, language))
 
 
-def said(overview: Overview, language: str) -> dict[str, object]:
+def shown(overview: Overview, language: str) -> dict[str, object]:
     """What the page says, in a language: its charts, its tables, and the few numbers at the top."""
     both = (charts.WIDE, charts.NARROW)
     now = datetime.fromtimestamp(overview.now / 1000, overview.zone)

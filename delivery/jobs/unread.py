@@ -1,21 +1,30 @@
-"""Turns a due announcement into a letter in the outbox, if it is still owed: decided now, from the stored read marks.
+"""Turns due announcements into a letter in the outbox, if they are still owed: decided now, from the stored read marks.
 
-However many messages came, it is one letter, and no other follows for that thread until the person reads or a day has
-passed. Whoever wants no letters is owed none. In quiet hours the announcement waits for their end, and is dropped if the
+However many messages came, and in however many conversations, it is one letter, and no other follows for those threads
+until the person reads or a day has passed. A letter that still waits is joined with it. Whoever wants no letters is owed
+none. In quiet hours, and until its hour for who wants one digest a day, the announcement waits, and is dropped if the
 person reads meanwhile.
 """
 
+import hashlib
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+from delivery import digest_hours
+from delivery.letters.digest.kind import as_fact, told_in
+from delivery.letters.kinds import kind_named, kinds
 from delivery.quiet_hours import silence_until
 from delivery.settings import DeliverySettings
 from storage.accounts import accounts, preferences
 from storage.accounts.accounts import Status
+from storage.accounts.preferences import Letters
 from storage.engine.database import Reader, Transaction
 from storage.errors import CannotOpen
-from storage.mail import letters, unread
+from storage.ids import AccountId, ThreadId
+from storage.mail import joining, letters, unread
 from storage.mail.letters import Letter
 from storage.mail.unread import Due
 from storage.store import Store
@@ -26,7 +35,6 @@ log = logging.getLogger("ailo.delivery")
 
 MS = timedelta(milliseconds=1)
 QUIET = timedelta(days=1) // MS
-WORTH = timedelta(days=3) // MS
 POSTPONED = timedelta(hours=1) // MS
 
 
@@ -62,30 +70,92 @@ async def _settle(tx: Transaction, store: Store, settings: DeliverySettings, due
     if not due.is_owed or account is None or account.status is not Status.ACTIVE or not wanted.replies:
         await unread.drop(tx, due.thread, due.account)
         return None
-    if (until := silence_until(wanted, account.time_zone, now)) is not None:
+    hours = _Hours.of(wanted, account.time_zone, now)
+    if (until := silence_until(wanted, account.time_zone, now) or hours.not_before(due)) is not None:
         await unread.postpone(tx, due, until)
         return None
-    letter = _letter(store, settings, due, now)
-    await letters.write(tx, store.guard, letter, now)
-    await unread.tell(tx, due, now + QUIET)
-    return letter.id
+    told = await _tell_all(tx, due.account, hours)
+    letter = await _joined(tx, store, settings, due, told, now, is_digest=hours.is_digest)
+    is_new = await letters.write(tx, store.guard, letter, now)
+    return letter.id if is_new else None
 
 
-def _letter(store: Store, settings: DeliverySettings, due: Due, now: int) -> Letter:
-    """The letter, with its Message-ID, so that a repeat after a crash can be recognised. What was owed first goes first."""
-    id_ = uuid4()
-    facts = {"thread": str(due.thread), "seq": str(due.last_seq), "group": _group(store, due)}
-    message_id = f"{id_.hex}@{settings.mail_from.domain}"
-    return Letter(id_, due.account, "reply", facts, message_id, due.due_at, now + WORTH)
+@dataclass(frozen=True)
+class _Hours:
+    """Which announcements may be told of now (ms since 1970): those due by ``since``, and none again before ``quiet_until``."""
+
+    since: int
+    quiet_until: int
+    is_digest: bool
+
+    @classmethod
+    def of(cls, wanted: Letters, time_zone: str, now: int) -> "_Hours":
+        """At once, with a day of quiet; for a digest, what was due at its last hour, until the next one."""
+        if not wanted.digest:
+            return cls(now, now + QUIET, is_digest=False)
+        return cls(*digest_hours.around(wanted, time_zone, now), is_digest=True)
+
+    def not_before(self, due: Due) -> int | None:
+        """When an announcement must wait for the next digest: until then."""
+        return self.quiet_until if due.due_at > self.since else None
 
 
-def _group(store: Store, due: Due) -> str:
-    """The id that all letters to one account share, so that its mail client groups them.
+async def _tell_all(tx: Transaction, account: AccountId, hours: _Hours) -> dict[ThreadId, Due]:
+    """Record that one letter tells of everything that an account is owed by now; return what it tells of, by thread."""
+    told = {}
+    for due in await unread.due_of(tx, account, hours.since):
+        if due.is_owed:
+            await unread.tell(tx, due, hours.quiet_until)
+            told[due.thread] = due
+        else:
+            await unread.drop(tx, due.thread, account)
+    return told
 
-    It is per account, not per thread: the mailbox provider must not learn which letters belong to one conversation. Without
-    the root key it reveals nothing about the account. A newer root key changes it: mail clients then begin a new group.
+
+async def _joined(
+    tx: Transaction,
+    store: Store,
+    settings: DeliverySettings,
+    due: Due,
+    told: Mapping[ThreadId, Due],
+    now: int,
+    *,
+    is_digest: bool,
+) -> Letter:
+    """The letter that tells of these threads, and of what letters would have told that still wait: those are dropped.
+
+    It has a Message-ID, so that a repeat after a crash can be recognised. What was owed first goes first.
     """
-    return store.guard.authenticate("letters", "group", due.account)[-12:].hex()
+    joined = [name for name, (kind, _) in kinds().items() if kind.is_joined]
+    before = [told_in(facts) for facts in await joining.take(tx, store.guard, due.account, joined, now)]
+    now_told = {thread: one.last_seq for thread, one in told.items()}
+    all_told = {thread: seq for some in (*before, now_told) for thread, seq in some.items()}
+    id_ = uuid4()
+    kind, facts = _kind_and_facts(all_told, is_digest=is_digest)
+    message_id = f"{id_.hex}@{settings.mail_from.domain}"
+    worth = kind_named(kind).worth
+    not_after = None if worth is None else now + worth // MS
+    facts = {**facts, "group": letters.group_of(store.guard, due.account)}
+    return Letter(id_, due.account, kind, _cause(told, all_told), facts, message_id, due.due_at, not_after)
+
+
+def _cause(told: Mapping[ThreadId, Due], all_told: Mapping[ThreadId, int]) -> str:
+    """The messages that a letter is about: of each thread the first unread number and the last; hashed if there are several.
+
+    The last alone would not do: who reads a part of what a letter announced is told of the rest, up to the same number. Of what
+    another letter would have told, which is joined into this one, the last is known.
+    """
+    first = {thread: (due.read_seq or 0) + 1 for thread, due in told.items()}
+    parts = sorted(f"{thread}/{first.get(thread, '')}-{seq}" for thread, seq in all_told.items())
+    return parts[0] if len(parts) == 1 else hashlib.blake2b(" ".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def _kind_and_facts(told: Mapping[ThreadId, int], *, is_digest: bool) -> tuple[str, Mapping[str, str]]:
+    """One conversation is announced as a reply, several as a digest, for who wants no digest, too."""
+    if is_digest or len(told) > 1:
+        return "digest", {"told": as_fact(told)}
+    ((thread, seq),) = told.items()
+    return "reply", {"thread": str(thread), "seq": str(seq)}
 
 
 JOB = announce_one

@@ -11,32 +11,41 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
 from functools import cache
+from pathlib import Path
 from typing import Any
 from unicodedata import category
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from mjml import mjml2html
 
-from delivery.letters.kinds import folder_of
+import delivery.letters
+from delivery.letters.kinds import folder_of, kind_named
+from delivery.letters.writing import NARROW, UNFOLDED, Writable, Written
 
 LOCALES = ("fr", "en")
-NARROW = SMTP.clone(max_line_length=76)  # the limit of quoted-printable (RFC 2045, 6.7); Python's own is 78
-# Long ids in headers must not be folded: Python would fold inside them, and encode them. RFC 5322, 2.1.1 allows 998.
-UNFOLDED = SMTP.clone(max_line_length=900)
 LONGEST_NAME = 60
 NAME_SIGNS = " '’-."
 
-_text = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False)  # noqa: S701 (plain text)
+HERE = Path(delivery.letters.__file__).parent
+
+_shared = FileSystemLoader(HERE)
+_text = Environment(loader=_shared, undefined=StrictUndefined, autoescape=False, trim_blocks=True)  # noqa: S701 (plain text)
 _html = Environment(undefined=StrictUndefined, autoescape=True)
+# Puts a kind's sheet into the frame that all share, before MJML is compiled: other brackets than those for the facts.
+_frame = Environment(
+    loader=_shared, undefined=StrictUndefined, autoescape=False,  # noqa: S701 (it gets no facts)
+    block_start_string="[%", block_end_string="%]", variable_start_string="[[", variable_end_string="]]",
+    comment_start_string="[#", comment_end_string="#]",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)
 class Envelope:
     """What every letter needs. ``message_id`` and ``group`` are bare, without angle brackets; ``at`` in ms since 1970.
 
-    ``values`` are what the bodies of this kind need besides their words.
+    ``unsubscribe`` is the address that takes the recipient off the list of this kind, if it has one. ``values`` are what the
+    bodies of this kind need besides their words.
     """
 
     kind: str
@@ -48,34 +57,48 @@ class Envelope:
     group: str
     at: int
     link: str
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
+    unsubscribe: str | None = None
 
 
 def compose(envelope: Envelope) -> EmailMessage:
+    """The e-mail, for whoever takes it apart. Raises as ``write`` does, which gives the same bytes in far less time."""
+    message = EmailMessage(policy=NARROW)
+    _fill(message, envelope)
+    message.policy = UNFOLDED
+    return message
+
+
+def write(envelope: Envelope) -> Written:
     """Write the e-mail. Raises NoSuchLetter for an unknown kind, ValueError for what must not appear in a header."""
+    message = Written()
+    _fill(message, envelope)
+    return message
+
+
+def _fill(message: Writable, envelope: Envelope) -> None:
     locale = envelope.locale if envelope.locale in LOCALES else LOCALES[0]
     words = _words(envelope, locale)
-    message = EmailMessage(policy=NARROW)
     _write_headers(message, envelope, words["subject"])
     message.set_content(_plain(envelope.kind).render(words), cte="quoted-printable")
     message.add_alternative(_page(envelope.kind).render(words), subtype="html", cte="quoted-printable")
     message["Content-Language"] = locale  # only now: when parts are added, Python moves such headers to the first of them
     message.set_boundary(f"=_{envelope.message_id.partition('@')[0]}")
-    message.policy = UNFOLDED
-    return message
 
 
-def _words(envelope: Envelope, locale: str) -> Mapping[str, str]:
+def _words(envelope: Envelope, locale: str) -> Mapping[str, Any]:
     words = _catalogue(envelope.kind, locale)
     name = greeted(envelope.first_name)
     hello = words["hello_name"].format(name=name) if name else words["hello"]
-    return {**words, **envelope.values, "hello": hello, "link": envelope.link, "locale": locale}
+    places = {"link": envelope.link, "unsubscribe": envelope.unsubscribe}
+    return {**words, **envelope.values, **places, "hello": hello, "locale": locale}
 
 
 @cache
 def _catalogue(kind: str, locale: str) -> Mapping[str, str]:
-    words: Mapping[str, str] = json.loads((folder_of(kind) / f"{locale}.json").read_text("utf-8"))
-    return words
+    """The words of a kind, besides those that all kinds share; its own come before."""
+    shared, own = (json.loads((folder / f"{locale}.json").read_text("utf-8")) for folder in (HERE, folder_of(kind)))
+    return {**shared, **own}
 
 
 @cache
@@ -85,9 +108,14 @@ def _plain(kind: str) -> Template:
 
 @cache
 def _page(kind: str) -> Any:
-    """The HTML template. MJML is compiled once, before facts are filled in; no ``fonts``: nothing is loaded from elsewhere."""
+    """The HTML template. MJML is compiled once, before facts are filled in; no ``fonts``: nothing is loaded from elsewhere.
+
+    It is broken into lines within its tags, where that means nothing: a line that is the same in every letter is encoded once
+    (see ``writing``).
+    """
     source = (folder_of(kind) / "body.mjml").read_text("utf-8")
-    return _html.from_string(mjml2html(source, fonts={}))
+    page = mjml2html(_frame.from_string(source).render(), fonts={})
+    return _html.from_string(re.sub(r"<(div|table|td) ", r"<\1\n", page))
 
 
 def greeted(first_name: str) -> str:
@@ -102,7 +130,7 @@ def _may_be_in_a_name(character: str) -> bool:
     return character in NAME_SIGNS or category(character)[0] in "LM"  # a letter, or a mark on one
 
 
-def _write_headers(message: EmailMessage, envelope: Envelope, subject: str) -> None:
+def _write_headers(message: Writable, envelope: Envelope, subject: str) -> None:
     group = f"<{envelope.group}@{envelope.sender.domain}>"
     mailbox, _, domain = envelope.recipient.rpartition("@")
     message["From"] = envelope.sender
@@ -115,3 +143,8 @@ def _write_headers(message: EmailMessage, envelope: Envelope, subject: str) -> N
     message["References"] = group
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834
     message["X-Auto-Response-Suppress"] = "All"
+    name = kind_named(envelope.kind).list_name
+    if name and envelope.unsubscribe:
+        message["List-Id"] = f"<{name}.{envelope.sender.domain}>"  # RFC 2919
+        message["List-Unsubscribe"] = f"<{envelope.unsubscribe}>"  # RFC 2369
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058

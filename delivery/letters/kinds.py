@@ -6,6 +6,7 @@
 import pkgutil
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -13,12 +14,19 @@ from pathlib import Path
 import delivery.letters
 from delivery.errors import NoSuchLetter
 from storage.accounts.preferences import Letters
+from storage.crypto.guarding import Guard
 from storage.engine.database import Reader
 from storage.ids import AccountId
+
+LISTS = ("programmes", "encouragements", "offers")
+"""The lists that one can leave by one click (RFC 8058), the more important first. Each is a choice in ``Letters``."""
 
 
 def _nothing(_: Mapping[str, str]) -> Mapping[str, str]:
     return {}
+
+
+Reading = Callable[[Reader, Guard, AccountId, Mapping[str, str], str], Awaitable[Mapping[str, object] | None]]
 
 
 @dataclass(frozen=True)
@@ -27,14 +35,29 @@ class Kind:
 
     ``why_not`` (reader, account, facts) is called just before sending, and returns why the letter is no longer worth sending,
     in a few words for the log, or None if it is. ``is_wanted`` checks what the recipient chose. ``values`` derives from the
-    facts what the bodies need besides the words, the greeting and the link. In quiet hours a letter waits, unless
-    ``is_urgent``.
+    facts what the bodies need besides the words, the greeting and the link; ``read`` (reader, guard, account, facts, locale)
+    reads more of it, in the same read as ``why_not``. In quiet hours a letter waits, unless ``is_urgent``. It counts against
+    the letters of a day, unless not ``is_budgeted``, as those of security and appointments are. ``list_name`` is one of
+    ``LISTS`` if the letters of this kind can be unsubscribed from. One that still waits is joined with the next one where it
+    ``is_joined``. It is too late to be of use ``worth`` after it was written; None where that depends on the letter.
+    Its link leads to ``page``, a path without its first slash.
     """
 
     why_not: Callable[[Reader, AccountId, Mapping[str, str]], Awaitable[str | None]]
     is_wanted: Callable[[Letters], bool]
     values: Callable[[Mapping[str, str]], Mapping[str, str]] = _nothing
     is_urgent: bool = False
+    is_budgeted: bool = True
+    list_name: str | None = None
+    read: Reading | None = None
+    is_joined: bool = False
+    worth: timedelta | None = None
+    page: str = ""
+
+    @property
+    def rank(self) -> int:
+        """Which letters come first where there is not room for all: 0 what somebody wrote, then by the order of ``LISTS``."""
+        return 0 if self.list_name is None else 1 + LISTS.index(self.list_name)
 
 
 @cache

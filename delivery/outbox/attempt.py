@@ -1,22 +1,26 @@
 """One attempt at one letter: check that it is still worth sending, compose it, hand it to the transport. Records nothing."""
 
 import asyncio
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from delivery.errors import NoSuchLetter
 from delivery.letters.addresses import mailable
-from delivery.letters.compose import Envelope, compose
+from delivery.letters.compose import Envelope, write
 from delivery.letters.kinds import Kind, kind_named
 from delivery.outbox.backoff import TRIES
+from delivery.outbox.budget import Today, most_for, today_of
+from delivery.outbox.together import Together
 from delivery.quiet_hours import silence_until
 from delivery.settings import DeliverySettings
 from delivery.transports.transport import Later, Outcome, Rejected, Transport
 from storage.accounts import accounts, preferences
-from storage.accounts.accounts import Account, Status
+from storage.accounts.accounts import Account, Role, Status
 from storage.accounts.preferences import Letters
 from storage.engine.database import Reader
 from storage.errors import Damaged, WrongKey
+from storage.mail import unsubscribing
 from storage.mail.letters import Claimed
 from storage.store import Store
 
@@ -35,9 +39,10 @@ class Dropped:
 
 @dataclass(frozen=True)
 class Held:
-    """Not attempted: its recipient wants no letters until then (ms since 1970)."""
+    """Not attempted: it must not leave before then (ms since 1970), and why."""
 
     until: int
+    reason: str = "quiet hours"
 
 
 Ending = Outcome | Dropped | Held
@@ -45,12 +50,16 @@ Ending = Outcome | Dropped | Held
 
 @dataclass(frozen=True, repr=False)
 class _Reader:
-    """The recipient of a letter, why it is no longer worth sending (None if it is), and what they chose."""
+    """The recipient of a letter, why it is no longer worth sending (None if it is), what they chose, their day so far, and what
+    the bodies need from the store.
+    """
 
     account: Account
     address: str
     why_not: str | None
     wanted: Letters
+    today: Today
+    read: Mapping[str, object]
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,6 +71,8 @@ class Attempt:
     settings: DeliverySettings
     letter: Claimed
     seconds: float = SEND_SECONDS
+    # What reads the store for several workers at once; None reads for this one.
+    together: Together[Reader] | None = None
 
     async def make(self) -> Ending:
         """Make the attempt. Never raises except when cancelled: a letter that fails in an unforeseen way waits like any other."""
@@ -94,10 +105,25 @@ class Attempt:
             return Dropped(reader.why_not)
         if not kind.is_wanted(reader.wanted):
             return Dropped("no longer wanted")
-        until = silence_until(reader.wanted, reader.account.time_zone, self.store.clock())
-        if until is not None and not kind.is_urgent:
+        return self._held(reader, kind) or await self._send(reader, kind, facts)
+
+    def _held(self, reader: _Reader, kind: Kind) -> Held | Dropped | None:
+        """Until when the letter must wait: for the end of quiet hours, or for room among the day's letters."""
+        now = self.store.clock()
+        if (until := self._quiet_until(reader, kind, now)) is not None:
             return Held(until)
-        return await self._send(reader, kind, facts)
+        if reader.account.role is not Role.MEMBER:
+            return None  # staff are told of what members write: that is their work
+        most = most_for(reader.wanted, self.store.settings.letters_a_day)
+        if (room := reader.today.room_at(kind, most, now)) is None:
+            return None
+        until = self._quiet_until(reader, kind, room[0]) or room[0]
+        if self.letter.not_after is not None and until > self.letter.not_after:
+            return Dropped(f"too late once there is room: {room[1]}")
+        return Held(until, room[1])
+
+    def _quiet_until(self, reader: _Reader, kind: Kind, at: int) -> int | None:
+        return None if kind.is_urgent else silence_until(reader.wanted, reader.account.time_zone, at)
 
     async def _reader(self, kind: Kind, facts: Mapping[str, str]) -> _Reader | None:
         async def read(reader: Reader) -> _Reader | None:
@@ -105,20 +131,35 @@ class Attempt:
             address = await accounts.address_of(reader, self.store.guard, self.letter.account)
             if account is None or address is None:
                 return None
-            chosen = await preferences.find(reader, self.store.guard, account.id)
-            return _Reader(account, address, await kind.why_not(reader, account.id, facts), chosen.letters)
+            wanted = (await preferences.find(reader, self.store.guard, account.id)).letters
+            today = await today_of(reader, account.id, account.time_zone, self.store.clock())
+            why_not = await kind.why_not(reader, account.id, facts)
+            read = await kind.read(reader, self.store.guard, account.id, facts, account.locale) if kind.read else None
+            return _Reader(account, address, why_not, wanted, today, read or {})
 
-        return await self.store.database.read(read)
+        return await (self.together or self.store.database.read)(read)
 
     async def _send(self, reader: _Reader, kind: Kind, facts: Mapping[str, str]) -> Ending:
         recipient = mailable(reader.address)
         if recipient is None:
             return Rejected("address")
-        message = compose(self._envelope(reader.account, recipient, facts["group"], kind.values(facts)))
+        values = {**kind.values(facts), **reader.read}
+        envelope = self._envelope(reader.account, recipient, facts["group"], values)
+        message = write(replace(envelope, unsubscribe=await self._way_off(kind)))
         async with asyncio.timeout(self.seconds):
             return await self.post.send(message, recipient)
 
-    def _envelope(self, account: Account, recipient: str, group: str, values: Mapping[str, str]) -> Envelope:
+    async def _way_off(self, kind: Kind) -> str | None:
+        """The address by which the recipient leaves the list of this kind, if it has one; the same in each letter."""
+        if (name := kind.list_name) is None:
+            return None
+        store, account = self.store, self.letter.account
+        token = await store.database.read(lambda reader: unsubscribing.token_of(reader, store.guard, account, name))
+        if token is None:
+            token = await store.database.write(lambda tx: unsubscribing.make_token(tx, store.guard, account, name))
+        return f"{self.settings.link}unsubscribe/{urlsafe_b64encode(token).decode()}"
+
+    def _envelope(self, account: Account, recipient: str, group: str, values: Mapping[str, object]) -> Envelope:
         return Envelope(
             kind=self.letter.kind,
             sender=self.settings.mail_from,
@@ -128,6 +169,6 @@ class Attempt:
             message_id=self.letter.message_id,
             group=group,
             at=self.letter.written_at,
-            link=self.settings.link,
+            link=f"{self.settings.link}{kind_named(self.letter.kind).page}",
             values=values,
         )

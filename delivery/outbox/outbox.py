@@ -1,8 +1,9 @@
-"""Sends the letters of the outbox, one at a time: claim under a lease, attempt, record.
+"""Sends the letters of the outbox: each worker takes one from the queue that all share, attempts it, and records the outcome.
 
-A letter that the relay has received completely is not sent again, whether or not the relay confirms it. There are two
-exceptions: a crash before we record it, and a relay that hangs up before it answers. Then the letter is sent again, under
-the same Message-ID.
+A worker touches no other letter before the outcome of its last is on the disk. A letter that the relay has received
+completely is not sent again, whether or not the relay confirms it. There are two exceptions: a crash before we record it, at
+most one letter of each worker; and a relay that hangs up before it answers. Then the letter is sent again, under the same
+Message-ID.
 """
 
 import logging
@@ -13,39 +14,47 @@ from datetime import timedelta
 
 from delivery.outbox.attempt import SEND_SECONDS, Attempt, Dropped, Ending, Held
 from delivery.outbox.backoff import TRIES, rest_until, retry_at
+from delivery.outbox.queue import LEASE, Queue
 from delivery.settings import DeliverySettings
 from delivery.transports.transport import Later, Rejected, Sent, Transport, Unanswered
-from storage.engine.database import Reader, Transaction
+from storage.engine.database import Transaction
 from storage.mail import letters
 from storage.mail.letters import Claimed, State
 from storage.store import Store
 
-__all__ = ["Outbox", "send_one_letter"]
+__all__ = ["IDLE", "LEASE", "Outbox", "send_one_letter"]
 
 log = logging.getLogger("ailo.delivery")
 
 MS = timedelta(milliseconds=1)
-# Longer than an attempt can take, so that nobody else claims the letter meanwhile.
-LEASE = timedelta(hours=1) // MS
 # A connection is kept open for letters that follow soon, not for ever.
 IDLE = timedelta(seconds=30) // MS
 
 
 @dataclass
 class Outbox:
-    """A worker's view of the outbox, with the state that it keeps between letters."""
+    """One worker's view of the outbox, with the state that it keeps between letters. Alone, it has a queue of its own."""
 
     store: Store
     post: Transport
     settings: DeliverySettings
     chance: Callable[[], float] = random.random
     send_seconds: float = SEND_SECONDS
-    # How many times in a row the transport could serve nobody, and until when all letters rest because of it.
-    failures: int = 0
-    resting_until: int = 0
+    shared: Queue | None = None
     last_at: int = 0
+    # How often in a row this worker found the relay away, and until when it rests: others may have a connection meanwhile.
+    own_failures: int = 0
+    own_rest: range = range(0)
     # An outcome that is not on disk yet: it is recorded before any other letter is touched.
     ended: tuple[Claimed, Ending] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.queue = self.shared or Queue(self.store)
+
+    @property
+    def resting_until(self) -> int:
+        """Until when all letters rest because the relay is away (ms since 1970)."""
+        return self.queue.resting_until
 
 
 async def send_one_letter(outbox: Outbox) -> bool:
@@ -54,29 +63,15 @@ async def send_one_letter(outbox: Outbox) -> bool:
     Raises Stalled if the store cannot record the outcome; the next call then does only that.
     """
     if outbox.ended is None:
-        letter = await _claim(outbox)
+        letter = None if outbox.store.clock() in outbox.own_rest else await outbox.queue.take()
         if letter is None:
             await _let_go_when_idle(outbox)
             return False
-        attempt = Attempt(outbox.store, outbox.post, outbox.settings, letter, outbox.send_seconds)
+        attempt = Attempt(outbox.store, outbox.post, outbox.settings, letter, outbox.send_seconds, outbox.queue.read)
         outbox.ended = letter, await attempt.make()
     await _record(outbox, *outbox.ended)
     outbox.ended = None
     return True
-
-
-async def _claim(outbox: Outbox) -> Claimed | None:
-    now = outbox.store.clock()
-
-    async def look(reader: Reader) -> bool:
-        return await letters.is_due(reader, now)
-
-    async def work(tx: Transaction) -> Claimed | None:
-        return await letters.claim(tx, now, now + LEASE)
-
-    if now < outbox.resting_until or not await outbox.store.database.read(look):
-        return None
-    return await outbox.store.database.write(work)
 
 
 async def _let_go_when_idle(outbox: Outbox) -> None:
@@ -90,9 +85,10 @@ async def _record(outbox: Outbox, letter: Claimed, ending: Ending) -> None:
     async def work(tx: Transaction) -> str:
         return await _next_state(tx, outbox, letter, ending, now)
 
-    said = await outbox.store.database.write(work)
+    said = await outbox.queue.write(work)
     log.info("letter %s %s", letter.id, said)
     outbox.last_at = now
+    outbox.queue.ended(letter)
     _rest_or_go_on(outbox, ending, now)
 
 
@@ -108,9 +104,9 @@ async def _next_state(tx: Transaction, outbox: Outbox, letter: Claimed, ending: 
         case Rejected(reason):
             await letters.finish(tx, letter.id, State.REFUSED, now, reason)
             return f"refused: {reason}"
-        case Held(until):
-            await letters.hold(tx, letter, until, "quiet hours")
-            return "waits for the end of quiet hours"
+        case Held(until, reason):
+            await letters.hold(tx, letter, until, reason)
+            return f"waits: {reason}"
         case Later(reason, for_all=True):
             await letters.give_back(tx, letter, reason)
             return f"keeps its place: {reason}"
@@ -125,10 +121,12 @@ async def _next_state(tx: Transaction, outbox: Outbox, letter: Claimed, ending: 
 
 def _rest_or_go_on(outbox: Outbox, ending: Ending, now: int) -> None:
     """While the transport can serve nobody, letters keep their order and attempts, and it is tried less and less often."""
+    first_wait, chance = outbox.settings.retry_after_ms, outbox.chance()
     match ending:
         case Later(for_all=True) | Unanswered():
-            outbox.failures += 1
-            outbox.resting_until = rest_until(now, outbox.failures, outbox.settings.retry_after_ms, outbox.chance())
-            log.warning("mail transport unavailable: all letters paused for %d s", (outbox.resting_until - now) // 1000)
+            outbox.queue.relay_failed(now, first_wait, chance)
+            outbox.own_failures += 1
+            outbox.own_rest = range(now, rest_until(now, outbox.own_failures, first_wait, chance))
         case Sent() | Later():
-            outbox.failures = outbox.resting_until = 0
+            outbox.queue.relay_served()
+            outbox.own_failures, outbox.own_rest = 0, range(0)

@@ -4,11 +4,10 @@ import asyncio
 import errno
 import os
 from contextlib import suppress
-from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from delivery.transports.transport import Later, Outcome, Sent
+from delivery.transports.transport import Later, Message, Outcome, Sent
 
 __all__ = ["MaildirTransport"]
 
@@ -19,7 +18,7 @@ class MaildirTransport:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    async def send(self, message: EmailMessage, _recipient: str, /) -> Outcome:
+    async def send(self, message: Message, _recipient: str, /) -> Outcome:
         try:
             await asyncio.to_thread(self._keep, message)
         except OSError as error:
@@ -29,18 +28,18 @@ class MaildirTransport:
     async def close(self) -> None:
         """Nothing is kept open."""
 
-    def _keep(self, message: EmailMessage) -> None:
+    def _keep(self, message: Message) -> None:
         _make_folders(self.folder)
         name = _name_of(message)
         if any((self.folder / "cur").glob(f"{name}*")):
             return  # a repeat, after a crash, of a letter that somebody has already seen
         fresh = self.folder / "tmp" / name
-        _write(fresh, message.as_bytes(policy=message.policy.clone(linesep="\n")))
+        _write(fresh, message.as_bytes().replace(b"\r\n", b"\n"))
         fresh.rename(self.folder / "new" / name)
         _sync(self.folder / "new")
 
 
-def _name_of(message: EmailMessage) -> str:
+def _name_of(message: Message) -> str:
     """The time and the id fixed when the letter was written: the same for every repeat, and in chronological order."""
     id_ = "".join(c for c in message["Message-ID"].partition("@")[0] if c.isalnum())
     return f"{int(parsedate_to_datetime(message['Date']).timestamp())}.{id_}.ailo"

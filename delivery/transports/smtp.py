@@ -1,10 +1,10 @@
 """Letters through an SMTP relay; the only module that knows aiosmtplib. No policy: it does not decide when to try again."""
 
 import asyncio
-import re
 import ssl
+import time
 from contextlib import suppress
-from email.message import EmailMessage
+from functools import lru_cache
 from typing import Final, cast
 
 from aiosmtplib import (
@@ -19,7 +19,7 @@ from aiosmtplib import (
 
 from delivery.letters.addresses import mailable
 from delivery.settings import Relay
-from delivery.transports.transport import Later, Outcome, Rejected, Sent, Unanswered
+from delivery.transports.transport import Later, Message, Outcome, Rejected, Sent, Unanswered
 
 __all__ = ["SmtpTransport"]
 
@@ -32,6 +32,9 @@ ANSWER_SECONDS: Final = 600
 CONNECT_SECONDS: Final = 60
 ALIVE_SECONDS: Final = 10
 QUIT_SECONDS: Final = 2
+# A connection that has rested for longer is asked whether the relay still answers, before a letter is begun.
+RESTED_SECONDS: Final = 1.0
+ACCEPTED: Final = frozenset({SMTPStatus.completed, SMTPStatus.will_forward})
 # Replies of a relay that demands a login or encryption (RFC 4954, 6): the fault of our settings, not of a letter.
 LOCKED_OUT: Final = frozenset({530, 534, 535, 538})
 
@@ -55,10 +58,21 @@ class SmtpTransport:
         self._answer_seconds = answer_seconds
         self._context = _context(relay)
         self._connection: SMTP | None = None
+        self._used_at = 0.0
+        # Whether the relay had hung up, or did so at the first command of the letter that was tried last.
+        self._was_gone = False
 
-    async def send(self, message: EmailMessage, recipient: str, /) -> Outcome:
+    async def send(self, message: Message, recipient: str, /) -> Outcome:
         if mailable(recipient) != recipient:
             return Rejected("address")  # aiosmtplib would truncate it to another address, and send to that
+        was_kept = self._connection is not None
+        outcome = await self._try(message, recipient)
+        if was_kept and self._was_gone:  # nothing of the letter was given: it costs it no attempt
+            outcome = await self._try(message, recipient)
+        return outcome
+
+    async def _try(self, message: Message, recipient: str) -> Outcome:
+        self._was_gone = False
         try:
             connection = await self._connected()
         except (SMTPException, OSError) as error:
@@ -79,7 +93,7 @@ class SmtpTransport:
 
     async def _connected(self) -> SMTP:
         """The kept connection if the relay still answers on it, else a new one. Raises SMTPException or OSError."""
-        if self._connection is not None and not await self._is_alive(self._connection):
+        if self._connection is not None and not await self._is_open(self._connection):
             self._hang_up()
         if self._connection is None:
             connection = self._dialled()
@@ -87,6 +101,11 @@ class SmtpTransport:
             connection.timeout = self._seconds
             self._connection = connection
         return self._connection
+
+    async def _is_open(self, connection: SMTP) -> bool:
+        """Whether a letter can be begun: one that was in use just now is only asked whether it was cut since."""
+        has_rested = time.monotonic() > self._used_at + RESTED_SECONDS
+        return connection.is_connected and (not has_rested or await self._is_alive(connection))
 
     async def _is_alive(self, connection: SMTP) -> bool:
         """Check the connection before a letter is begun: a relay that hung up meanwhile must not cost the letter an attempt."""
@@ -109,7 +128,7 @@ class SmtpTransport:
             tls_context=self._context,
         )
 
-    async def _hand_over(self, connection: SMTP, message: EmailMessage, recipient: str) -> Outcome:
+    async def _hand_over(self, connection: SMTP, message: Message, recipient: str) -> Outcome:
         try:
             await self._announce(connection, recipient)
         except SMTPResponseException as error:
@@ -124,12 +143,26 @@ class SmtpTransport:
         return await self._give(connection, _as_data(message))
 
     async def _announce(self, connection: SMTP, recipient: str) -> None:
-        """Send the sender, the recipient and DATA. Raises SMTPException or OSError."""
-        await connection.mail(self._sender)
-        await connection.rcpt(recipient)
+        """Send the sender, the recipient and DATA. Raises SMTPException or OSError.
+
+        Neither address needs to be taken apart once more, as aiosmtplib would: both are known to be mailable.
+        """
+        await self._begin(connection)
+        await _say(connection, b"RCPT", f"TO:<{recipient}>".encode())
         leave = await connection.execute_command(b"DATA", timeout=min(self._seconds, DATA_SECONDS))
         if leave.code != SMTPStatus.start_input:
             raise SMTPDataError(leave.code, leave.message)
+
+    async def _begin(self, connection: SMTP) -> None:
+        try:
+            if connection.is_ehlo_or_helo_needed:
+                await connection.mail(self._sender)
+            else:
+                await _say(connection, b"MAIL", f"FROM:<{self._sender}>".encode())
+        except (SMTPException, OSError) as error:
+            code = error.code if isinstance(error, SMTPResponseException) else None
+            self._was_gone = isinstance(error, ConnectionError) or code == SMTPStatus.domain_unavailable
+            raise
 
     async def _begin_anew(self, connection: SMTP) -> None:
         with suppress(SMTPException, OSError):
@@ -143,6 +176,7 @@ class SmtpTransport:
                 raise SMTPServerDisconnected("gone")
             protocol.write(data)
             response = await protocol.read_response(timeout=self._answer_seconds)
+            self._used_at = time.monotonic()
         except SMTPReadTimeoutError as error:
             return self._given_up(connection, "no answer") or Later(_reason("sending", error))
         except asyncio.CancelledError:
@@ -169,9 +203,18 @@ class SmtpTransport:
             self._connection = None
 
 
-def _as_data(message: EmailMessage) -> bytes:
+async def _say(connection: SMTP, *command: bytes) -> None:
+    """Raises SMTPResponseException for an answer that does not accept it, SMTPException or OSError for none."""
+    response = await connection.execute_command(*command)
+    if response.code not in ACCEPTED:
+        raise SMTPResponseException(response.code, response.message)
+
+
+def _as_data(message: Message) -> bytes:
     """A letter as sent after DATA, with its end mark: a dot that begins a line is doubled (RFC 5321 section 4.5.2)."""
-    lines = re.sub(rb"(?m)^\.", b"..", message.as_bytes())
+    lines = message.as_bytes().replace(b"\n.", b"\n..")
+    if lines.startswith(b"."):
+        lines = b"." + lines
     return lines + (b"" if lines.endswith(b"\r\n") else b"\r\n") + b".\r\n"
 
 
@@ -193,8 +236,11 @@ def _start_tls(relay: Relay) -> bool | None:
     return None if relay.is_loopback else True
 
 
+@lru_cache(8)
 def _context(relay: Relay) -> ssl.SSLContext:
-    """Certificates are verified, except those of a relay on this same machine, which rarely has one that matches its name."""
+    """What all connections to a relay share: to load the certificates takes 20 ms.
+
+    Certificates are verified, except those of a relay on this same machine, which rarely has one that matches its name."""
     context = ssl.create_default_context(cafile=relay.authority)
     if relay.is_loopback and not relay.implicit_tls and relay.authority is None:
         context.check_hostname = False

@@ -1,10 +1,21 @@
 """What takes letters away, and the four possible outcomes."""
 
 from dataclasses import dataclass
-from email.message import EmailMessage
-from typing import Protocol
+from typing import Any, Protocol
 
-__all__ = ["Later", "Outcome", "Rejected", "Sent", "Transport", "Unanswered"]
+__all__ = ["Later", "Message", "Outcome", "Rejected", "Sent", "Transport", "Unanswered"]
+
+
+class Message(Protocol):
+    """A letter to be taken away, such as ``letters.writing.Written`` or an ``EmailMessage``."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """A header."""
+        ...
+
+    def as_bytes(self) -> bytes:
+        """The whole letter, with CRLF at the end of each line."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -41,7 +52,7 @@ Outcome = Sent | Later | Rejected | Unanswered
 class Transport(Protocol):
     """Takes letters away. Knows nothing about retries."""
 
-    async def send(self, message: EmailMessage, recipient: str, /) -> Outcome:
+    async def send(self, message: Message, recipient: str, /) -> Outcome:
         """Send one letter to one address.
 
         If it is cancelled while the other side has all of the letter but has not answered yet, it returns Unanswered.

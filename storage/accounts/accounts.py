@@ -12,7 +12,7 @@ from storage.engine import rows
 from storage.engine.database import Reader, Row, Transaction
 from storage.engine.rows import ID, KEY, NUMBER, TEXT, TIME
 from storage.errors import Damaged
-from storage.families import OF_ACCOUNT, Family, Table
+from storage.families import OF_ACCOUNT, Family, Table, resettled
 from storage.ids import AccountId
 
 LANGUAGES: Final = ("fr", "en")
@@ -212,6 +212,17 @@ async def address_of(reader: Reader, guard: Guard, account: AccountId) -> str | 
     return guard.unguard(row["email"], *_place("email", account)).decode() if row else None
 
 
+async def domains_of(reader: Reader, guard: Guard, accounts: Iterable[AccountId]) -> dict[AccountId, str]:
+    """The domain of each account's e-mail address, for whoever may not know more. One that does not open is left out."""
+    found = await reader.rows_in("select id, email from accounts where id in :values", [id_.bytes for id_ in set(accounts)])
+    return dict(rows.sound("accounts", found, lambda row: _domain(guard, row)))
+
+
+def _domain(guard: Guard, row: Row) -> tuple[AccountId, str]:
+    id_ = rows.account_id(row, "id")
+    return id_, guard.unguard(row["email"], *_place("email", id_)).decode().rpartition("@")[2]
+
+
 async def keyhole(reader: Reader, account: AccountId, kind: str) -> Keyhole | None:
     """The row of an account's keyhole of this kind. Raises Damaged."""
     row = await reader.row("select * from keyholes where account = :account and kind = :kind", account=account.bytes, kind=kind)
@@ -229,6 +240,7 @@ async def settle(tx: Transaction, account: AccountId, locale: str, time_zone: st
         "update accounts set locale = :locale, time_zone = :time_zone where id = :id",
         locale=locale, time_zone=time_zone, id=account.bytes,
     )  # fmt: skip
+    await resettled(tx, account)
 
 
 async def ask_renewal(tx: Transaction, account: AccountId, now: int) -> None:

@@ -11,24 +11,40 @@ from storage.engine import rows
 from storage.engine.database import Reader, Transaction
 from storage.engine.rows import ID
 from storage.errors import Damaged
-from storage.families import OF_ACCOUNT, Family, Table
+from storage.families import OF_ACCOUNT, Family, Table, resettled
 from storage.ids import AccountId
 
 
 class Letters(msgspec.Struct, frozen=True):
-    """Which e-mails somebody wants. Quiet hours in minutes after midnight, in their own time zone; both None or neither."""
+    """Which e-mails somebody wants, and when.
+
+    ``replies``: letters about replies at all; ``digest``: those once a day in one letter, instead of at once. ``texts`` and
+    ``push`` are kept for what will use them. Quiet hours in minutes after midnight, in their own time zone; both None or
+    neither. ``most_a_day`` lowers the service's own number; None does not.
+    """
 
     replies: bool = True
+    digest: bool = False
+    programmes: bool = True
+    encouragements: bool = True
+    offers: bool = False
+    texts: bool = False
+    push: bool = False
     quiet_from: int | None = None
     quiet_to: int | None = None
+    most_a_day: int | None = None
 
 
 class Preferences(msgspec.Struct, frozen=True):
-    """What somebody chose. What a newer program added is ignored; what an older one did not write has its default."""
+    """What somebody chose; ``manages``: whether they manage people, None if they did not say.
+
+    What a newer program added is ignored; what an older one did not write has its default.
+    """
 
     enter_sends: bool = False
     single_keys: bool = True
     letters: Letters = Letters()
+    manages: bool | None = None
 
 
 USUAL = Preferences()
@@ -54,6 +70,7 @@ async def keep(tx: Transaction, guard: Guard, account: AccountId, chosen: Prefer
         " on conflict (account) do update set body = excluded.body",
         account=account.bytes, body=guard.guard(msgspec.json.encode(chosen), *_place(account)),
     )  # fmt: skip
+    await resettled(tx, account)
 
 
 def _place(account: AccountId) -> tuple[Part, ...]:

@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
-from storage.accounts.accounts import Account
+from storage.accounts.accounts import Account, Role
 from storage.conversations import roster_chain, rosters, threads
 from storage.conversations.threads import Thread
 from storage.crypto.epochs import THE_SERVICE, EpochSecret, Roster, Seat, ephemeral, grant, grants_of
 from storage.crypto.guarding import Guard
 from storage.crypto.keyholes import AccountKey
 from storage.crypto.sealing import first_link
+from storage.encouragements import looks
+from storage.encouragements.days import next_morning, zone_named
 from storage.engine.database import Reader, Transaction
 from storage.ids import AccountId, ThreadId
 from storage.mail import unread
@@ -72,6 +74,8 @@ async def open_thread(
     await threads.add(tx, guard, Thread(id_, 1, 0, now, first_link(id_), None, now))
     for person in people:
         await threads.join(tx, id_, person.id, now, read_seq=0)
+        if person.role is Role.MEMBER:
+            await looks.begin(tx, person.id, next_morning(person.id, zone_named(person.time_zone), now))
     await rosters.add(tx, guard, roster, grants_of(secret, roster, giver.private_key))
     return Change(roster, came=roster.accounts())
 

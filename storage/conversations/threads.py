@@ -196,6 +196,16 @@ async def all_ids(reader: Reader) -> Sequence[ThreadId]:
     return rows.sound("threads", await reader.rows("select id from threads order by id"), lambda row: rows.thread_id(row, "id"))
 
 
+async def count_unread(reader: Reader, account: AccountId) -> int:
+    """In how many of its threads an account has not read everything. Posting moves the author's own mark."""
+    row = await reader.row(
+        "select count(*) as count from participants p join threads t on t.id = p.thread"
+        " where p.account = :account and p.read_seq < t.last_seq",
+        account=account.bytes,
+    )
+    return int(row["count"]) if row else 0
+
+
 async def ids_of(reader: Reader, account: AccountId) -> Sequence[ThreadId]:
     """The threads in which an account takes part."""
     found = await reader.rows("select thread from participants where account = :account", account=account.bytes)

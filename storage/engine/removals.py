@@ -6,8 +6,12 @@ Every statement that deletes or overwrites counts, unless it is known to touch n
 import re
 from functools import lru_cache
 
-# Rows without keys, texts or names: state of threads, who takes part and has read what, what is due, what is being relinked.
-HARMLESS_TABLES = frozenset({"threads", "participants", "unread_owed", "relinking", "broken_chains"})
+# Rows without keys, texts or names: state of threads, who takes part and has read what, who follows what, what is due, what is
+# being relinked.
+HARMLESS_TABLES = frozenset({
+    "threads", "participants", "unread_owed", "relinking", "broken_chains", "programmes", "enrolments", "encouragements",
+    "encouragement_looks",
+})  # fmt: skip
 # In these tables only the named column holds such content: an update that does not touch it removes nothing.
 KEPT_IN = {"letters": "facts"}
 

@@ -17,6 +17,8 @@ from storage.ids import AccountId, ThreadId
 # At most this many damaged rows are put aside in one transaction.
 MOST_DAMAGED = 100
 DAY_MS = 86_400_000
+# One letter tells of at most this many conversations. Others are told of by the next one, which joins this if it still waits.
+MOST_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,14 @@ async def owe_all(tx: Transaction, owed: Mapping[ThreadId, Iterable[AccountId]],
         " where p.account = excluded.account and p.thread = excluded.thread and p.read_seq <= t.last_seq)",
         [(account.bytes, thread.bytes, due_at) for thread, accounts in owed.items() for account in accounts],
     )
+
+
+async def look_again(tx: Transaction, account: AccountId, due_at: int) -> None:
+    """Have what waits for an account settled at ``due_at``, unless it is due before: its owner chose other hours for letters."""
+    await tx.run(
+        "update unread_owed set due_at = :due_at where account = :account and told_seq is null and due_at > :due_at",
+        account=account.bytes, due_at=due_at,
+    )  # fmt: skip
 
 
 async def begin_anew(tx: Transaction, thread: ThreadId, account: AccountId, due_at: int) -> None:
@@ -128,6 +138,17 @@ def _due(row: Row) -> Due:
     )
 
 
+async def due_of(tx: Transaction, account: AccountId, until: int) -> list[Due]:
+    """The announcements of an account that are due at ``until`` or before, the earliest first. Damaged ones are left out."""
+    found = await tx.rows(
+        "select n.account, n.thread, n.due_at, n.told_seq, p.read_seq, t.last_seq from unread_owed n"
+        " join threads t on t.id = n.thread left join participants p on p.thread = n.thread and p.account = n.account"
+        " where n.account = :account and n.due_at <= :until order by n.due_at, n.thread limit :most",
+        account=account.bytes, until=until, most=MOST_AT_ONCE,
+    )  # fmt: skip
+    return rows.sound("unread_owed", found, _due)
+
+
 async def tell(tx: Transaction, due: Due, quiet_until: int) -> None:
     """Record that a letter reports this announcement: no other until ``quiet_until`` (ms since 1970), unless the person reads."""
     await tx.run(
@@ -153,9 +174,23 @@ async def still_tells(reader: Reader, thread: ThreadId, account: AccountId, seq:
         " where p.account = :account and p.thread = :thread",
         account=account.bytes, thread=thread.bytes,
     )  # fmt: skip
-    if row is None or rows.read_mark(row) >= seq:
-        return False
-    return row["due_at"] is None or row["told_seq"] == seq
+    return row is not None and _tells(row, seq)
+
+
+def _tells(row: Row, seq: int) -> bool:
+    return rows.read_mark(row) < seq and (row["due_at"] is None or row["told_seq"] == seq)
+
+
+async def still_told(reader: Reader, account: AccountId, told: Mapping[ThreadId, int]) -> int:
+    """In how many of these threads a letter that reports up to each number is still worth sending: see ``still_tells``."""
+    found = await reader.rows_in(
+        "select p.thread, p.account, p.read_seq, n.due_at, n.told_seq, t.last_seq from participants p"
+        " join threads t on t.id = p.thread"
+        " left join unread_owed n on n.account = p.account and n.thread = p.thread"
+        " where p.account = :account and p.thread in :values",
+        [thread.bytes for thread in told], account=account.bytes,
+    )  # fmt: skip
+    return sum(_tells(row, told[rows.thread_id(row, "thread")]) for row in found)
 
 
 FAMILY = Family(

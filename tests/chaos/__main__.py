@@ -1,8 +1,10 @@
 """`./dev chaos`: people write to one another while the service is killed, paused and cut off, and its disk fails or fills up.
 
-At the end every acknowledged message must be there once, in one order, for both sides. The seed decides which faults come in
-which order (not the instant at which they strike). `--kills N` (200), `--seed N`, `--pairs N`, `--tmpfs`: on a separate small
-file system, which is then really filled up.
+At the end every acknowledged message must be there once, in one order, for both sides. Then the worker of letters is killed at
+each of its writes (see `letters`). The seed decides which faults come in which order (not the instant at which they strike).
+`--kills N` (200), `--seed N`, `--pairs N`, `--tmpfs`: on a separate small file system, which is then really filled up.
+
+Then a year of programmes is simulated for `--members N` (1000; 0: none): every lesson once, at its time, to whom it is due.
 """
 
 import argparse
@@ -12,8 +14,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.chaos.letters import kill_at_every_write
 from tests.chaos.nemesis import small_disk, take_down
 from tests.chaos.run import Run
+from tests.delivery.year_of_lessons import live_a_year
 
 
 def main() -> int:
@@ -22,6 +26,7 @@ def main() -> int:
     parser.add_argument("--others", type=int, default=None, help="of each other fault (default: a twentieth of the kills)")
     parser.add_argument("--pairs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    parser.add_argument("--members", type=int, default=1000)
     parser.add_argument("--tmpfs", action="store_true")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
@@ -37,8 +42,23 @@ def main() -> int:
         finally:
             if has_disk:
                 take_down(folder)
-    print("\n".join(report.lines()))
-    return bool(report.faults)
+    print("\n".join(report.lines()), flush=True)
+    with tempfile.TemporaryDirectory(prefix="ailo-chaos-letters-") as name:
+        outcome = asyncio.run(kill_at_every_write(Path(name) / "house", _tell))
+    print(outcome.line(), flush=True)
+    year = _year_of(arguments.members, arguments.seed) if arguments.members else []
+    return bool(report.faults or outcome.faults or year)
+
+
+def _year_of(members: int, seed: int) -> list[str]:
+    """Simulate a year; return what should not have been."""
+    with tempfile.TemporaryDirectory(prefix="ailo-year-") as name:
+        year = asyncio.run(live_a_year(Path(name), members, seed))
+    came = sum(len(one.came) for one in year.members)
+    print(
+        "\n".join([f"a year of {members} members: {came} lessons came; faults {len(year.faults)}", *year.faults[:20]]), flush=True
+    )
+    return year.faults
 
 
 def _tell(line: str) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos import letters
+from tests.chaos.letters import Outcome, kill_at
 from tests.chaos.nemesis import small_disk, take_down
 from tests.chaos.run import Run
 
@@ -27,3 +29,13 @@ async def test_whatever_happens_every_acknowledged_message_is_there_once(tmp_pat
     assert report.faults == []
     assert report.kills >= 4
     assert report.acknowledged > 100
+
+
+@pytest.mark.parametrize(("at", "when_done"), [(2, True), (3, False), (4, True)])
+async def test_a_worker_of_letters_that_is_killed_at_a_write_loses_none(tmp_path: Path, at: int, *, when_done: bool) -> None:
+    """At the claim, and before and after the record of what was sent."""
+    folder, outcome = tmp_path / "house", Outcome()
+    await letters.prepare(folder)
+    assert await kill_at(folder, at, when_done=when_done, outcome=outcome)
+    assert (outcome.faults, outcome.kills) == ([], 1)
+    assert outcome.twice if at == 3 else True

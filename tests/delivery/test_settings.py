@@ -32,6 +32,18 @@ def test_letters_are_tried_again_after_some_minutes() -> None:
     assert read(AILO_RETRY_AFTER="2")[0].retry_after_ms == 2000
 
 
+@pytest.mark.parametrize(("given", "workers"), [(None, 4), ("1", 1), ("16", 16)])
+def test_the_number_of_workers_is_a_setting(given: str | None, workers: int) -> None:
+    settings, faults = read(**({"AILO_MAIL_WORKERS": given} if given else {}))
+    assert (settings.workers, faults) == (workers, [])
+
+
+@pytest.mark.parametrize("given", ["0", "17", "many"])
+def test_no_other_number_of_workers_is_accepted(given: str) -> None:
+    ((fault),) = read(AILO_MAIL_WORKERS=given)[1]
+    assert "AILO_MAIL_WORKERS" in fault
+
+
 @pytest.mark.parametrize("origin", ["https://ailo.test", "https://ailo.test/"])
 def test_letters_lead_to_the_front_door(origin: str) -> None:
     assert DeliverySettings(origin, Path()).link == "https://ailo.test/"

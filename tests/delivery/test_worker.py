@@ -81,6 +81,45 @@ async def test_a_letter_goes_out_through_a_real_relay(store: Store, settings: De
     assert await store.database.read(letters.count_by_state) == {"sent": 1}
 
 
+async def test_each_worker_has_a_connection_of_its_own(
+    store: Store, settings: DeliverySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posts: list[RecordingTransport] = []
+
+    def opened(_: DeliverySettings) -> RecordingTransport:
+        posts.append(RecordingTransport())
+        return posts[-1]
+
+    monkeypatch.setattr(worker, "open_post", opened)
+    stop = asyncio.Event()
+    stop.set()
+    await deliver(store, replace(settings, workers=5), stop)
+    assert [post.closed for post in posts] == [1] * 5
+
+
+async def test_what_was_claimed_ahead_is_given_back_at_the_stop(
+    house: House, store: Store, settings: DeliverySettings, stopped_clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One letter hangs; those that nobody has begun count no attempt."""
+    for reader in (house.lea, house.karim):
+        await house.post(house.claire, await house.open_thread(reader, house.claire))
+    stopped_clock.advance(GRACE)
+    while await announce_one(store, settings):
+        pass
+    hanging = Signalling()
+
+    async def hang(*_: object) -> Sent:
+        hanging.first.set()
+        await asyncio.Event().wait()
+        return Sent()
+
+    monkeypatch.setattr(hanging, "send", hang)
+    monkeypatch.setattr(worker, "open_post", lambda _: hanging)
+    monkeypatch.setattr(worker, "STOP_SECONDS", 0.5)
+    await until(hanging.first, store, replace(settings, workers=1))
+    assert sorted((row["attempts"], row["leased_until"] is None) for row in await house.letters()) == [(0, True), (1, False)]
+
+
 async def test_a_letter_that_a_crash_left_leased_is_freed(
     store: Store, settings: DeliverySettings, signalling: Signalling, due: None, stopped_clock: StoppedClock
 ) -> None:

@@ -2,17 +2,19 @@
 
 import asyncio
 import os
+import re
 import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
 from chat import features
-from chat.client.remote import ClientRefused
+from chat.client.remote import Client, ClientRefused
 from delivery.letters.kinds import kinds
 from delivery.worker import jobs
 from storage.families import guarded, tables
@@ -76,6 +78,37 @@ async def test_its_page_and_its_module_are_served(visit: Visit) -> None:
         assert module.status == 200
 
 
+async def form(client: Client, method: str = "GET", **fields: str) -> tuple[int, str]:
+    """What the framed page answers, once redirects were followed."""
+    headers = {"Origin": client.origin, "Accept": "text/html"}
+    url = f"{client.origin}/greeting"
+    async with client.http.request(method, url, data=fields or None, headers=headers) as answer:
+        return answer.status, await answer.text()
+
+
+async def test_its_framed_page_is_in_the_navigation_of_its_roles(visit: Visit) -> None:
+    claire, lea = await visit.client("claire"), await visit.client("lea")
+    for path in ("/greeting", "/overview", "/dashboard"):
+        async with claire.http.get(f"{claire.origin}{path}") as answer:
+            links = re.findall(r'class="rail__link" href="(/[a-z]+)"', await answer.text())
+        assert links[:3] == ["/dashboard", "/greeting", "/overview"]
+    async with lea.http.get(f"{lea.origin}/member") as answer:
+        assert 'href="/greeting"' not in await answer.text()
+    assert (await form(lea))[0] == (await form(lea, "POST", text="Bonjour."))[0] == 404
+
+
+async def test_its_form_keeps_what_was_typed_until_it_is_fine(visit: Visit) -> None:
+    claire = await visit.client("claire")
+    status, page = await form(claire, "POST", text="Oh ! Ah ! <b>")
+    assert status == 422
+    assert "C’est trop chaleureux." in page
+    assert "Oh ! Ah ! &lt;b&gt;</textarea>" in page
+    assert await form(claire, "POST", text=" ") == (422, ANY)
+    status, page = await form(claire, "POST", text="Soyez chez vous.")
+    assert (status, page.count("Votre mot d’accueil est gardé."), page.count("Soyez chez vous.")) == (200, 1, 1)
+    assert "Votre mot d’accueil est gardé." not in (await form(claire))[1]
+
+
 async def test_its_words_are_said_in_english(visit: Visit) -> None:
     claire = await visit.client("claire")
     await claire.ask("PATCH", "/api/account/settings", {"locale": "en"})
@@ -119,7 +152,7 @@ async def test_its_table_is_made_and_looked_after(service: Service, visit: Visit
 def test_it_is_in_every_list_and_gone_with_its_folder() -> None:
     rows = access_matrix.rows()
     assert {"GET /api/greeting", "PUT /api/greeting"} <= {row.name for row in rows["Routes"]}
-    assert "/greetings" in {row.name for row in rows["Pages"]}
+    assert {"/greetings", "/greeting"} <= {row.name for row in rows["Pages"]}
     assert "`ailo greeting set`" in access_matrix.text()
     assert "greeting" in kinds()
     assert "greet_one" in {job.__name__ for job in jobs()}

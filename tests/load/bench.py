@@ -1,8 +1,8 @@
 """`./dev bench`: measures the whole path of a message: sealed, on disk, acknowledged, and received by the other side.
 
 The server has one core, the load generator another. A run that lost or duplicated a message reports no figures.
-`--quick` is the short form for every day. `--reconnect`, `--growth`, `--loop`, `--neighbour`,
-`--parts`, `--reaches`, `--tried` and `--peers` measure other things.
+`--quick` is the short form for every day. `--reconnect`, `--growth`, `--loop`, `--neighbour`, `--letters`,
+`--parts`, `--planning`, `--reaches`, `--tried` and `--peers` measure other things.
 """
 
 import argparse
@@ -18,10 +18,10 @@ from pathlib import Path
 import uvloop
 
 from chat.ailo import open_ailo
-from tests.load import growth, live, neighbour
+from tests.load import growth, letters, live, neighbour
 from tests.load.figures import Results, machine, middle, table, warnings
 from tests.load.fill import Filler
-from tests.load.micro import loop, parts, reaches, tried
+from tests.load.micro import loop, parts, planning, reaches, tried
 from tests.load.peers import peers
 from tests.load.picture import Point, picture
 from tests.load.population import Pair, furnished, serving
@@ -134,7 +134,9 @@ async def _measure(arguments: argparse.Namespace, plan: Plan) -> Results:
         "neighbour": lambda: neighbour.measure(
             plan.folder / "neighbour", plan.server_core, min(plan.seconds, 10.0), max(5, plan.times)
         ),
+        "letters": lambda: letters.measure(plan.folder, plan.server_core, arguments.count, arguments.workers, max(3, plan.times)),
         "parts": lambda: parts.measure(plan.folder),
+        "planning": lambda: planning.measure(plan.folder / "planning", arguments.people),
         "reaches": lambda: reaches.measure(plan.folder, plan.server_core, min(plan.idle, 2_000)),
         "tried": lambda: tried.measure(plan.folder, plan.server_core, plan.pairs, plan.seconds),
         "peers": lambda: peers.measure(plan.folder, plan.server_core, plan.seconds),
@@ -160,7 +162,12 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=1_000_000, help="messages in the largest table of --growth")
     parser.add_argument("--loop", action="store_true", help="how long all that is large holds the event loop up")
     parser.add_argument("--neighbour", action="store_true", help="what an account that floods costs the others")
+    parser.add_argument("--letters", action="store_true", help="how fast letters leave and are claimed, beside smtp-source")
+    parser.add_argument("--count", type=int, default=10_000, help="letters in a turn of --letters")
+    parser.add_argument("--workers", type=int, default=16, help="of --letters, and connections of smtp-source")
     parser.add_argument("--parts", action="store_true", help="what the parts alone can do: SQLite, encryption, the wire")
+    parser.add_argument("--planning", action="store_true", help="what a day of lessons costs for --people; some minutes")
+    parser.add_argument("--people", type=int, default=100_000)
     parser.add_argument("--reaches", action="store_true", help="what each reach into aiohttp saves of an idle connection")
     parser.add_argument("--tried", action="store_true", help="switch each mechanism off and see what it brought")
     parser.add_argument(

@@ -11,6 +11,7 @@ from chat.auth.sign_in import Attempt
 from storage.maintenance.check import check_all
 from tests.load import live
 from tests.load.figures import middle, percentile, table, warnings
+from tests.load.micro import planning
 from tests.load.picture import Point, picture
 from tests.load.population import PASSWORD, Person, furnished, serving
 from tests.load.traffic import Side, Two, check, fresh_id, pace, saturate
@@ -112,6 +113,11 @@ async def test_a_second_of_load_gives_figures_and_only_of_who_is_signed_in(tmp_p
     assert (paced["messages"], page["times"]) == (20, 3)
     assert 0 < paced["p50_ms"] <= paced["p99_ms"] <= paced["max_ms"]
     assert "server_cpu" in table({"saturated": saturated})
+
+
+async def test_a_planned_day_gives_figures_if_no_lesson_was_lost(tmp_path: Path) -> None:
+    (figures,) = (await planning.measure(tmp_path, 250)).values()
+    assert figures["per_cpu_s"] > 0
 
 
 def test_percentiles_and_the_middle_run() -> None:

@@ -26,6 +26,12 @@ def test_what_is_set_is_taken(tmp_path: Path) -> None:
     assert faults == []
 
 
+def test_how_many_letters_a_day_is_from_1_to_20() -> None:
+    assert [read(AILO_LETTERS_A_DAY=text)[0].letters_a_day for text in ("", "1", "20")] == [2, 1, 20]
+    for wrong in ("0", "21", "two"):
+        assert read(AILO_LETTERS_A_DAY=wrong)[1] == ["AILO_LETTERS_A_DAY must be a whole number from 1 to 20."]
+
+
 @pytest.mark.parametrize("keys", ["data/root.json", "data/a/b/root.json", "data/../data/root.json", "link/root.json"])
 def test_keys_inside_the_data_are_refused(tmp_path: Path, keys: str) -> None:
     (tmp_path / "data").mkdir()

@@ -1,6 +1,7 @@
 """A reply is still worth a letter while it is unread, and while no newer announcement has taken its place."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from uuid import UUID
 
 from delivery.letters.kinds import Kind
@@ -16,4 +17,4 @@ async def _why_not(reader: Reader, account: AccountId, facts: Mapping[str, str])
     return None if still_tells else "already read"
 
 
-KIND = Kind(_why_not, is_wanted=lambda wanted: wanted.replies)
+KIND = Kind(_why_not, is_wanted=lambda wanted: wanted.replies, is_joined=True, worth=timedelta(days=3))

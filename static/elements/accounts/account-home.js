@@ -6,6 +6,7 @@ import { makeRefused } from "./account-letters.js"
 import { sayLanguage, sayZone } from "./account-language.js"
 import { makeAlertChoices } from "./alert-choices.js"
 import { makeChoice } from "../pieces/choice.js"
+import { makeManagesChoice } from "./manages-choice.js"
 
 export function makeHome(sheet) {
   const { hasCode, hasOwnPassword } = sheet.ways
@@ -14,7 +15,8 @@ export function makeHome(sheet) {
   const lines = [
     makeWriting(sheet),
     makeAlertChoices(),
-    line("letters", t("E-mails"), sayLetters(letters), t("Choisir")),
+    sheet.account.role === "member" && makeManagesChoice(sheet),
+    line("letters", t("E-mails"), sayLetters(sheet.account, letters), t("Choisir")),
     line("place", t("Langue et heure"), `${sayLanguage(locale)} · ${sayZone(zone)}`, t("Changer")),
     line(
       "password",
@@ -42,7 +44,7 @@ export function makeHome(sheet) {
   return [
     t("Mon compte"),
     refusedAt && makeRefused(sheet),
-    build("ul", { class: "account__list" }, ...lines),
+    build("ul", { class: "account__list" }, ...lines.filter(Boolean)),
     foot,
   ].filter(Boolean)
 }
@@ -80,8 +82,10 @@ function makeWriting(sheet) {
   )
 }
 
-function sayLetters({ replies, quietFrom, quietTo }) {
-  if (!replies) return t("Aucun e-mail.")
+function sayLetters({ role }, { replies, digest, programmes, encouragements, quietFrom, quietTo }) {
+  const hasOthers = role === "member" && (programmes || encouragements)
+  if (!replies) return hasOthers ? t("Pas pour une réponse.") : t("Aucun e-mail.")
+  if (digest) return t("Une fois par jour, si une réponse vous attend.")
   return quietFrom
     ? t("Quand une réponse vous attend, sauf de {from} à {to}.", { from: quietFrom, to: quietTo })
     : t("Quand une réponse vous attend.")

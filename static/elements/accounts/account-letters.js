@@ -1,4 +1,4 @@
-/* The view of e-mails: whether one wants any, at which hours none, and what to do where they are refused. */
+/* The view of e-mails: which ones one wants, how many a day, at which hours none, and what to do where they are refused. */
 
 import { build } from "../../helpers/build.js"
 import { sayDay } from "../../helpers/time.js"
@@ -9,17 +9,13 @@ import { makeChoice } from "../pieces/choice.js"
 const USUAL_NIGHT = { quietFrom: "21:00", quietTo: "07:00" }
 
 export function makeLetters(sheet) {
-  const { replies, quietFrom } = sheet.settings.letters
+  const { quietFrom } = sheet.settings.letters
   const hours = makeHours(sheet)
   const quiet = makeChoice(Boolean(quietFrom), t("Des heures calmes, sans e-mail"), (isOn) => {
     hours.hidden = !isOn
     saveHours(sheet, isOn ? hours : null)
   })
-  const nights = build("div", { class: "account__nights", hidden: !replies }, quiet, hours)
-  const wanted = makeChoice(replies, t("M’écrire quand une réponse m’attend"), (isOn) => {
-    nights.hidden = !isOn
-    sheet.save({ letters: { replies: isOn } })
-  })
+  const nights = build("div", { class: "account__nights" }, quiet, hours)
   const words = build("p", {
     class: "quiet small",
     text: t(
@@ -30,8 +26,73 @@ export function makeLetters(sheet) {
     t("E-mails"),
     sheet.settings.refusedAt && makeRefused(sheet),
     words,
-    build("div", { class: "choices" }, wanted, nights),
+    makeReplies(sheet),
+    sheet.account.role === "member" && makeLists(sheet),
+    sheet.account.role === "member" && sheet.settings.lettersADay > 1 && makeMost(sheet),
+    build("div", { class: "choices" }, nights),
   ].filter(Boolean)
+}
+
+/** Whether and when one is told of a reply: at once, once a day, never. */
+function makeReplies(sheet) {
+  const { replies, digest } = sheet.settings.letters
+  const make = (text, isChosen, letters) => {
+    const input = build("input", { type: "radio", name: "replies", checked: isChosen })
+    input.addEventListener("change", () => sheet.save({ letters }))
+    return build("label", { class: "choice" }, input, build("span", { text }))
+  }
+  return build(
+    "fieldset",
+    { class: "choices" },
+    build("legend", { text: t("Quand une réponse m’attend") }),
+    make(t("M’écrire tout de suite"), replies && !digest, { replies: true, digest: false }),
+    make(t("M’écrire une fois par jour, vers 17 h, pour tout ce qui attend"), replies && digest, {
+      replies: true,
+      digest: true,
+    }),
+    make(t("Ne pas m’écrire"), !replies, { replies: false }),
+  )
+}
+
+/** What the service sends besides. Each can be left by the link in its e-mails, too. */
+function makeLists(sheet) {
+  const { programmes, encouragements } = sheet.settings.letters
+  return build(
+    "fieldset",
+    { class: "choices" },
+    build("legend", { text: t("M’envoyer aussi") }),
+    makeChoice(programmes, t("Les étapes de mes parcours"), (isOn) =>
+      sheet.save({ letters: { programmes: isOn } }),
+    ),
+    makeChoice(encouragements, t("Des encouragements"), (isOn) =>
+      sheet.save({ letters: { encouragements: isOn } }),
+    ),
+  )
+}
+
+/** How many a day at most: the service's own number, or fewer. */
+function makeMost(sheet) {
+  const { letters, lettersADay } = sheet.settings
+  const select = build("select", { name: "most" })
+  for (let count = 1; count <= lettersADay; count++) {
+    const text = count === lettersADay ? t("{count}, comme le prévoit le service", { count }) : String(count)
+    const selected = count === (letters.mostADay ?? lettersADay)
+    select.append(build("option", { value: String(count), text, selected }))
+  }
+  select.addEventListener("change", () => {
+    const most = Number(select.value)
+    sheet.save({ letters: { most_a_day: most === lettersADay ? null : most } })
+  })
+  return build(
+    "label",
+    { class: "field" },
+    build("span", { text: t("E-mails par jour, au plus") }),
+    select,
+    build("small", {
+      class: "field__hint quiet",
+      text: t("Ce qui ne tient pas attend le lendemain. Les réponses passent d’abord."),
+    }),
+  )
 }
 
 function makeHours(sheet) {

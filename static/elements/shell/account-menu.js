@@ -3,7 +3,9 @@
 import { part, setText } from "../../helpers/build.js"
 import { sayRole } from "../../helpers/words/names.js"
 
-const WITH_OVERVIEW = new Set(["professional", "companion"])
+/** The address at which the pages of lists and forms link to one's own account. */
+const ACCOUNT = "#account"
+const WITH_ENCOURAGEMENTS = new Set(["companion", "administrator"])
 
 export class AccountMenu extends HTMLElement {
   #account
@@ -17,6 +19,7 @@ export class AccountMenu extends HTMLElement {
     part(this, "open-search").addEventListener("click", () => this.#tell("search"))
     part(this, "open-export").addEventListener("click", () => this.#tell("export"))
     part(this, "open-practice")?.addEventListener("click", () => this.#tell("practice"))
+    part(this, "open-encouragements")?.addEventListener("click", () => this.#openEncouragements())
     part(this, "open-account").addEventListener("click", () => this.#openAccount())
     part(this, "confirm").addEventListener(
       "close",
@@ -27,8 +30,13 @@ export class AccountMenu extends HTMLElement {
   set account(account) {
     this.#account = account
     setText(part(this, "account-name"), account.first_name)
-    part(this, "open-overview").hidden = !WITH_OVERVIEW.has(account.role)
+    if (part(this, "open-encouragements"))
+      part(this, "open-encouragements").hidden = !WITH_ENCOURAGEMENTS.has(account.role)
     setText(part(this, "account-role"), account.role === "member" ? "" : sayRole(account.role))
+    if (location.hash === ACCOUNT) {
+      history.replaceState(null, "", location.pathname)
+      this.#openAccount()
+    }
   }
 
   /** Signing out did not work: saying nothing would be worse. */
@@ -42,6 +50,12 @@ export class AccountMenu extends HTMLElement {
   #tell(type) {
     this.hidePopover()
     this.dispatchEvent(new CustomEvent(type, { bubbles: true }))
+  }
+
+  async #openEncouragements() {
+    this.hidePopover()
+    const { openRules } = await import("../encouragements/rules-sheet.js")
+    openRules()
   }
 
   async #openAccount() {

@@ -12,6 +12,8 @@ export async function begin(page) {
   await page.querySelector("conversation-view").thread?.history.load()
   await followSettings(page)
   await beginAbout(page)
+  if (page.account.role === "companion")
+    await (await import("../encouragements/suggestion-card.js")).begin(page)
   followAlerts(page, await keepShell())
   await page.correspondence.loadAll(untilIdle)
   page.dataset.settled = ""

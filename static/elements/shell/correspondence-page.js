@@ -19,6 +19,7 @@ import {
   tellKeysChanged,
 } from "../../models/accounts/session.js"
 import "./account-menu.js"
+import { countInRail, showRail } from "./rail.js"
 import "../auth/session-panel.js"
 import "../accounts/ways-offer.js"
 
@@ -71,6 +72,7 @@ export class CorrespondencePage extends HTMLElement {
     if (!this.account) return
     if (!this.isFor(this.account.role)) return location.replace(homeOf(this.account.role))
     recall(this.account.id)
+    showRail(this.account.role)
     this.querySelector("account-menu").account = this.account
     this.querySelector("account-menu").hasUnsent = () => this.correspondence?.hasUnsent ?? false
     onSignOutElsewhere(this.account, () => this.#go())
@@ -174,6 +176,7 @@ export class CorrespondencePage extends HTMLElement {
     const title = name ? `${name} — Ailo` : "Ailo"
     const said = count ? `(${count}) ${title}` : title
     if (document.title !== said) document.title = said
+    countInRail(count)
   }
 
   async #export() {
@@ -220,6 +223,7 @@ export class CorrespondencePage extends HTMLElement {
   /** Leave nothing behind, not even for the browser's way back. */
   #go() {
     this.hidden = true
+    countInRail(0)
     this.correspondence?.leave()
     this.replaceChildren()
     document.title = "Ailo"

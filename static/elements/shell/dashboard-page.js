@@ -31,6 +31,7 @@ export class DashboardPage extends CorrespondencePage {
     r: () => this.#open && this.#conversation.focus(),
     c: async () =>
       this.#open && (await import("../conversations/sheets/closing-sheet.js")).openClosing(this.#open),
+    e: () => this.#open && /** @type {any} */ (this.querySelector("suggestion-card"))?.send(),
     a: async () => (await import("../staff/practice-sheet.js")).openPractice(),
     "?": async () => (await import("./keys-sheet.js")).openKeys(),
   }
@@ -59,7 +60,7 @@ export class DashboardPage extends CorrespondencePage {
       "click",
       ({ target }) => target.dataset.deed && this.#openColleagues(target.dataset.deed),
     )
-    this.#followWidth(globalThis.matchMedia("(max-width: 72rem)"))
+    this.#followWidth(globalThis.matchMedia("(max-width: 76rem)"))
     document.addEventListener("keydown", (event) => this.#noteKey(event))
   }
 

@@ -12,6 +12,7 @@ export function openKeys() {
     [["N"], t("écrire une note")],
     [["R"], t("répondre")],
     [["C"], t("clore la conversation, ou la rouvrir")],
+    [["E"], t("envoyer le mot suggéré")],
     [["A"], t("délai de réponse et absence")],
     [["Alt", "R"], t("réponses types ; dans un texte vide, un point-virgule suffit")],
     [[t("Tab")], t("dans une réponse type : le champ suivant ; Échap rend la touche Tab")],

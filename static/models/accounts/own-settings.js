@@ -6,18 +6,30 @@ import { prefer } from "./preferences.js"
 const SETTINGS = "/api/account/settings"
 const SESSIONS = "/api/account/sessions"
 
-/** Ask for the settings: {locale, zone, enterSends, singleKeys, letters: {replies, quietFrom, quietTo}, refusedAt}. */
+/**
+ * Ask for the settings: {locale, zone, enterSends, singleKeys, letters, manages, refusedAt, lettersADay}; letters are {replies,
+ * digest, programmes, encouragements, quietFrom, quietTo, mostADay}.
+ */
 export const ownSettings = async () => take(await get(SETTINGS))
 
 /** Change some of them, named as the protocol does; the others stay. Gives all of them. */
 export const changeSettings = async (changes) => take(await patch(SETTINGS, changes))
 
 /** What the account keeps is what this browser goes by. */
-function take({ settings, letters_refused_at: refusedAt }) {
-  const { locale, time_zone: zone, enter_sends: enterSends, single_keys: singleKeys, letters } = settings
+function take({ settings, letters_refused_at: refusedAt, letters_a_day: lettersADay }) {
+  const {
+    locale,
+    time_zone: zone,
+    enter_sends: enterSends,
+    single_keys: singleKeys,
+    letters,
+    manages,
+  } = settings
   prefer({ enterSends, singleKeys })
-  const { replies, quiet_from: quietFrom, quiet_to: quietTo } = letters
-  return { locale, zone, enterSends, singleKeys, letters: { replies, quietFrom, quietTo }, refusedAt }
+  const { replies, digest, programmes, encouragements } = letters
+  const { quiet_from: quietFrom, quiet_to: quietTo, most_a_day: mostADay } = letters
+  const chosen = { replies, digest, programmes, encouragements, quietFrom, quietTo, mostADay }
+  return { locale, zone, enterSends, singleKeys, letters: chosen, manages, refusedAt, lettersADay }
 }
 
 /** Ask where one is signed in: {id, beganAt, seenAt, device, isCurrent}, the present one first, then the newest. */

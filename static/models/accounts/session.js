@@ -53,5 +53,7 @@ export function onKeysChangedElsewhere(account, callback) {
   tabs?.addEventListener("message", ({ data }) => data?.keysChanged === account.id && callback())
 }
 
+const HOMES = { member: "/member", administrator: "/mail" }
+
 /** Name the page where a role is at home. */
-export const homeOf = (role) => (role === "member" ? "/member" : "/dashboard")
+export const homeOf = (role) => HOMES[role] ?? "/dashboard"

@@ -34,6 +34,8 @@ export class Thread extends EventTarget {
   access = null
   changes = []
   pendingChange = null
+  /** Whether a word is suggested here (models/encouragements/suggestions.js). */
+  isSuggested = false
   #safe
   #known
   #joined = {}

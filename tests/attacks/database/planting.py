@@ -77,7 +77,9 @@ class Planter:
     @contextmanager
     def without_not_null(self) -> Iterator[None]:
         """Remove `not null` from the schema that this connection uses; others keep theirs, and the file gets it back."""
-        self._write_schema([(name, sql.replace(b" not null", b"")) for name, sql in self._schema])
+        is_table = [sql.lower().startswith(b"create table") for _, sql in self._schema]  # an index may hold what is not null
+        changed = [(name, sql.replace(b" not null", b"")) for (name, sql), one in zip(self._schema, is_table, strict=True) if one]
+        self._write_schema(changed)
         try:
             yield
         finally:

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
@@ -18,13 +19,20 @@ from chat.ailo import Ailo, open_ailo
 from chat.auth import door
 from chat.auth.sign_in import SignedIn
 from chat.conversations.about import Abouts
+from chat.programmes.folders import Folder
+from chat.programmes.importing import read_course
+from chat.programmes.programmes import Programmes
 from chat.protocol.frames import encode
 from chat.staff.canned_replies import RepliesAtHand
 from chat.staff.overview import Overviews
 from chat.staff.shapes import CannedReplies, CannedReply, OwnPractice
+from delivery.jobs.encouragements import encourage_some
+from delivery.jobs.lessons import send_lessons
 from delivery.jobs.unread import announce_one
 from delivery.outbox.outbox import Outbox, send_one_letter
 from delivery.settings import DeliverySettings
+from storage.accounts import preferences
+from storage.accounts.preferences import Letters, Preferences
 from storage.conversations.messages import GUARDED_BODY
 from storage.conversations.threads import Order
 from storage.conversations.unlocked import Unlocked
@@ -34,9 +42,12 @@ from storage.families import guarded, tables
 from storage.ids import AccountId, MessageId, ThreadId, new_id
 from storage.mail import letters
 from storage.mail.letters import Letter
+from storage.mail.unsubscribing import make_token
 from storage.maintenance import check
+from storage.programmes import enrolments
 from storage.store import wall_clock
 from tests.attacks.database.planting import NO_UTF_8, WRONG, Planter
+from tests.chat.programmes.directories import ABOUT, lesson
 from tests.chat.talk import Cast, opened_rooms
 from tests.delivery.transports.recording import RecordingTransport
 from tests.people import settings_in
@@ -45,6 +56,9 @@ T = TypeVar("T")
 
 # The service's own rows: without them, it does not start, or says so.
 OF_THE_HOUSE = {"house", "schema_steps"}
+# Each of the two follows a programme of their own.
+HERS, HIS = "souffler", "marcher"
+OF_HER_PROGRAMME = {"programmes": "name", "programme_versions": "programme", "lessons": "programme"}
 # Tables that nothing else fills while the scene is set.
 BARE = {
     "relinking": "insert into relinking values (:thread, 1, zeroblob(41), zeroblob(41), zeroblob(41))",
@@ -52,7 +66,13 @@ BARE = {
     "renewals_due": "insert into renewals_due values (:staff, 1)",
     "recoveries": "insert into recoveries (request, account, generation, public_key, profile, keyhole, asked_at)"
     " values (zeroblob(32), :account, 2, zeroblob(32), 0, null, 1)",
+    "encouragements": "insert into encouragements (id, account, thread, rule, cause, since, state, made_at)"
+    " values (zeroblob(16), :account, :thread, 'month-together', 'x', 1, 'waiting', 1)",
+    "encouragements_off": "insert into encouragements_off values ('first-answer', 1)",
+    "encouragement_looks": "update encouragement_looks set look_at = 1",
 }
+# Tables whose rows are nobody's, and one of their rows.
+OF_NOBODY = {"encouragements_off": "rule = 'first-answer'"}
 
 
 @dataclass
@@ -69,6 +89,10 @@ class Scene:
 
     def whose(self, table: str) -> tuple[str, dict[str, bytes]]:
         """The condition, with its values, that selects a row of Léa, of Claire or of their thread in a table."""
+        if table in OF_HER_PROGRAMME:
+            return f"{OF_HER_PROGRAMME[table]} = '{HERS}'", {}
+        if table in OF_NOBODY:
+            return OF_NOBODY[table], {}
         of_all: dict[str, list[tuple[str, UUID]]] = {"threads": [("id", self.hers)], "accounts": [("id", self.lea)]}
         places = of_all.get(table, [("thread", self.hers), ("account", self.lea), ("account", self.claire)])
         for column, id_ in places:
@@ -106,7 +130,14 @@ async def furnish(folder: Path) -> None:
             await SettingsOfOne(ailo.store).change(one.account, {"enter_sends": True})
             await cast.say(other, thread, "Demain.")
             await owe_letter(ailo, one, thread)
-        lea = await cast.unlock("lea")
+            await ailo.store.database.write(
+                partial(make_token, guard=ailo.store.guard, account=one.account.id, list_name="offers")
+            )
+        lea, guard = await cast.unlock("lea"), ailo.store.guard
+        on_the_page = Preferences(enter_sends=True, letters=Letters(programmes=False))  # she has one letter, of a reply
+        await ailo.store.database.write(lambda tx: preferences.keep(tx, guard, lea.account.id, on_the_page))
+        for member, name in (("lea", HERS), ("karim", HIS)):
+            await follow(ailo, (await cast.account(member)).id, name)
         (entry,) = await ailo.conversations.conversation.entries(lea, Order.NEWEST, None)
         claire = (await cast.account("claire")).id  # her key is renewed when she signs in
         values = {"thread": entry.id.bytes, "account": lea.account.id.bytes, "staff": claire.bytes}
@@ -115,9 +146,23 @@ async def furnish(folder: Path) -> None:
             await ailo.store.database.write(lambda tx, sql=sql, used=used: tx.run(sql, **used))  # type: ignore[misc]
 
 
+async def follow(ailo: Ailo, account: AccountId, name: str) -> None:
+    """Enrol somebody in a programme of one lesson a day; the first is sent."""
+    rules = Programmes(ailo.store)
+    days = [(f"0{day + 1}-jour-{day}", (f"day = {day}", 'hour = "00:00"')) for day in range(3)]
+    texts = {f"{key}.{language}.md": lesson(key, *header) for key, header in days for language in ("fr", "en")}
+    about = ABOUT.replace("souffler", name)
+    await rules.import_(read_course(Folder({"programme.toml": about, **texts}, {})), is_draft=False)
+    await rules.enrol(name, account)
+    settings = DeliverySettings("https://ailo.example", ailo.store.settings.data / "mail")
+    while await send_lessons(ailo.store, settings):
+        pass
+    await ailo.store.database.write(lambda tx: enrolments.look_again(tx, account))
+
+
 async def owe_letter(ailo: Ailo, who: Unlocked, thread: ThreadId) -> None:
     facts = {"thread": str(thread), "seq": "3", "group": "0" * 24}
-    letter = Letter(uuid4(), who.account.id, "reply", facts, "one@ailo.test", 1)
+    letter = Letter(uuid4(), who.account.id, "reply", f"{thread}/3", facts, "one@ailo.test", 1)
 
     async def work(tx: Transaction) -> None:
         await letters.write(tx, ailo.store.guard, letter, 1)
@@ -173,6 +218,10 @@ async def everyday(scene: Scene, one: Unlocked, other: Unlocked) -> None:
     assert (await ailo.staff.practices.read(other)).reply_within_hours == 48
     assert (await Overviews(ailo.store).of(other)).today.received == 3
     assert (await SettingsOfOne(ailo.store).read(one.account)).settings.enter_sends
+    (followed,) = await Programmes(ailo.store).of(one.account)
+    assert [found.lesson for found in followed.received] == ["jour-0"]
+    assert (await Programmes(ailo.store).lesson(one.account.id, HIS, "jour-0"))["fr"] == "Bonjour."
+    assert HIS in {found.programme.name for found in await Programmes(ailo.store).all()}
 
 
 async def letters_to(scene: Scene) -> list[str]:
@@ -180,7 +229,12 @@ async def letters_to(scene: Scene) -> list[str]:
     post, ailo = RecordingTransport(), scene.ailo
     settings = DeliverySettings("https://ailo.example", ailo.store.settings.data / "mail")
     outbox = Outbox(ailo.store, post, settings, chance=lambda: 0.0)
-    steps: list[Callable[[], Awaitable[bool]]] = [lambda: announce_one(ailo.store, settings), lambda: send_one_letter(outbox)]
+    steps: list[Callable[[], Awaitable[bool]]] = [
+        lambda: encourage_some(ailo.store, settings),
+        lambda: announce_one(ailo.store, settings),
+        lambda: send_lessons(ailo.store, settings),
+        lambda: send_one_letter(outbox),
+    ]
     for step in steps:
         for _ in range(20):
             if not await step():
@@ -195,7 +249,7 @@ async def clearly(asked: Awaitable[T]) -> T | None:
     try:
         return await asked
     except Exception as error:
-        if door._refused_for(error).status == 500:
+        if door.refused_for(error).status == 500:
             raise
         return None
 
@@ -221,6 +275,8 @@ async def of_those_concerned(scene: Scene, name: str) -> None:
         ailo.staff.practices.read(who),
         Overviews(store).of(who),
         SettingsOfOne(store).read(who.account),
+        Programmes(store).of(who.account),
+        Programmes(store).lesson(who.account.id, HERS, "jour-0"),
         SessionsOfOne(store, ailo.hub).all(SignedIn(bytes(32), who)),
     ]
     for one in asked:

@@ -33,8 +33,8 @@ async def test_a_row_without_an_id_stops_no_list_and_no_letter(visit: Visit) -> 
     claire, thomas = await visit.client("claire"), await visit.client("thomas")
     for sql in (
         (
-            "insert into letters (id, account, kind, facts, message_id, state, due_at, attempts, written_at)"
-            " values (x'00', x'00', 'reply', x'00', 'x', 'waiting', 0, 0, 0)"
+            "insert into letters (id, account, kind, cause, facts, message_id, state, due_at, attempts, written_at)"
+            " values (x'00', x'00', 'reply', '', x'00', 'x', 'waiting', 0, 0, 0)"
         ),
         "insert into unread_owed values (x'00', (select id from threads limit 1), 0, null)",
         "insert into unread_owed values (1.5, (select id from threads limit 1), 0, 'x')",

@@ -65,7 +65,7 @@ async def joined(house: House, tmp_path: Path) -> Scene:
     thread = await house.open_thread(house.lea, house.claire, house.sam)
     await house.post(house.lea, thread, "avant un")
     await house.post(house.claire, thread, "avant deux")
-    letter = Letter(uuid4(), house.lea.id, "reply", {"thread": "x"}, "one@ailo.test", 0)
+    letter = Letter(uuid4(), house.lea.id, "reply", "x/1", {"thread": "x"}, "one@ailo.test", 0)
     await house.store.database.write(lambda tx: write(tx, house.store.guard, letter, 0))
     await house.store.database.write(lambda tx: preferences.keep(tx, house.store.guard, house.lea.id, CHOSEN))
     await house.store.database.write(lambda tx: practices.keep(tx, house.store.guard, house.claire.id, SAID))

@@ -129,10 +129,15 @@ class Thief:
         for table in ("preferences", "practices"):
             for row in self.rows(table):
                 yield row["body"], (table, "body", _id(row["account"]))
-        for row in self.rows("letters"):
-            yield row["facts"], ("letters", "facts", _id(row["id"]))
+        yield from self._guarded_of_letters()
         for row in self.rows("house"):
             yield row["body"], ("house", "body", row["name"])
+
+    def _guarded_of_letters(self) -> Iterator[tuple[bytes, tuple[str | bytes | int | UUID, ...]]]:
+        for row in self.rows("letters"):
+            yield row["facts"], ("letters", "facts", _id(row["id"]))
+        for row in self.rows("unsubscribe_tokens"):
+            yield row["token"], ("unsubscribe_tokens", "token", _id(row["account"]), row["list_name"])
 
     def rows(self, table: str) -> list[sqlite3.Row]:
         """The rows of a table on the stolen disk, in the state being examined."""

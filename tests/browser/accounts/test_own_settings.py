@@ -1,6 +1,8 @@
 """The settings in the sheet « Mon compte »: saved, the same in every browser, and nothing typed is lost when they change."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -28,6 +30,8 @@ LOOKS: dict[str, dict[str, Any]] = {
     "forced-colours": {"viewport": WIDE, "forced_colors": "active"},
 }
 SAVED = "C’est enregistré."
+USUAL: dict[str, Any] = {"replies": True, "digest": False, "programmes": True, "encouragements": True, "offers": False}
+USUAL |= {"texts": False, "push": False, "quiet_from": None, "quiet_to": None, "most_a_day": None}
 
 
 async def open_view(page: Page, button: str | None = None) -> None:
@@ -45,6 +49,28 @@ async def settings(page: Page) -> dict[str, Any]:
 
 async def expect_saved(page: Page) -> None:
     await expect(page.locator("account-sheet .account__status")).to_have_text(SAVED)
+
+
+# Managing people
+
+
+async def test_a_member_may_say_whether_they_manage_people_and_take_it_back(visitors: Visitors, pair: Pair) -> None:
+    here = await visitors.page_of(pair.member)
+    await open_view(here)
+    question = here.get_by_role("group", name="Encadrez-vous des personnes")
+    await expect(question.get_by_label("Sans réponse")).to_be_checked()
+    for answer, kept in (("Oui", True), ("Non", False), ("Sans réponse", None)):
+        await question.get_by_label(answer).check()
+        await expect_saved(here)
+        assert (await settings(here))["manages"] is kept
+    await assert_accessible(here)
+
+
+async def test_those_who_answer_are_not_asked_whether_they_manage_people(visitors: Visitors, pair: Pair) -> None:
+    here = await visitors.page_of(pair.professional)
+    await open_view(here)
+    await expect(here.get_by_role("group", name="Écrire")).to_be_visible()
+    await expect(here.get_by_role("group", name="Encadrez-vous des personnes")).to_have_count(0)
 
 
 # Writing
@@ -149,14 +175,15 @@ async def test_quiet_hours_are_chosen_by_keyboard_and_kept(visitors: Visitors, p
     await page.get_by_role("button", name="E-mails : Choisir").focus()
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", name="E-mails")).to_be_focused()
-    for _ in range(2):
+    await page.keyboard.press("Tab")
+    for label in ("M’écrire tout de suite", "Les étapes de mes parcours", "Des encouragements", "E-mails par jour, au plus"):
         await page.keyboard.press("Tab")
-    await expect(page.get_by_label("Des heures calmes")).not_to_be_focused()
+        await expect(page.get_by_label(label)).to_be_focused()
     await page.keyboard.press("Tab")
     await expect(page.get_by_label("Des heures calmes")).to_be_focused()
     await page.keyboard.press("Space")
     await expect_saved(page)
-    assert (await settings(page))["letters"] == {"replies": True, "quiet_from": "21:00", "quiet_to": "07:00"}
+    assert (await settings(page))["letters"] == {**USUAL, "quiet_from": "21:00", "quiet_to": "07:00"}
     await page.get_by_label("De", exact=True).fill("22:30")
     await expect_saved(page)
     await page.get_by_label("À", exact=True).fill("22:30")
@@ -214,22 +241,65 @@ async def test_what_is_saved_late_does_not_hide_what_is_wrong(visitors: Visitors
     await (await answer.value).finished()
     await page.evaluate("new Promise(requestAnimationFrame)")
     await expect(fault).to_be_visible()
-    assert (await settings(page))["letters"] == {"replies": True, "quiet_from": "22:30", "quiet_to": "07:00"}
+    assert (await settings(page))["letters"] == {**USUAL, "quiet_from": "22:30", "quiet_to": "07:00"}
 
 
 async def test_e_mails_can_be_turned_off_and_on_again(visitors: Visitors, pair: Pair) -> None:
     page = await visitors.page_of(pair.member)
     await open_view(page, "E-mails : Choisir")
-    await page.get_by_label("M’écrire quand une réponse m’attend").uncheck()
+    await page.get_by_label("Ne pas m’écrire").check()
     await expect_saved(page)
-    await expect(page.get_by_label("Des heures calmes")).to_be_hidden()
     assert not (await settings(page))["letters"]["replies"]
+    await page.get_by_role("button", name="Retour à mon compte").click()
+    await expect(page.get_by_text("Pas pour une réponse.")).to_be_visible()
+    await page.get_by_role("button", name="E-mails : Choisir").click()
+    for label in ("Les étapes de mes parcours", "Des encouragements"):
+        await page.get_by_label(label).uncheck()
+    await expect_saved(page)
+    found = (await settings(page))["letters"]
+    assert (found["programmes"], found["encouragements"]) == (False, False)
     await page.get_by_role("button", name="Retour à mon compte").click()
     await expect(page.get_by_text("Aucun e-mail.")).to_be_visible()
     await page.get_by_role("button", name="E-mails : Choisir").click()
-    await page.get_by_label("M’écrire quand une réponse m’attend").check()
+    await page.get_by_label("M’écrire tout de suite").check()
     await expect_saved(page)
     assert (await settings(page))["letters"]["replies"]
+
+
+@asynccontextmanager
+async def saving(page: Page, name: str) -> AsyncIterator[None]:
+    """Wait until the service has answered a change of this setting: "saved" is still said of the change before."""
+    async with page.expect_response(lambda answer: name in (answer.request.post_data or "")):
+        yield
+
+
+async def test_one_e_mail_a_day_and_one_at_most(visitors: Visitors, pair: Pair) -> None:
+    for look, options in LOOKS.items():
+        page = await visitors.page_of(pair.member, **options)
+        await open_view(page, "E-mails : Choisir")
+        await page.get_by_label("M’écrire une fois par jour").check()
+        async with saving(page, "most_a_day"):
+            await page.get_by_label("E-mails par jour, au plus").select_option("1")
+        await expect_saved(page)
+        found = (await settings(page))["letters"]
+        assert (found["replies"], found["digest"], found["most_a_day"]) == (True, True, 1)
+        await shoot(page, f"account-letters-digest-{look}")
+        await assert_no_sideways_scroll(page)
+        if look != "forced-colours":
+            await assert_accessible(page)
+        async with saving(page, "most_a_day"):
+            await page.get_by_label("E-mails par jour, au plus").select_option("2, comme le prévoit le service")
+        await expect_saved(page)
+        assert (await settings(page))["letters"]["most_a_day"] is None
+        await page.get_by_role("button", name="Retour à mon compte").click()
+        await expect(page.get_by_text("Une fois par jour, si une réponse vous attend.")).to_be_visible()
+
+
+async def test_who_answers_members_is_offered_no_programmes(visitors: Visitors, pair: Pair) -> None:
+    page = await visitors.page_of(pair.professional)
+    await open_view(page, "E-mails : Choisir")
+    await expect(page.get_by_label("M’écrire tout de suite")).to_be_checked()
+    await expect(page.get_by_text("M’envoyer aussi")).to_have_count(0)
 
 
 async def refuse_letters(page: Page, at: str) -> None:
@@ -289,7 +359,7 @@ async def test_another_language_loads_the_page_anew_and_loses_no_draft(visitors:
     await page.click("[popovertarget=account-menu]")
     await page.get_by_role("button", name="My account").click()
     await page.get_by_role("button", name="E-mails : Choose").click()
-    await expect(page.get_by_label("E-mail me when a reply is waiting")).to_be_checked()
+    await expect(page.get_by_label("E-mail me at once")).to_be_checked()
     await shoot(page, "account-letters-english-wide")
 
 

@@ -94,7 +94,7 @@ async def test_a_companion_uses_the_dashboard(service: Service, visitors: Visito
 
 
 async def test_an_administrator_can_read_nothing(service: Service, visitors: Visitors) -> None:
-    administrator = await visitors.page_of(await service.add("administrator", "Alix"))
+    administrator = await visitors.page_of(await service.add("administrator", "Alix"), "/dashboard")
     await expect(administrator.get_by_text("Votre compte ne donne accès à aucune conversation")).to_be_visible()
     await shoot(administrator, "dashboard-administrator-wide")
 

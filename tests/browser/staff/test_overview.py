@@ -93,11 +93,10 @@ async def test_it_is_printed_with_its_tables(service: Service, visitors: Visitor
     await shoot(page, "overview-printed", whole=True)
 
 
-async def test_the_menu_leads_there_and_it_leads_back(visitors: Visitors, pair: Pair) -> None:
+async def test_the_rail_leads_there_and_it_leads_back(visitors: Visitors, pair: Pair) -> None:
     member = await visitors.page_of(pair.member)
     await post(member, pair.thread, ["J’ai une question."])
     claire = await visitors.page_of(pair.professional)
-    await claire.click("[popovertarget=account-menu]")
     await claire.get_by_role("link", name="Vue d’ensemble").click()
     await expect(claire).to_have_url(f"{visitors.url}/overview")
     await claire.get_by_role("link", name="Ouvrir cette conversation").click()

@@ -14,6 +14,8 @@ from chat.ailo import Ailo
 from chat.auth.door import Door
 from chat.auth.last_seen import Seen
 from chat.settings import ChatSettings
+from storage.accounts import preferences
+from storage.accounts.preferences import Letters, Preferences
 from storage.accounts.sessions import DAY_MS
 from storage.errors import Stalled
 from storage.mail import letters
@@ -30,7 +32,19 @@ USUAL = {
     "time_zone": "Europe/Paris",
     "enter_sends": False,
     "single_keys": True,
-    "letters": {"replies": True, "quiet_from": None, "quiet_to": None},
+    "letters": {
+        "replies": True,
+        "digest": False,
+        "programmes": True,
+        "encouragements": True,
+        "offers": False,
+        "texts": False,
+        "push": False,
+        "quiet_from": None,
+        "quiet_to": None,
+        "most_a_day": None,
+    },
+    "manages": None,
 }
 NIGHT = {"letters": {"quiet_from": "21:00", "quiet_to": "07:00"}}
 
@@ -93,7 +107,7 @@ async def change(browser: Browser, change: Any) -> Any:
 
 
 async def test_who_chose_nothing_has_what_is_usual(lea: Browser) -> None:
-    assert await get(lea, SETTINGS) == {"settings": USUAL, "letters_refused_at": None}
+    assert await get(lea, SETTINGS) == {"settings": USUAL, "letters_refused_at": None, "letters_a_day": 2}
 
 
 @pytest.mark.parametrize(
@@ -106,7 +120,12 @@ async def test_who_chose_nothing_has_what_is_usual(lea: Browser) -> None:
         {"single_keys": False},
         {"letters": {}},
         {"letters": {"replies": False}},
+        {"letters": {"digest": True, "programmes": False, "encouragements": False}},
+        {"letters": {"offers": True, "texts": True, "push": True}},
+        {"letters": {"most_a_day": 1}},
         NIGHT,
+        {"manages": True},
+        {"manages": False},
         {"locale": "en", "time_zone": "Pacific/Noumea", "enter_sends": True, "single_keys": False, "letters": {"replies": False}},
     ],
 )
@@ -123,6 +142,20 @@ async def test_changes_add_up_and_can_be_taken_back(lea: Browser) -> None:
     assert (await change(lea, {"letters": {"quiet_to": "08:30"}}))["letters"]["quiet_from"] == "21:00"
     await change(lea, {"enter_sends": True})
     assert (await change(lea, {"letters": {"quiet_from": None, "quiet_to": None}})) == {**USUAL, "enter_sends": True}
+
+
+async def test_whether_one_manages_people_need_not_be_said(lea: Browser) -> None:
+    for wanted in (True, False, None):
+        assert await change(lea, {"manages": wanted}) == {**USUAL, "manages": wanted}
+
+
+async def test_a_choice_that_this_page_does_not_show_is_kept(lea: Browser, ailo: Ailo, cast: Cast) -> None:
+    id_, guard = (await cast.account("lea")).id, ailo.store.guard
+    chosen = Preferences(letters=Letters(programmes=False))
+    await ailo.store.database.write(lambda tx: preferences.keep(tx, guard, id_, chosen))
+    await change(lea, NIGHT)
+    found = await ailo.store.database.read(lambda reader: preferences.find(reader, guard, id_))
+    assert (found.letters.programmes, found.letters.quiet_from) == (False, 21 * 60)
 
 
 async def test_two_changes_at_once_are_both_kept(lea: Browser) -> None:
@@ -159,8 +192,17 @@ BAD = [
     ({"time_zone": ["Europe/Paris"]}, "Ce fuseau horaire n’existe pas\u202f: ['Europe/Paris']."),
     ({"enter_sends": 1}, "Ce réglage ne prend pas cette valeur\u202f: enter_sends."),
     ({"single_keys": None}, "Ce réglage ne prend pas cette valeur\u202f: single_keys."),
+    ({"manages": "yes"}, "Ce réglage ne prend pas cette valeur\u202f: manages."),
     ({"letters": []}, "Ce réglage ne prend pas cette valeur\u202f: letters."),
     ({"letters": {"replies": "no"}}, "Ce réglage ne prend pas cette valeur\u202f: replies."),
+    ({"letters": {"digest": None}}, "Ce réglage ne prend pas cette valeur\u202f: digest."),
+    ({"letters": {"most_a_day": True}}, "Ce réglage ne prend pas cette valeur\u202f: most_a_day."),
+    ({"letters": {"most_a_day": "1"}}, "Ce réglage ne prend pas cette valeur\u202f: most_a_day."),
+    ({"letters": {"most_a_day": 1.5}}, "Ce réglage ne prend pas cette valeur\u202f: most_a_day."),
+    ({"letters": {"most_a_day": 0}}, "va de 1 à 2\u202f: 0 n’en est pas un."),
+    ({"letters": {"most_a_day": -1}}, "va de 1 à 2\u202f: -1 n’en est pas un."),
+    ({"letters": {"most_a_day": 3}}, "va de 1 à 2\u202f: 3 n’en est pas un."),
+    ({"letters": {"most_a_day": 2**90}}, f"va de 1 à 2\u202f: {2**90} n’en est pas un."),
     ({"letters": {"quiet_from": "24:00", "quiet_to": "07:00"}}, "pas comme ceci\u202f: 24:00."),
     ({"letters": {"quiet_from": "9:00", "quiet_to": "07:00"}}, "pas comme ceci\u202f: 9:00."),
     ({"letters": {"quiet_from": "２1:00", "quiet_to": "07:00"}}, "pas comme ceci\u202f: ２1:00."),
@@ -184,6 +226,33 @@ async def test_half_of_ones_quiet_hours_cannot_be_taken_away(lea: Browser) -> No
     await change(lea, NIGHT)
     assert await lea.code_of("PATCH", SETTINGS, {"letters": {"quiet_to": None}}) == (400, "bad_request")
     assert await lea.code_of("PATCH", SETTINGS, {"letters": {"quiet_to": "21:00"}}) == (400, "bad_request")
+
+
+async def test_a_number_of_before_counts_as_what_the_service_sends_now_and_holds_up_no_other_change(
+    lea: Browser, ailo: Ailo, cast: Cast
+) -> None:
+    store, account = ailo.store, await cast.account("lea")
+    chosen = Preferences(letters=Letters(most_a_day=5))
+    await store.database.write(lambda tx: preferences.keep(tx, store.guard, account.id, chosen))
+    assert (await get(lea, SETTINGS))["settings"]["letters"]["most_a_day"] == 2
+    assert (await change(lea, {"enter_sends": True}))["letters"]["most_a_day"] == 2
+    kept = await store.database.read(lambda reader: preferences.find(reader, store.guard, account.id))
+    assert kept.letters.most_a_day == 5
+
+
+@pytest.mark.parametrize("wanted", [{"letters": {"digest": False}}, {"time_zone": "Asia/Kolkata"}])
+async def test_what_waits_for_another_hour_is_looked_at_again(lea: Browser, ailo: Ailo, cast: Cast, wanted: Any) -> None:
+    """But not what a letter has told of: that stays quiet."""
+    store, thread = ailo.store, await cast.open_thread("lea", "claire")
+    await cast.say(await cast.unlock("claire"), thread, "Bonjour")
+    for told_seq, is_looked_at in ((None, True), (1, False)):
+        later = store.clock() + 10 * DAY_MS
+        values = {"later": later, "told": told_seq}
+        await store.database.write(lambda tx, it=values: tx.run("update unread_owed set due_at = :later, told_seq = :told", **it))  # type: ignore[misc]
+        await change(lea, wanted)
+        row = await store.database.read(lambda reader: reader.row("select due_at from unread_owed"))
+        assert row
+        assert (row["due_at"] < later) == is_looked_at
 
 
 @pytest.mark.parametrize("body", [[], "x", 7, None])
@@ -210,7 +279,7 @@ async def test_since_when_letters_are_refused_is_told_to_their_reader_alone(
     lea: Browser, browsers: Browsers, ailo: Ailo, cast: Cast
 ) -> None:
     store, account = ailo.store, await cast.account("lea")
-    letter, at = Letter(uuid4(), account.id, "reply", {}, "one@ailo.test", 1_795_424_400_000), 1_795_424_400_000
+    letter, at = Letter(uuid4(), account.id, "reply", "one", {}, "one@ailo.test", 1_795_424_400_000), 1_795_424_400_000
     await store.database.write(lambda tx: letters.write(tx, store.guard, letter, at))
     await store.database.write(lambda tx: letters.finish(tx, letter.id, State.REFUSED, at, "smtp 550"))
     assert (await get(lea, SETTINGS))["letters_refused_at"] == "2026-11-23T09:00:00Z"

@@ -19,12 +19,18 @@ from chat.example.long_history import long_history
 from chat.example.mailbox_page import LETTER_POLICY, add_mailbox
 from chat.example.making import make_ready
 from chat.protocol.frames import LONGEST_TEXT
+from delivery.shipped import shipped_programmes
 from storage import installation
+from storage.accounts import accounts
 from storage.accounts.accounts import Role
 from storage.conversations import threads
 from storage.crypto import keyring
+from storage.encouragements import encouragements, planning
 from storage.errors import Refused, Stalled
+from storage.mail import letters, overview
+from storage.mail.letters import State
 from storage.maintenance.check import check_all
+from storage.programmes import enrolments
 from storage.settings import StorageSettings
 from storage.store import open_store
 from tests.people import settings_in
@@ -151,6 +157,29 @@ async def test_an_empty_place_is_filled(settings: StorageSettings) -> None:
     assert keyring.load(settings.keys).is_example
 
 
+async def test_the_outbox_has_letters_in_every_state(settings: StorageSettings) -> None:
+    await make_ready(settings)
+    async with open_store(settings) as store:
+        found = await store.database.read(letters.count_by_state)
+        assert found.keys() == set(State)
+        assert found[State.WAITING] == 2
+        assert await store.database.read(lambda reader: overview.oldest_waiting(reader, store.clock())) is None
+
+
+async def test_two_kind_words_are_suggested_to_the_companion(settings: StorageSettings) -> None:
+    await make_ready(settings)
+    async with open_store(settings) as store:
+        sam = await store.database.read(lambda reader: accounts.by_address(reader, store.guard, "sam@exemple.test"))
+        assert sam
+        suggested = await store.database.read(lambda reader: encouragements.suggested(reader, sam.id, store.clock()))
+        standing = [
+            await store.database.read(lambda reader, it=one: planning.standing(reader, store.guard, it, store.clock()))  # type: ignore[misc]
+            for one in suggested
+        ]
+    assert sorted(one.rule.name for one in suggested) == ["first-answer", "month-together"]
+    assert standing == [None, None]
+
+
 async def test_a_second_start_keeps_what_is_there(settings: StorageSettings) -> None:
     await make_ready(settings)
     before = settings.keys.read_bytes(), settings.database.read_bytes()
@@ -168,7 +197,7 @@ async def test_what_is_left_half_done_is_begun_again(settings: StorageSettings, 
     assert await counted(settings) == len(scripts(NOW))
 
 
-async def _fail(_: StorageSettings) -> None:
+async def _fail(_: StorageSettings, _programmes: Sequence[Path]) -> None:
     raise Stalled("the disk is full")
 
 
@@ -308,3 +337,17 @@ async def test_a_letter_that_is_not_there_is_not_found(client: Client, mailbox: 
 @pytest.mark.parametrize(("path", "kind"), [("mailbox.css", "text/css"), ("mailbox.js", "text/javascript")])
 async def test_the_page_has_its_files(client: Client, path: str, kind: str) -> None:
     assert (await client.get(f"/mailbox/{path}")).content_type == kind
+
+
+async def test_people_are_half_way_through_the_programmes_that_are_shipped(settings: StorageSettings) -> None:
+    assert await make_ready(settings, shipped_programmes())
+    async with open_store(settings) as store:
+        assert await check_all(store) == []
+        found = await store.database.read(lambda reader: enrolments.counts(reader, "poser-ses-limites"))
+        assert sum(found.values()) == sum(figure.enrolled_days is not None for figure in figures().values())
+        assert {state for state, _ in found} == {enrolments.State.FOLLOWING, enrolments.State.FINISHED}
+        assert len({reached for state, reached in found if state is enrolments.State.FOLLOWING and reached}) >= 3
+        lessons = "select count(*) as count from letters where kind = 'lesson'"
+        row = await store.database.read(lambda reader: reader.row(lessons))
+        assert row
+        assert row["count"] == 0

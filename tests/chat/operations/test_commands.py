@@ -5,13 +5,15 @@ from uuid import UUID
 
 import pytest
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chat.accounts.commands import AccountAdd
 from chat.ailo import Ailo
 from chat.conversations.commands import ThreadLeave, ThreadOpen
 from chat.core import Done
 from chat.operations.commands import Backup, Check, carry_out
-from storage.ids import ThreadId, new_id
+from storage.accounts import preferences
+from storage.ids import AccountId, ThreadId, new_id
 from tests.chat.talk import Cast
 from tests.people import PASSWORD, address
 
@@ -28,6 +30,15 @@ async def line(ailo: Ailo, command: Struct) -> str:
 
 async def test_an_added_account_is_told_by_its_id_alone(ailo: Ailo) -> None:
     assert UUID(await line(ailo, ADD)).version == 7
+
+
+@pytest.mark.parametrize(("manages", "kept"), [(True, True), (False, None)])
+async def test_an_account_may_be_added_as_that_of_somebody_who_manages_people(
+    ailo: Ailo, manages: bool, kept: bool | None
+) -> None:
+    account = AccountId(UUID(await line(ailo, replace(ADD, manages=manages))))
+    found = await ailo.store.database.read(lambda reader: preferences.find(reader, ailo.store.guard, account))
+    assert found.manages is kept
 
 
 async def test_a_thread_is_told_by_its_id_and_opened_once(ailo: Ailo, cast: Cast) -> None:
@@ -54,6 +65,7 @@ async def test_after_somebody_left_the_same_people_get_a_new_thread(ailo: Ailo, 
         (AccountAdd("member", "zoe", "Zoé", "Canary", "fr", PASSWORD), 2),
         (AccountAdd("member", "zoe@ailo.test", "", "Canary", "fr", PASSWORD), 2),
         (AccountAdd("member", "zoe@ailo.test", "Zoé", "Canary", "fr", "court"), 2),
+        (AccountAdd("companion", "zoe@ailo.test", "Zoé", "Canary", "fr", PASSWORD, manages=True), 2),
         (AccountAdd("member", address("lea"), "Zoé", "Canary", "fr", PASSWORD), 1),
         (ThreadOpen(NOBODY, [address("claire")], []), 1),
         (ThreadOpen(address("lea"), [NOBODY], []), 1),

@@ -35,7 +35,7 @@ async def client() -> AsyncIterator[Client]:
 
     app = web.Application()
     app.router.add_get("/api/nothing", refuse)
-    add_pages(app, features.pages(), role_of)
+    add_pages(app, features.pages(), role_of, rails=features.rails())
     async with TestClient(TestServer(app), auto_decompress=False) as found:
         yield found
 
@@ -47,7 +47,7 @@ async def client() -> AsyncIterator[Client]:
         ("member", "/member"),
         ("professional", "/dashboard"),
         ("companion", "/dashboard"),
-        ("administrator", "/dashboard"),
+        ("administrator", "/mail"),
         ("client", "/dashboard"),
     ],
 )

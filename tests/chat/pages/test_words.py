@@ -21,7 +21,7 @@ ENGLISH = ROOT / "static/words/en"
 SOURCES: list[tuple[str, str, str, Any]] = [  # folder, files, how they are parsed, and the calls whose arguments are sentences
     ("static", "pages/**.html", "jinja2.ext:babel_extract", {"_": None}),
     ("static", "**.js", "javascript", {"t": None, "tn": (1, 2)}),
-    ("chat", "**.py", "python", {"say": (2,)}),
+    ("chat", "**.py", "python", {"say": (2,), "sentence": None}),
 ]
 
 Sentence = str | tuple[str, ...]

@@ -1,6 +1,7 @@
 """From announcements to letters: who is owed one, and who is not."""
 
 import logging
+from uuid import UUID
 
 import pytest
 
@@ -8,6 +9,8 @@ from delivery.jobs.unread import announce_one
 from delivery.settings import DeliverySettings
 from storage.conversations import threads
 from storage.ids import ThreadId
+from storage.mail import letters
+from storage.mail.letters import State
 from tests.delivery.rounds import announce_all
 from tests.people import DAY, GRACE, HOUR, House, StoppedClock
 
@@ -93,6 +96,48 @@ async def test_who_reads_is_told_of_the_next_message(
     await house.post(house.claire, thread)
     stopped_clock.advance(GRACE)
     assert await settle_all(house, settings) == 2
+
+
+async def test_who_reads_a_part_is_told_of_the_rest(
+    house: House, thread: ThreadId, settings: DeliverySettings, stopped_clock: StoppedClock
+) -> None:
+    """Up to the same number as before: the cause is what was unread, not the last of it."""
+    for _ in range(3):
+        await house.post(house.claire, thread)
+    stopped_clock.advance(GRACE)
+    assert await settle_all(house, settings) == 1
+    await house.mark(house.lea, thread, 1)
+    stopped_clock.advance(GRACE)
+    assert await settle_all(house, settings) == 2
+    assert [row["cause"] for row in await house.letters()] == [f"{thread}/1-3", f"{thread}/2-3"]
+
+
+@pytest.mark.parametrize("state", [State.REFUSED, State.DROPPED])
+async def test_what_is_new_is_told_though_the_letter_before_was_not_sent(
+    house: House, thread: ThreadId, settings: DeliverySettings, stopped_clock: StoppedClock, state: State
+) -> None:
+    await house.post(house.claire, thread)
+    stopped_clock.advance(GRACE)
+    await settle_all(house, settings)
+    (row,) = await house.letters()
+    await house.store.database.write(lambda tx: letters.finish(tx, UUID(bytes=row["id"]), state, stopped_clock()))
+    stopped_clock.advance(DAY)
+    assert await settle_all(house, settings) == 1
+    await house.post(house.claire, thread)
+    stopped_clock.advance(GRACE)
+    assert await settle_all(house, settings) == 2
+
+
+async def test_an_announcement_that_comes_up_again_makes_no_second_letter(
+    house: House, thread: ThreadId, settings: DeliverySettings, stopped_clock: StoppedClock
+) -> None:
+    """As when its row was put back by hand: it counts as told, and comes to rest."""
+    await house.post(house.claire, thread)
+    stopped_clock.advance(GRACE)
+    await settle_all(house, settings)
+    await house.spoil("update unread_owed set told_seq = null, due_at = 0")
+    assert await settle_all(house, settings) == 1
+    assert [row["told_seq"] for row in await house.owed()] == [1]
 
 
 async def test_a_disabled_account_gets_none(

@@ -1,9 +1,11 @@
 """Which addresses can be mailed."""
 
 import pytest
+from email_validator import validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 
+from delivery.letters import addresses
 from delivery.letters.addresses import mailable, sender
 
 
@@ -52,3 +54,20 @@ def test_what_is_not_one_sender_is_none(text: str) -> None:
 def test_no_text_upsets_the_reading_of_a_sender(text: str) -> None:
     found = sender(text)
     assert found is None or found.domain
+
+
+parts = st.from_regex(r"[a-z0-9._+-]{1,66}", fullmatch=True)
+tops = st.sampled_from(["test", "example", "invalid", "local", "localhost", "onion", "arpa", "fr", "co.uk", "xn--p1ai", "1", "a"])
+
+
+@given(parts, st.from_regex(r"[a-z0-9.-]{1,66}", fullmatch=True), tops)
+def test_an_address_known_at_sight_is_what_the_validator_returns(mailbox: str, domain: str, top: str) -> None:
+    address = f"{mailbox}@{domain}.{top}"
+    if addresses._is_usual(address):
+        found = validate_email(address, check_deliverability=False, test_environment=True, allow_smtputf8=False)
+        assert found.ascii_email == address
+
+
+def test_the_usual_is_known_at_sight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(addresses, "validate_email", None)
+    assert mailable("lea.martin+ailo@mail.example-company.fr") == "lea.martin+ailo@mail.example-company.fr"

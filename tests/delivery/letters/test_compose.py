@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from delivery.errors import NoSuchLetter
 from delivery.letters.compose import LOCALES, Envelope, compose, greeted
 from delivery.letters.kinds import folder_of, kinds
+from delivery.letters.lesson.kind import shown
 
 ENVELOPE = Envelope(
     kind="reply",
@@ -27,12 +28,24 @@ ENVELOPE = Envelope(
     at=1_795_424_400_000,
     link="https://ailo.example/",
 )
+# What the bodies of a kind need besides their words.
+VALUES: dict[str, dict[str, object]] = {
+    "reminder": {"text_fr": "Un mot.", "text_en": "A word."},
+    "digest": {"count": 3},
+    "lesson": shown("Gagner dix secondes", "Un *instant*.\n\n> **À essayer**\n>\n> Dix secondes.", 3, 8),
+}
+URGENT = {"tel:3114", "tel:15", "tel:112"}
 HEADERS = {
     "from", "to", "subject", "date", "message-id", "in-reply-to", "references", "auto-submitted", "x-auto-response-suppress",
     "content-language", "mime-version", "content-type",
 }  # fmt: skip
 # Words that would reveal to an employer, who may own the mailbox, what the service is for.
 TELLING = ("coach", "psy", "thérap", "therap", "santé", "health", "avocat", "lawyer", "réponse de", "accompagn", "confident")
+
+
+def envelope_of(kind: str, locale: str = "fr") -> Envelope:
+    """The facts of a letter of this kind, as every test has them."""
+    return replace(ENVELOPE, kind=kind, locale=locale, values=VALUES.get(kind, {}))
 
 
 def sent(envelope: Envelope) -> EmailMessage:
@@ -79,35 +92,60 @@ def test_it_speaks_the_reader_s_language(locale: str, subject: str, hello: str) 
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_both_parts_lead_to_the_same_place(locale: str) -> None:
-    message = sent(replace(ENVELOPE, locale=locale))
-    assert Page(text_of(message, "html")).links == {ENVELOPE.link}
+@pytest.mark.parametrize("kind", kinds())
+def test_both_parts_lead_to_the_same_place(kind: str, locale: str) -> None:
+    message = sent(envelope_of(kind, locale))
+    assert Page(text_of(message, "html")).links == {ENVELOPE.link, *URGENT}
     assert set(re.findall(r"https?://\S+", text_of(message))) == {ENVELOPE.link}
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_both_parts_say_the_same_words(locale: str) -> None:
-    message = sent(replace(ENVELOPE, locale=locale))
+@pytest.mark.parametrize("kind", kinds())
+def test_both_parts_say_the_same_words(kind: str, locale: str) -> None:
+    message = sent(envelope_of(kind, locale))
     shown = " ".join("".join(Page(text_of(message, "html")).shown).split())
     said = [line for line in text_of(message).splitlines() if line and not line.endswith(":")]
     assert all(" ".join(line.split()) in shown for line in said)
 
 
+@pytest.mark.parametrize(("locale", "words"), [
+    ("fr", "Besoin d’aide tout de suite\u00a0? Appelez le 3114, le 15 ou le 112. Ailo n’est pas un service d’urgence."),
+    ("en", "Need help right now? In France, call 3114, 15 or 112. Ailo is not an emergency service."),
+])  # fmt: skip
+@pytest.mark.parametrize("kind", kinds())
+def test_every_letter_says_whom_to_call_at_once(kind: str, locale: str, words: str) -> None:
+    message = sent(envelope_of(kind, locale))
+    assert text_of(message).rstrip().endswith(words)
+    assert words in "".join(Page(text_of(message, "html")).shown)
+
+
 @pytest.mark.parametrize("locale", LOCALES)
-def test_nothing_is_loaded_from_anywhere(locale: str) -> None:
-    html = text_of(sent(replace(ENVELOPE, locale=locale)), "html")
+@pytest.mark.parametrize("kind", kinds())
+def test_nothing_is_loaded_from_anywhere(kind: str, locale: str) -> None:
+    html = text_of(sent(envelope_of(kind, locale)), "html")
     page = Page(html)
     assert page.loads == []
     assert not page.tags & {"script", "link", "img", "iframe", "form", "object"}
     assert not re.search(r"@import|url\(", html)
 
 
-def test_every_tag_of_the_template_was_understood() -> None:
-    html = text_of(sent(ENVELOPE), "html")
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("kind", kinds())
+def test_no_mail_client_cuts_it(kind: str, locale: str) -> None:
+    """Gmail cuts at 102 kB."""
+    assert len(compose(envelope_of(kind, locale)).as_bytes()) < 102_000
+    assert len(text_of(sent(envelope_of(kind, locale)), "html").encode()) < 51_000
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_every_tag_of_the_template_was_understood(kind: str) -> None:
+    html = text_of(sent(envelope_of(kind)), "html")
     assert not {tag for tag in Page(html).tags if tag.startswith("mj")}
     assert "{{" not in html
+    assert "[%" not in html
     assert html.count("<style") >= 3
     assert "prefers-color-scheme: dark" in html
+    assert "[data-ogsc]" in html
     assert '<meta name="color-scheme" content="light dark"' in html
 
 
@@ -116,15 +154,27 @@ def test_it_says_its_language_in_html_too() -> None:
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_nothing_tells_what_the_service_is_for(locale: str) -> None:
-    message = sent(replace(ENVELOPE, locale=locale))
+@pytest.mark.parametrize("kind", kinds())
+def test_nothing_tells_what_the_service_is_for(kind: str, locale: str) -> None:
+    message = sent(envelope_of(kind, locale))
     whole = " ".join([*map(str, message.values()), text_of(message), *Page(text_of(message, "html")).shown]).lower()
     assert [word for word in TELLING if word in whole] == []
 
 
 @pytest.mark.parametrize("header", ["Subject", "From", "To"])
-def test_no_name_is_in_the_headers(header: str) -> None:
-    assert "Léa" not in sent(ENVELOPE)[header]
+@pytest.mark.parametrize("kind", kinds())
+def test_no_name_is_in_the_headers(kind: str, header: str) -> None:
+    assert "Léa" not in sent(envelope_of(kind))[header]
+
+
+@pytest.mark.parametrize(("locale", "count", "words"), [
+    ("fr", 1, "dans une conversation."), ("fr", 2, "dans 2 conversations."),
+    ("en", 1, "in one conversation."), ("en", 30, "in 30 conversations."),
+])  # fmt: skip
+def test_a_digest_says_how_many_conversations_wait(locale: str, count: int, words: str) -> None:
+    message = sent(replace(ENVELOPE, kind="digest", locale=locale, values={"count": count}))
+    assert words in text_of(message)
+    assert words in text_of(message, "html")
 
 
 def test_its_headers_are_these_and_no_others() -> None:
@@ -163,8 +213,9 @@ def test_an_unknown_kind_is_not_written() -> None:
 
 @pytest.mark.parametrize("kind", kinds())
 def test_all_languages_have_the_same_words(kind: str) -> None:
-    keys = [set(json.loads((folder_of(kind) / f"{locale}.json").read_text("utf-8"))) for locale in LOCALES]
-    assert all(found == keys[0] for found in keys)
+    for folder in (folder_of(kind), folder_of(kind).parent):
+        keys = [set(json.loads((folder / f"{locale}.json").read_text("utf-8"))) for locale in LOCALES]
+        assert all(found == keys[0] for found in keys)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +263,8 @@ def test_no_sender_s_name_writes_a_header(name: str) -> None:
 
 
 @pytest.mark.parametrize(("locale", "words"), [("fr", "« Mon compte »"), ("en", "“My account”")])
-def test_a_letter_says_where_to_choose_otherwise(locale: str, words: str) -> None:
-    message = sent(replace(ENVELOPE, locale=locale))
-    assert words in text_of(message)
-    assert words in " ".join(Page(text_of(message, "html")).shown)
+@pytest.mark.parametrize("kind", kinds())
+def test_a_letter_says_where_to_choose_otherwise(kind: str, locale: str, words: str) -> None:
+    message = sent(envelope_of(kind, locale))
+    assert words in text_of(message).replace("\N{NO-BREAK SPACE}", " ")
+    assert words in " ".join(Page(text_of(message, "html")).shown).replace("\N{NO-BREAK SPACE}", " ")

@@ -16,7 +16,7 @@ from storage.mail import letters
 from storage.store import Store
 from tests.delivery.rounds import announce_all, deliver_all, send_all
 from tests.delivery.transports.relay import running
-from tests.people import GRACE, HOUR, SECOND, House, StoppedClock, person
+from tests.people import DAY, GRACE, HOUR, SECOND, House, StoppedClock, person
 
 CANARIES = ("lea@ailo.test", "léa", "martin", "canary", "claire", "dubois", "professional")
 
@@ -67,6 +67,7 @@ async def test_letters_do_not_tell_which_conversations_are_one(
         await send_all(outbox)
         await house.mark(house.lea, thread, 5)
         for author, place in ((house.claire, thread), (house.sam, other), (house.lea, thread)):
+            stopped_clock.advance(DAY)
             await house.post(author, place)
             stopped_clock.advance(GRACE)
             await deliver_all(outbox)

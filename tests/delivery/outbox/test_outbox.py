@@ -215,7 +215,7 @@ async def test_a_damaged_letter_does_not_hold_up_the_others(
 
 
 async def test_a_letter_of_unknown_kind_is_refused(outbox: Outbox, post: RecordingTransport, house: House, seq: int) -> None:
-    await house.spoil("update letters set kind = 'lesson'")
+    await house.spoil("update letters set kind = 'sermon'")
     await send_one_letter(outbox)
     assert (await row_of(house))["reason"] == "unknown kind"
 

@@ -1,9 +1,10 @@
 """A transport for tests of the outbox, with outcomes set in advance. The real transports have their own tests."""
 
 from collections.abc import Callable
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 
-from delivery.transports.transport import Outcome, Sent
+from delivery.transports.transport import Message, Outcome, Sent
 
 
 class RecordingTransport:
@@ -12,12 +13,14 @@ class RecordingTransport:
     def __init__(self, *outcomes: Outcome | BaseException) -> None:
         self.outcomes = list(outcomes)
         self.seen: list[tuple[str, EmailMessage]] = []
+        self.bytes: list[bytes] = []
         self.closed = 0
         self.before_send: Callable[[], None] = lambda: None
 
-    async def send(self, message: EmailMessage, recipient: str, /) -> Outcome:
+    async def send(self, message: Message, recipient: str, /) -> Outcome:
         self.before_send()
-        self.seen.append((recipient, message))
+        self.bytes.append(message.as_bytes())
+        self.seen.append((recipient, message_from_bytes(self.bytes[-1], EmailMessage, policy=policy.SMTP)))
         outcome = self.outcomes.pop(0) if self.outcomes else Sent()
         if isinstance(outcome, BaseException):
             raise outcome

@@ -20,12 +20,13 @@ SLOW = "slow"
 
 @dataclass
 class FakeRelay:
-    """``rcpt`` and ``data`` are the answers for the next letters, one each; after that, all letters are accepted.
+    """``mail``, ``rcpt`` and ``data`` are the answers for the next letters, one each; after that, all letters are accepted.
 
     HANG is no answer; SLOW is one that comes when ``freed`` is set. ``waits`` is set once such an answer is pending.
     """
 
     port: int = 0
+    mail: list[str] = field(default_factory=list)
     rcpt: list[str] = field(default_factory=list)
     data: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
@@ -34,10 +35,22 @@ class FakeRelay:
     logins: list[str] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
     connections: int = 0
+    asked: int = 0
     servers: list[SMTP] = field(default_factory=list)
     freed: asyncio.Event = field(default_factory=asyncio.Event)
     waits: asyncio.Event = field(default_factory=asyncio.Event)
     took_one: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def handle_MAIL(  # noqa: N802 (aiosmtpd's name)
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        answer = self.mail.pop(0) if self.mail else OK
+        envelope.mail_from = address if answer == OK else None
+        return await self._answer(server, answer)
+
+    async def handle_NOOP(self, server: SMTP, session: Session, envelope: Envelope, _argument: str) -> str:  # noqa: N802
+        self.asked += 1
+        return OK
 
     async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
         self, server: SMTP, session: Session, envelope: Envelope, address: str, _options: list[str]

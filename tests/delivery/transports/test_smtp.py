@@ -96,6 +96,33 @@ async def test_a_connection_cut_while_idle_costs_no_letter_its_try() -> None:
     assert (len(relay.taken), relay.connections) == (2, 2)
 
 
+@pytest.mark.parametrize("answer", [DROP, "421 4.3.2 canary"])
+async def test_a_connection_that_ends_at_the_first_command_costs_no_letter_its_try(answer: str) -> None:
+    """As with relays that take so many letters on a connection."""
+    async with running() as relay, posting(at(relay)) as post:
+        await send(post)
+        relay.mail.append(answer)
+        assert await send(post) == Sent()
+    assert (len(relay.taken), relay.connections) == (2, 2)
+
+
+async def test_a_relay_that_ends_a_new_connection_is_not_asked_again_at_once() -> None:
+    async with running() as relay, posting(at(relay)) as post:
+        relay.mail += ["421 4.3.2 canary"] * 2
+        assert await send(post) == Later("smtp 421")
+    assert relay.connections == 1
+
+
+async def test_only_a_connection_that_has_rested_is_asked_whether_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running() as relay, posting(at(relay)) as post:
+        for _ in range(3):
+            await send(post)
+        assert relay.asked == 0
+        monkeypatch.setattr(smtp, "RESTED_SECONDS", 0.0)
+        assert await send(post) == Sent()
+        assert relay.asked == 1
+
+
 async def test_after_closing_the_next_letter_connects_again() -> None:
     async with running() as relay, posting(at(relay)) as post:
         await send(post)

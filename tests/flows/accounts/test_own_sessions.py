@@ -58,4 +58,12 @@ async def test_settings_follow_the_account_and_outlive_its_sessions(visit: Visit
     await lea.sign_out()
     found = (await (await visit.client("lea")).get("/api/account/settings"))["settings"]
     assert found["enter_sends"]
-    assert found["letters"] == {"replies": True, "quiet_from": "21:00", "quiet_to": "07:00"}
+    usual: dict[str, bool | None] = {
+        "replies": True,
+        "digest": False,
+        "programmes": True,
+        "encouragements": True,
+        "offers": False,
+    }
+    usual |= {"texts": False, "push": False, "most_a_day": None}
+    assert found["letters"] == {**usual, "quiet_from": "21:00", "quiet_to": "07:00"}

@@ -3,6 +3,7 @@
 Nothing here is specific to any one route: a feature's rows come with its card.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -12,10 +13,14 @@ import pytest
 from chat.auth.routing import Reach, Roles, Route
 from chat.client.remote import Client, Json
 from chat.connections.dialogue import FRAMES
+from chat.programmes.commands import ProgrammeEnrol, ProgrammeImport
+from chat.programmes.folders import Folder
 from storage.accounts.accounts import Role
 from storage.ids import MessageId, ThreadId, new_id
 from tests import access_matrix
-from tests.flows.service import Visit, settled
+from tests.chat.programmes.directories import files, lesson
+from tests.flows.encouragements.suggesting import suggest
+from tests.flows.service import Service, Visit, settled
 
 ROUTES = access_matrix.routes()
 # Who tries each role: somebody with a thread of their own, if the role has threads.
@@ -27,6 +32,10 @@ WHO = {
     Role.CLIENT: "cléo",
 }
 IN_THREADS = (Role.MEMBER, Role.PROFESSIONAL, Role.COMPANION)
+AT_ONCE = {
+    f"01-respirer.{language}.md": lesson(title, "day = 0", 'hour = "00:00"')
+    for language, title in {"fr": "Respirer", "en": "Breathing"}.items()
+}
 REFUSED = {401, 403, 404, 405}
 BODIES: dict[str, Json] = {"send": {"id": str(new_id(MessageId)), "text": "…"}, "read": {"seq": 0}, "typing": {}}
 
@@ -78,7 +87,7 @@ def named(route: Route) -> str:
 
 
 APIS = [route for route in ROUTES if route.path.startswith("/api/")]
-PAGES = [route for route in ROUTES if route.is_page]
+PAGES = [route for route in ROUTES if route.is_page and not route.roles & Roles.NOBODY]
 
 
 @pytest.mark.parametrize("role", WHO, ids=lambda role: role.value)
@@ -88,9 +97,11 @@ async def test_a_route_is_there_for_its_roles_alone(visit: Visit, route: Route, 
     client, threads = await visit.client(WHO[role]), await threads_of(visit, role)
     nothing = await ask(client, route.method, "/api/nothing-of-this-name")
     assert nothing.status == 404
-    ids = {"session": str(uuid4()), "thread": threads.own}
+    ids = {"session": str(uuid4()), "thread": threads.own, "suggestion": str(uuid4()), "rule": "silence"}
     if "{session}" in route.path:
         ids["session"] = next(one["id"] for one in (await client.get("/api/account/sessions"))["sessions"])
+    if "{suggestion}" in route.path and role in IN_THREADS:
+        ids["suggestion"] = suggest(visit.service.data, threads.own)
     if not route.roles.has(role):
         for thread in filter(None, (threads.own, threads.others, threads.former, threads.none)):
             assert await ask(client, route.method, route.path.format(**{**ids, "thread": thread})) == nothing
@@ -106,7 +117,9 @@ async def test_a_route_is_there_for_its_roles_alone(visit: Visit, route: Route, 
 async def test_signed_out_there_is_signing_in_and_nothing_else(visit: Visit, route: Route) -> None:
     client = await visit.client("lea")
     client.http.cookie_jar.clear()
-    answer = await ask(client, route.method, route.path.format(thread=new_id(ThreadId), session=uuid4()))
+    answer = await ask(
+        client, route.method, route.path.format(thread=new_id(ThreadId), session=uuid4(), suggestion=uuid4(), rule="silence")
+    )
     unknown = await ask(client, route.method, "/api/nothing-of-this-name")
     if route.roles & Roles.NOBODY:
         assert answer.status == 400  # an empty body is invalid, so the route was reached
@@ -115,19 +128,56 @@ async def test_signed_out_there_is_signing_in_and_nothing_else(visit: Visit, rou
         assert answer.status == 401
 
 
+@pytest.fixture(scope="session")
+def programme(service: Service) -> dict[str, str]:
+    """A programme whose first lesson is due at any hour, and a later version that is not published; the names in its paths."""
+
+    async def bring() -> None:
+        await service.command(ProgrammeImport(Folder(files(**AT_ONCE), {}), is_draft=False))
+        await service.command(ProgrammeImport(Folder(files(), {}), is_draft=True))
+
+    asyncio.run(bring())
+    return {"programme": "souffler", "version": "1", "lesson": "respirer"}
+
+
+async def follow(visit: Visit, client: Client, programme: dict[str, str]) -> None:
+    """Have whoever uses this client follow the programme, and wait for its first lesson."""
+    await visit.service.command(ProgrammeEnrol(programme["programme"], visit.address(WHO[Role.MEMBER])))
+    async with asyncio.timeout(10):
+        while (await ask(client, "GET", "/programmes/{programme}/lessons/{lesson}".format(**programme))).status == 404:
+            pass  # each answer takes as long as the service works
+
+
 @pytest.mark.parametrize("role", WHO, ids=lambda role: role.value)
 @pytest.mark.parametrize("route", PAGES, ids=named)
-async def test_a_page_is_there_for_its_roles_alone(visit: Visit, route: Route, role: Role) -> None:
-    client = await visit.client(WHO[role])
-    answer = await ask(client, "GET", route.path)
+async def test_a_page_is_there_for_its_roles_alone(visit: Visit, programme: dict[str, str], route: Route, role: Role) -> None:
+    client, path = await visit.client(WHO[role]), route.path.format(**programme)
+    if role is Role.MEMBER and path != route.path:
+        await follow(visit, client, programme)
+    answer = await ask(client, route.method, path)
     if route.roles.has(role):
-        assert answer.status == 200
+        assert answer.status == (200 if route.method == "GET" else 400)  # the body is no form, so the route was reached
     else:
-        unknown = await ask(client, "GET", "/nothing-of-this-name")
+        unknown = await ask(client, route.method, "/nothing-of-this-name")
         assert (answer.status, answer.headers) == (404, unknown.headers)
     client.http.cookie_jar.clear()
-    signed_out = await ask(client, "GET", route.path)
-    assert (signed_out.status, signed_out.headers["Location"]) == (303, "/sign-in")
+    signed_out = await ask(client, route.method, path)
+    if route.roles & Roles.NOBODY:
+        assert signed_out.status == answer.status
+    elif route.method == "GET":
+        assert (signed_out.status, signed_out.headers["Location"]) == (303, "/sign-in")
+    else:
+        assert signed_out.status == 401
+
+
+@pytest.mark.parametrize("route", [route for route in PAGES if route.method != "GET"], ids=named)
+async def test_a_form_comes_from_a_page_of_ours_alone(visit: Visit, programme: dict[str, str], route: Route) -> None:
+    client = await visit.client(next(name for role, name in WHO.items() if route.roles.has(role)))
+    for origin in ("null", "https://ailleurs.example"):
+        async with client.http.request(
+            route.method, client.origin + route.path.format(**programme), data="a=b", headers={"Origin": origin}
+        ) as answer:
+            assert answer.status == 403
 
 
 @pytest.mark.parametrize("role", WHO, ids=lambda role: role.value)

@@ -95,14 +95,14 @@ async def test_it_counts_what_happened(watched: Watched) -> None:
     assert found["ailo_commit_seconds_sum"] > before["ailo_commit_seconds_sum"]
 
 
-async def test_letters_are_counted_by_their_state(watched: Watched) -> None:
-    visit = Visit(watched.service)
+async def test_letters_are_counted_by_their_state(own: Watched) -> None:
+    visit = Visit(own.service)
     thread = await visit.thread("lea", "claire")
-    before = await watched.samples()
+    before = await own.samples()
     await (await visit.wire("lea")).send(thread, "…")
     found = before
     while found.get("ailo_letters sent", 0) == before.get("ailo_letters sent", 0):
-        found = await watched.samples()
+        found = await own.samples()
     await visit.close()
     assert found["ailo_letters sent"] == before.get("ailo_letters sent", 0) + 1
 

@@ -178,13 +178,18 @@ PASSWORD, ADDRESS, TEXT = "Re\u0301sume\u0301 de l’e\u0301te\u0301", " LÉA@Ai
 PRACTICE = '{"reply_within_hours":48,"away_until":1795424400000,"away_words":"En congé."}'.encode()
 PREFERENCES = b'{"enter_sends":true,"single_keys":false,"letters":{"replies":true,"quiet_from":1260,"quiet_to":420}}'
 ABOUT = b'{"device":"Firefox, Linux","seen_at":1795392000000}'
+PLAN = (
+    b'{"titles":{"fr":"Souffler"},"summaries":{},"audience":"everybody",'
+    b'"lessons":[{"key":"respirer","number":1,"minute":540,"titles":{"fr":"Respirer"},"day":0,"weekday":null,"audience":"others"}]}'
+)
+LESSON_TEXT = '{"fr":"Été","en":"Summer"}'.encode()
 KEYRING_FILE = b'{"format": "ailo root keyring 1"}'
 
 
 def vectors() -> Vectors:
     """One value of each kind, in hexadecimal."""
     kinds: tuple[Callable[[], dict[str, bytes]], ...] = (
-        _primitives, _guarded, _accounts, _ways_in, _epochs, _messages, _of_the_service, _of_the_officer,
+        _primitives, _guarded, _accounts, _ways_in, _epochs, _messages, _of_the_service, _of_the_officer, _programmes,
     )  # fmt: skip
     return {name: value.hex() for kind in kinds for name, value in kind().items()}
 
@@ -224,6 +229,8 @@ def _guarded() -> dict[str, bytes]:
         "guarded fact of the house": guarded(public_key(OFFICER), "nonce 3", "house", "body", "officer"),
         "guarded practice": guarded(PRACTICE, "nonce 21", "practices", "body", LEA_ID),
         "guarded preferences": guarded(PREFERENCES, "nonce 17", "preferences", "body", LEA_ID),
+        "guarded token to unsubscribe": guarded(fixed("token", 24), "nonce 24", "unsubscribe_tokens", "token", LEA_ID, "offers"),
+        "lookup of a token": blake2b(b"", b"ailo.leave.1", fixed("token", 24)),
         "address index": blake2b(INDEX, b"ailo.address.1", "léa@ailo.test".encode()),
         "known device": fixed("device", 16) + proof("device", LEA_ID, fixed("device", 16)),
         "known device of a generation": _known_device(),
@@ -352,6 +359,16 @@ def _of_the_officer() -> dict[str, bytes]:
         "check of the officer's key": check,
         "fingerprint of the officer's key": key_id(public_key(OFFICER)),
         "name of a request": blake2b(b"", b"ailo.request.1", b'{"account":null}'),
+    }
+
+
+def _programmes() -> dict[str, bytes]:
+    day = ("following", AT, "2026-11-23", 3, 1, "respirer", "2026-11-23T09:00:00", AT)
+    return {
+        "guarded plan of a programme": guarded(PLAN, "nonce 22", "programme_versions", "body", "souffler", 1),
+        "guarded lesson": guarded(LESSON_TEXT, "nonce 23", "lessons", "body", "souffler", 1, "respirer"),
+        "proof of a programme": proof("programmes", "souffler", 2, 1, 0),
+        "proof of an enrolment": proof("enrolments", LEA_ID.bytes, "souffler", 1, *day),
     }
 
 

@@ -4,6 +4,7 @@ import json
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,11 @@ from storage.crypto.keyring import Keyring, RootKey
 from storage.crypto.sealing import Fact, Place
 from storage.errors import CannotOpen
 from storage.ids import AccountId, MessageId, ThreadId
-from storage.mail import letters
+from storage.mail import letters, unsubscribing
+from storage.programmes import enrolments, programmes
+from storage.programmes.enrolments import Enrolment, State
+from storage.programmes.plans import Audience, Lesson, Plan
+from storage.programmes.schedule import Point
 from storage.rekeying import officer
 from storage.staff import canned_replies, notes, practices
 from storage.staff.practices import Practice
@@ -46,6 +51,10 @@ SESSION = Session(VECTORS["session id"], LEA_ID, 1, b"", b"", AT, EXPIRES_AT)
 REPLIES = {"account": LEA_ID.bytes, "generation": 1, "version": 3}
 DEVICE = VECTORS["known device of a generation"][:16]
 NOTE = {"account": LEA_ID.bytes, "thread": THREAD.bytes, "generation": 1}
+
+SOUFFLER = ("souffler", 1)
+POINT = Point(date(2026, 11, 23), 3, datetime.fromisoformat("2026-11-23T09:00"))
+ENROLMENT = Enrolment(LEA_ID, "souffler", 1, AT, POINT, 1, State.FOLLOWING, "respirer", AT)
 
 
 def roster() -> Roster:
@@ -136,6 +145,11 @@ OPENED: dict[str, tuple[Callable[[], object], object]] = {
         lambda: preferences._decoded(GUARD.unguard(VECTORS["guarded preferences"], *preferences._place(LEA_ID))),
         Preferences(enter_sends=True, single_keys=False, letters=Letters(quiet_from=21 * 60, quiet_to=7 * 60)),
     ),
+    "guarded token to unsubscribe": (
+        lambda: GUARD.unguard(VECTORS["guarded token to unsubscribe"], *unsubscribing._place(LEA_ID, "offers")),
+        second.fixed("token", 24),
+    ),
+    "lookup of a token": (lambda: unsubscribing._lookup(second.fixed("token", 24)), VECTORS["lookup of a token"]),
     "address index": (lambda: GUARD.address_index(second.ADDRESS), VECTORS["address index"]),
     "known device": (
         lambda: GUARD.check(VECTORS["known device"][16:], "device", LEA_ID, VECTORS["known device"][:16]),
@@ -205,6 +219,31 @@ OPENED: dict[str, tuple[Callable[[], object], object]] = {
     "fingerprint of the officer's key": (
         lambda: officer_sheet.fingerprint(OFFICER).replace("-", "").replace(" ", "").lower(),
         VECTORS["fingerprint of the officer's key"].hex(),
+    ),
+    "guarded plan of a programme": (
+        lambda: programmes._decoded(
+            GUARD.unguard(VECTORS["guarded plan of a programme"], *programmes._place_of_plan(*SOUFFLER)), Plan
+        ),
+        Plan(
+            {"fr": "Souffler"},
+            {},
+            Audience.EVERYBODY,
+            (Lesson("respirer", 1, 540, {"fr": "Respirer"}, 0, None, Audience.OTHERS),),
+        ),
+    ),
+    "guarded lesson": (
+        lambda: GUARD.unguard(VECTORS["guarded lesson"], *programmes._place_of_text(*SOUFFLER, "respirer")),
+        second.LESSON_TEXT,
+    ),
+    "proof of a programme": (
+        lambda: proven(
+            "proof of a programme", *programmes._proven({"name": "souffler", "newest": 2, "published": 1, "paused_at": 0})
+        ),
+        True,
+    ),
+    "proof of an enrolment": (
+        lambda: proven("proof of an enrolment", *enrolments._proven(enrolments._values(GUARD, ENROLMENT))),
+        True,
     ),
     "name of a request": (lambda: officer.request_hash(b'{"account":null}'), VECTORS["name of a request"]),
 }

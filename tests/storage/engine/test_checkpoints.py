@@ -116,6 +116,15 @@ def test_harmless_tables_hold_no_secret() -> None:
         "unread_owed": {"account", "thread", "due_at", "told_seq"},
         "relinking": {"thread", "seq", "old_link", "new_link", "proof"},
         "broken_chains": {"thread", "seq", "found_at"},
+        "programmes": {"name", "newest", "published", "paused_at", "proof"},
+        "enrolments": {
+            "account", "programme", "round", "state", "enrolled_at", "began_on", "shift", "version", "reached", "last_wall",
+            "changed_at", "proof", "next_at",
+        },
+        "encouragement_looks": {"account", "look_at"},
+        "encouragements": {
+            "id", "account", "thread", "rule", "cause", "since", "state", "made_at", "ended_at", "sender",
+        },
     }  # fmt: skip
 
 

@@ -4,15 +4,20 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from storage import installation
 from storage.crypto.keyring import create
+from storage.engine.copies import is_copy
 from storage.errors import KeyringRefused, Stalled
+from storage.mail import letters
+from storage.mail.letters import Letter
 from storage.maintenance import backup, check
 from storage.settings import StorageSettings
 from storage.store import open_store
-from tests.people import House, StoppedClock
+from tests.people import DAY, House, StoppedClock
 
 
 async def test_a_backup_is_a_house_again(house: House, stopped_clock: StoppedClock, tmp_path: Path) -> None:
@@ -120,3 +125,30 @@ async def test_a_copy_whose_maker_is_cancelled_twice_leaves_nothing(house: House
     assert making.cancelled()
     assert made[0].database.closed
     assert list(house.store.settings.data.glob(".*")) == []
+
+
+async def test_a_house_begun_from_a_backup_knows_since_when(house: House, stopped_clock: StoppedClock, tmp_path: Path) -> None:
+    """So that nothing is sent again that may have been sent since the backup was made. A second start changes nothing."""
+    assert await house.store.database.read(lambda reader: installation.restored_at(reader, house.store.guard)) == 0
+    assert not is_copy(house.store.settings.database)
+    assert is_copy(await backup.copy(house.store, tmp_path / "backup"))
+    restored = StorageSettings(tmp_path / "backup", house.store.settings.keys)
+    stopped_clock.advance(7 * DAY)
+    began = stopped_clock()
+    for _ in range(2):
+        async with open_store(restored, stopped_clock) as store:
+            found = await store.database.read(lambda reader, guard=store.guard: installation.restored_at(reader, guard))  # type: ignore[misc]
+            assert found == began
+        stopped_clock.advance(DAY)
+
+
+async def test_lessons_that_waited_in_a_backup_are_not_sent(house: House, stopped_clock: StoppedClock, tmp_path: Path) -> None:
+    """Other letters are: they tell of what is unread even now."""
+    guard, now = house.store.guard, house.store.clock()
+    made = [Letter(uuid4(), house.lea.id, kind, "souffler", {}, f"{kind}@ailo.test", now) for kind in ("lesson", "reply")]
+    for letter in made:
+        await house.store.database.write(lambda tx, letter=letter: letters.write(tx, guard, letter, now))  # type: ignore[misc]
+    await backup.copy(house.store, tmp_path / "backup")
+    async with open_store(StorageSettings(tmp_path / "backup", house.store.settings.keys), stopped_clock) as store:
+        rows = await store.database.read(lambda reader: reader.rows("select kind, state, reason from letters order by kind"))
+    assert [tuple(row) for row in rows] == [("lesson", "dropped", "restored from a backup"), ("reply", "waiting", None)]

@@ -135,8 +135,9 @@ ORPHANS = [
     ("insert into broken_chains values (:other, 1, 1)", "1 broken_chains whose thread does not exist"),
     ("insert into relinking values (:other, 1, zeroblob(41), zeroblob(41), zeroblob(41))",
      "1 relinking whose thread does not exist"),
-    (("insert into letters (id, account, kind, facts, message_id, state, due_at, attempts, written_at)"
-     " values (zeroblob(16), :other, 'reply', zeroblob(8), 'x', 'waiting', 0, 0, 0)"), "1 letters whose account does not exist"),
+    (("insert into letters (id, account, kind, cause, facts, message_id, state, due_at, attempts, written_at)"
+     " values (zeroblob(16), :other, 'reply', '', zeroblob(8), 'x', 'waiting', 0, 0, 0)"),
+     "1 letters whose account does not exist"),
     ("insert into participants values (:other, :other, 0, 0)", "1 participants whose thread does not exist"),
     ("insert into participants values (:id, :other, 0, 0)", "1 participants whose account does not exist"),
 ]  # fmt: skip
@@ -167,7 +168,7 @@ CLOSED = [
 
 @pytest.fixture
 async def letter(house: House) -> None:
-    letter = Letter(uuid4(), house.lea.id, "reply", {"name": "Léa"}, "<one@ailo.test>", 0)
+    letter = Letter(uuid4(), house.lea.id, "reply", "one", {"name": "Léa"}, "<one@ailo.test>", 0)
     await house.store.database.write(lambda tx: letters.write(tx, house.store.guard, letter, 0))
 
 

@@ -45,7 +45,7 @@ async def fill(house: House) -> list[ThreadId]:
 
 async def _write_more(tx: Transaction, house: House) -> None:
     store, now = house.store, house.store.clock()
-    letter = Letter(uuid4(), house.lea.id, "reply", {"link": "https://ailo.test"}, "<one@ailo.test>", now)
+    letter = Letter(uuid4(), house.lea.id, "reply", "one", {"link": "https://ailo.test"}, "<one@ailo.test>", now)
     await letters.write(tx, store.guard, letter, now)
     cookie, (name, pepper) = Cookie(b"c" * 32), store.peppers.current(now)
     body = guard_session(store.guard, cookie, pepper, house.lea.key, now + DAY)

@@ -19,7 +19,12 @@ export function makeItem(thread, { shared, isOpen }) {
     name,
     build("span", { class: "small person__last", dir: "auto", text: sayLast(thread) }),
   )
-  const side = build("span", { class: "person__side" }, makeTime(thread), makeCount(thread))
+  const side = build(
+    "span",
+    { class: "person__side" },
+    makeTime(thread),
+    makeCount(thread) ?? makeSuggested(thread),
+  )
   const attributes = {
     class: thread.unread ? "person person--unread" : "person",
     href: `#${thread.id}`,
@@ -52,6 +57,9 @@ function makeTime(thread) {
   const { at } = thread.last
   return build("time", { class: "quiet small", datetime: at, title: sayExactly(at), text: sayMoment(at) })
 }
+
+const makeSuggested = ({ isSuggested }) =>
+  isSuggested && build("span", { class: "quiet small", text: t("mot suggéré") })
 
 function sayLast(thread) {
   const { last } = thread

@@ -2,16 +2,20 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import ClassVar
 from uuid import UUID
 
 import msgspec
 
-from chat.auth.routing import Route
+from chat.auth.routing import Roles, Route
 from chat.core import Command, Core, Done, Feature, Setting, Web
+from chat.framed.navigation import Place
+from chat.pages.words import sentence
 from storage.ids import AccountId
 
+from .greeting_page import GreetingPage
 from .greetings import Greetings
 from .routes import GreetingRoutes
 
@@ -43,6 +47,7 @@ class GreetingFeature(Feature):
     """A staff member's greeting to whoever comes."""
 
     pages: ClassVar = {"/greetings": "greetings.html"}
+    navigation = (Place("/greeting", sentence("Accueil"), "M4 12h16", Roles.STAFF, order=50),)
     settings = (USUAL,)
     commands = (Command("greeting set", "say something to whoever comes", GreetingSet, _fill, _read, _set),)
     static = Path(__file__).parents[2] / "static"
@@ -51,5 +56,7 @@ class GreetingFeature(Feature):
         self.greetings = Greetings(core.store)
 
     def routes(self, web: Web) -> Iterable[Route]:
-        """Both routes."""
-        return GreetingRoutes(self.greetings, web.setting(USUAL)).routes()
+        """The JSON routes and the page."""
+        return chain(
+            GreetingRoutes(self.greetings, web.setting(USUAL)).routes(), GreetingPage(self.greetings, web.pages).routes()
+        )

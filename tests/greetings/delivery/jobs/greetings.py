@@ -19,7 +19,7 @@ async def greet_one(store: Store, settings: DeliverySettings) -> bool:
         account = await greetings.take_due(tx, now)
         if account:
             id_ = uuid4()
-            letter = Letter(id_, account, "greeting", {"group": "0" * 24, "colour": "bleu"}, f"{id_.hex}@ailo.test", now)
+            letter = Letter(id_, account, "greeting", "bleu", {"group": "0" * 24, "colour": "bleu"}, f"{id_.hex}@ailo.test", now)
             await letters.write(tx, store.guard, letter, now)
         return account is not None
 

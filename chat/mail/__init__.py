@@ -1,0 +1,1 @@
+"""The outbox as its administrator sees it."""

@@ -1,0 +1,55 @@
+"""How the page says kinds, states and reasons of letters. What it has no words for is shown as it is kept."""
+
+import re
+
+from chat.pages.words import say, sentence
+
+KINDS = {
+    "reply": sentence("réponse à lire"),
+    "digest": sentence("résumé du jour"),
+    "lesson": sentence("étape d’un parcours"),
+    "reminder": sentence("rappel automatique"),
+    "offer": sentence("proposition"),
+}
+STATES = {
+    "waiting": sentence("en attente"),
+    "sent": sentence("partie"),
+    "failed": sentence("échouée"),
+    "refused": sentence("refusée"),
+    "dropped": sentence("abandonnée"),
+}
+REASONS = {
+    "address": sentence("on ne peut pas écrire à cette adresse"),
+    "damaged": sentence("sa ligne a été altérée"),
+    "unknown kind": sentence("cette version ne connaît pas cette sorte"),
+    "its key is not in the keyring": sentence("sa clé n’est pas dans le trousseau"),
+    "timed out": sentence("le relais ne répond pas à temps"),
+    "no answer": sentence("le relais a raccroché avant de répondre"),
+    "too many attempts": sentence("trop d’essais"),
+    "too late": sentence("trop tard pour servir"),
+    "the account is closed": sentence("le compte est fermé"),
+    "no longer wanted": sentence("la personne n’en veut plus"),
+    "already read": sentence("la personne a lu entre-temps"),
+    "quiet hours": sentence("attend la fin des heures calmes"),
+    "the day's letters were sent": sentence("attend demain : les e-mails du jour sont partis"),
+    "more important letters come first": sentence("attend : de plus importantes passent d’abord"),
+    "joined into another letter": sentence("réunie avec une autre"),
+    "no longer followed": sentence("la personne ne suit plus ce parcours"),
+    "no longer in the programme": sentence("le parcours n’a plus cette étape"),
+    "answered meanwhile": sentence("la personne a écrit entre-temps"),
+    "withdrawn": sentence("retirée entre-temps"),
+    "switched off": sentence("sa règle est coupée"),
+    "the conversation is closed": sentence("la conversation est close"),
+    "restored from a backup": sentence("peut être partie avant la sauvegarde"),
+    "given up": sentence("abandonnée sur cette page"),
+}
+RELAY = re.compile(r"smtp (\d{3})")
+
+
+def reason(kept: str | None, language: str) -> str:
+    """Why a letter failed or waits, in words."""
+    if kept is None:
+        return ""
+    if found := RELAY.fullmatch(kept):
+        return say(language, "le relais a répondu {code}", code=found[1])
+    return say(language, REASONS[kept]) if kept in REASONS else kept

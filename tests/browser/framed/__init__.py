@@ -1,0 +1,1 @@
+"""Browser tests of the frame of lists and forms."""

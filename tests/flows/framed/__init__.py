@@ -1,0 +1,1 @@
+"""Tests of the frame of lists and forms, through a service."""

@@ -1,0 +1,1 @@
+"""Tests of programmes, through a whole service and its commands."""
