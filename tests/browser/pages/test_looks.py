@@ -120,11 +120,16 @@ async def test_a_service_that_fails_is_told_and_tried_again(visitors: Visitors, 
     visitors.tolerate("500", "ERR_FAILED")
     context = (await visitors.page_of(talk.member)).context
     page = await context.new_page()
-    await page.route("**/api/threads?", lambda route: route.fulfill(status=500, body="oops"))
+
+    async def fail_until_clicked(route: Route) -> None:
+        """The page tries again by itself, too, which must not be faster than the click."""
+        await (route.continue_() if await page.evaluate("window.wasClicked") else route.fulfill(status=500, body="oops"))
+
+    await page.add_init_script("addEventListener('click', () => { window.wasClicked = true }, true)")
+    await page.route("**/api/threads?", fail_until_clicked)
     await page.goto("/member")
     await expect(page.get_by_text("Le service ne répond pas")).to_be_visible()
     await check(page, "member-away-wide")
-    await page.unroute_all()
     await page.get_by_role("button", name="Réessayer maintenant").click()
     await expect(bubble(page, "retenu mon souffle")).to_be_visible()
 
