@@ -20,13 +20,8 @@ MS = timedelta(milliseconds=1)
 FORTNIGHT, GRACE, WORTH = timedelta(days=14) // MS, timedelta(minutes=3) // MS, timedelta(days=3) // MS
 EVENING, SECONDS = timedelta(hours=5) // MS, timedelta(seconds=2) // MS
 # What became of some, counted from the newest: the rest went out.
-ENDED = {
-    3: (State.DROPPED, "already read"),
-    5: (State.REFUSED, "smtp 550"),
-    11: (State.DROPPED, "too many attempts"),
-    18: (State.DROPPED, "already read"),
-    24: (State.REFUSED, "smtp 552"),
-}
+DROPPED = {3: "already read", 11: "too many attempts", 18: "already read"}
+REFUSED = ("smtp 550", "smtp 552")
 # The last ones wait for the end of the quiet hours.
 WAITING = 2
 
@@ -34,6 +29,7 @@ WAITING = 2
 async def write_past(ailo: Ailo, played: Sequence[tuple[Script, ThreadId]], accounts: Mapping[str, AccountId], now: int) -> None:
     """Write the letters of the scripts that were played, as of ``now`` (ms since 1970)."""
     told = sorted(_told(played, accounts, now), key=lambda letter: letter.due_at)
+    ends = _ends(told)
 
     async def work(tx: Transaction) -> None:
         for newer, letter in zip(reversed(range(len(told))), told, strict=True):
@@ -42,10 +38,26 @@ async def write_past(ailo: Ailo, played: Sequence[tuple[Script, ThreadId]], acco
             if claimed and newer < WAITING:
                 await letters.hold(tx, claimed, now + EVENING, "quiet hours")
             else:
-                state, reason = ENDED.get(newer, (State.SENT, None))
+                state, reason = ends.get(newer, (State.SENT, None))
                 await letters.finish(tx, letter.id, state, letter.due_at + SECONDS, reason)
 
     await ailo.store.database.write(work)
+
+
+def _ends(told: Sequence[Letter]) -> Mapping[int, tuple[State, str]]:
+    """How those ended that did not go out, counted from the newest.
+
+    Whoever had one refused got a later one: else their page would warn them that e-mails do not arrive.
+    """
+    newest = list(reversed(told))
+    sent = [at >= WAITING and at not in DROPPED for at in range(len(newest))]
+    may_be_refused = [
+        at
+        for at, letter in enumerate(newest)
+        if sent[at] and any(sent[later] and newest[later].account == letter.account for later in range(at))
+    ]
+    refused = zip(may_be_refused[:: len(REFUSED) + 1], REFUSED, strict=False)
+    return {at: (State.DROPPED, why) for at, why in DROPPED.items()} | {at: (State.REFUSED, why) for at, why in refused}
 
 
 def _told(played: Sequence[tuple[Script, ThreadId]], accounts: Mapping[str, AccountId], now: int) -> Iterator[Letter]:

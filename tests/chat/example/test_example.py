@@ -164,6 +164,9 @@ async def test_the_outbox_has_letters_in_every_state(settings: StorageSettings) 
         assert found.keys() == set(State)
         assert found[State.WAITING] == 2
         assert await store.database.read(lambda reader: overview.oldest_waiting(reader, store.clock())) is None
+        ids = await store.database.read(accounts.all_ids)
+        warned = [await store.database.read(lambda reader, it=one: letters.refused_at(reader, it)) for one in ids]  # type: ignore[misc]
+        assert warned == [None] * len(ids)  # no page of the example says at once that e-mails do not arrive
 
 
 async def test_two_kind_words_are_suggested_to_the_companion(settings: StorageSettings) -> None:
