@@ -158,7 +158,7 @@ def total(count: int) -> str:
 
 def row(letter: Seen, found: Found, figures: Figures, language: str) -> dict[str, object]:
     """A letter, as a row of the list shows it."""
-    is_useful = letter.not_after is None or letter.not_after >= figures.now
+    is_useful = not letter.is_of_no_more_use(figures.now)
     is_failed = letter.state in ("refused", "dropped")
     return {
         "id": str(letter.id),

@@ -9,7 +9,7 @@ person reads meanwhile.
 import hashlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -75,8 +75,10 @@ async def _settle(tx: Transaction, store: Store, settings: DeliverySettings, due
         await unread.postpone(tx, due, until)
         return None
     told = await _tell_all(tx, due.account, hours)
-    letter = await _joined(tx, store, settings, due, told, now, is_digest=hours.is_digest)
+    letter, replaces = await _joined(tx, store, settings, due, told, now, is_digest=hours.is_digest)
     is_new = await letters.write(tx, store.guard, letter, now)
+    if not is_new and replaces:  # the others are dropped: this one must go
+        is_new = await letters.write(tx, store.guard, replace(letter, cause=str(letter.id)), now)
     return letter.id if is_new else None
 
 
@@ -121,32 +123,36 @@ async def _joined(
     now: int,
     *,
     is_digest: bool,
-) -> Letter:
+) -> tuple[Letter, bool]:
     """The letter that tells of these threads, and of what letters would have told that still wait: those are dropped.
+
+    Besides, whether there were any.
 
     It has a Message-ID, so that a repeat after a crash can be recognised. What was owed first goes first.
     """
     joined = [name for name, (kind, _) in kinds().items() if kind.is_joined]
     before = [told_in(facts) for facts in await joining.take(tx, store.guard, due.account, joined, now)]
     now_told = {thread: one.last_seq for thread, one in told.items()}
-    all_told = {thread: seq for some in (*before, now_told) for thread, seq in some.items()}
+    all_told: dict[ThreadId, int] = {}
+    for some in (*before, now_told):  # in no order: one that was put back is due after a later one
+        for thread, seq in some.items():
+            all_told[thread] = max(seq, all_told.get(thread, 0))
     id_ = uuid4()
     kind, facts = _kind_and_facts(all_told, is_digest=is_digest)
     message_id = f"{id_.hex}@{settings.mail_from.domain}"
     worth = kind_named(kind).worth
     not_after = None if worth is None else now + worth // MS
     facts = {**facts, "group": letters.group_of(store.guard, due.account)}
-    return Letter(id_, due.account, kind, _cause(told, all_told), facts, message_id, due.due_at, not_after)
+    letter = Letter(id_, due.account, kind, _cause(told), facts, message_id, due.due_at, not_after)
+    return letter, bool(before)
 
 
-def _cause(told: Mapping[ThreadId, Due], all_told: Mapping[ThreadId, int]) -> str:
+def _cause(told: Mapping[ThreadId, Due]) -> str:
     """The messages that a letter is about: of each thread the first unread number and the last; hashed if there are several.
 
-    The last alone would not do: who reads a part of what a letter announced is told of the rest, up to the same number. Of what
-    another letter would have told, which is joined into this one, the last is known.
+    The last alone would not do: who reads a part of what a letter announced is told of the rest, up to the same number.
     """
-    first = {thread: (due.read_seq or 0) + 1 for thread, due in told.items()}
-    parts = sorted(f"{thread}/{first.get(thread, '')}-{seq}" for thread, seq in all_told.items())
+    parts = sorted(f"{thread}/{(due.read_seq or 0) + 1}-{due.last_seq}" for thread, due in told.items())
     return parts[0] if len(parts) == 1 else hashlib.blake2b(" ".join(parts).encode(), digest_size=16).hexdigest()
 
 

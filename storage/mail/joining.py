@@ -10,8 +10,6 @@ from storage.ids import AccountId
 from storage.mail import letters
 from storage.mail.letters import State
 
-REASON = "joined into another letter"
-
 
 async def take(tx: Transaction, guard: Guard, account: AccountId, kinds: Collection[str], now: int) -> list[Mapping[str, str]]:
     """The facts of the letters of these kinds that wait for an account and that nobody is about to send; they are dropped.
@@ -26,7 +24,7 @@ async def take(tx: Transaction, guard: Guard, account: AccountId, kinds: Collect
     opened = [(row, _facts(guard, row)) for row in found if row["kind"] in kinds]
     for row, facts in opened:
         if facts is not None:
-            await letters.finish(tx, rows.uuid(row, "id"), State.DROPPED, now, REASON)
+            await letters.finish(tx, rows.uuid(row, "id"), State.DROPPED, now, letters.JOINED)
     return [facts for _, facts in opened if facts is not None]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import takewhile
+from typing import Final
 from uuid import UUID
 
 from storage.crypto.guarding import Guard, Guarded
@@ -19,6 +20,9 @@ from storage.engine.rows import ID, NUMBER, TEXT, TIME
 from storage.errors import Damaged
 from storage.families import OF_ACCOUNT, Family, Table
 from storage.ids import AccountId
+
+JOINED: Final = "joined into another letter"
+RESTORED: Final = "restored from a backup"
 
 
 class State(StrEnum):

@@ -12,7 +12,7 @@ from uuid import UUID
 from storage.engine import rows
 from storage.engine.database import Reader, Row, Transaction, Value
 from storage.ids import AccountId
-from storage.mail.letters import State
+from storage.mail.letters import JOINED, RESTORED, State
 
 __all__ = [
     "BUCKET_MS",
@@ -55,6 +55,10 @@ class Seen:
     not_after: int | None
     ended_at: int | None
     is_held: bool
+
+    def is_of_no_more_use(self, now: int) -> bool:
+        """Whether it must not be sent again: it is too late, another letter tells of it, or it may have gone before a restore."""
+        return self.reason in {JOINED, RESTORED} or (self.not_after is not None and self.not_after < now)
 
 
 @dataclass(frozen=True)
@@ -172,7 +176,7 @@ async def send_again(tx: Transaction, letter: UUID, now: int) -> Outcome:
         return Outcome.GONE if found is None else Outcome.SENT
     if found.state == State.WAITING:
         return Outcome.DONE
-    if found.not_after is not None and found.not_after < now:
+    if found.is_of_no_more_use(now):
         return Outcome.TOO_LATE
     await tx.run(
         "update letters set state = 'waiting', due_at = :now, attempts = 0, leased_until = null, reason = null, ended_at = null"
