@@ -88,9 +88,10 @@ async def open_store(settings: StorageSettings, clock: Clock = wall_clock) -> As
 
 
 async def _note_restored(tx: Transaction, guard: Guard, now: int) -> None:
-    """Record that the database was a backup until now. Lessons that wait in it may have been sent since it was made."""
+    """Record that the database was a backup until now. Lessons and reminders that wait in it may have been sent since."""
     await installation.note_restored(tx, guard, now)
-    await letters.drop_waiting(tx, "lesson", now, "restored from a backup")
+    for kind in ("lesson", "reminder"):
+        await letters.drop_waiting(tx, kind, now, letters.RESTORED)
 
 
 def _sweep(settings: StorageSettings) -> None:

@@ -72,7 +72,7 @@ class Suggestions:
         try:
             return await self._conversation.post_and_wait(who, one.thread, MessageId(id_), text)
         except (Refusal, Stalled):
-            await self._store.database.write(lambda tx: encouragements.reopen(tx, id_))
+            await self._store.database.write(lambda tx: encouragements.reopen(tx, one.thread, id_))
             raise
 
     async def _claim(self, tx: Transaction, who: Unlocked, id_: UUID) -> None:

@@ -7,7 +7,8 @@ import logging
 from datetime import timedelta
 
 from delivery.settings import DeliverySettings
-from storage.encouragements import planning
+from storage import installation
+from storage.encouragements import encouragements, planning
 from storage.encouragements.planning import Looked, Planned
 from storage.engine.database import Reader, Transaction
 from storage.mail import letters
@@ -41,12 +42,20 @@ async def _kept(store: Store, settings: DeliverySettings, looked: Looked, now: i
 
     async def work(tx: Transaction) -> list[Planned]:
         planned = await planning.keep(tx, store.guard, looked, now)
+        restored_at = await installation.restored_at(tx, store.guard)
         for one in planned:
-            if one.due.rule.is_automatic:
+            if one.due.rule.is_automatic and _may_have_gone(one, restored_at):
+                await encouragements.withdraw(tx, one.id, now)
+            elif one.due.rule.is_automatic:
                 await letters.write(tx, store.guard, _letter(store, settings, one, now), now)
         return planned
 
     return await store.database.write(work)
+
+
+def _may_have_gone(one: Planned, restored_at: int) -> bool:
+    """Whether a reminder was due before the database was put back from a backup: it may have been sent then."""
+    return one.due.cause.at + one.due.rule.after <= restored_at
 
 
 def _letter(store: Store, settings: DeliverySettings, one: Planned, now: int) -> Letter:

@@ -88,10 +88,11 @@ async def suggested(reader: Reader, companion: AccountId, now: int) -> list[Enco
 
 async def reminded(reader: Reader, companion: AccountId, now: int) -> list[Reminder]:
     """The last reminder that went lately in each of the threads which list this account."""
+    # By the id alone: there are too many letters that were sent to begin with those.
     automatic = ", ".join(f"'{rule.name}'" for rule in RULES if rule.is_automatic)
     found = await reader.rows(
         "select e.thread, e.rule, l.ended_at from participants p join encouragements e on e.thread = p.thread"  # noqa: S608 (our names)
-        " join letters l on l.id = e.id and l.state = 'sent' and l.ended_at > :since"
+        " join letters l on l.id = e.id and coalesce(l.state, '') = 'sent' and l.ended_at > :since"
         f" where p.account = :account and e.rule in ({automatic}) order by l.ended_at",
         account=companion.bytes, since=now - SHOWN,
     )  # fmt: skip
@@ -107,12 +108,13 @@ async def end(tx: Transaction, id_: UUID, state: State, now: int, sender: Accoun
     return bool(ended)
 
 
-async def reopen(tx: Transaction, id_: UUID) -> None:
-    """Let a suggestion wait again whose text could not be posted."""
+async def reopen(tx: Transaction, thread: ThreadId, id_: UUID) -> None:
+    """Let a suggestion wait again whose text could not be posted; not one that somebody has posted meanwhile."""
     await tx.run(
-        "update encouragements set state = 'waiting', ended_at = null, sender = null where id = :id and state = 'sent'",
-        id=id_.bytes,
-    )
+        "update encouragements set state = 'waiting', ended_at = null, sender = null where id = :id and state = 'sent'"
+        " and not exists (select 1 from messages m where m.id = :id and m.thread = :thread)",
+        id=id_.bytes, thread=thread.bytes,
+    )  # fmt: skip
 
 
 async def withdraw(tx: Transaction, id_: UUID, now: int) -> None:

@@ -16,7 +16,9 @@ from storage.encouragements import encouragements, switches
 from storage.encouragements.days import day_of, zone_named
 from storage.encouragements.encouragements import Reminder, State
 from storage.ids import MessageId, ThreadId
-from storage.store import Store
+from storage.maintenance import backup
+from storage.settings import StorageSettings
+from storage.store import Store, open_store
 from tests.delivery.rounds import send_all
 from tests.delivery.transports.recording import RecordingTransport
 from tests.people import DAY, HOUR, House, Person, StoppedClock, address, person
@@ -211,3 +213,19 @@ async def take_all(house: House, got: dict[Person, list[tuple[str, int]]], threa
     for reminder in went:
         if reminder.at == now:
             got[by_thread[reminder.thread]].append((reminder.rule.name, now))
+
+
+async def test_a_reminder_that_may_have_gone_before_a_restore_does_not_go_again(
+    house: House, thread: ThreadId, outbox: Outbox, post: RecordingTransport, stopped_clock: StoppedClock
+) -> None:
+    await mornings(outbox, stopped_clock, 6)
+    await end_of_suggestions(house)
+    settings = house.store.settings
+    await backup.copy(house.store, settings.data.parent / "backup")
+    await mornings(outbox, stopped_clock, 2)
+    assert len(post.seen) == 1
+    stopped_clock.advance(HOUR)
+    async with open_store(StorageSettings(settings.data.parent / "backup", settings.keys), stopped_clock) as store:
+        await encourage_all(store, outbox.settings)
+        await send_all(Outbox(store, post, outbox.settings, chance=lambda: 0.0))
+    assert len(post.seen) == 1
