@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from chat.accounts.routes import AccountRoutes
-from chat.auth.door import SIGNED_IN, Door
+from chat.auth.door import Door
 from chat.auth.routing import Reach, Roles, Route
-from chat.framed.forms import form_of
+from chat.framed.forms import typed_in
 from chat.framed.pages import FramedPages
 
 # What was written and not sent lies in the browser, and goes with the session (W3C Clear Site Data).
@@ -25,14 +25,16 @@ class SignOutPage:
     def routes(self) -> Iterable[Route]:
         """To ask, and to do it."""
         yield Route("GET", "/sign-out", self.ask, Roles.SIGNED_IN, Reach.OWN)
-        yield Route("POST", "/sign-out", self.leave, Roles.SIGNED_IN, Reach.OWN)
+        yield Route("POST", "/sign-out", self.leave, Roles.EVERYBODY, Reach.OWN)  # also if the session ended meanwhile
 
     async def ask(self, request: web.Request) -> web.Response:
         return await self._pages.show(request, "sign-out.html", {})
 
     async def leave(self, request: web.Request) -> web.Response:
-        await form_of(request)
-        await self._own.end(request[SIGNED_IN])
+        """End the session, if there is one still, and have the browser forget what it kept."""
+        await typed_in(request)
+        if signed_in := await self._door.signed_in(request):
+            await self._own.end(signed_in)
         response = self._door.forgets(self._pages.go("/sign-in"))
         response.headers["Clear-Site-Data"] = ERASED
         return response

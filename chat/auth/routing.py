@@ -4,6 +4,7 @@ A feature yields ``Route`` values; nothing else adds a path below `/api/`. Witho
 the answer is the same as for somebody else's thread, given before any of the body is read.
 """
 
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
@@ -12,7 +13,7 @@ from functools import partial
 from aiohttp import web
 
 from chat.auth.access import Access
-from chat.auth.door import SIGNED_IN, Door, HttpRefusal
+from chat.auth.door import AT_ONCE_S, SIGNED_IN, Door, HttpRefusal
 from chat.auth.json_http import thread_in
 from chat.auth.limits import Bucket
 from chat.auth.sign_in import SignedIn
@@ -114,10 +115,20 @@ class _Guarded:
             return web.Response(status=303, headers={**HEADERS, "Cache-Control": "no-store", "Location": "/sign-in"})
         if not self._route.roles.has(signed_in.unlocked.account.role):
             raise web.HTTPNotFound if self._route.is_page else NotFound
+        if self._route.is_page and not self._door.limits_of(signed_in).pages.take():
+            raise HttpRefusal(429, Code.SLOW_DOWN, wait=1)
         self._take(signed_in)
         if self._route.reach is Reach.THREAD and self._route.method in CHANGING:
             await self._access.latest(signed_in.unlocked, thread_in(request))
-        return await self._route.handler(request)
+        return await self._answered(request)
+
+    async def _answered(self, request: web.Request) -> web.StreamResponse:
+        """The handler's answer. If a page took long, its reader may have signed out meanwhile; below `/api/` the door asks."""
+        began = time.monotonic()
+        response = await self._route.handler(request)
+        if self._route.is_page and time.monotonic() - began > AT_ONCE_S:
+            await self._door.check_still_signed_in(request)
+        return response
 
     async def _page_reader(self, request: web.Request) -> SignedIn | None:
         """The account that requests a page. Requests below `/api/` were admitted or refused earlier."""

@@ -20,7 +20,7 @@ from chat.protocol.shown_text import is_seen
 
 __all__ = ["LARGEST", "Form", "form_of", "typed_in"]
 
-LARGEST: Final = 64 * 1024
+LARGEST: Final = 96 * 1024
 MOST_FIELDS: Final = 200
 KIND: Final = "application/x-www-form-urlencoded"
 

@@ -96,7 +96,11 @@ def rail_of_shell(places: Iterable[Place], path: str) -> list[Shown]:
         return []
     own = [place for place in known if place.roles & shell.roles]
     theirs = [place for place in known if place.roles & shell.guests and place not in own]
-    shown = [Shown(place, place is shell, is_rest) for place, is_rest in zip(own, rests(len(own)), strict=True)] + [
+    shown = [
+        # What only some of the shell's roles have is hidden, too, until it is known who is there.
+        Shown(place, place is shell, is_rest, is_hidden=shell.roles not in place.roles)
+        for place, is_rest in zip(own, rests(len(own)), strict=True)
+    ] + [
         Shown(place, is_here=False, is_rest=is_rest, is_hidden=True)
         for place, is_rest in zip(theirs, rests(len(theirs)), strict=True)
     ]

@@ -86,6 +86,7 @@ async def _kept(request: web.Request) -> Form | None:
     if request.method != "POST":
         return None
     try:
-        return await typed_in(request)
+        form = await typed_in(request)
     except HttpRefusal:
         return None
+    return form if form.fields() else None

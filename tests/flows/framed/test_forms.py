@@ -58,12 +58,21 @@ async def test_signing_out_needs_no_script(visit: Visit) -> None:
         assert account.status == 401
 
 
-async def test_what_was_typed_outlives_the_session(visit: Visit) -> None:
+async def test_one_can_leave_a_browser_whose_session_has_ended(visit: Visit) -> None:
+    """What was written and not sent lies there still."""
     claire = await visit.client("claire")
-    answer = await post(claire, "/sign-out", {"text": "a < b\r\nc", "new_password": "secret-77"}, Cookie="ailo=none")
+    answer = await post(claire, "/sign-out", Cookie="ailo=none")
+    assert (answer.status, answer.headers["Location"]) == (303, "/sign-in")
+    assert answer.headers["Clear-Site-Data"] == '"storage"'
+    assert (await claire.get("/api/account"))["account"]["first_name"] == "Claire"  # another browser's session goes on
+
+
+async def test_what_was_typed_outlives_the_session(visit: Visit) -> None:
+    lea = await visit.client("lea")
+    answer = await post(lea, "/programmes/souffler", {"text": "a < b\r\nc", "new_password": "secret-77"}, Cookie="ailo=none")
     assert answer.status == 401
     assert "Votre session est terminée" in answer.text
-    assert 'name="to" value="/sign-out"' in answer.text
+    assert 'name="to" value="/programmes/souffler"' in answer.text
     assert 'name="kept:text" hidden>\na &lt; b\r\nc</textarea>' in answer.text
     assert "secret-77" not in answer.text
     assert answer.headers["Cache-Control"] == "no-store"
@@ -76,7 +85,7 @@ async def test_what_was_typed_outlives_the_session(visit: Visit) -> None:
         ("application/json", b"{}", 400),
         ("multipart/form-data; boundary=x", b"--x--", 400),
         ("application/x-www-form-urlencoded", b"a=%ff", 400),
-        ("application/x-www-form-urlencoded", b"a=" + b"x" * 70_000, 413),
+        ("application/x-www-form-urlencoded", b"a=" + b"x" * 100_000, 413),
         ("application/x-www-form-urlencoded", b"a=" + b"x" * 200_000, 413),
     ],
 )
