@@ -76,6 +76,10 @@ class Followed:
     received: list[Received]
     titles: Mapping[str, Titles]
     coming: list[Placed]
+    before: set[str]
+    """The keys of lessons that came in an earlier round, and can be read again."""
+    has_ended: bool = False
+    """Whether the programme is not sent any more, to anybody."""
 
 
 async def _unless_damaged(name: str, read: Awaitable[T]) -> T | None:
@@ -148,9 +152,22 @@ class Programmes:
         plan = await programmes.plan(reader, self._guard, one.name, one.published or one.newest)
         return Overview(one, plan, await enrolments.counts(reader, one.name))
 
-    async def publish(self, name: str, version: int) -> None:
-        """Send this version from now on. Raises Unknown."""
-        await self._stand(name, lambda tx, one: programmes.publish(tx, self._guard, one, version), least=version)
+    async def publish(self, name: str, version: int) -> bool:
+        """Send the latest version from now on; False, with nothing changed, if it is not ``version``, or is sent already.
+
+        Raises Unknown.
+        """
+
+        async def work(tx: Transaction) -> bool:
+            found = await programmes.find(tx, self._guard, name)
+            if found is None or not 1 <= version <= found.newest:
+                raise Unknown
+            if not found.published < version == found.newest:
+                return False
+            await programmes.publish(tx, self._guard, found, version)
+            return True
+
+        return await self._store.database.write(work)
 
     async def end(self, name: str) -> None:
         """Send nothing of a programme any more, until it is published again. Raises Unknown."""
@@ -274,7 +291,8 @@ class Programmes:
         came = await enrolments.received(reader, one)
         upcoming = following.upcoming(present, plan, person) if one.state.is_open else []
         titles = {had.lesson: await self._titles(reader, plans, present, had.lesson) for had in came}
-        return Followed(present, plan, not programme.is_sent, came, titles, upcoming)
+        before = await enrolments.received_before(reader, one)
+        return Followed(present, plan, not programme.is_sent, came, titles, upcoming, before, not programme.published)
 
     async def _titles(self, reader: Reader, plans: Plans, enrolment: Enrolment, key: str) -> Titles:
         """A lesson's titles, also if a newer version lacks it; none if no version has it."""
@@ -289,7 +307,10 @@ class Programmes:
 
         async def read(reader: Reader) -> Mapping[str, str]:
             found = await enrolments.find(reader, self._guard, account, name)
-            if found is None or key not in {one.lesson for one in await enrolments.received(reader, found)}:
+            if found is None:
+                raise Unknown
+            came = {one.lesson for one in await enrolments.received(reader, found)}
+            if key not in came | await enrolments.received_before(reader, found):
                 raise Unknown
             return await self._text(reader, found, key)
 

@@ -202,6 +202,15 @@ async def received(reader: Reader, enrolment: Enrolment) -> list[Received]:
     return rows.sound("lessons_received", found, _received)
 
 
+async def received_before(reader: Reader, enrolment: Enrolment) -> set[str]:
+    """The keys of what came, or was missed, in earlier rounds."""
+    found = await reader.rows(
+        "select distinct lesson from lessons_received where account = :account and programme = :programme and round < :round",
+        account=enrolment.account.bytes, programme=enrolment.programme, round=enrolment.round,
+    )  # fmt: skip
+    return set(rows.sound("lessons_received", found, lambda row: rows.text(row, "lesson")))
+
+
 async def counts(reader: Reader, programme: str) -> dict[tuple[State, str], int]:
     """How many people are in which state and at which lesson. Not verified: for an overview."""
     found = await reader.rows(

@@ -1,13 +1,15 @@
 """An answer to a lesson: a message of the member's own, in their conversation with the companion."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from chat.conversations.conversation import Accepted, Conversation
+from chat.conversations.conversation import Conversation
 from chat.conversations.participants import Participants
 from chat.core import Core
 from chat.pages.words import say, sentence
 from chat.protocol.frames import LONGEST_TEXT
+from chat.protocol.refusals import NotAllowed, NotFound, TooLong
 from storage.accounts import accounts
 from storage.accounts.accounts import Account, Role, Status
 from storage.conversations import rosters
@@ -23,6 +25,8 @@ LONGEST_ANSWER = LONGEST_TEXT - 300
 LONGEST_TITLE = 200
 # Who gets an answer, if there is one of each.
 CLOSEST = (Role.COMPANION, Role.PROFESSIONAL)
+NOT_TAKEN = sentence("Cette conversation ne l’a pas accepté. Votre texte est encore là : essayez depuis la conversation.")
+SENT_BEFORE = sentence("Un autre texte est déjà parti de cette page. Celui-ci est encore là : envoyez-le de nouveau.")
 ABOUT = sentence("À propos de l’étape « {title} » :")
 
 
@@ -31,6 +35,8 @@ class Companion:
     """Whom an answer goes to, and in which conversation."""
 
     thread: ThreadId
+    people: str
+    """Stands for all who take part: another one when somebody comes or leaves."""
     first_name: str
     readers: tuple[str, ...]
     """The first names of all who read that conversation, the member left out."""
@@ -45,7 +51,7 @@ class Answers:
         self._conversation = Conversation(core.store, core.commits, core.hub, core.access, taking_part)
 
     async def companion_of(self, member: Account) -> Companion | None:
-        """The companion of the member's newest conversation with one, else a Professional; None if there is nobody."""
+        """The companion of the conversation with one that was opened last, else a Professional; None if there is nobody."""
         guard = self._store.guard
 
         async def read(reader: Reader) -> Companion | None:
@@ -55,23 +61,38 @@ class Answers:
 
         return await self._store.database.read(read)
 
-    async def post(self, who: Unlocked, to: Companion, id_: MessageId, title: str, text: str) -> Accepted:
+    async def post(self, who: Unlocked, to: Companion, id_: MessageId, title: str, text: str) -> str | None:
         """Post an answer to the lesson of this title; repeated with the same id, it is posted once.
 
-        Raises as ``Conversation.post_and_wait``.
+        Returns why it was not posted, as a French sentence, or None if it was. Raises Stalled.
         """
         about = say(who.account.locale, ABOUT, title=title[:LONGEST_TITLE])
-        return await self._conversation.post_and_wait(who, to.thread, id_, f"{about}\n\n{text}")
+        sent = f"{about}\n\n{text}"
+        try:
+            accepted = await self._conversation.post_and_wait(who, to.thread, id_, sent)
+        except (NotFound, NotAllowed, TooLong):
+            return NOT_TAKEN
+        return None if accepted.message.text == sent else SENT_BEFORE
 
 
 def _closest(member: Account, found: Iterable[Roster], people: Mapping[AccountId, Account]) -> Companion | None:
     ranked = [
-        (CLOSEST.index(one.role), -roster.began_at, Companion(roster.thread, one.first_name, _readers(member, roster, people)))
+        (
+            CLOSEST.index(one.role),
+            -seat.joined_at,  # members take part from the beginning, and stay
+            Companion(roster.thread, _people(roster), one.first_name, _readers(member, roster, people)),
+        )
         for roster in found
+        if (seat := roster.seat_of(member.id))
         for one in map(people.get, roster.accounts())
         if one and one.role in CLOSEST and one.status is Status.ACTIVE
     ]
     return min(ranked, key=lambda entry: entry[:2])[2] if ranked else None
+
+
+def _people(roster: Roster) -> str:
+    ids = b"".join(sorted(id_.bytes for id_ in roster.accounts()))
+    return hashlib.blake2b(ids, digest_size=12).hexdigest()
 
 
 def _readers(member: Account, roster: Roster, people: Mapping[AccountId, Account]) -> tuple[str, ...]:

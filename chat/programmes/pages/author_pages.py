@@ -1,6 +1,6 @@
 """The pages of those who look after programmes: all of them, one with its lessons and who is where, publishing, and pausing it.
 
-They show numbers, no names: who follows what is nobody's business but the member's.
+They show numbers, no names. That a member has finished one is told, by a rule of encouragement, to their companion alone.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from chat.auth.routing import Reach, Roles, Route
+from chat.auth.routing import Limit, Reach, Roles, Route
 from chat.core import LessonPreview
 from chat.framed.forms import form_of
 from chat.framed.pages import FRAMED, FramedPages, Said
@@ -29,8 +29,11 @@ LESSON: Final = f"{HOME}/{{programme}}/{{version}}/{{lesson}}"
 # A letter's own styles are inline; it is shown in a frame in which nothing runs or loads.
 LETTER_POLICY: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
 PREVIEW_POLICY: Final = f"{CONTENT_POLICY}; frame-src 'self'"
+LONGEST_VERSION: Final = 9
 DARK: Final = "@media (prefers-color-scheme: dark)"
 AUTHORS: Final = Roles.COMPANION | Roles.ADMINISTRATOR
+CHANGES: Final = Limit(a_second=0.2, at_once=10)
+LETTERS: Final = Limit(a_second=4, at_once=40)
 AUDIENCES: Final[Mapping[Audience, str]] = {
     Audience.EVERYBODY: sentence("tout le monde"),
     Audience.MANAGERS: sentence("qui encadre"),
@@ -45,7 +48,10 @@ RESTING = Said(
     sentence("Rien ne part tant que vous ne le reprenez pas."),
 )
 GOING_ON = Said("going-on", sentence("Le parcours reprend pour tout le monde."))
-SAID = (PUBLISHED, RESTING, GOING_ON)
+UNCHANGED = Said(
+    "unchanged", sentence("Rien n’a changé : une autre version est arrivée entre-temps, ou c’était déjà fait."), tone="wait"
+)
+SAID = (PUBLISHED, RESTING, GOING_ON, UNCHANGED)
 ALL = Table(
     HOME,
     (
@@ -84,9 +90,9 @@ class AuthorPages:
         yield Route("GET", f"{HOME}/{{programme}}", self.one, AUTHORS, Reach.COMMON)
         yield Route("GET", f"{HOME}/{{programme}}/publish", self.ask_to_publish, AUTHORS, Reach.COMMON)
         yield Route("GET", f"{HOME}/{{programme}}/rest", self.ask_to_rest, AUTHORS, Reach.COMMON)
-        yield Route("POST", f"{HOME}/{{programme}}", self.change, AUTHORS, Reach.COMMON)
+        yield Route("POST", f"{HOME}/{{programme}}", self.change, AUTHORS, Reach.COMMON, CHANGES)
         yield Route("GET", LESSON, self.lesson, AUTHORS, Reach.COMMON)
-        yield Route("GET", f"{LESSON}/letter", self.letter, AUTHORS, Reach.COMMON)
+        yield Route("GET", f"{LESSON}/letter", self.letter, AUTHORS, Reach.COMMON, LETTERS)
 
     async def all(self, request: web.Request) -> web.Response:
         language = language_of(request)
@@ -130,8 +136,7 @@ class AuthorPages:
     async def _do(self, deed: str, name: str, version: int) -> Said:
         match deed:
             case "publish":
-                await self._rules.publish(name, version)
-                return PUBLISHED
+                return PUBLISHED if await self._rules.publish(name, version) else UNCHANGED
             case "rest":
                 await self._rules.rest(name)
                 return RESTING
@@ -183,7 +188,8 @@ class AuthorPages:
         """A lesson of any version, published or not, with its texts by language."""
         name, version, key = (request.match_info[part] for part in ("programme", "version", "lesson"))
         try:
-            overview, texts = await self._rules.draft(name, int(version) if version.isascii() and version.isdigit() else 0, key)
+            is_number = version.isascii() and version.isdigit() and len(version) <= LONGEST_VERSION
+            overview, texts = await self._rules.draft(name, int(version) if is_number else 0, key)
         except Unknown:
             raise web.HTTPNotFound from None
         return overview, overview.plan.lessons[overview.plan.place(key)], texts

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Mapping
 from aiohttp import web
 
 from chat.auth.door import SIGNED_IN, Door
-from chat.auth.routing import Reach, Roles, Route
+from chat.auth.routing import Limit, Reach, Roles, Route
 from chat.framed.forms import Form, form_of
 from chat.framed.pages import FramedPages, Said
 from chat.pages.assets import language_of
 from chat.pages.words import sentence
 from chat.programmes.offers import Offers
 from chat.programmes.pages.answers import LONGEST_ANSWER, Answers
-from chat.programmes.pages.path import Path, introduction, path_of
+from chat.programmes.pages.path import Path, Step, introduction, path_of
 from chat.programmes.pages.wording import as_html, in_language, listed, minutes_to_read
 from chat.programmes.programmes import NotForThem, NotSent, Programmes, Unknown
 from storage.accounts.accounts import Account
@@ -22,13 +22,17 @@ from storage.programmes.enrolments import State
 
 __all__ = ["MemberPages"]
 
-STARTED = Said("started", sentence("Le parcours commence."), sentence("La première étape arrive à son heure, ici et par e-mail."))
+# More than anybody needs: each change is a commit, and beginning makes a letter.
+CHANGES = Limit(a_second=0.2, at_once=10)
+STARTED = Said("started", sentence("Le parcours commence."), sentence("La première étape arrive à son heure."))
 PAUSED = Said("paused", sentence("Le parcours est en pause."), sentence("Rien n’est perdu : il attend que vous le repreniez."))
 RESUMED = Said("resumed", sentence("Le parcours reprend."), sentence("La suite arrive au prochain jour prévu."))
 STOPPED = Said("stopped", sentence("Le parcours est arrêté."), sentence("Ce que vous avez reçu reste ici."))
 UNCHANGED = Said("unchanged", sentence("Rien n’a changé : c’était déjà fait."), tone="wait")
 CLOSED = Said("closed", sentence("Ce parcours n’est plus proposé."), sentence("Rien n’a changé."), tone="wait")
 OF_PROGRAMME = (STARTED, PAUSED, RESUMED, STOPPED, UNCHANGED, CLOSED)
+NOBODY_READS = sentence("Plus personne ne répond dans vos conversations en ce moment. Gardez votre texte : copiez-le d’ici.")
+OTHERS_READ = sentence("Les personnes qui vous lisent ne sont plus les mêmes. Regardez à qui il part, puis envoyez de nouveau.")
 ANSWERED = Said("answered", sentence("Votre message est parti."), sentence("Vous le retrouvez dans vos conversations."))
 
 
@@ -42,7 +46,7 @@ class MemberPages:
         """All of them."""
         yield Route("GET", "/programmes", self.home, Roles.MEMBER, Reach.OWN)
         yield Route("GET", "/programmes/{programme}", self.path, Roles.MEMBER, Reach.OWN)
-        yield Route("POST", "/programmes/{programme}", self.change, Roles.MEMBER, Reach.OWN)
+        yield Route("POST", "/programmes/{programme}", self.change, Roles.MEMBER, Reach.OWN, CHANGES)
         yield Route("GET", "/programmes/{programme}/stop", self.ask_to_stop, Roles.MEMBER, Reach.OWN)
         yield Route("GET", "/programmes/{programme}/lessons/{lesson}", self.lesson, Roles.MEMBER, Reach.OWN)
         yield Route("POST", "/programmes/{programme}/lessons/{lesson}", self.answer, Roles.MEMBER, Reach.OWN)
@@ -114,10 +118,7 @@ class MemberPages:
 
     async def _lesson(self, request: web.Request, form: Form | None = None) -> web.Response:
         account, language, key = _account(request), language_of(request), request.match_info["lesson"]
-        path = await self._path(request)
-        step = next((step for step in path.steps if step.key == key), None)
-        if step is None:
-            raise web.HTTPNotFound
+        path, step = await self._step(request)
         text = in_language(await self._rules.lesson(account.id, path.name, key), language)
         to = await self._answers.companion_of(account)
         values = {
@@ -125,9 +126,8 @@ class MemberPages:
             "step": step,
             "text": as_html(text, language),
             "minutes": minutes_to_read(text),
-            "companion": to.first_name if to else "",
+            "to": to,
             "readers": listed(to.readers, language) if to else "",
-            "thread": to.thread if to else "",
             "message": new_id(MessageId),
             "longest": LONGEST_ANSWER,
         }
@@ -135,18 +135,31 @@ class MemberPages:
         return await self._pages.show(request, "lesson.html", values, form=form, said=(ANSWERED,), status=status)
 
     async def answer(self, request: web.Request) -> web.Response:
+        """Post an answer to those whom the page named; what cannot be posted is shown again, with the reason."""
         form, account = await form_of(request), _account(request)
-        path, key = await self._path(request), request.match_info["lesson"]
-        step = next((step for step in path.steps if step.key == key), None)
-        to, id_ = await self._answers.companion_of(account), read_id(form.typed("message"))
-        if step is None or to is None or id_ is None:
-            raise web.HTTPNotFound
+        path, step = await self._step(request)
+        to = await self._answers.companion_of(account)
         text = form.text("text", longest=LONGEST_ANSWER, required=sentence("Écrivez votre message."))
+        if to is None:
+            form.refuse("text", NOBODY_READS)
+        elif (form.typed("thread"), form.typed("people")) != (str(to.thread), to.people):
+            form.refuse("text", OTHERS_READ)
+        if form.is_fine and to:
+            self._door.take_turn(request)
+            id_ = MessageId(read_id(form.typed("message")) or new_id(MessageId))
+            if why := await self._answers.post(request[SIGNED_IN].unlocked, to, id_, step.title, text):
+                form.refuse("text", why)
         if not form.is_fine:
             return await self._lesson(request, form)
-        self._door.take_turn(request)
-        await self._answers.post(request[SIGNED_IN].unlocked, to, MessageId(id_), step.title, text)
-        return self._pages.go(f"/programmes/{path.name}/lessons/{key}", ANSWERED)
+        return self._pages.go(f"/programmes/{path.name}/lessons/{step.key}", ANSWERED)
+
+    async def _step(self, request: web.Request) -> tuple[Path, Step]:
+        """A lesson that has come, with the path that it is a step of."""
+        path, key = await self._path(request), request.match_info["lesson"]
+        step = next((step for step in path.steps if step.key == key), None)
+        if step is None:
+            raise web.HTTPNotFound
+        return path, step
 
     # What they follow
 

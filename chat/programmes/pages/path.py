@@ -27,7 +27,7 @@ CAME_TODAY: Mapping[Outcome, str] = {
 
 @dataclass(frozen=True)
 class Step:
-    """A step of the path. ``state`` is "done", "here" or "later"; ``key`` is empty for what has not come yet."""
+    """A step of the path. ``state`` is "done", "here" or "later"; ``key`` is empty for what cannot be read yet."""
 
     number: int
     title: str
@@ -45,6 +45,7 @@ class Path:
     summary: str
     state: State
     is_resting: bool
+    has_ended: bool
     steps: list[Step]
     next: str
     next_number: int
@@ -64,10 +65,10 @@ def path_of(followed: Followed, where: tzinfo, now: int, language: str) -> Path:
     today = schedule.date_at(now, where)
     behind = [_behind(followed, one, where, today, language) for one in _in_order(followed)]
     is_moving = followed.enrolment.state is State.FOLLOWING and not followed.is_resting
-    ahead = [_ahead(one, today, language, is_moving=is_moving) for one in followed.coming]
-    open_ = followed.enrolment.state.is_open
+    ahead = [_ahead(followed, one, today, language, is_moving=is_moving) for one in followed.coming]
+    here = len(behind) if followed.enrolment.state.is_open else 0
     steps = [
-        Step(number, title, "later" if not key else "here" if number == len(behind) and open_ else "done", words, key)
+        Step(number, title, "later" if number > len(behind) else "here" if number == here else "done", words, key)
         for number, (title, words, key) in enumerate([*behind, *ahead], 1)
     ]
     plan, coming = followed.plan, followed.coming
@@ -77,6 +78,7 @@ def path_of(followed: Followed, where: tzinfo, now: int, language: str) -> Path:
         in_language(plan.summaries, language),
         followed.enrolment.state,
         followed.is_resting,
+        followed.has_ended,
         steps,
         when(coming[0].wall, today, language) if coming and is_moving else "",
         len(behind) + 1 if coming else 0,
@@ -95,10 +97,11 @@ def _behind(followed: Followed, one: Received, where: tzinfo, today: date, langu
     return in_language(followed.titles.get(one.lesson, {}), language) or one.lesson, words, one.lesson
 
 
-def _ahead(placed: Placed, today: date, language: str, *, is_moving: bool) -> tuple[str, str, str]:
-    """A step to come. After a pause it comes on another day, which is not known before."""
+def _ahead(followed: Followed, placed: Placed, today: date, language: str, *, is_moving: bool) -> tuple[str, str, str]:
+    """A step to come, which can be read already if it came in an earlier round. After a pause its day is not known."""
     words = day_of(placed.wall.date(), today, language) if is_moving else say(language, sentence("après la reprise"))
-    return in_language(placed.lesson.titles, language), words, ""
+    key = placed.lesson.key
+    return in_language(placed.lesson.titles, language), words, key if key in followed.before else ""
 
 
 def _short(day: date, today: date, language: str) -> str:

@@ -70,6 +70,10 @@ async def test_a_draft_is_looked_at_and_published(souffler: ProgrammesCard, sam:
     assert "La version est publiée." in done.words
     assert "Souffler un peu" in done.words
     assert (await sam.see(f"{ONE}/publish")).status == 404
+    for version in ("1", "2"):  # from a page that was open for long
+        assert "Rien n’a changé" in (await sam.do(ONE, deed="publish", version=version)).words
+    (found,) = await souffler.programmes.all()
+    assert found.programme.published == 2
 
 
 async def test_a_version_that_does_not_exist_is_not_published(sam: Visitor, souffler: ProgrammesCard) -> None:
@@ -105,9 +109,17 @@ async def test_the_letter_is_shown_in_dark(sam: Visitor) -> None:
     assert "@media all" in dark.source
 
 
-@pytest.mark.parametrize(
-    "path", [f"{HOME}/nulle-part", f"{ONE}/3/respirer", f"{ONE}/x/respirer", f"{ONE}/1/dormir", f"{ONE}/1/respirer/letter"]
-)
+NOWHERE = [
+    f"{HOME}/nulle-part",
+    f"{ONE}/3/respirer",
+    f"{ONE}/x/respirer",
+    f"{ONE}/{'1' * 4400}/respirer",
+    f"{ONE}/1/dormir",
+    f"{ONE}/1/respirer/letter",
+]
+
+
+@pytest.mark.parametrize("path", NOWHERE)
 async def test_what_does_not_exist_is_not_found(sam: Visitor, path: str) -> None:
     assert (await sam.see(path, language="xx")).status == 404
 

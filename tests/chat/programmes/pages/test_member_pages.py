@@ -17,7 +17,7 @@ from storage.accounts.preferences import Letters, Preferences
 from storage.ids import ThreadId
 from tests.chat.programmes.directories import ABOUT, files, lesson
 from tests.chat.programmes.pages.conftest import Visit
-from tests.chat.programmes.pages.visiting import Visitor
+from tests.chat.programmes.pages.visiting import Answer, Visitor
 from tests.chat.talk import Cast
 from tests.people import DAY, StoppedClock
 
@@ -46,6 +46,11 @@ async def thread(cast: Cast) -> ThreadId:
 @pytest.fixture
 async def lea(visit: Visit, souffler: ProgrammesCard, thread: ThreadId) -> Visitor:
     return await visit("lea")
+
+
+def hidden(page: Answer) -> dict[str, str]:
+    """The hidden fields of an answer's form."""
+    return {name: page.value(name) for name in ("message", "thread", "people")}
 
 
 async def work(ailo: Ailo, tmp_path: Path) -> None:
@@ -131,9 +136,13 @@ async def test_an_answer_is_a_message_to_the_companion(
     page = await lea.see(FIRST)
     assert "En parler à Sam" in page.words
     assert "votre conversation avec Claire et Sam" in page.words or "votre conversation avec Sam et Claire" in page.words
-    message = page.value("message")
+    fields = hidden(page)
     for _ in range(2):  # sent twice, it is there once
-        assert "Votre message est parti." in (await lea.do(FIRST, message=message, text=" J’ai respiré. ")).words
+        assert "Votre message est parti." in (await lea.do(FIRST, **fields, text=" J’ai respiré. ")).words
+    other = await lea.post(FIRST, **fields, text="Un autre texte.")  # from a page that was gone back to
+    assert other.status == 422
+    assert "Un autre texte est déjà parti" in other.words
+    assert "Un autre texte.</textarea>" in other.source
     sam = await cast.unlock("sam")
     found = await ailo.conversations.conversation.before(sam, thread, None, 50)
     said = typeset("À propos de l’étape « Respirer » :") + "\n\nJ’ai respiré."
@@ -143,10 +152,63 @@ async def test_an_answer_is_a_message_to_the_companion(
 async def test_an_empty_answer_is_not_sent(ailo: Ailo, cast: Cast, lea: Visitor, thread: ThreadId, tmp_path: Path) -> None:
     await lea.do(PATH, deed="start")
     await work(ailo, tmp_path)
-    refused = await lea.post(FIRST, message=(await lea.see(FIRST)).value("message"), text=" \n ")
+    refused = await lea.post(FIRST, **hidden(await lea.see(FIRST)), text=" \n ")
     assert refused.status == 422
     assert "Votre message n’est pas parti." in refused.words
     assert await ailo.conversations.conversation.before(await cast.unlock("sam"), thread, None, 50) == []
+
+
+async def test_an_answer_reaches_those_alone_whom_the_page_named(
+    ailo: Ailo, cast: Cast, lea: Visitor, thread: ThreadId, tmp_path: Path
+) -> None:
+    await lea.do(PATH, deed="start")
+    await work(ailo, tmp_path)
+    fields = hidden(await lea.see(FIRST))
+    thomas = await cast.unlock("thomas")
+    await ailo.conversations.participants.bring_in(await cast.unlock("sam"), thread, thomas.account.id, whole=False)
+    refused = await lea.post(FIRST, **fields, text="Pour Claire et Sam.")
+    assert refused.status == 422
+    assert "Les personnes qui vous lisent ne sont plus les mêmes." in refused.words
+    assert "Thomas" in refused.words
+    assert "Pour Claire et Sam.</textarea>" in refused.source
+    assert await ailo.conversations.conversation.before(thomas, thread, None, 50) == []
+    assert "Votre message est parti." in (await lea.do(FIRST, **hidden(refused), text="Pour Thomas aussi.")).words
+
+
+async def test_a_text_that_nobody_would_read_is_given_back(
+    ailo: Ailo, cast: Cast, lea: Visitor, thread: ThreadId, tmp_path: Path
+) -> None:
+    await lea.do(PATH, deed="start")
+    await work(ailo, tmp_path)
+    fields = hidden(await lea.see(FIRST))
+    for name in ("claire", "sam"):
+        await ailo.conversations.participants.leave(thread, (await cast.account(name)).id)
+    refused = await lea.post(FIRST, **fields, text="Il y a quelqu’un ?")
+    assert refused.status == 422
+    assert "Plus personne ne répond" in refused.words
+    assert "Il y a quelqu’un ?</textarea>" in refused.source
+
+
+async def test_the_conversation_opened_last_gets_the_answer(
+    ailo: Ailo, cast: Cast, lea: Visitor, thread: ThreadId, tmp_path: Path, stopped_clock: StoppedClock
+) -> None:
+    """A change of who takes part in an older one does not make it newer."""
+    stopped_clock.advance(1000)
+    newer = await cast.open_thread("lea", "thomas", "sam")
+    stopped_clock.advance(1000)
+    await ailo.conversations.participants.leave(thread, (await cast.account("claire")).id)
+    await lea.do(PATH, deed="start")
+    await work(ailo, tmp_path)
+    assert hidden(await lea.see(FIRST))["thread"] == str(newer)
+
+
+async def test_what_came_in_an_earlier_round_can_be_read_in_the_next(ailo: Ailo, lea: Visitor, tmp_path: Path) -> None:
+    await lea.do(PATH, deed="start")
+    await work(ailo, tmp_path)
+    await lea.do(PATH, deed="stop")
+    page = await lea.do(PATH, deed="start")
+    assert "Relire l’étape 1" in page.source
+    assert "Bonjour." in (await lea.see(FIRST)).words
 
 
 async def test_without_anybody_to_answer_there_is_no_form(
@@ -156,7 +218,7 @@ async def test_without_anybody_to_answer_there_is_no_form(
     await karim.do(PATH, deed="start")
     await work(ailo, tmp_path)
     assert "<form" not in (await karim.see(FIRST)).source.partition("<main")[2].partition("</main>")[0]
-    assert (await karim.post(FIRST, message="01a22988-683c-7afb-a41f-0d9f710d0b71", text="Bonjour")).status == 404
+    assert (await karim.post(FIRST, message="01a22988-683c-7afb-a41f-0d9f710d0b71", text="Bonjour")).status == 422
 
 
 async def test_somebody_elses_programme_is_none(ailo: Ailo, lea: Visitor, visit: Visit, tmp_path: Path) -> None:
@@ -195,3 +257,6 @@ async def test_a_pause_for_everybody_is_told(ailo: Ailo, lea: Visitor, souffler:
     await souffler.programmes.rest("souffler")
     assert "Ce parcours est en pause pour tout le monde." in (await lea.see(PATH)).words
     assert "en pause pour tout le monde" in (await lea.see("/programmes")).words
+    await souffler.programmes.end("souffler")
+    assert "Ce parcours n’est plus envoyé." in (await lea.see(PATH)).words
+    assert "n’est plus envoyé" in (await lea.see("/programmes")).words
