@@ -204,14 +204,18 @@ class Rotation:
     # Looking
 
     async def status(self) -> Status:
-        """The state of the keyring, and what each key protects."""
+        """The state of the keyring, and what each key protects.
+
+        The count takes a while: a rotation that ended or began meanwhile was in progress for what was counted before.
+        """
+        newest, was_finished = self._store.guard.keyring.newest.id, await self.is_finished()
         use, keys = await key_use.count(self._store), self._store.guard.keyring
         unknown = sum((uses for name, uses in use.by_key.items() if name not in keys.by_id), Counter[str]())
         return Status(
             tuple(KeyStatus(key.id, key.made_at, key is keys.newest, use.of(key.id)) for key in keys.by_id.values()),
             unknown,
             await self._store.database.read(broken_threads),
-            not await self.is_finished(),
+            not was_finished or keys.newest.id != newest,
         )
 
 

@@ -9,15 +9,16 @@ from uuid import UUID
 
 import pytest
 
+from chat.operations.key_status import told
 from storage.crypto import keyring, keyring_copy
 from storage.crypto.guarding import Guarded
 from storage.crypto.keyholes import Cookie, Opening, open_session, unguard_password
 from storage.errors import Damaged, KeyringRefused
 from storage.families import guarded
 from storage.ids import AccountId
-from storage.rekeying import reguarding, relinking
+from storage.rekeying import key_use, reguarding, relinking
 from storage.rekeying.rotation import Rotation
-from storage.store import open_store
+from storage.store import Store, open_store
 from tests.people import House, StoppedClock, open_house, opened_again, settings_in
 from tests.storage.rekeying.turning import Countdown, add_by_service, assert_all_opens, fill, rotate_until_crash
 
@@ -60,6 +61,27 @@ async def test_between_the_turn_and_its_end_both_keys_read(house: House) -> None
     status = await rotation.status()
     assert status.is_rotating
     assert all(key.uses for key in status.keys)
+
+
+@pytest.mark.parametrize("does", ["finish", "turn"])
+async def test_what_was_counted_during_a_rotation_is_no_damage(house: House, monkeypatch: pytest.MonkeyPatch, does: str) -> None:
+    """A count takes a while. A rotation that ends or begins meanwhile leaves older keys in it: they are not for ever."""
+    await fill(house)
+    rotation = Rotation(house.store)
+    if does == "finish":
+        await rotation.turn()
+    count_use = key_use.count
+
+    async def count_and_go_on(store: Store) -> key_use.KeyUse:
+        use = await count_use(store)
+        await getattr(rotation, does)()
+        return use
+
+    monkeypatch.setattr(key_use, "count", count_and_go_on)
+    status = await rotation.status()
+    assert status.keys[0].uses
+    assert status.is_rotating
+    assert "failed verification" not in told(status)
 
 
 async def test_the_mark_of_the_example_and_the_addresses_stay(house: House) -> None:
