@@ -36,6 +36,8 @@ TOPMOST = """() => {
   return [...document.querySelectorAll("message-row")].find((row) => row.getBoundingClientRect().bottom > top).message.seq
 }"""
 
+TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
 LONG = 100_000
 
 
@@ -111,7 +113,23 @@ async def test_the_place_is_kept_over_a_reload_and_a_resize(visitors: Visitors, 
     assert await member.evaluate(TOPMOST) == seen
     await member.evaluate("dispatchEvent(new Event('pagehide'))")  # Saves the place, as the end of scrolling does.
     await member.set_viewport_size({"width": 360, "height": 740})
-    await member.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    await member.evaluate(TWO_FRAMES)
+    assert await member.evaluate(TOPMOST) == seen
+
+
+async def test_the_place_is_not_that_of_a_layout_half_way(visitors: Visitors, pair: Pair) -> None:
+    """The log is narrow already, and has not gone to its place yet, when the place is noted."""
+    member = await open_long(visitors, pair)
+    for _ in range(5):
+        await member.evaluate(WATCH_ONE_MESSAGE)
+    seen = await member.evaluate(TOPMOST)
+    await member.evaluate(TWO_FRAMES)
+    await member.evaluate("""() => {
+      dispatchEvent(new Event("pagehide"))
+      document.querySelector(".log__scroll").style.width = "20rem"
+      dispatchEvent(new Event("pagehide"))
+    }""")
+    await member.evaluate(TWO_FRAMES)
     assert await member.evaluate(TOPMOST) == seen
 
 

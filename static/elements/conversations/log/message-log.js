@@ -265,7 +265,9 @@ export class MessageLog extends HTMLElement {
   }
 
   #notePlace() {
-    const { scrollTop } = this.#scroll
+    const { scrollTop, clientWidth } = this.#scroll
+    // While the width has changed and `#stay` has not gone to the place yet, another row is there: the place is as it was.
+    if (this.#width && this.#width !== clientWidth) return
     const row = this.#isAtEnd ? null : this.#window.rowAt(scrollTop)
     this.#place = row?.message.seq ? { seq: row.message.seq, offset: row.offsetTop - scrollTop } : null
   }
