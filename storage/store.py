@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from storage import directories, installation
 from storage.accounts import readdressing
 from storage.crypto import keyring
+from storage.crypto.courier import Courier
 from storage.crypto.guarding import Guard
 from storage.crypto.keyholes import EXAMPLE_PROFILE, PROFILE
 from storage.crypto.peppers import Peppers
@@ -19,7 +20,7 @@ from storage.engine.migrations import migrate
 from storage.engine.sqlite import open_sqlite
 from storage.errors import DatabaseRefused, Refused
 from storage.files import remove_unfinished
-from storage.mail import letters
+from storage.mail import letters, texts
 from storage.settings import StorageSettings
 
 SESSION_MS = 30 * 86_400_000
@@ -45,6 +46,7 @@ class Store:
     peppers: Peppers
     officer: bytes
     clock: Clock = wall_clock
+    courier: Courier = field(default_factory=Courier)
     keys_change: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -78,6 +80,8 @@ async def open_store(settings: StorageSettings, clock: Clock = wall_clock) -> As
             guard = Guard(keys)
             officer = await installation.officer(database, guard)
             await readdressing.bring_up(database, guard)
+            if await database.read(texts.any_waits):
+                await database.write(texts.forget_all)
             if is_restored:
                 await database.write(lambda tx: _note_restored(tx, guard, clock()))
             yield Store(settings, database, guard, Peppers(settings.peppers, SESSION_MS), officer, clock)

@@ -12,7 +12,7 @@ from pathlib import Path
 from storage import installation
 from storage.accounts import accounts
 from storage.accounts.accounts import Account, NewAccount, Role, Status
-from storage.conversations import messages, participants, threads
+from storage.conversations import letter_texts, messages, participants, threads
 from storage.conversations.group_commit import GroupCommit, Marked, MarkRead, NotCommitted, Post, Posted
 from storage.conversations.messages import SealedMessage
 from storage.conversations.participants import Change
@@ -182,7 +182,9 @@ class House:
         assert epoch is not None
         place = Place(thread, number, id_ or new_id(MessageId), author.id, KIND)
         body = seal(epoch.message_key, text, place)
-        return Post(thread, number, place.id, author.id, KIND, body, epoch.others, author.role is Role.MEMBER)
+        is_of_member = author.role is Role.MEMBER
+        texts = () if is_of_member else await letter_texts.sealed_for(self.store, epoch.others, place, text)
+        return Post(thread, number, place.id, author.id, KIND, body, epoch.others, waits=is_of_member, texts=texts)
 
     async def post(self, author: Person, thread: ThreadId, text: str = "Bonjour", id_: MessageId | None = None) -> Posted:
         """Post a message and wait until it is on the disk."""

@@ -16,7 +16,7 @@ import msgspec
 from chat.accounts.shapes import LetterSettings, OwnSettings, Settings
 from chat.protocol.frames import moment
 from storage.accounts import accounts, preferences
-from storage.accounts.accounts import LANGUAGES, Account
+from storage.accounts.accounts import LANGUAGES, Account, Role
 from storage.accounts.preferences import USUAL, Letters, Preferences
 from storage.engine.database import Reader, Transaction
 from storage.errors import CannotOpen
@@ -174,7 +174,10 @@ class SettingsOfOne:
                 await unread.look_again(tx, account.id, self._store.clock() + self._store.settings.notify_after_ms)
             return await self._told(tx, account.id, settings)
 
-        return await self._store.database.write(write)
+        changed = await self._store.database.write(write)
+        wanted = changed.settings.letters
+        self._store.courier.chose(account.id, wants_texts=account.role is Role.MEMBER and wanted.texts and wanted.replies)
+        return changed
 
     async def _chosen(self, reader: Reader, account: AccountId) -> Preferences:
         """What was chosen; the defaults if somebody tampered with it, so that its owner can choose again."""

@@ -15,7 +15,7 @@ from chat.protocol.frames import LONGEST_TEXT, Message, Participant, ReadMark, T
 from chat.protocol.hub import Hub, Listener
 from chat.protocol.refusals import NotAllowed, NotFound, TooLong
 from storage.accounts.accounts import Role
-from storage.conversations import messages, service_posts, threads
+from storage.conversations import letter_texts, messages, service_posts, threads
 from storage.conversations.group_commit import GroupCommit, Marked, MarkRead, NotCommitted, Outcome, Post, Posted
 from storage.conversations.messages import SealedMessage
 from storage.conversations.service_posts import ServicePost
@@ -78,8 +78,9 @@ class Conversation:
         epoch = await self._access.latest(who, thread)
         place = Place(thread, epoch.roster.number, id_, who.account.id, KIND_TEXT)
         body = seal(epoch.message_key, text, place)
-        waits = who.account.role is Role.MEMBER
-        item = Post(thread, place.epoch, id_, place.author, place.kind, body, epoch.others, waits)
+        is_of_member = who.account.role is Role.MEMBER
+        texts = () if is_of_member else await letter_texts.sealed_for(self._store, epoch.others, place, text)
+        item = Post(thread, place.epoch, id_, place.author, place.kind, body, epoch.others, waits=is_of_member, texts=texts)
 
         def done(outcome: Outcome) -> None:
             if outcome is NotCommitted.EPOCH_ENDED:

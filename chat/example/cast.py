@@ -19,7 +19,8 @@ DOMAIN = "exemple.test"
 class Figure:
     """An invented person. ``key`` is their name in the conversations; the reply time that they promise is in hours.
 
-    ``enrolled_days`` is how many days ago they began to follow the programmes, if they do.
+    ``enrolled_days`` is how many days ago they began to follow the programmes, if they do; ``wants_texts``, whether
+    they chose e-mails with the text of replies.
     """
 
     key: str
@@ -29,6 +30,7 @@ class Figure:
     reply_within_hours: int | None
     manages: bool | None = None
     enrolled_days: int | None = None
+    wants_texts: bool = False
 
     @property
     def email(self) -> str:
@@ -52,6 +54,7 @@ def figures() -> Mapping[str, Figure]:
             one.get("reply_within_hours"),
             one.get("manages"),
             one.get("enrolled_days"),
+            one.get("wants_texts", False),
         )
         for one in read_text("cast.toml")["person"]
     ]

@@ -13,7 +13,7 @@ from chat.conversations.conversation import KIND_TEXT
 from chat.example.cast import Figure, figures
 from chat.example.conversations import Line, Script, scripts
 from chat.example.letters import write_past
-from chat.example.programmes import follow, import_all, say_whether_they_manage
+from chat.example.programmes import follow, import_all, say_what_they_chose
 from storage.accounts.accounts import Role
 from storage.conversations.group_commit import Item, MarkRead, NotCommitted, Post
 from storage.conversations.unlocked import OpenEpoch, Unlocked
@@ -77,7 +77,7 @@ async def _enrol(ailo: Ailo, clock: _Clock, started: int, everybody: Mapping[str
     names = await import_all(ailo, folders)
     for key, figure in figures().items():
         account = everybody[key].unlocked.account
-        await say_whether_they_manage(ailo, account, figure)
+        await say_what_they_chose(ailo, account, figure)
         for name in names if figure.enrolled_days is not None else ():
             clock.now = started - (figure.enrolled_days or 0) * DAY_MS
             await follow(ailo, name, account, figure, started)

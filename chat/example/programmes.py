@@ -10,14 +10,14 @@ from chat.programmes.importing import read_course
 from chat.programmes.programmes import Programmes
 from storage.accounts import preferences
 from storage.accounts.accounts import Account
-from storage.accounts.preferences import Preferences
+from storage.accounts.preferences import Letters, Preferences
 from storage.engine.database import Transaction
 from storage.errors import Stalled
 from storage.programmes import enrolments, following, programmes
 from storage.programmes.enrolments import AT_ONCE, Outcome, State
 from storage.programmes.following import Person
 
-__all__ = ["follow", "import_all", "say_whether_they_manage"]
+__all__ = ["follow", "import_all", "say_what_they_chose"]
 
 
 async def import_all(ailo: Ailo, folders: Iterable[Path]) -> list[str]:
@@ -27,10 +27,10 @@ async def import_all(ailo: Ailo, folders: Iterable[Path]) -> list[str]:
     return [(await rules.import_(course, is_draft=False)).programme.name for course in courses]
 
 
-async def say_whether_they_manage(ailo: Ailo, account: Account, figure: Figure) -> None:
-    """Note what a figure said about managing people, if they said anything."""
-    if figure.manages is not None:
-        chosen = Preferences(manages=figure.manages)
+async def say_what_they_chose(ailo: Ailo, account: Account, figure: Figure) -> None:
+    """Note what a figure said about managing people, and whether they want the texts of replies, if they said anything."""
+    chosen = Preferences(manages=figure.manages, letters=Letters(texts=figure.wants_texts))
+    if chosen != Preferences():
         await ailo.store.database.write(lambda tx: preferences.keep(tx, ailo.store.guard, account.id, chosen))
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import delivery.letters
 from delivery.errors import NoSuchLetter
 from storage.accounts.preferences import Letters
+from storage.crypto.courier import Courier
 from storage.crypto.guarding import Guard
-from storage.engine.database import Reader
+from storage.engine.database import Reader, Transaction
 from storage.ids import AccountId
 
 LISTS = ("programmes", "encouragements", "offers")
@@ -26,7 +27,24 @@ def _nothing(_: Mapping[str, str]) -> Mapping[str, str]:
     return {}
 
 
-Reading = Callable[[Reader, Guard, AccountId, Mapping[str, str], str], Awaitable[Mapping[str, object] | None]]
+@dataclass(frozen=True, repr=False)
+class Source:
+    """Where a letter's bodies may be read from: for whom, in which language, and what they chose.
+
+    ``courier`` opens the texts of replies; None where the letter must not carry any. ``now`` is in ms since 1970.
+    """
+
+    reader: Reader
+    guard: Guard
+    account: AccountId
+    locale: str
+    wanted: Letters
+    courier: Courier | None
+    now: int
+
+
+Reading = Callable[[Source, Mapping[str, str]], Awaitable[Mapping[str, object] | None]]
+Sent = Callable[[Transaction, AccountId, Mapping[str, str]], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -35,12 +53,13 @@ class Kind:
 
     ``why_not`` (reader, account, facts) is called just before sending, and returns why the letter is no longer worth sending,
     in a few words for the log, or None if it is. ``is_wanted`` checks what the recipient chose. ``values`` derives from the
-    facts what the bodies need besides the words, the greeting and the link; ``read`` (reader, guard, account, facts, locale)
-    reads more of it, in the same read as ``why_not``. In quiet hours a letter waits, unless ``is_urgent``. It counts against
-    the letters of a day, unless not ``is_budgeted``, as those of security and appointments are. ``list_name`` is one of
-    ``LISTS`` if the letters of this kind can be unsubscribed from. One that still waits is joined with the next one where it
-    ``is_joined``. It is too late to be of use ``worth`` after it was written; None where that depends on the letter.
-    Its link leads to ``page``, a path without its first slash.
+    facts what the bodies need besides the words, the greeting and the link; ``read`` (source, facts) reads more of it, in the
+    same read as ``why_not``. ``sent`` (transaction, account, facts) is called in the transaction that records that it was
+    sent. In quiet hours a letter waits, unless ``is_urgent``. It counts against the letters of a day, unless not
+    ``is_budgeted``, as those of security and appointments are. ``list_name`` is one of ``LISTS`` if the letters of this kind
+    can be unsubscribed from. One that still waits is joined with the next one where it ``is_joined``. It is too late to be of
+    use ``worth`` after it was written; None where that depends on the letter. Its link leads to ``page``, a path without its
+    first slash.
     """
 
     why_not: Callable[[Reader, AccountId, Mapping[str, str]], Awaitable[str | None]]
@@ -50,6 +69,7 @@ class Kind:
     is_budgeted: bool = True
     list_name: str | None = None
     read: Reading | None = None
+    sent: Sent | None = None
     is_joined: bool = False
     worth: timedelta | None = None
     page: str = ""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from delivery.errors import NoSuchLetter
 from delivery.letters.addresses import mailable
-from delivery.letters.compose import Envelope, write
-from delivery.letters.kinds import Kind, kind_named
+from delivery.letters.compose import Envelope, compose, write
+from delivery.letters.kinds import Kind, Source, kind_named
 from delivery.outbox.backoff import TRIES
 from delivery.outbox.budget import Today, most_for, today_of
 from delivery.outbox.together import Together
@@ -134,10 +134,15 @@ class Attempt:
             wanted = (await preferences.find(reader, self.store.guard, account.id)).letters
             today = await today_of(reader, account.id, account.time_zone, self.store.clock())
             why_not = await kind.why_not(reader, account.id, facts)
-            read = await kind.read(reader, self.store.guard, account.id, facts, account.locale) if kind.read else None
+            read = await kind.read(self._source(reader, account, wanted), facts) if kind.read else None
             return _Reader(account, address, why_not, wanted, today, read or {})
 
         return await (self.together or self.store.database.read)(read)
+
+    def _source(self, reader: Reader, account: Account, wanted: Letters) -> Source:
+        # No text goes to a Maildir: a file that anybody may read who has the disk. The example is there to be looked at.
+        courier = self.store.courier if self.settings.relay or self.store.is_example else None
+        return Source(reader, self.store.guard, account.id, account.locale, wanted, courier, self.store.clock())
 
     async def _send(self, reader: _Reader, kind: Kind, facts: Mapping[str, str]) -> Ending:
         recipient = mailable(reader.address)
@@ -145,7 +150,9 @@ class Attempt:
             return Rejected("address")
         values = {**kind.values(facts), **reader.read}
         envelope = self._envelope(reader.account, recipient, facts["group"], values)
-        message = write(replace(envelope, unsubscribe=await self._way_off(kind)))
+        envelope = replace(envelope, unsubscribe=await self._way_off(kind))
+        # What is written fast is remembered line by line, as most letters are alike: no text of a message must be.
+        message = compose(envelope) if values.get("texts") else write(envelope)
         async with asyncio.timeout(self.seconds):
             return await self.post.send(message, recipient)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from delivery.letters.kinds import kind_named
 from delivery.outbox.attempt import SEND_SECONDS, Attempt, Dropped, Ending, Held
 from delivery.outbox.backoff import TRIES, rest_until, retry_at
 from delivery.outbox.queue import LEASE, Queue
@@ -96,10 +97,10 @@ async def _next_state(tx: Transaction, outbox: Outbox, letter: Claimed, ending: 
     """Write a letter's new state; return what the log says about it."""
     match ending:
         case Sent():
-            await letters.finish(tx, letter.id, State.SENT, now)
+            await _sent(tx, outbox, letter, now)
             return "sent"
         case Unanswered(reason):
-            await letters.finish(tx, letter.id, State.SENT, now, reason)
+            await _sent(tx, outbox, letter, now, reason)
             return f"counts as sent: {reason}"
         case Rejected(reason):
             await letters.finish(tx, letter.id, State.REFUSED, now, reason)
@@ -117,6 +118,13 @@ async def _next_state(tx: Transaction, outbox: Outbox, letter: Claimed, ending: 
         case Later(reason) | Dropped(reason):
             await letters.finish(tx, letter.id, State.DROPPED, now, reason)
             return f"dropped: {reason}"
+
+
+async def _sent(tx: Transaction, outbox: Outbox, letter: Claimed, now: int, reason: str | None = None) -> None:
+    await letters.finish(tx, letter.id, State.SENT, now, reason)
+    kind = kind_named(letter.kind)
+    if kind.sent:
+        await kind.sent(tx, letter.account, letter.facts(outbox.store.guard))
 
 
 def _rest_or_go_on(outbox: Outbox, ending: Ending, now: int) -> None:

@@ -18,9 +18,9 @@ from storage.ids import AccountId
 class Letters(msgspec.Struct, frozen=True):
     """Which e-mails somebody wants, and when.
 
-    ``replies``: letters about replies at all; ``digest``: those once a day in one letter, instead of at once. ``texts`` and
-    ``push`` are kept for what will use them. Quiet hours in minutes after midnight, in their own time zone; both None or
-    neither. ``most_a_day`` lowers the service's own number; None does not.
+    ``replies``: letters about replies at all; ``digest``: those once a day in one letter, instead of at once. ``texts``:
+    with the text of the replies, which only members get. ``push`` is kept for what will use it. Quiet hours in minutes after
+    midnight, in their own time zone; both None or neither. ``most_a_day`` lowers the service's own number; None does not.
     """
 
     replies: bool = True

@@ -23,7 +23,8 @@ from storage.crypto.sealing import Fact, link
 from storage.engine.database import Reader, Transaction
 from storage.errors import CannotOpen, Stalled
 from storage.ids import AccountId, MessageId, ThreadId
-from storage.mail import unread
+from storage.mail import texts, unread
+from storage.mail.texts import SealedText
 from storage.store import Store
 
 T = TypeVar("T")
@@ -77,6 +78,7 @@ class Post(Struct, frozen=True, gc=False):
     ``waits`` is whether the author is the member, who waits for an answer from then on; None leaves that as it is.
     Unless it is None, a participant wrote, which reopens a closed thread.
     ``at`` is None for the present time; it is given only when a history is imported.
+    ``texts`` are the message's text for the letters of those who chose so, sealed by the courier key.
     """
 
     thread: ThreadId
@@ -88,6 +90,7 @@ class Post(Struct, frozen=True, gc=False):
     others: tuple[AccountId, ...]
     waits: bool | None
     at: int | None = None
+    texts: tuple[tuple[AccountId, bytes], ...] = ()
 
 
 class MarkRead(Struct, frozen=True, gc=False):
@@ -236,6 +239,7 @@ class _Group:
         self._fresh: dict[tuple[ThreadId, bytes], SealedMessage] = {}
         self._marks: dict[tuple[ThreadId, AccountId], int] = {}
         self._owed: dict[ThreadId, set[AccountId]] = {}
+        self._texts: list[SealedText] = []
 
     async def run(self, items: list[Item]) -> list[Outcome]:
         self._threads = await threads.find_all(self._tx, self._store.guard, {item.thread for item in items})
@@ -247,6 +251,8 @@ class _Group:
         await threads.save_all(self._tx, self._store.guard, (self._threads[id_] for id_ in changed))
         await self._settle()
         await unread.owe_all(self._tx, self._owed, self._due_at)
+        if self._texts:
+            await texts.keep(self._tx, self._texts)
         return outcomes
 
     async def _one(self, item: Item) -> Outcome:
@@ -301,6 +307,8 @@ class _Group:
         owed = self._owed.setdefault(thread.id, set())
         owed.discard(post.author)
         owed.update(post.others)
+        for account, body in post.texts:
+            self._texts.append(SealedText(account, thread.id, message.seq, post.id, message.at, body))
         return Posted(message.seq, message.at, is_new=True)
 
     def _linked(self, thread: Thread, post: Post) -> SealedMessage:

@@ -1,4 +1,4 @@
-"""Removes what has expired even if nobody signs in: sessions, and the peppers that they needed."""
+"""Removes what has expired even if nobody signs in: sessions, the peppers that they needed, texts that waited for letters."""
 
 import asyncio
 import logging
@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from storage import background
 from storage.errors import StorageError
+from storage.mail import texts
 from storage.store import Store
 
 EVERY_S = 3600.0
@@ -26,13 +27,16 @@ async def _run(store: Store) -> None:
         try:
             await expire(store)
         except (StorageError, OSError) as error:
-            log.warning("could not remove expired sessions and peppers: %s", type(error).__name__)
+            log.warning("could not remove what has expired: %s", type(error).__name__)
         await asyncio.sleep(EVERY_S)
 
 
 async def expire(store: Store) -> None:
-    """Remove the sessions that have ended by now, and the peppers that no session can need. Raises StorageError, OSError."""
+    """Remove the sessions that have ended by now, the texts that waited too long for their letter, and the peppers that no
+    session can need. Raises StorageError, OSError."""
     now = store.clock()
     if await store.database.read(lambda reader: reader.row("select 1 from sessions where expires_at <= :now limit 1", now=now)):
         await store.database.write(lambda tx: tx.run("delete from sessions where expires_at <= :now", now=now))
+    if await store.database.read(texts.any_waits):
+        await store.database.write(lambda tx: texts.forget_expired(tx, now))
     await asyncio.to_thread(store.peppers.forget, now)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
-from delivery.letters.kinds import Kind
-from storage.crypto.guarding import Guard
-from storage.engine.database import Reader
+from delivery.letters.kinds import Kind, Source
+from delivery.letters.texts import forget_texts, texts_of
+from storage.engine.database import Reader, Transaction
 from storage.ids import AccountId, ThreadId
 from storage.mail import unread
 
@@ -30,8 +30,20 @@ async def _why_not(reader: Reader, account: AccountId, facts: Mapping[str, str])
     return None if await unread.still_told(reader, account, told_in(facts)) else "already read"
 
 
-async def _read(reader: Reader, _: Guard, account: AccountId, facts: Mapping[str, str], __: str) -> Mapping[str, object]:
-    return {"count": await unread.still_told(reader, account, told_in(facts))}
+async def _read(source: Source, facts: Mapping[str, str]) -> Mapping[str, object]:
+    told = told_in(facts)
+    return {"count": await unread.still_told(source.reader, source.account, told), **await texts_of(source, told)}
 
 
-KIND = Kind(_why_not, is_wanted=lambda wanted: wanted.replies, read=_read, is_joined=True, worth=timedelta(days=3))
+async def _sent(tx: Transaction, account: AccountId, facts: Mapping[str, str]) -> None:
+    await forget_texts(tx, account, told_in(facts))
+
+
+KIND = Kind(
+    _why_not,
+    is_wanted=lambda wanted: wanted.replies,
+    read=_read,
+    sent=_sent,
+    is_joined=True,
+    worth=timedelta(days=3),
+)

@@ -8,10 +8,10 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
-from delivery.letters.kinds import Kind
+from delivery.letters.kinds import Kind, Source
 from delivery.letters.lesson.markdown import to_html, to_plain
 from storage.accounts import accounts, preferences
-from storage.crypto.guarding import Guard, normalised_address
+from storage.crypto.guarding import normalised_address
 from storage.engine.database import Reader
 from storage.ids import AccountId
 from storage.programmes import enrolments, programmes
@@ -29,10 +29,9 @@ async def _why_not(reader: Reader, account: AccountId, facts: Mapping[str, str])
     return None
 
 
-async def _read(
-    reader: Reader, guard: Guard, account: AccountId, facts: Mapping[str, str], locale: str
-) -> Mapping[str, object] | None:
+async def _read(source: Source, facts: Mapping[str, str]) -> Mapping[str, object] | None:
     """The lesson as the letter shows it; None if the programme lacks it. Raises CannotOpen if anything was tampered with."""
+    reader, guard, account, locale = source.reader, source.guard, source.account, source.locale
     name, key = facts["programme"], facts["lesson"]
     programme = await programmes.find(reader, guard, name)
     if programme is None or not await programmes.is_published(reader, name, key):

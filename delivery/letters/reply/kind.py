@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
-from delivery.letters.kinds import Kind
-from storage.engine.database import Reader
+from delivery.letters.kinds import Kind, Source
+from delivery.letters.texts import forget_texts, texts_of
+from storage.engine.database import Reader, Transaction
 from storage.ids import AccountId, ThreadId
 from storage.mail import unread
 
@@ -17,4 +18,23 @@ async def _why_not(reader: Reader, account: AccountId, facts: Mapping[str, str])
     return None if still_tells else "already read"
 
 
-KIND = Kind(_why_not, is_wanted=lambda wanted: wanted.replies, is_joined=True, worth=timedelta(days=3))
+async def _read(source: Source, facts: Mapping[str, str]) -> Mapping[str, object]:
+    return await texts_of(source, _told(facts))
+
+
+async def _sent(tx: Transaction, account: AccountId, facts: Mapping[str, str]) -> None:
+    await forget_texts(tx, account, _told(facts))
+
+
+def _told(facts: Mapping[str, str]) -> Mapping[ThreadId, int]:
+    return {ThreadId(UUID(facts["thread"])): int(facts["seq"])}
+
+
+KIND = Kind(
+    _why_not,
+    is_wanted=lambda wanted: wanted.replies,
+    read=_read,
+    sent=_sent,
+    is_joined=True,
+    worth=timedelta(days=3),
+)

@@ -16,29 +16,35 @@ export function makeLetters(sheet) {
     saveHours(sheet, isOn ? hours : null)
   })
   const nights = build("div", { class: "account__nights" }, quiet, hours)
-  const words = build("p", {
-    class: "quiet small",
-    text: t(
-      "Un e-mail dit qu’un message vous attend, et rien de plus : ni de qui, ni à quel sujet. Il ne part que si vous ne l’avez pas lu entre-temps.",
-    ),
-  })
+  const words = build("p", { class: "quiet small", text: sayWhatItSays(sheet.settings.letters.texts) })
   return [
     t("E-mails"),
     sheet.settings.refusedAt && makeRefused(sheet),
     words,
-    makeReplies(sheet),
+    makeReplies(sheet, sheet.account.role === "member" && makeTexts(sheet, words)),
     sheet.account.role === "member" && makeLists(sheet),
     sheet.account.role === "member" && sheet.settings.lettersADay > 1 && makeMost(sheet),
     build("div", { class: "choices" }, nights),
   ].filter(Boolean)
 }
 
-/** Whether and when one is told of a reply: at once, once a day, never. */
-function makeReplies(sheet) {
+const sayWhatItSays = (hasTexts) =>
+  hasTexts
+    ? t("Un e-mail ne part que si vous n’avez pas lu le message entre-temps.")
+    : t(
+        "Un e-mail dit qu’un message vous attend, et rien de plus : ni de qui, ni à quel sujet. Il ne part que si vous ne l’avez pas lu entre-temps.",
+      )
+
+/** Whether and when one is told of a reply: at once, once a day, never. With `texts`, the choice of what it says then. */
+function makeReplies(sheet, texts) {
   const { replies, digest } = sheet.settings.letters
+  if (texts) texts.hidden = !replies
   const make = (text, isChosen, letters) => {
     const input = build("input", { type: "radio", name: "replies", checked: isChosen })
-    input.addEventListener("change", () => sheet.save({ letters }))
+    input.addEventListener("change", () => {
+      if (texts) texts.hidden = !letters.replies
+      sheet.save({ letters })
+    })
     return build("label", { class: "choice" }, input, build("span", { text }))
   }
   return build(
@@ -51,7 +57,26 @@ function makeReplies(sheet) {
       digest: true,
     }),
     make(t("Ne pas m’écrire"), !replies, { replies: false }),
+    texts,
   )
+}
+
+/** Whether an e-mail holds the text of the replies; who can read it then is said before it is chosen. */
+function makeTexts(sheet, words) {
+  const hint = build("p", {
+    class: "quiet small",
+    id: "texts-hint",
+    text: t(
+      "Les messageries par lesquelles passe un e-mail peuvent le lire. À une adresse professionnelle, votre employeur le peut aussi.",
+    ),
+  })
+  const choose = (isOn) => {
+    words.textContent = sayWhatItSays(isOn)
+    sheet.save({ letters: { texts: isOn } })
+  }
+  const choice = makeChoice(sheet.settings.letters.texts, t("Avec le texte de la réponse"), choose)
+  choice.querySelector("input").setAttribute("aria-describedby", hint.id)
+  return build("div", { class: "account__texts" }, choice, hint)
 }
 
 /** What the service sends besides. Each can be left by the link in its e-mails, too. */

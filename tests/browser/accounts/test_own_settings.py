@@ -1,6 +1,7 @@
 """The settings in the sheet « Mon compte »: saved, the same in every browser, and nothing typed is lost when they change."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -176,7 +177,13 @@ async def test_quiet_hours_are_chosen_by_keyboard_and_kept(visitors: Visitors, p
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", name="E-mails")).to_be_focused()
     await page.keyboard.press("Tab")
-    for label in ("M’écrire tout de suite", "Les étapes de mes parcours", "Des encouragements", "E-mails par jour, au plus"):
+    for label in (
+        "M’écrire tout de suite",
+        "Avec le texte de la réponse",
+        "Les étapes de mes parcours",
+        "Des encouragements",
+        "E-mails par jour, au plus",
+    ):
         await page.keyboard.press("Tab")
         await expect(page.get_by_label(label)).to_be_focused()
     await page.keyboard.press("Tab")
@@ -264,6 +271,30 @@ async def test_e_mails_can_be_turned_off_and_on_again(visitors: Visitors, pair: 
     await page.get_by_label("M’écrire tout de suite").check()
     await expect_saved(page)
     assert (await settings(page))["letters"]["replies"]
+
+
+async def test_the_text_of_replies_is_chosen_knowing_who_can_read_it(visitors: Visitors, pair: Pair) -> None:
+    page = await visitors.page_of(pair.member)
+    await open_view(page, "E-mails : Choisir")
+    texts = page.get_by_label("Avec le texte de la réponse")
+    await expect(texts).not_to_be_checked()
+    await expect(texts).to_have_accessible_description(re.compile("votre employeur le peut aussi"))
+    async with saving(page, "texts"):
+        await texts.check()
+    await expect(page.get_by_text("et rien de plus")).to_be_hidden()
+    assert (await settings(page))["letters"]["texts"]
+    await page.get_by_label("Ne pas m’écrire").check()
+    await expect(texts).to_be_hidden()
+    await page.get_by_label("M’écrire une fois par jour").check()
+    await expect(texts).to_be_checked()
+    await shoot(page, "letters-with-texts")
+
+
+async def test_staff_are_offered_no_texts(visitors: Visitors, pair: Pair) -> None:
+    page = await visitors.page_of(pair.professional)
+    await open_view(page, "E-mails : Choisir")
+    await expect(page.get_by_label("M’écrire tout de suite")).to_be_visible()
+    await expect(page.get_by_label("Avec le texte de la réponse")).to_have_count(0)
 
 
 @asynccontextmanager

@@ -27,11 +27,13 @@ ENVELOPE = Envelope(
     group="00112233445566778899aabb",
     at=1_795_424_400_000,
     link="https://ailo.example/",
+    values={"texts": [], "is_cut": False},
 )
 # What the bodies of a kind need besides their words.
 VALUES: dict[str, dict[str, object]] = {
     "reminder": {"text_fr": "Un mot.", "text_en": "A word."},
-    "digest": {"count": 3},
+    "reply": dict(ENVELOPE.values),
+    "digest": {"count": 3, "texts": [], "is_cut": False},
     "lesson": shown("Gagner dix secondes", "Un *instant*.\n\n> **À essayer**\n>\n> Dix secondes.", 3, 8),
 }
 URGENT = {"tel:3114", "tel:15", "tel:112"}
@@ -46,6 +48,10 @@ TELLING = ("coach", "psy", "thérap", "therap", "santé", "health", "avocat", "l
 def envelope_of(kind: str, locale: str = "fr") -> Envelope:
     """The facts of a letter of this kind, as every test has them."""
     return replace(ENVELOPE, kind=kind, locale=locale, values=VALUES.get(kind, {}))
+
+
+WITH_TEXTS = {"texts": [["Bonjour Léa,", "", "Deux mots & <b>un signe</b>."], ["À demain."]], "is_cut": True}
+"""The values of a letter that carries the texts of two messages, of more."""
 
 
 def sent(envelope: Envelope) -> EmailMessage:
@@ -106,6 +112,16 @@ def test_both_parts_say_the_same_words(kind: str, locale: str) -> None:
     shown = " ".join("".join(Page(text_of(message, "html")).shown).split())
     said = [line for line in text_of(message).splitlines() if line and not line.endswith(":")]
     assert all(" ".join(line.split()) in shown for line in said)
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("kind", ["reply", "digest"])
+def test_texts_are_the_same_in_both_parts(kind: str, locale: str) -> None:
+    message = sent(replace(envelope_of(kind, locale), values={"count": 2, **WITH_TEXTS}))
+    shown = " ".join("".join(Page(text_of(message, "html")).shown).split())
+    said = [line.removeprefix("> ") for line in text_of(message).splitlines() if line and not line.endswith(":")]
+    assert "Deux mots & <b>un signe</b>." in said
+    assert all(" ".join(line.split()) in shown for line in said if line.strip(">"))
 
 
 @pytest.mark.parametrize(("locale", "words"), [
@@ -172,7 +188,7 @@ def test_no_name_is_in_the_headers(kind: str, header: str) -> None:
     ("en", 1, "in one conversation."), ("en", 30, "in 30 conversations."),
 ])  # fmt: skip
 def test_a_digest_says_how_many_conversations_wait(locale: str, count: int, words: str) -> None:
-    message = sent(replace(ENVELOPE, kind="digest", locale=locale, values={"count": count}))
+    message = sent(replace(ENVELOPE, kind="digest", locale=locale, values={**VALUES["digest"], "count": count}))
     assert words in text_of(message)
     assert words in text_of(message, "html")
 

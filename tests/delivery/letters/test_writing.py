@@ -18,6 +18,7 @@ from tests.delivery.letters.test_compose import VALUES
 
 ENVELOPE = Envelope(
     kind="reply",
+    values=VALUES["reply"],
     sender=Address("Ailo", addr_spec="bonjour@ailo.example"),
     recipient="lea@ailo.test",
     first_name="Léa",

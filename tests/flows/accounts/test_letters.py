@@ -8,11 +8,14 @@ import pytest
 from chat.accounts.commands import AccountAdd
 from chat.client.remote import sign_in
 from chat.conversations.commands import ThreadOpen
+from tests.attacks.disk.search import files_with
+from tests.delivery.letters.test_compose import text_of
 from tests.delivery.transports.relay import SLOW, FakeRelay
 from tests.delivery.transports.relay import running as running_relay
 from tests.flows.service import Visit, running, settled
 from tests.people import PASSWORD
 
+CANARY = "le canari-texte s'est envolé 5h2k"
 SETTINGS = "/api/account/settings"
 
 
@@ -69,6 +72,16 @@ async def test_who_wants_no_letters_gets_none(visit: Visit, relay: FakeRelay) ->
     await wire.send(other, "deux")
     await taken_by(relay, visit.address("karim"))
     assert visit.address("lea") not in relay.recipients
+
+
+async def test_who_chose_so_gets_the_text_and_the_disk_does_not(visit: Visit, relay: FakeRelay, tmp_path: Path) -> None:
+    thread = await visit.thread("lea", "claire")
+    lea, claire = await visit.client("lea"), await visit.client("claire")
+    await lea.ask("PATCH", SETTINGS, {"letters": {"texts": True}})
+    await (await visit.wire(claire)).send(thread, CANARY)
+    await taken_by(relay, visit.address("lea"))
+    assert CANARY in text_of(dict(relay.taken)[visit.address("lea")])
+    assert files_with(CANARY, tmp_path) == {}
 
 
 async def test_letters_go_to_the_domain_that_was_given(visit: Visit, relay: FakeRelay) -> None:
