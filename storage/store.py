@@ -21,6 +21,7 @@ from storage.engine.sqlite import open_sqlite
 from storage.errors import DatabaseRefused, Refused
 from storage.files import remove_unfinished
 from storage.mail import letters, texts
+from storage.programmes import offering
 from storage.settings import StorageSettings
 
 SESSION_MS = 30 * 86_400_000
@@ -92,9 +93,11 @@ async def open_store(settings: StorageSettings, clock: Clock = wall_clock) -> As
 
 
 async def _note_restored(tx: Transaction, guard: Guard, now: int) -> None:
-    """Record that the database was a backup until now. Lessons and reminders that wait in it may have been sent since."""
+    """Record that the database was a backup until now. Lessons, reminders and offers that wait in it may have been sent
+    since."""
     await installation.note_restored(tx, guard, now)
-    for kind in ("lesson", "reminder"):
+    await offering.end_all(tx)
+    for kind in ("lesson", "reminder", "offer"):
         await letters.drop_waiting(tx, kind, now, letters.RESTORED)
 
 

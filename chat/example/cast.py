@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from storage.accounts.accounts import Role
+from storage.accounts.preferences import USUAL, Letters
 
 __all__ = ["Figure", "figures", "read_text", "typeset"]
 
@@ -19,8 +20,8 @@ DOMAIN = "exemple.test"
 class Figure:
     """An invented person. ``key`` is their name in the conversations; the reply time that they promise is in hours.
 
-    ``enrolled_days`` is how many days ago they began to follow the programmes, if they do; ``wants_texts``, whether
-    they chose e-mails with the text of replies.
+    ``enrolled_days`` is how many days ago they began to follow the programmes, if they do; ``letters`` are the
+    e-mails that they chose.
     """
 
     key: str
@@ -30,7 +31,7 @@ class Figure:
     reply_within_hours: int | None
     manages: bool | None = None
     enrolled_days: int | None = None
-    wants_texts: bool = False
+    letters: Letters = USUAL.letters
 
     @property
     def email(self) -> str:
@@ -54,7 +55,7 @@ def figures() -> Mapping[str, Figure]:
             one.get("reply_within_hours"),
             one.get("manages"),
             one.get("enrolled_days"),
-            one.get("wants_texts", False),
+            Letters(**one.get("letters", {})),
         )
         for one in read_text("cast.toml")["person"]
     ]

@@ -10,7 +10,7 @@ from chat.programmes.importing import read_course
 from chat.programmes.programmes import Programmes
 from storage.accounts import preferences
 from storage.accounts.accounts import Account
-from storage.accounts.preferences import Letters, Preferences
+from storage.accounts.preferences import Preferences
 from storage.engine.database import Transaction
 from storage.errors import Stalled
 from storage.programmes import enrolments, following, programmes
@@ -28,8 +28,8 @@ async def import_all(ailo: Ailo, folders: Iterable[Path]) -> list[str]:
 
 
 async def say_what_they_chose(ailo: Ailo, account: Account, figure: Figure) -> None:
-    """Note what a figure said about managing people, and whether they want the texts of replies, if they said anything."""
-    chosen = Preferences(manages=figure.manages, letters=Letters(texts=figure.wants_texts))
+    """Note what a figure said about managing people, and which e-mails they want, if they said anything."""
+    chosen = Preferences(manages=figure.manages, letters=figure.letters)
     if chosen != Preferences():
         await ailo.store.database.write(lambda tx: preferences.keep(tx, ailo.store.guard, account.id, chosen))
 

@@ -37,6 +37,8 @@ REASONS = {
     "no longer followed": sentence("la personne ne suit plus ce parcours"),
     "no longer in the programme": sentence("le parcours n’a plus cette étape"),
     "answered meanwhile": sentence("la personne a écrit entre-temps"),
+    "no longer offered": sentence("le parcours n’est plus proposé"),
+    "followed meanwhile": sentence("la personne l’a commencé entre-temps"),
     "withdrawn": sentence("retirée entre-temps"),
     "switched off": sentence("sa règle est coupée"),
     "the conversation is closed": sentence("la conversation est close"),

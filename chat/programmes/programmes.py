@@ -15,7 +15,7 @@ from storage.engine import rows
 from storage.engine.database import Reader, Transaction
 from storage.errors import CannotOpen, Damaged
 from storage.ids import AccountId
-from storage.programmes import enrolments, following, programmes
+from storage.programmes import enrolments, following, offering, programmes
 from storage.programmes.enrolments import AT_ONCE, Enrolment, Received, State
 from storage.programmes.following import Person, Plans
 from storage.programmes.plans import Plan, Titles
@@ -109,7 +109,7 @@ class Programmes:
                 now = self._store.clock()
                 present = await programmes.add_version(tx, self._guard, present, course.plan, course.texts, now)
             if not is_draft and present.published != present.newest:
-                present = await programmes.publish(tx, self._guard, present, present.newest)
+                present = await self._publish(tx, present, present.newest)
             return Imported(present, is_new)
 
         return await self._store.database.write(work)
@@ -164,10 +164,16 @@ class Programmes:
                 raise Unknown
             if not found.published < version == found.newest:
                 return False
-            await programmes.publish(tx, self._guard, found, version)
+            await self._publish(tx, found, version)
             return True
 
         return await self._store.database.write(work)
+
+    async def _publish(self, tx: Transaction, programme: Programme, version: int) -> Programme:
+        """Publish a version. Members who chose to hear of new programmes are told of the first."""
+        if not programme.published:
+            await offering.begin(tx, programme.name, self._store.clock())
+        return await programmes.publish(tx, self._guard, programme, version)
 
     async def end(self, name: str) -> None:
         """Send nothing of a programme any more, until it is published again. Raises Unknown."""

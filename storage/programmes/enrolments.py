@@ -247,6 +247,15 @@ def _end(row: Row) -> tuple[AccountId, End]:
     )
 
 
+async def exists(reader: Reader, account: AccountId, programme: str) -> bool:
+    """Whether an account follows a programme, or did once. Not verified, as ``is_round_open``."""
+    row = await reader.row(
+        "select 1 from enrolments where account = :account and programme = :programme",
+        account=account.bytes, programme=programme,
+    )  # fmt: skip
+    return row is not None
+
+
 async def is_round_open(reader: Reader, account: AccountId, programme: str, round_: int) -> bool:
     """Whether a lesson of this round may still be sent. Not verified: for a letter that is then read with care."""
     row = await reader.row(

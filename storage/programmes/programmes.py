@@ -159,6 +159,12 @@ async def is_published(reader: Reader, name: str, key: str) -> bool:
     return row is not None
 
 
+async def is_sent(reader: Reader, name: str) -> bool:
+    """Whether the lessons of a programme go out at present. Not verified, as ``is_published``."""
+    row = await reader.row("select 1 from programmes where name = :name and published > 0 and paused_at = 0", name=name)
+    return row is not None
+
+
 def _decoded(body: bytes, kind: type[rows.T]) -> rows.T:
     try:
         return msgspec.json.decode(body, type=kind)

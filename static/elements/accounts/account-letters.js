@@ -81,7 +81,7 @@ function makeTexts(sheet, words) {
 
 /** What the service sends besides. Each can be left by the link in its e-mails, too. */
 function makeLists(sheet) {
-  const { programmes, encouragements } = sheet.settings.letters
+  const { programmes, encouragements, offers } = sheet.settings.letters
   return build(
     "fieldset",
     { class: "choices" },
@@ -91,6 +91,9 @@ function makeLists(sheet) {
     ),
     makeChoice(encouragements, t("Des encouragements"), (isOn) =>
       sheet.save({ letters: { encouragements: isOn } }),
+    ),
+    makeChoice(offers, t("Les nouveaux parcours, quand il y en a"), (isOn) =>
+      sheet.save({ letters: { offers: isOn } }),
     ),
   )
 }

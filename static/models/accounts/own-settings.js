@@ -8,7 +8,7 @@ const SESSIONS = "/api/account/sessions"
 
 /**
  * Ask for the settings: {locale, zone, enterSends, singleKeys, letters, manages, refusedAt, lettersADay}; letters are {replies,
- * digest, texts, programmes, encouragements, quietFrom, quietTo, mostADay}.
+ * digest, texts, programmes, encouragements, offers, quietFrom, quietTo, mostADay}.
  */
 export const ownSettings = async () => take(await get(SETTINGS))
 
@@ -26,9 +26,9 @@ function take({ settings, letters_refused_at: refusedAt, letters_a_day: lettersA
     manages,
   } = settings
   prefer({ enterSends, singleKeys })
-  const { replies, digest, texts, programmes, encouragements } = letters
+  const { replies, digest, texts, programmes, encouragements, offers } = letters
   const { quiet_from: quietFrom, quiet_to: quietTo, most_a_day: mostADay } = letters
-  const chosen = { replies, digest, texts, programmes, encouragements, quietFrom, quietTo, mostADay }
+  const chosen = { replies, digest, texts, programmes, encouragements, offers, quietFrom, quietTo, mostADay }
   return { locale, zone, enterSends, singleKeys, letters: chosen, manages, refusedAt, lettersADay }
 }
 

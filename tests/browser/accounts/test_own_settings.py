@@ -182,6 +182,7 @@ async def test_quiet_hours_are_chosen_by_keyboard_and_kept(visitors: Visitors, p
         "Avec le texte de la réponse",
         "Les étapes de mes parcours",
         "Des encouragements",
+        "Les nouveaux parcours",
         "E-mails par jour, au plus",
     ):
         await page.keyboard.press("Tab")

@@ -14,7 +14,7 @@ from storage.accounts import preferences
 from storage.accounts.preferences import Preferences
 from storage.engine.database import Transaction
 from storage.ids import AccountId
-from storage.programmes import enrolments
+from storage.programmes import enrolments, offering
 from storage.programmes.enrolments import Outcome, State
 from tests.chat.programmes.directories import ABOUT, files, lesson
 from tests.chat.talk import Cast, opened_rooms
@@ -83,6 +83,21 @@ async def test_a_draft_is_sent_to_nobody_until_it_is_published(programmes: Progr
     assert (done.programme.newest, done.programme.published) == (2, 1)
     done = await programmes.import_(second, is_draft=False)
     assert (done.is_new, done.programme.published) == (False, 2)
+
+
+async def test_a_programme_is_offered_when_it_is_first_published_and_never_again(programmes: Programmes, ailo: Ailo) -> None:
+    async def offered() -> list[str]:
+        found = await ailo.store.database.read(lambda reader: reader.rows("select programme from programme_offers"))
+        return [row["programme"] for row in found]
+
+    await programmes.import_(course(), is_draft=True)
+    assert await offered() == []
+    await programmes.publish(NAME, 1)
+    assert await offered() == [NAME]
+    await ailo.store.database.write(offering.end_all)
+    await programmes.end(NAME)
+    await programmes.import_(course(), is_draft=False)
+    assert await ailo.store.database.read(offering.under_way) is None
 
 
 async def test_a_version_that_does_not_exist_is_not_published(programmes: Programmes) -> None:

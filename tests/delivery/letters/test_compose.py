@@ -31,6 +31,7 @@ ENVELOPE = Envelope(
 )
 # What the bodies of a kind need besides their words.
 VALUES: dict[str, dict[str, object]] = {
+    "offer": {"title": "Poser ses limites", "summary": "Huit lectures de quelques minutes."},
     "reminder": {"text_fr": "Un mot.", "text_en": "A word."},
     "reply": dict(ENVELOPE.values),
     "digest": {"count": 3, "texts": [], "is_cut": False},
