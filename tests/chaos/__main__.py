@@ -1,10 +1,12 @@
 """`./dev chaos`: people write to one another while the service is killed, paused and cut off, and its disk fails or fills up.
 
 At the end every acknowledged message must be there once, in one order, for both sides. Then the worker of letters is killed at
-each of its writes (see `letters`). The seed decides which faults come in which order (not the instant at which they strike).
-`--kills N` (200), `--seed N`, `--pairs N`, `--tmpfs`: on a separate small file system, which is then really filled up.
+each of its writes, with letters that wait and with lessons that are due (see `letters`). The seed decides which faults come in
+which order (not the instant at which they strike). `--kills N` (200), `--seed N`, `--pairs N`, `--tmpfs`: on a separate small
+file system, which is then really filled up.
 
-Then a year of programmes is simulated for `--members N` (1000; 0: none): every lesson once, at its time, to whom it is due.
+Then a year of programmes is simulated for `--members N` (1000; 0: none): every lesson once, at its time, to whom it is due;
+and a year of all letters: never more than the budget, none in quiet hours, none that nobody wants.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from tests.chaos.letters import kill_at_every_write
 from tests.chaos.nemesis import small_disk, take_down
 from tests.chaos.run import Run
 from tests.delivery.year_of_lessons import live_a_year
+from tests.delivery.year_of_letters import live_a_year as letters_of_a_year
 
 
 def main() -> int:
@@ -43,14 +46,34 @@ def main() -> int:
             if has_disk:
                 take_down(folder)
     print("\n".join(report.lines()), flush=True)
-    with tempfile.TemporaryDirectory(prefix="ailo-chaos-letters-") as name:
-        outcome = asyncio.run(kill_at_every_write(Path(name) / "house", _tell))
-    print(outcome.line(), flush=True)
-    year = _year_of(arguments.members, arguments.seed) if arguments.members else []
-    return bool(report.faults or outcome.faults or year)
+    faults = report.faults
+    for of_lessons in (False, True):
+        with tempfile.TemporaryDirectory(prefix="ailo-chaos-letters-") as name:
+            outcome = asyncio.run(kill_at_every_write(Path(name) / "house", _tell, of_lessons=of_lessons))
+        print(outcome.line(), flush=True)
+        faults = [*faults, *outcome.faults]
+    if arguments.members:
+        faults = [
+            *faults,
+            *_year_of_lessons(arguments.members, arguments.seed),
+            *_year_of_letters(arguments.members, arguments.seed),
+        ]
+    return bool(faults)
 
 
-def _year_of(members: int, seed: int) -> list[str]:
+def _year_of_letters(members: int, seed: int) -> list[str]:
+    """Simulate a year of all letters; return what should not have been."""
+    with tempfile.TemporaryDirectory(prefix="ailo-year-") as name:
+        year = asyncio.run(letters_of_a_year(Path(name), members, seed))
+    sent = sum(len(one.sent) for one in year.members)
+    print(
+        "\n".join([f"a year of letters to {members} members: {sent} sent; faults {len(year.faults)}", *year.faults[:20]]),
+        flush=True,
+    )
+    return year.faults
+
+
+def _year_of_lessons(members: int, seed: int) -> list[str]:
     """Simulate a year; return what should not have been."""
     with tempfile.TemporaryDirectory(prefix="ailo-year-") as name:
         year = asyncio.run(live_a_year(Path(name), members, seed))

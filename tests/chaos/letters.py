@@ -1,4 +1,6 @@
-"""The worker of letters, killed with -9 at a write of a letter's state: before it, or when it is on the disk and nobody knows.
+"""The worker of letters, killed with -9 at a write: before it, or when it is on the disk and nobody knows.
+
+Of letters that wait, and of lessons that are due, whose enrolments make the letters.
 
 A real process, a real database and a real relay, which keeps all that it takes. After each kill another process goes on with
 the same data. At the end every letter must have arrived, under one Message-ID; twice only what the process that was killed
@@ -21,16 +23,22 @@ from typing import Any, TypeVar
 from chat.ailo import open_ailo
 from delivery.settings import DeliverySettings, Relay
 from delivery.worker import deliver
-from storage.engine.database import Transaction
+from storage.accounts.accounts import Role
+from storage.engine.database import Reader, Transaction
 from storage.engine.sqlite import SQLite
 from storage.mail import letters
+from storage.programmes import enrolments
+from storage.programmes.following import Person as Clock
+from storage.programmes.following import begun
 from storage.settings import StorageSettings
-from storage.store import open_store
+from storage.store import open_store, wall_clock
 from tests import warm_start
 from tests.delivery.transports.relay import FakeRelay, running
 from tests.load.fill import Filler
 from tests.load.letters import write_letters
 from tests.load.population import furnished
+from tests.people import DAY, open_house, person
+from tests.storage.programmes.courses import published, weekly
 
 T = TypeVar("T")
 WORKERS = 4
@@ -43,13 +51,14 @@ SECONDS = 60
 class Outcome:
     """Of all kills: how many, how many letters went twice within the window, and what must not be."""
 
+    of: str = "letters"
     kills: int = 0
     twice: int = 0
     faults: list[str] = field(default_factory=list)
 
     def line(self) -> str:
         what = "; ".join(self.faults) or f"lost 0; {self.twice} went twice, each within the window, under one Message-ID"
-        return f"the worker of letters was killed at {self.kills} writes: {what}"
+        return f"the worker of {self.of} was killed at {self.kills} writes: {what}"
 
 
 async def prepare(folder: Path) -> StorageSettings:
@@ -58,6 +67,23 @@ async def prepare(folder: Path) -> StorageSettings:
         await Filler(ailo.store).fill(pairs, len(pairs))
         await write_letters(ailo.store, pairs, LETTERS)
     return settings
+
+
+async def prepare_lessons(folder: Path) -> StorageSettings:
+    """A house in which a lesson is due to each of some members, and no letter is written yet."""
+    folder.mkdir()
+    async with open_house(folder, wall_clock) as house:
+        members = [person(Role.MEMBER, "Alix", "Petit", f"alix.{number}@ailo.test") for number in range(LETTERS)]
+        await house.add(*members)
+        programme, then = await published(house, weekly("a", "b")), house.store.clock() - 2 * DAY
+
+        async def work(tx: Transaction) -> None:
+            for member in members:
+                made = begun(member.id, programme, Clock("Europe/Paris", manages=None), then, None)
+                await enrolments.keep(tx, house.store.guard, made, enrolments.AT_ONCE)
+
+        await house.store.database.write(work)
+        return house.store.settings
 
 
 async def kill_at(folder: Path, at: int, *, when_done: bool, outcome: Outcome) -> bool:
@@ -75,6 +101,8 @@ async def kill_at(folder: Path, at: int, *, when_done: bool, outcome: Outcome) -
             recorded = _ids(settings, "where state = 'sent'")
             if (code := await _worker_ended(settings, relay.port, 0, when_done=False)) != 0:
                 outcome.faults.append(f"the worker after the kill at write {at} ended with {code}")
+            if (count := len(_ids(settings))) != LETTERS:
+                outcome.faults.append(f"{count} letters instead of {LETTERS} (write {at})")
             _judge(relay, recorded, _ids(settings), outcome, f"write {at}, {'done' if when_done else 'not done'}")
     finally:
         await asyncio.to_thread(shutil.rmtree, copy)
@@ -82,14 +110,14 @@ async def kill_at(folder: Path, at: int, *, when_done: bool, outcome: Outcome) -
     return True
 
 
-async def kill_at_every_write(folder: Path, tell: Callable[[str], None] = lambda _: None) -> Outcome:
-    """Every write that such a worker makes, before it and after."""
-    await prepare(folder)
-    outcome, at = Outcome(), 0
+async def kill_at_every_write(folder: Path, tell: Callable[[str], None] = lambda _: None, *, of_lessons: bool = False) -> Outcome:
+    """Every write that such a worker makes, before it and after: of letters that wait, or of lessons that are due."""
+    await (prepare_lessons if of_lessons else prepare)(folder)
+    outcome, at = Outcome("lessons" if of_lessons else "letters"), 0
     while not outcome.faults:
         at += 1
         killed = [await kill_at(folder, at, when_done=when_done, outcome=outcome) for when_done in (False, True)]
-        tell(f"letters: killed at write {at}: {outcome.twice} went twice so far")
+        tell(f"{outcome.of}: killed at write {at}: {outcome.twice} went twice so far")
         if not any(killed):
             break
     return outcome
@@ -143,10 +171,15 @@ async def _send_all(settings: StorageSettings, port: int, at: int, *, when_done:
         store.database = database
         stop = asyncio.Event()
         working = asyncio.create_task(deliver(store, by_smtp, stop))
-        while (await store.database.read(letters.count_by_state)).get("waiting"):  # noqa: ASYNC110 (nobody tells)
+        while await store.database.read(lambda reader: _is_left(reader, store.clock())):  # noqa: ASYNC110 (nobody tells)
             await asyncio.sleep(0.01)
         stop.set()
         await working
+
+
+async def _is_left(reader: Reader, now: int) -> bool:
+    waiting = (await letters.count_by_state(reader)).get("waiting")
+    return bool(waiting) or await enrolments.is_due(reader, now)
 
 
 class _Deadly:

@@ -39,3 +39,12 @@ async def test_a_worker_of_letters_that_is_killed_at_a_write_loses_none(tmp_path
     assert await kill_at(folder, at, when_done=when_done, outcome=outcome)
     assert (outcome.faults, outcome.kills) == ([], 1)
     assert outcome.twice if at == 3 else True
+
+
+@pytest.mark.parametrize(("at", "when_done"), [(2, False), (2, True), (4, True)])
+async def test_a_worker_that_is_killed_at_a_write_loses_no_lesson(tmp_path: Path, at: int, *, when_done: bool) -> None:
+    """Before and after the enrolments, and after a later one."""
+    folder, outcome = tmp_path / "house", Outcome()
+    await letters.prepare_lessons(folder)
+    assert await kill_at(folder, at, when_done=when_done, outcome=outcome)
+    assert (outcome.faults, outcome.kills) == ([], 1)
