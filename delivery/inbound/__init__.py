@@ -1,0 +1,1 @@
+"""What comes back by e-mail: received, examined, and posted into its conversation."""
