@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -33,11 +33,13 @@ from chat.operations import control
 from chat.operations.health import add_health
 from chat.operations.metrics import Metrics, shown_at
 from chat.pages.assets import add_pages
+from chat.protocol.refusals import NotFound
 from chat.settings import ChatSettings, is_loopback
 from delivery.letters.lesson.preview import preview
 from delivery.settings import DeliverySettings
-from delivery.worker import deliver
+from delivery.worker import deliver, receiving
 from storage.background import in_background
+from storage.conversations.service_posts import ServicePost
 from storage.errors import KeyringRefused, StorageError
 from storage.maintenance import expiry, planted_rows
 from storage.rekeying import recovery
@@ -122,7 +124,7 @@ async def serve(
     try:
         async with open_ailo(settings.storage) as ailo:
             _refuse_example_off_loopback(ailo, settings)
-            for warning in settings.chat.warnings():
+            for warning in (*settings.chat.warnings(), *settings.delivery.inbound.warnings()):
                 log.warning(warning)
             await ailo.store.database.read(lambda reader: recovery.alert(reader, ailo.store.guard))
             if prepare:
@@ -190,6 +192,7 @@ async def _serve(
                 planted_rows.in_background(ailo.store),
                 control.listening(settings.storage.data, ailo),
                 _shown(metrics, watched),
+                _receiving(ailo, settings.delivery),
             ):
                 _share_the_interpreter()
                 _spare_the_collector()
@@ -238,6 +241,28 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+
+
+@asynccontextmanager
+async def _receiving(ailo: Ailo, settings: DeliverySettings) -> AsyncIterator[None]:
+    """Take mails while this lasts. Raises CannotListen."""
+
+    async def post(mail: ServicePost) -> bool:
+        try:
+            await ailo.conversations.conversation.post_from_service(mail)
+        except NotFound:
+            return False
+        return True
+
+    host, port = settings.inbound.lmtp or ("", 0)
+    async with AsyncExitStack() as stack:
+        try:
+            found = await stack.enter_async_context(receiving(ailo.store, settings, post))
+        except OSError as error:
+            raise CannotListen(f"{host} port {port}: {os.strerror(error.errno or 0)}") from None
+        if found is not None:
+            log.info("mails are taken by LMTP on port %d", found)
+        yield
 
 
 def _metrics(ailo: Ailo, app: web.Application, gateway: Gateway) -> Metrics:

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from delivery.inbound_settings import InboundSettings
 from delivery.letters.addresses import sender
 from storage.settings import Environment
 
@@ -49,6 +50,7 @@ class DeliverySettings:
     relay: Relay | None = field(default=None, repr=False)
     retry_after_ms: int = 450_000
     workers: int = WORKERS
+    inbound: InboundSettings = field(default_factory=InboundSettings)
 
     @property
     def link(self) -> str:
@@ -66,6 +68,7 @@ class DeliverySettings:
             relay,
             environment.whole("AILO_RETRY_AFTER", 450, minimum=1, maximum=86_400) * 1000,
             environment.whole("AILO_MAIL_WORKERS", WORKERS, minimum=1, maximum=16),
+            InboundSettings.from_environment(environment),
         )
 
 

@@ -6,25 +6,29 @@ No broken letter, failing relay or stalled store ends it. Each kind of failure i
 import asyncio
 import logging
 import pkgutil
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from traceback import extract_tb
 
 import delivery.jobs
+from delivery.inbound.lmtp import listening
+from delivery.inbound.maildir import Inbox, take_one
+from delivery.inbound.receiver import Posting, Receiver
 from delivery.outbox.outbox import Outbox, send_one_letter
 from delivery.outbox.queue import Queue
 from delivery.settings import DeliverySettings
 from delivery.transports.maildir import MaildirTransport
 from delivery.transports.smtp import SmtpTransport
 from delivery.transports.transport import Transport
+from storage.background import in_background
 from storage.errors import Stalled
 from storage.mail import letters
 from storage.store import Store
 
-__all__ = ["deliver", "open_post"]
+__all__ = ["deliver", "open_post", "receiving"]
 
 log = logging.getLogger("ailo.delivery")
 
@@ -69,6 +73,18 @@ async def deliver(store: Store, settings: DeliverySettings, stop: asyncio.Event)
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
         await _close(queue, outboxes)
+
+
+@asynccontextmanager
+async def receiving(store: Store, settings: DeliverySettings, post: Posting) -> AsyncIterator[int | None]:
+    """Take what comes back by e-mail while this lasts; gives the port of LMTP. Raises OSError if that cannot be listened on."""
+    receiver, inbound = Receiver(store, settings, post), settings.inbound
+    async with AsyncExitStack() as stack:
+        if inbound.inbox:
+            inbox = Inbox(inbound.inbox, receiver)
+            watch = _repeat(lambda: take_one(inbox, store.clock()), asyncio.Event())
+            await stack.enter_async_context(in_background(watch, "watch over the inbox"))
+        yield await stack.enter_async_context(listening(receiver, *inbound.lmtp)) if inbound.lmtp else None
 
 
 async def _close(queue: Queue, outboxes: Sequence[Outbox]) -> None:

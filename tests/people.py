@@ -12,7 +12,7 @@ from pathlib import Path
 from storage import installation
 from storage.accounts import accounts
 from storage.accounts.accounts import Account, NewAccount, Role, Status
-from storage.conversations import letter_texts, messages, participants, threads
+from storage.conversations import letter_texts, messages, participants, service_posts, threads
 from storage.conversations.group_commit import GroupCommit, Marked, MarkRead, NotCommitted, Post, Posted
 from storage.conversations.messages import SealedMessage
 from storage.conversations.participants import Change
@@ -245,6 +245,8 @@ async def _texts(reader: Reader, store: Store, who: Unlocked, rows: Sequence[Sea
 async def _text(reader: Reader, store: Store, who: Unlocked, row: SealedMessage) -> str | None:
     try:
         epoch = await who.epoch(reader, store.guard, row.thread, row.epoch) if row.is_linked else None
+        if epoch and row.kind != KIND:
+            return service_posts.unsealed(store.guard, epoch.secret, row)
         return unseal(epoch.message_key, row.body, row) if epoch else None
     except CannotOpen:
         return None

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from chat.auth.access import Access
 from chat.conversations.participants import Participants
@@ -140,18 +140,29 @@ class Conversation:
         return answer if answer.is_new else Accepted(await self._kept(who, thread, id_), is_new=False)
 
     async def post_from_service(self, post: ServicePost) -> Accepted:
-        """Post a message from the service itself. Raises NotFound or Stalled."""
+        """Post a message from the service itself. Raises NotFound if nobody is there; CannotOpen or Stalled."""
         for _ in range(3):
-            item = await self._store.database.read(lambda reader: service_posts.prepared(reader, self._store.guard, post))
+            item = await self._prepared(post)
             outcome = await self._commits.commit(item) if item else NotCommitted.ABSENT
             if outcome is not NotCommitted.EPOCH_ENDED:
                 break
-        if item is None or not isinstance(outcome, Posted):
+        if item is None or outcome is NotCommitted.ABSENT:
             raise NotFound
+        if not isinstance(outcome, Posted):
+            raise Stalled("the message was not committed")
         message = Message(post.id, post.thread, outcome.seq, post.origin, post.kind, moment(outcome.at), post.text)
         if outcome.is_new:
             self._hub.tell_message(post.thread, outcome.seq, item.others, frames.encode(message), None)
         return Accepted(message, outcome.is_new)
+
+    async def _prepared(self, post: ServicePost) -> Post | None:
+        """The post to commit; what staff answer by mail also waits for the letters of those who chose to receive texts."""
+        item = await self._store.database.read(lambda reader: service_posts.prepared(reader, self._store.guard, post))
+        if item is None or post.mail is None or post.waits:
+            return item
+        others = [account for account in item.others if account != post.origin]
+        place = Place(item.thread, item.epoch, item.id, item.author, item.kind)
+        return structs.replace(item, texts=await letter_texts.sealed_for(self._store, others, place, post.text))
 
     async def must_take_part(self, who: Unlocked, thread: ThreadId) -> None:
         """Raise NotFound unless ``who`` takes part in the thread."""

@@ -20,11 +20,12 @@ AGO = re.compile(r"(?P<hours>\d+)h|(?P<minutes>\d+)min")
 
 @dataclass(frozen=True)
 class Line:
-    """One message. ``at`` in ms since 1970."""
+    """One message. ``at`` in ms since 1970; ``is_by_mail``: it came as an answer to an e-mail."""
 
     author: str
     at: int
     text: str
+    is_by_mail: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def scripts(now: datetime) -> list[Script]:
 
 def _script(one: dict[str, Any], now: datetime) -> Script:
     opened = _when(one["opened"], now)
-    lines = [Line(author, _ms(_when(when, now)), typeset(text)) for author, when, text in one["messages"]]
+    lines = [Line(author, _ms(_when(when, now)), typeset(text), how == ["mail"]) for author, when, text, *how in one["messages"]]
     if "bring_to" in one:
         lines[one["long_after"] : one["long_after"]] = _long(one, now)
     return Script(one["people"], _ms(opened), lines, one.get("unread", {}))

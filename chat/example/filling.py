@@ -13,6 +13,7 @@ from chat.conversations.conversation import KIND_TEXT
 from chat.example.cast import Figure, figures
 from chat.example.conversations import Line, Script, scripts
 from chat.example.letters import write_past
+from chat.example.mails import leave_in_quarantine, posted_by_mail
 from chat.example.programmes import follow, import_all, say_what_they_chose
 from storage.accounts.accounts import Role
 from storage.conversations.group_commit import Item, MarkRead, NotCommitted, Post
@@ -68,6 +69,7 @@ async def fill(settings: StorageSettings, programmes: Sequence[Path] = ()) -> No
         await write_past(ailo, played, accounts, started)
         await _enrol(ailo, clock, started, everybody, programmes)
         await _suggest(ailo.store)
+        await leave_in_quarantine(ailo.store, everybody["lea"].unlocked.account, played[0][1])
         for signed_in in everybody.values():
             await ailo.sign_ins.sign_out(signed_in)
 
@@ -114,14 +116,16 @@ async def _open(ailo: Ailo, people: list[Unlocked]) -> list[_Seat]:
 
 async def _play(ailo: Ailo, script: Script, seats: dict[str, _Seat]) -> None:
     """Say everything, in few large commits; then mark what each participant has read."""
-    await _commit(ailo, (_post(seats[line.author], line) for line in script.lines))
+    await _commit(ailo, [await _post(ailo, seats[line.author], line) for line in script.lines])
     last = len(script.lines)
     await _commit(ailo, (_mark(seat, last - script.unread.get(key, 0)) for key, seat in seats.items()))
     await ailo.store.database.write(lambda tx: _settle(tx, seats))
 
 
-def _post(seat: _Seat, line: Line) -> Post:
+async def _post(ailo: Ailo, seat: _Seat, line: Line) -> Post:
     account, epoch = seat.who.account, seat.epoch
+    if line.is_by_mail:
+        return await posted_by_mail(ailo.store, account, epoch.roster.thread, line)
     place = Place(epoch.roster.thread, epoch.roster.number, new_id(MessageId), account.id, KIND_TEXT)
     body = seal(epoch.message_key, line.text, place)
     waits = account.role is Role.MEMBER

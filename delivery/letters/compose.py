@@ -44,8 +44,8 @@ _frame = Environment(
 class Envelope:
     """What every letter needs. ``message_id`` and ``group`` are bare, without angle brackets; ``at`` in ms since 1970.
 
-    ``unsubscribe`` is the address that takes the recipient off the list of this kind, if it has one. ``values`` are what the
-    bodies of this kind need besides their words.
+    ``reply_to`` is where an answer to it goes; None if it cannot be answered. ``unsubscribe`` is the address that takes the
+    recipient off the list of this kind, if it has one. ``values`` are what the bodies of this kind need besides their words.
     """
 
     kind: str
@@ -59,6 +59,7 @@ class Envelope:
     link: str
     values: Mapping[str, object] = field(default_factory=dict)
     unsubscribe: str | None = None
+    reply_to: Address | None = None
 
 
 def compose(envelope: Envelope) -> EmailMessage:
@@ -91,7 +92,8 @@ def _words(envelope: Envelope, locale: str) -> Mapping[str, Any]:
     name = greeted(envelope.first_name)
     hello = words["hello_name"].format(name=name) if name else words["hello"]
     places = {"link": envelope.link, "unsubscribe": envelope.unsubscribe}
-    return {**words, **envelope.values, **places, "hello": hello, "locale": locale}
+    automatic = words["automatic" if envelope.reply_to is None else "answerable"]
+    return {**words, **envelope.values, **places, "automatic": automatic, "hello": hello, "locale": locale}
 
 
 @cache
@@ -135,6 +137,8 @@ def _write_headers(message: Writable, envelope: Envelope, subject: str) -> None:
     mailbox, _, domain = envelope.recipient.rpartition("@")
     message["From"] = envelope.sender
     message["To"] = Address("", mailbox, domain)
+    if envelope.reply_to:
+        message["Reply-To"] = envelope.reply_to
     message["Subject"] = subject
     message["Date"] = datetime.fromtimestamp(envelope.at / 1000, UTC)
     message["Message-ID"] = f"<{envelope.message_id}>"

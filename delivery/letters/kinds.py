@@ -17,10 +17,14 @@ from storage.accounts.preferences import Letters
 from storage.crypto.courier import Courier
 from storage.crypto.guarding import Guard
 from storage.engine.database import Reader, Transaction
-from storage.ids import AccountId
+from storage.ids import AccountId, ThreadId
 
 LISTS = ("programmes", "encouragements", "offers")
 """The lists that one can leave by one click (RFC 8058), the more important first. Each is a choice in ``Letters``."""
+
+
+def _no_thread(_: Mapping[str, str]) -> ThreadId | None:
+    return None
 
 
 def _nothing(_: Mapping[str, str]) -> Mapping[str, str]:
@@ -59,7 +63,7 @@ class Kind:
     ``is_budgeted``, as those of security and appointments are. ``list_name`` is one of ``LISTS`` if the letters of this kind
     can be unsubscribed from. One that still waits is joined with the next one where it ``is_joined``. It is too late to be of
     use ``worth`` after it was written; None where that depends on the letter. Its link leads to ``page``, a path without its
-    first slash.
+    first slash. What is answered to it by e-mail goes to the ``thread`` (of its facts), if there is one.
     """
 
     why_not: Callable[[Reader, AccountId, Mapping[str, str]], Awaitable[str | None]]
@@ -73,6 +77,7 @@ class Kind:
     is_joined: bool = False
     worth: timedelta | None = None
     page: str = ""
+    thread: Callable[[Mapping[str, str]], ThreadId | None] = _no_thread
 
     @property
     def rank(self) -> int:

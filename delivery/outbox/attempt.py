@@ -4,6 +4,7 @@ import asyncio
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from email.headerregistry import Address
 
 from delivery.errors import NoSuchLetter
 from delivery.letters.addresses import mailable
@@ -20,6 +21,7 @@ from storage.accounts.accounts import Account, Role, Status
 from storage.accounts.preferences import Letters
 from storage.engine.database import Reader
 from storage.errors import Damaged, WrongKey
+from storage.inbound import reply_addresses
 from storage.mail import unsubscribing
 from storage.mail.letters import Claimed
 from storage.store import Store
@@ -150,7 +152,7 @@ class Attempt:
             return Rejected("address")
         values = {**kind.values(facts), **reader.read}
         envelope = self._envelope(reader.account, recipient, facts["group"], values)
-        envelope = replace(envelope, unsubscribe=await self._way_off(kind))
+        envelope = replace(envelope, unsubscribe=await self._way_off(kind), reply_to=await self._way_back(kind, facts))
         # What is written fast is remembered line by line, as most letters are alike: no text of a message must be.
         message = compose(envelope) if values.get("texts") else write(envelope)
         async with asyncio.timeout(self.seconds):
@@ -165,6 +167,15 @@ class Attempt:
         if token is None:
             token = await store.database.write(lambda tx: unsubscribing.make_token(tx, store.guard, account, name))
         return f"{self.settings.link}unsubscribe/{urlsafe_b64encode(token).decode()}"
+
+    async def _way_back(self, kind: Kind, facts: Mapping[str, str]) -> Address | None:
+        """Where an answer goes: another address each time the letter is attempted, as an address is kept by its hash alone."""
+        domain, thread = self.settings.inbound.domain, kind.thread(facts)
+        if domain is None or thread is None:
+            return None
+        store, account, now = self.store, self.letter.account, self.store.clock()
+        local_part = await store.database.write(lambda tx: reply_addresses.make(tx, store.guard, account, thread, now))
+        return Address(self.settings.mail_from.display_name, local_part, domain)
 
     def _envelope(self, account: Account, recipient: str, group: str, values: Mapping[str, object]) -> Envelope:
         return Envelope(

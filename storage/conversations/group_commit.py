@@ -23,6 +23,8 @@ from storage.crypto.sealing import Fact, link
 from storage.engine.database import Reader, Transaction
 from storage.errors import CannotOpen, Stalled
 from storage.ids import AccountId, MessageId, ThreadId
+from storage.inbound import originals
+from storage.inbound.originals import Original
 from storage.mail import texts, unread
 from storage.mail.texts import SealedText
 from storage.store import Store
@@ -79,6 +81,7 @@ class Post(Struct, frozen=True, gc=False):
     Unless it is None, a participant wrote, which reopens a closed thread.
     ``at`` is None for the present time; it is given only when a history is imported.
     ``texts`` are the message's text for the letters of those who chose so, sealed by the courier key.
+    ``original`` is the whole mail behind it. ``is_by_mail``: its author may not have read what came before it.
     """
 
     thread: ThreadId
@@ -91,6 +94,8 @@ class Post(Struct, frozen=True, gc=False):
     waits: bool | None
     at: int | None = None
     texts: tuple[tuple[AccountId, bytes], ...] = ()
+    original: Original | None = None
+    is_by_mail: bool = False
 
 
 class MarkRead(Struct, frozen=True, gc=False):
@@ -240,6 +245,7 @@ class _Group:
         self._marks: dict[tuple[ThreadId, AccountId], int] = {}
         self._owed: dict[ThreadId, set[AccountId]] = {}
         self._texts: list[SealedText] = []
+        self._originals: list[Original] = []
 
     async def run(self, items: list[Item]) -> list[Outcome]:
         self._threads = await threads.find_all(self._tx, self._store.guard, {item.thread for item in items})
@@ -253,6 +259,8 @@ class _Group:
         await unread.owe_all(self._tx, self._owed, self._due_at)
         if self._texts:
             await texts.keep(self._tx, self._texts)
+        if self._originals:
+            await originals.keep(self._tx, self._originals)
         return outcomes
 
     async def _one(self, item: Item) -> Outcome:
@@ -276,7 +284,8 @@ class _Group:
             return await self._repeated(thread, item, first)
         if self._times.of(thread) is None:
             await self._times.look_up(self._tx, thread)
-        return self._post(thread, item)
+        reads_on = not item.is_by_mail or await self._read_seq(thread, item.author) == thread.last_seq
+        return self._post(thread, item, reads_on=reads_on)
 
     async def _repeated(self, thread: Thread, post: Post, first: SealedMessage) -> Outcome:
         """Answer a message that is already stored with its number and time, as its link proves them."""
@@ -288,7 +297,7 @@ class _Group:
                 return NotCommitted.BROKEN
         return Posted(first.seq, first.at, is_new=False)
 
-    def _post(self, thread: Thread, post: Post) -> Outcome:
+    def _post(self, thread: Thread, post: Post, *, reads_on: bool) -> Outcome:
         message = self._linked(thread, post)
         # Not dataclasses.replace: it costs as much as the link, and this is done for every message.
         self._threads[thread.id] = Thread(
@@ -303,12 +312,15 @@ class _Group:
         )
         self._times.note(thread.id, message.link, message.at)
         self._fresh[thread.id, post.id.bytes] = message
-        self._marks[thread.id, post.author] = message.seq
+        if reads_on:
+            self._marks[thread.id, post.author] = message.seq
         owed = self._owed.setdefault(thread.id, set())
         owed.discard(post.author)
         owed.update(post.others)
         for account, body in post.texts:
             self._texts.append(SealedText(account, thread.id, message.seq, post.id, message.at, body))
+        if post.original:
+            self._originals.append(post.original)
         return Posted(message.seq, message.at, is_new=True)
 
     def _linked(self, thread: Thread, post: Post) -> SealedMessage:
@@ -327,15 +339,18 @@ class _Group:
     async def _mark(self, thread: Thread, mark: MarkRead) -> Outcome:
         if mark.seq > thread.last_seq:
             return NotCommitted.BEYOND_END
-        known = self._marks.get((thread.id, mark.account))
-        if known is None:
-            known = await threads.read_seq(self._tx, thread.id, mark.account)
+        known = await self._read_seq(thread, mark.account)
         if known is None:
             return NotCommitted.ABSENT
         if mark.seq <= known:
             return Marked(known, has_moved=False)
         self._marks[thread.id, mark.account] = mark.seq
         return Marked(mark.seq, has_moved=True)
+
+    async def _read_seq(self, thread: Thread, account: AccountId) -> int | None:
+        """How far somebody has read, with what is marked in this group; None if they take no part."""
+        known = self._marks.get((thread.id, account))
+        return await threads.read_seq(self._tx, thread.id, account) if known is None else known
 
     async def _settle(self) -> None:
         """Move the marks. Whoever has read everything is owed nothing; whoever has read only part gets a fresh announcement."""

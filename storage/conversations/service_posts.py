@@ -15,14 +15,18 @@ from storage.crypto.guarding import Guard
 from storage.crypto.primitives import Part
 from storage.crypto.sealing import Place, seal_to_epoch, unseal_from_service
 from storage.engine.database import Reader
+from storage.errors import Damaged
 from storage.ids import AccountId, MessageId, ThreadId
+from storage.inbound import originals
+from storage.inbound.whole_mail import WholeMail
 
 
 @dataclass(frozen=True, repr=False)
 class ServicePost:
     """What the service has to say. ``kind`` is `lesson`, `welcome` or `email`; ``origin`` an account, or THE_SERVICE.
 
-    ``waits`` as in ``Post``: None leaves unchanged whether the member waits for an answer.
+    ``waits`` as in ``Post``: None leaves unchanged whether the member waits for an answer. ``mail`` is the whole mail that it
+    came in: then its origin must take part, and may not have read the thread.
     """
 
     thread: ThreadId
@@ -31,17 +35,36 @@ class ServicePost:
     text: str
     origin: AccountId = THE_SERVICE
     waits: bool | None = None
+    mail: WholeMail | None = None
 
 
 async def prepared(reader: Reader, guard: Guard, post: ServicePost) -> Post | None:
-    """The post to commit, sealed for the present participants; None when the thread does not exist or is not sound."""
+    """The post to commit, sealed for the present participants; None when the thread does not exist, or when it came by mail
+    and its origin takes part no longer. Raises CannotOpen when the thread was tampered with.
+    """
     thread = await threads.find(reader, guard, post.thread)
-    if thread is None or not thread.is_sound:
+    if thread is None:
         return None
+    if not thread.is_sound:
+        raise Damaged("a thread failed verification: nothing is added to it")
     roster = await rosters.find(reader, guard, thread.id, thread.epoch)
+    if post.mail and roster.seat_of(post.origin) is None:
+        return None
     place = Place(thread.id, thread.epoch, post.id, post.origin, post.kind)
     body = guard.guard(seal_to_epoch(roster.public_key, post.text, place), *_place(place))
-    return Post(thread.id, thread.epoch, post.id, post.origin, post.kind, body, roster.accounts(), post.waits)
+    original = originals.sealed(guard, roster.public_key, place, post.mail) if post.mail else None
+    return Post(
+        thread.id,
+        thread.epoch,
+        post.id,
+        post.origin,
+        post.kind,
+        body,
+        roster.accounts(),
+        post.waits,
+        original=original,
+        is_by_mail=post.mail is not None,
+    )
 
 
 def unsealed(guard: Guard, secret: EpochSecret, message: SealedMessage) -> str:

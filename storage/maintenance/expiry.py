@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from storage import background
 from storage.errors import StorageError
+from storage.inbound import quarantine, reply_addresses
 from storage.mail import texts
 from storage.store import Store
 
@@ -39,4 +40,6 @@ async def expire(store: Store) -> None:
         await store.database.write(lambda tx: tx.run("delete from sessions where expires_at <= :now", now=now))
     if await store.database.read(texts.any_waits):
         await store.database.write(lambda tx: texts.forget_expired(tx, now))
+    for forget_old in (reply_addresses.forget_old, quarantine.forget_old):
+        await store.database.write(lambda tx, forget_old=forget_old: forget_old(tx, now))  # type: ignore[misc]
     await asyncio.to_thread(store.peppers.forget, now)

@@ -39,11 +39,18 @@ async def _sent(tx: Transaction, account: AccountId, facts: Mapping[str, str]) -
     await forget_texts(tx, account, told_in(facts))
 
 
+def _only_thread(facts: Mapping[str, str]) -> ThreadId | None:
+    """The conversation that it tells of, if it is one: an answer to several would go to no one knows which."""
+    told = told_in(facts)
+    return next(iter(told)) if len(told) == 1 else None
+
+
 KIND = Kind(
     _why_not,
     is_wanted=lambda wanted: wanted.replies,
     read=_read,
     sent=_sent,
     is_joined=True,
+    thread=_only_thread,
     worth=timedelta(days=3),
 )

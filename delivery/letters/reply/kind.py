@@ -36,5 +36,6 @@ KIND = Kind(
     read=_read,
     sent=_sent,
     is_joined=True,
+    thread=lambda facts: ThreadId(UUID(facts["thread"])),
     worth=timedelta(days=3),
 )

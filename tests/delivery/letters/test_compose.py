@@ -32,6 +32,7 @@ ENVELOPE = Envelope(
 # What the bodies of a kind need besides their words.
 VALUES: dict[str, dict[str, object]] = {
     "offer": {"title": "Poser ses limites", "summary": "Huit lectures de quelques minutes."},
+    "unposted": {"reason": "ended"},
     "reminder": {"text_fr": "Un mot.", "text_en": "A word."},
     "reply": dict(ENVELOPE.values),
     "digest": {"count": 3, "texts": [], "is_cut": False},
@@ -113,6 +114,20 @@ def test_both_parts_say_the_same_words(kind: str, locale: str) -> None:
     shown = " ".join("".join(Page(text_of(message, "html")).shown).split())
     said = [line for line in text_of(message).splitlines() if line and not line.endswith(":")]
     assert all(" ".join(line.split()) in shown for line in said)
+
+
+@pytest.mark.parametrize(("locale", "can", "cannot"), [
+    ("fr", "Vous pouvez y répondre", "ne sont pas lues"),
+    ("en", "You can reply to it", "are not read"),
+])  # fmt: skip
+def test_a_letter_says_whether_it_can_be_answered_and_who_reads_the_answer(locale: str, can: str, cannot: str) -> None:
+    plain = sent(replace(ENVELOPE, locale=locale))
+    assert cannot in text_of(plain)
+    assert plain["Reply-To"] is None
+    answerable = sent(replace(ENVELOPE, locale=locale, reply_to=Address("Ailo", "r.abc", "reply.ailo.test")))
+    assert can in text_of(answerable)
+    assert cannot not in text_of(answerable)
+    assert answerable["Reply-To"] == "Ailo <r.abc@reply.ailo.test>"
 
 
 @pytest.mark.parametrize("locale", LOCALES)

@@ -20,6 +20,7 @@ from storage.ids import MessageId, ThreadId, new_id
 from tests import access_matrix
 from tests.chat.programmes.directories import files, lesson
 from tests.flows.encouragements.suggesting import suggest
+from tests.flows.inbound import waiting
 from tests.flows.service import Service, Visit, settled
 
 ROUTES = access_matrix.routes()
@@ -97,11 +98,15 @@ async def test_a_route_is_there_for_its_roles_alone(visit: Visit, route: Route, 
     client, threads = await visit.client(WHO[role]), await threads_of(visit, role)
     nothing = await ask(client, route.method, "/api/nothing-of-this-name")
     assert nothing.status == 404
-    ids = {"session": str(uuid4()), "thread": threads.own, "suggestion": str(uuid4()), "rule": "silence"}
+    ids = {"session": str(uuid4()), "thread": threads.own, "suggestion": str(uuid4()), "rule": "silence", "mail": str(uuid4())}
     if "{session}" in route.path:
         ids["session"] = next(one["id"] for one in (await client.get("/api/account/sessions"))["sessions"])
     if "{suggestion}" in route.path and role in IN_THREADS:
         ids["suggestion"] = suggest(visit.service.data, threads.own)
+    if "{mail}" in route.path and role in IN_THREADS:
+        ids["mail"] = waiting.leave(visit.service.data, visit.ids[WHO[role]], threads.own)
+        if route.method == "GET":  # the mail behind a message
+            await client.ask("POST", f"/api/threads/{threads.own}/mails/{ids['mail']}/take")
     if not route.roles.has(role):
         for thread in filter(None, (threads.own, threads.others, threads.former, threads.none)):
             assert await ask(client, route.method, route.path.format(**{**ids, "thread": thread})) == nothing
@@ -117,9 +122,8 @@ async def test_a_route_is_there_for_its_roles_alone(visit: Visit, route: Route, 
 async def test_signed_out_there_is_signing_in_and_nothing_else(visit: Visit, route: Route) -> None:
     client = await visit.client("lea")
     client.http.cookie_jar.clear()
-    answer = await ask(
-        client, route.method, route.path.format(thread=new_id(ThreadId), session=uuid4(), suggestion=uuid4(), rule="silence")
-    )
+    ids = {name: str(uuid4()) for name in ("thread", "session", "suggestion", "mail")}
+    answer = await ask(client, route.method, route.path.format(**ids, rule="silence"))
     unknown = await ask(client, route.method, "/api/nothing-of-this-name")
     if route.roles & Roles.NOBODY:
         assert answer.status == 400  # an empty body is invalid, so the route was reached

@@ -1,0 +1,207 @@
+"""What becomes of a mail that came to a reply address: posted, kept for its owner's word, dropped, or refused.
+
+A mail is posted only if the relay vouches that it is from the account's own address. The message's id follows from the mail,
+so that one that is delivered twice, or again after a crash, is posted once. Nothing is answered with a 2xx before it is on the
+disk (RFC 5321, 4.2.5), and nothing of a mail is logged.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parseaddr
+from uuid import UUID, uuid4
+
+from delivery.inbound.authenticity import is_proven
+from delivery.inbound.automatic import Writer, writer_of
+from delivery.inbound.body import Body, body_of
+from delivery.inbound.headers import Headers, headers_of
+from delivery.inbound.quotes import own_words
+from delivery.letters.unposted.kind import KIND, Reason
+from delivery.settings import DeliverySettings
+from storage.accounts import accounts
+from storage.accounts.accounts import Account, Role, Status
+from storage.conversations.service_posts import ServicePost
+from storage.crypto.primitives import canonical
+from storage.engine.database import Reader, Transaction
+from storage.errors import CannotOpen
+from storage.ids import MessageId
+from storage.inbound import quarantine, reply_addresses
+from storage.inbound.quarantine import Owner
+from storage.inbound.reply_addresses import ReplyAddress
+from storage.inbound.whole_mail import WholeMail
+from storage.mail import letters
+from storage.mail.letters import Letter
+from storage.store import Store
+
+__all__ = ["FULL", "LONGEST_MAIL", "TAKEN", "Posting", "Receiver", "Verdict"]
+
+log = logging.getLogger("ailo.delivery")
+
+LONGEST_MAIL = 10 * 2**20
+MS_A_DAY = 86_400_000
+
+Posting = Callable[[ServicePost], Awaitable[bool]]
+"""Posts what came by mail, and tells whoever is connected; False if its thread or its origin's part in it is gone."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the relay is told: a reply code, and an enhanced one (RFC 3463) with a text."""
+
+    code: int
+    text: str
+
+    @property
+    def is_taken(self) -> bool:
+        return 200 <= self.code < 300
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.text}"
+
+
+TAKEN = Verdict(250, "2.0.0 taken")
+UNKNOWN = Verdict(550, "5.1.1 no such address")
+ENDED = Verdict(550, "5.2.1 this address takes no more answers: please sign in to Ailo and write there")
+FULL = Verdict(452, "4.2.2 too many mails wait for their owner: try again later")
+LATER = Verdict(451, "4.3.0 cannot look this up now: try again later")
+
+
+@dataclass(frozen=True, repr=False)
+class _Mail:
+    """A mail, taken apart."""
+
+    headers: Headers
+    body: Body
+    words: str
+    digest: bytes
+
+    @property
+    def whole(self) -> WholeMail:
+        return WholeMail(self.words, self.body.text, self.headers.subject, self.body.attachments)
+
+
+@dataclass(frozen=True, repr=False)
+class _To:
+    """Whom a mail came for."""
+
+    address: ReplyAddress
+    account: Account
+    mailbox: str
+
+
+class Receiver:
+    """Takes mails, one by one. ``post`` posts them; it is given where the service is put together."""
+
+    def __init__(self, store: Store, settings: DeliverySettings, post: Posting) -> None:
+        self._store, self._settings, self._post = store, settings, post
+
+    async def look_up(self, recipient: str) -> Verdict:
+        """Whether a recipient's address is one of ours, before the mail itself is sent (RCPT)."""
+        try:
+            return TAKEN if await self._to(recipient) else UNKNOWN
+        except CannotOpen:
+            return LATER
+
+    async def receive(self, sender: str, recipient: str, raw: bytes) -> Verdict:
+        """Take a mail from an envelope sender (empty for ``<>``) to a recipient. Raises StorageError if it cannot be kept now."""
+        to = await self._to(recipient)
+        if to is None:
+            return UNKNOWN
+        mail = await asyncio.to_thread(_taken_apart, raw)
+        writer = writer_of(mail.headers, sender)
+        if writer is Writer.MACHINE:
+            log.info("a mail that a machine wrote was dropped")
+            return TAKEN
+        proven = self._is_proven(mail, to)
+        if not to.address.is_good(self._store.clock()):
+            return await self._not_posted(to, Reason.ENDED) if proven else ENDED
+        if not proven or writer is Writer.PERHAPS_AWAY:
+            return await self._keep_for_owner(to, mail)
+        return await self._take(to, mail)
+
+    async def _to(self, recipient: str) -> _To | None:
+        local_part, _, domain = recipient.rpartition("@")
+        if domain.lower() != self._settings.inbound.domain:
+            return None
+
+        async def read(reader: Reader) -> _To | None:
+            guard = self._store.guard
+            found = await reply_addresses.find(reader, guard, local_part)
+            account = await accounts.by_id(reader, guard, found.account) if found else None
+            mailbox = await accounts.address_of(reader, guard, found.account) if found else None
+            is_there = found and account and mailbox and account.status is Status.ACTIVE
+            return _To(found, account, mailbox) if is_there and found and account and mailbox else None
+
+        return await self._store.database.read(read)
+
+    def _is_proven(self, mail: _Mail, to: _To) -> bool:
+        named = self._settings.inbound.authserv_id
+        return named is not None and is_proven(mail.headers, to.mailbox, named)
+
+    async def _take(self, to: _To, mail: _Mail) -> Verdict:
+        if not mail.words:
+            return await self._not_posted(to, Reason.ATTACHMENTS if mail.body.attachments else Reason.EMPTY)
+        post = ServicePost(
+            to.address.thread,
+            _id_of(to.address, mail),
+            "email",
+            mail.whole.message,
+            to.account.id,
+            waits=to.account.role is Role.MEMBER,
+            mail=mail.whole,
+        )
+        if not await self._post(post):
+            return await self._not_posted(to, Reason.GONE)
+        log.info("a mail was posted in thread %s", to.address.thread)
+        return await self._not_posted(to, Reason.ATTACHMENTS) if mail.body.attachments else TAKEN
+
+    async def _keep_for_owner(self, to: _To, mail: _Mail) -> Verdict:
+        account, thread, now = to.account, to.address.thread, self._store.clock()
+        owner = Owner(account.id, thread, account.generation, account.public_key)
+
+        async def work(tx: Transaction) -> Verdict:
+            if await quarantine.is_full(tx, account.id):
+                return FULL
+            await quarantine.keep(tx, owner, _id_of(to.address, mail), mail.whole, now)
+            return TAKEN
+
+        verdict = await self._store.database.write(work)
+        log.info("a mail that nobody vouches for %s", "waits for its owner" if verdict is TAKEN else "was put off")
+        return verdict
+
+    async def _not_posted(self, to: _To, reason: Reason) -> Verdict:
+        """Tell the author, at most once a day for each reason, why a mail was not posted, or not all of it."""
+        store, now, id_ = self._store, self._store.clock(), uuid4()
+        day = datetime.fromtimestamp(now / 1000, UTC).date()
+        letter = Letter(
+            id=id_,
+            account=to.account.id,
+            kind="unposted",
+            cause=f"{reason}/{day}",
+            facts={"reason": reason.value, "group": letters.group_of(store.guard, to.account.id)},
+            message_id=f"{id_.hex}@{self._settings.mail_from.domain}",
+            due_at=now,
+            not_after=now + (KIND.worth.days if KIND.worth else 1) * MS_A_DAY,
+        )
+        await store.database.write(lambda tx: letters.write(tx, store.guard, letter, now))
+        return TAKEN
+
+
+def _taken_apart(raw: bytes) -> _Mail:
+    body = body_of(raw)
+    return _Mail(headers_of(raw), body, own_words(body.text).strip(), hashlib.blake2b(raw, digest_size=32).digest())
+
+
+def _id_of(address: ReplyAddress, mail: _Mail) -> MessageId:
+    """The id of a message that a mail becomes: the same whenever it comes again to the same reader and thread."""
+    known_by = mail.headers.message_id.encode(errors="surrogateescape") if mail.headers.message_id else mail.digest
+    raw = canonical(b"ailo.mail-id.1", address.account, address.thread, known_by)
+    return MessageId(UUID(bytes=hashlib.blake2b(raw, digest_size=16).digest(), version=5))
+
+
+def address_in(value: str) -> str:
+    """The address in a header that holds one, such as `Delivered-To`."""
+    return parseaddr(value)[1]

@@ -1,0 +1,1 @@
+"""Answers by e-mail, through a whole service."""
