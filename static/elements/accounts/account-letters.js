@@ -1,10 +1,12 @@
-/* The view of e-mails: which ones one wants, how many a day, at which hours none, and what to do where they are refused. */
+/* The view of e-mails: which ones one wants, how many a day, at which hours none, which ones may be answered, and what to do where they are refused. */
 
 import { build } from "../../helpers/build.js"
 import { sayDay } from "../../helpers/time.js"
 import { t } from "../../helpers/words/words.js"
+import { refuseAnswers } from "../../models/inbound/mails.js"
 import { sayZone } from "./account-language.js"
 import { makeChoice } from "../pieces/choice.js"
+import { sayRefusal } from "../pieces/refusal.js"
 
 const USUAL_NIGHT = { quietFrom: "21:00", quietTo: "07:00" }
 
@@ -25,6 +27,7 @@ export function makeLetters(sheet) {
     sheet.account.role === "member" && makeLists(sheet),
     sheet.account.role === "member" && sheet.settings.lettersADay > 1 && makeMost(sheet),
     build("div", { class: "choices" }, nights),
+    makeAnswers(sheet),
   ].filter(Boolean)
 }
 
@@ -167,6 +170,36 @@ function saveHours(sheet, hours) {
   for (const input of [from, to]) input.setAttribute("aria-invalid", String(Boolean(fault)))
   if (fault) return sheet.refuse(fault)
   return sheet.save({ letters: { quiet_from: from.value, quiet_to: to.value } })
+}
+
+/** Who can read an answer by e-mail, and the end of the answers to what was received so far. */
+function makeAnswers(sheet) {
+  const button = build("button", {
+    class: "button button--quiet",
+    type: "button",
+    text: t("Ne plus accepter de réponses aux e-mails déjà reçus"),
+  })
+  button.addEventListener("click", async () => {
+    sheet.say("")
+    try {
+      await refuseAnswers()
+      sheet.say(t("C’est fait : les e-mails déjà reçus n’acceptent plus de réponse."))
+    } catch (refusal) {
+      sheet.refuse(sayRefusal(refusal, ""))
+    }
+  })
+  return build(
+    "section",
+    { class: "account__place", "aria-labelledby": "answers-title" },
+    build("h3", { id: "answers-title", text: t("Répondre par e-mail") }),
+    build("p", {
+      class: "quiet small",
+      text: t(
+        "Une réponse par e-mail rejoint la conversation, mais les messageries par lesquelles elle passe peuvent la lire.",
+      ),
+    }),
+    build("div", { class: "sheet__actions" }, button),
+  )
 }
 
 /** Say, kindly, that e-mails do not arrive, and what to do. */

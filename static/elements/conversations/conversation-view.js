@@ -20,6 +20,7 @@ export class ConversationView extends HTMLElement {
     this.addEventListener("typing", () => this.#thread.tellTyping())
     this.addEventListener("retry", ({ detail }) => this.#retry(detail.id))
     this.addEventListener("take-back", ({ detail }) => this.#takeBack(detail.id))
+    this.addEventListener("whole-mail", ({ detail }) => this.#showMail(detail.message))
     document.addEventListener("visibilitychange", () => this.markRead())
   }
 
@@ -77,6 +78,11 @@ export class ConversationView extends HTMLElement {
     if (!message) return
     this.#thread.outbox.drop(id)
     this.#composer.takeBack(message.text)
+  }
+
+  async #showMail(message) {
+    const { openWholeMail } = await import("../inbound/whole-mail-sheet.js")
+    await openWholeMail(this.#thread, message)
   }
 }
 

@@ -5,6 +5,7 @@ import { Alerts } from "../../models/shell/alerts.js"
 import { keepShell } from "../../models/shell/shell.js"
 import { followSettings } from "./follow-settings.js"
 import { begin as beginAbout } from "../conversations/about-line.js"
+import { begin as beginMails } from "../inbound/waiting-mails.js"
 
 const GAP = 20
 
@@ -14,6 +15,7 @@ export async function begin(page) {
   await beginAbout(page)
   if (page.account.role === "companion")
     await (await import("../encouragements/suggestion-card.js")).begin(page)
+  await beginMails(page)
   followAlerts(page, await keepShell())
   await page.correspondence.loadAll(untilIdle)
   page.dataset.settled = ""

@@ -1,12 +1,14 @@
 /*
   <message-row>: one message as it stands in the log: the day above it where it begins one, who wrote it, the text (always
-  as text), and below the last of a run the hour and what became of it. Tells `retry` {id} and `take-back` {id}.
+  as text), and below the last of a run the hour and what became of it. Tells `retry` {id}, `take-back` {id} and, of an
+  e-mail, `whole-mail` {message}.
 */
 
 import { build, setText } from "../../../helpers/build.js"
 import { dayOf, isoDay, sayDay, sayExactly, sayHour } from "../../../helpers/time.js"
 import { sayNames } from "../../../helpers/words/names.js"
 import { t } from "../../../helpers/words/words.js"
+import { isMail, makeMailLink, saySent } from "../../inbound/mail-state.js"
 import { sayChange } from "../change-words.js"
 
 const RUN = 5 * 60_000
@@ -18,6 +20,7 @@ export class MessageRow extends HTMLElement {
   #author
   #bubble
   #state
+  #said
   #isBuilt = false
 
   /** Show a message of a thread; `isArriving` lets it slide in. */
@@ -117,16 +120,31 @@ export class MessageRow extends HTMLElement {
     if (this.#state.dataset.shown === key) return
     const { at } = this.message
     const time = build("time", { datetime: at, title: sayExactly(at), text: sayHour(at) })
-    this.#state.replaceChildren(time, ...(words ? [` · ${words}`] : []))
+    this.#placeOfProgress.replaceChildren(time, ...(words ? [` · ${words}`] : []))
     this.#state.dataset.shown = key
+  }
+
+  /** Beside the link to all of an e-mail, which stays itself. */
+  get #placeOfProgress() {
+    if (!isMail(this.message)) return this.#state
+    if (!this.#said) {
+      this.#said = build("span")
+      this.#state.replaceChildren(this.#said, " · ", makeMailLink(this.message))
+    }
+    return this.#said
   }
 
   #sayProgress() {
     if (isLetter(this.message) || this.message.kind === "broken") return ""
-    if (!this.#thread.isMine(this.message)) return this.message.kind === "email" ? t("reçu par e-mail") : ""
+    if (!this.#thread.isMine(this.message)) return isMail(this.message) ? t("reçu par e-mail") : ""
     if (this.message.state) return this.message.hasLeft ? t("envoi…") : t("en attente d’envoi")
+    const seen = this.#saySeen()
+    return isMail(this.message) ? saySent(seen) : seen || t("envoyé")
+  }
+
+  #saySeen() {
     const readers = this.#thread.seenBy(this.message)
-    if (!readers.length) return t("envoyé")
+    if (!readers.length) return ""
     return this.#thread.others.length > 1 ? t("vu par {names}", { names: sayNames(readers) }) : t("vu")
   }
 
@@ -190,8 +208,9 @@ function makeLink(text, action) {
   return link
 }
 
+/** An e-mail ends its run: below it is the link to all of it. */
 function belongTogether(one, other) {
-  const isSameHand = one.author === other.author && !isLetter(one) && !isLetter(other)
+  const isSameHand = one.author === other.author && !isLetter(one) && !isLetter(other) && !isMail(one)
   const isWell = isSettled(one) && isSettled(other)
   return (
     isSameHand &&

@@ -1,0 +1,1 @@
+"""The browser tests of what comes back by e-mail."""
