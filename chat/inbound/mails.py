@@ -55,8 +55,8 @@ class Mails:
 
         async def read(reader: Reader) -> Original:
             _, least = await self._access.readable(reader, who, thread)
-            message = await messages.by_id(reader, thread, id_)
             try:
+                message = await messages.by_id(reader, thread, id_)
                 found = await originals.find(reader, thread, id_)
                 if found is None or message is None or message.seq < least:
                     raise NotFound

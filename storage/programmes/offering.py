@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from storage.engine import rows
-from storage.engine.database import Reader, Transaction
+from storage.engine.database import Reader, Row, Transaction
 from storage.engine.rows import TEXT, TIME
 from storage.families import BelongsTo, Family, Table
 from storage.ids import AccountId
@@ -28,12 +28,19 @@ async def begin(tx: Transaction, programme: str, now: int) -> None:
 
 
 async def under_way(reader: Reader) -> Offering | None:
-    """The programme to go on offering, among those that are sent at present; None if there is none."""
-    row = await reader.row(
+    """The programme to go on offering, among those that are sent at present; None if there is none.
+
+    A damaged row raises the alarm, and holds up no other.
+    """
+    found = await reader.rows(
         "select o.programme, o.begun_at, o.after from programme_offers o join programmes p on p.name = o.programme"
-        " where o.after is not null and p.published > 0 and p.paused_at = 0 order by o.begun_at, o.programme limit 1"
+        " where o.after is not null and p.published > 0 and p.paused_at = 0 order by o.begun_at, o.programme"
     )
-    return Offering(rows.text(row, "programme"), rows.time(row, "begun_at"), rows.blob(row, "after")) if row else None
+    return next(iter(rows.sound("programme_offers", found, _offering)), None)
+
+
+def _offering(row: Row) -> Offering:
+    return Offering(rows.text(row, "programme"), rows.time(row, "begun_at"), rows.blob(row, "after"))
 
 
 async def next_members(reader: Reader, offering: Offering, most: int) -> list[AccountId]:

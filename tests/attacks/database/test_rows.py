@@ -19,6 +19,7 @@ from chat.ailo import Ailo, open_ailo
 from chat.auth import door
 from chat.auth.sign_in import SignedIn
 from chat.conversations.about import Abouts
+from chat.inbound.feature import Inbound
 from chat.programmes.folders import Folder
 from chat.programmes.importing import read_course
 from chat.programmes.programmes import Programmes
@@ -28,20 +29,26 @@ from chat.staff.overview import Overviews
 from chat.staff.shapes import CannedReplies, CannedReply, OwnPractice
 from delivery.jobs.encouragements import encourage_some
 from delivery.jobs.lessons import send_lessons
+from delivery.jobs.offers import offer_some
 from delivery.jobs.unread import announce_one
 from delivery.outbox.outbox import Outbox, send_one_letter
 from delivery.settings import DeliverySettings
 from storage.accounts import preferences
 from storage.accounts.preferences import Letters, Preferences
 from storage.conversations.messages import GUARDED_BODY
+from storage.conversations.service_posts import ServicePost
 from storage.conversations.threads import Order
 from storage.conversations.unlocked import Unlocked
 from storage.engine import rows
 from storage.engine.database import Transaction
 from storage.families import guarded, tables
 from storage.ids import AccountId, MessageId, ThreadId, new_id
-from storage.mail import letters
+from storage.inbound import quarantine, reply_addresses
+from storage.inbound.quarantine import Owner
+from storage.inbound.whole_mail import WholeMail
+from storage.mail import letters, texts
 from storage.mail.letters import Letter
+from storage.mail.texts import SealedText
 from storage.mail.unsubscribing import make_token
 from storage.maintenance import check
 from storage.programmes import enrolments
@@ -58,7 +65,12 @@ T = TypeVar("T")
 OF_THE_HOUSE = {"house", "schema_steps"}
 # Each of the two follows a programme of their own.
 HERS, HIS = "souffler", "marcher"
-OF_HER_PROGRAMME = {"programmes": "name", "programme_versions": "programme", "lessons": "programme"}
+OF_HER_PROGRAMME = {
+    "programmes": "name",
+    "programme_versions": "programme",
+    "lessons": "programme",
+    "programme_offers": "programme",
+}
 # Tables that nothing else fills while the scene is set.
 BARE = {
     "relinking": "insert into relinking values (:thread, 1, zeroblob(41), zeroblob(41), zeroblob(41))",
@@ -73,6 +85,8 @@ BARE = {
 }
 # Tables whose rows are nobody's, and one of their rows.
 OF_NOBODY = {"encouragements_off": "rule = 'first-answer'"}
+# The message of Léa's that came by e-mail.
+MAILED = MessageId(UUID(int=7))
 
 
 @dataclass
@@ -139,11 +153,32 @@ async def furnish(folder: Path) -> None:
         for member, name in (("lea", HERS), ("karim", HIS)):
             await follow(ailo, (await cast.account(member)).id, name)
         (entry,) = await ailo.conversations.conversation.entries(lea, Order.NEWEST, None)
+        await answer_by_mail(ailo, lea, entry.id)
         claire = (await cast.account("claire")).id  # her key is renewed when she signs in
         values = {"thread": entry.id.bytes, "account": lea.account.id.bytes, "staff": claire.bytes}
         for sql in BARE.values():
             used = {name: value for name, value in values.items() if f":{name}" in sql}
             await ailo.store.database.write(lambda tx, sql=sql, used=used: tx.run(sql, **used))  # type: ignore[misc]
+
+
+async def answer_by_mail(ailo: Ailo, who: Unlocked, thread: ThreadId) -> None:
+    """Give somebody a reply address, a mail that was posted, and one that waits for their word."""
+    store, account, mail = ailo.store, who.account, WholeMail("Merci !", "Merci !\n> Bonjour")
+    posted = ServicePost(thread, MAILED, "email", mail.message, account.id, waits=True, mail=mail)
+    await ailo.conversations.conversation.post_from_service(posted)
+    owner = Owner(account.id, thread, account.generation, account.public_key)
+
+    async def work(tx: Transaction) -> None:
+        await reply_addresses.make(tx, store.guard, account.id, thread, store.clock())
+        await quarantine.keep(tx, owner, new_id(MessageId), mail, store.clock())
+
+    await store.database.write(work)
+
+
+async def have_text_wait(scene: Scene) -> None:
+    """Have a text wait for a letter to Léa: each start removes them all."""
+    text = SealedText(scene.lea, scene.hers, 1, new_id(MessageId), wall_clock(), bytes(80))
+    await scene.ailo.store.database.write(lambda tx: texts.keep(tx, [text]))
 
 
 async def follow(ailo: Ailo, account: AccountId, name: str) -> None:
@@ -189,8 +224,10 @@ async def scene(furnished_with_all: Path, tmp_path: Path) -> AsyncIterator[Scene
             for name in ("lea", "karim")
         ]
         planter = Planter(ailo.store.settings.database)
+        made = Scene(ailo, cast, planter, threads[0][0].id, threads[1][0].id, found["lea"].id, found["claire"].id)
+        await have_text_wait(made)
         try:
-            yield Scene(ailo, cast, planter, threads[0][0].id, threads[1][0].id, found["lea"].id, found["claire"].id)
+            yield made
         finally:
             planter.close()
 
@@ -233,6 +270,7 @@ async def letters_to(scene: Scene) -> list[str]:
         lambda: encourage_some(ailo.store, settings),
         lambda: announce_one(ailo.store, settings),
         lambda: send_lessons(ailo.store, settings),
+        lambda: offer_some(ailo.store, settings),
         lambda: send_one_letter(outbox),
     ]
     for step in steps:
@@ -277,6 +315,8 @@ async def of_those_concerned(scene: Scene, name: str) -> None:
         SettingsOfOne(store).read(who.account),
         Programmes(store).of(who.account),
         Programmes(store).lesson(who.account.id, HERS, "jour-0"),
+        ailo.of(Inbound).mails.waiting(who, thread),
+        ailo.of(Inbound).mails.original(who, thread, MAILED),
         SessionsOfOne(store, ailo.hub).all(SignedIn(bytes(32), who)),
     ]
     for one in asked:
