@@ -1,1 +1,1 @@
-"""Everything that leaves by e-mail: the outbox, its letters and how they are sent."""
+"""Everything that leaves by e-mail, and what comes back: the outbox, its letters, how they are sent and answered."""

@@ -16,7 +16,7 @@ import msgspec
 from chat.accounts.shapes import LetterSettings, OwnSettings, Settings
 from chat.protocol.frames import moment
 from storage.accounts import accounts, preferences
-from storage.accounts.accounts import LANGUAGES, Account, Role
+from storage.accounts.accounts import LANGUAGES, Account
 from storage.accounts.preferences import USUAL, Letters, Preferences
 from storage.engine.database import Reader, Transaction
 from storage.errors import CannotOpen
@@ -176,7 +176,8 @@ class SettingsOfOne:
 
         changed = await self._store.database.write(write)
         wanted = changed.settings.letters
-        self._store.courier.chose(account.id, wants_texts=account.role is Role.MEMBER and wanted.texts and wanted.replies)
+        wants_texts = preferences.gets_texts(account.role, replies=wanted.replies, texts=wanted.texts)
+        self._store.courier.note_choice(account.id, wants_texts=wants_texts, is_new=True)
         return changed
 
     async def _chosen(self, reader: Reader, account: AccountId) -> Preferences:

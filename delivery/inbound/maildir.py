@@ -7,10 +7,11 @@ at: nobody is there to be told. One that cannot be taken now stays, and is tried
 import asyncio
 import logging
 from dataclasses import dataclass, field
+from email.utils import parseaddr
 from pathlib import Path
 
 from delivery.inbound.headers import headers_of
-from delivery.inbound.receiver import LONGEST_MAIL, Receiver, address_in
+from delivery.inbound.receiver import LONGEST_MAIL, Receiver
 from storage.errors import StorageError
 
 __all__ = ["Inbox", "take_one"]
@@ -59,8 +60,8 @@ async def _taken(inbox: Inbox, path: Path) -> str:
     headers = headers_of(raw)
     written_to = next((values[0] for name in TO_HEADERS if (values := headers.all(name))), "")
     # Without a return path nobody knows the envelope's sender; that is not the null one, of which machines write.
-    sender = address_in(headers.all("return-path")[0]) if headers.all("return-path") else UNKNOWN_SENDER
-    verdict = await inbox.receiver.receive(sender, address_in(written_to), raw)
+    sender = parseaddr(headers.all("return-path")[0])[1] if headers.all("return-path") else UNKNOWN_SENDER
+    verdict = await inbox.receiver.receive(sender, parseaddr(written_to)[1], raw)
     return "taken" if verdict.is_taken else "refused" if verdict.code >= 500 else "later"
 
 

@@ -6,17 +6,15 @@ disk (RFC 5321, 4.2.5), and nothing of a mail is logged.
 """
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parseaddr
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from delivery.inbound.authenticity import is_proven
 from delivery.inbound.automatic import Writer, writer_of
-from delivery.inbound.body import Body, body_of
+from delivery.inbound.body import body_of
 from delivery.inbound.headers import Headers, headers_of
 from delivery.inbound.quotes import own_words
 from delivery.letters.unposted.kind import KIND, Reason
@@ -24,10 +22,8 @@ from delivery.settings import DeliverySettings
 from storage.accounts import accounts
 from storage.accounts.accounts import Account, Role, Status
 from storage.conversations.service_posts import ServicePost
-from storage.crypto.primitives import canonical
 from storage.engine.database import Reader, Transaction
 from storage.errors import CannotOpen
-from storage.ids import MessageId
 from storage.inbound import quarantine, reply_addresses
 from storage.inbound.quarantine import Owner
 from storage.inbound.reply_addresses import ReplyAddress
@@ -41,7 +37,6 @@ __all__ = ["FULL", "LONGEST_MAIL", "TAKEN", "Posting", "Receiver", "Verdict"]
 log = logging.getLogger("ailo.delivery")
 
 LONGEST_MAIL = 10 * 2**20
-MS_A_DAY = 86_400_000
 
 Posting = Callable[[ServicePost], Awaitable[bool]]
 """Posts what came by mail, and tells whoever is connected; False if its thread or its origin's part in it is gone."""
@@ -74,13 +69,8 @@ class _Mail:
     """A mail, taken apart."""
 
     headers: Headers
-    body: Body
-    words: str
-    digest: bytes
-
-    @property
-    def whole(self) -> WholeMail:
-        return WholeMail(self.words, self.body.text, self.headers.subject, self.body.attachments)
+    whole: WholeMail
+    known_by: bytes
 
 
 @dataclass(frozen=True, repr=False)
@@ -142,11 +132,11 @@ class Receiver:
         return named is not None and is_proven(mail.headers, to.mailbox, named)
 
     async def _take(self, to: _To, mail: _Mail) -> Verdict:
-        if not mail.words:
-            return await self._not_posted(to, Reason.ATTACHMENTS if mail.body.attachments else Reason.EMPTY)
+        if not mail.whole.words:
+            return await self._not_posted(to, Reason.ATTACHMENTS if mail.whole.attachments else Reason.EMPTY)
         post = ServicePost(
             to.address.thread,
-            _id_of(to.address, mail),
+            to.address.message_id(mail.known_by),
             "email",
             mail.whole.message,
             to.account.id,
@@ -156,7 +146,7 @@ class Receiver:
         if not await self._post(post):
             return await self._not_posted(to, Reason.GONE)
         log.info("a mail was posted in thread %s", to.address.thread)
-        return await self._not_posted(to, Reason.ATTACHMENTS) if mail.body.attachments else TAKEN
+        return await self._not_posted(to, Reason.ATTACHMENTS) if mail.whole.attachments else TAKEN
 
     async def _keep_for_owner(self, to: _To, mail: _Mail) -> Verdict:
         account, thread, now = to.account, to.address.thread, self._store.clock()
@@ -165,7 +155,7 @@ class Receiver:
         async def work(tx: Transaction) -> Verdict:
             if await quarantine.is_full(tx, account.id):
                 return FULL
-            await quarantine.keep(tx, owner, _id_of(to.address, mail), mail.whole, now)
+            await quarantine.keep(tx, owner, to.address.message_id(mail.known_by), mail.whole, now)
             return TAKEN
 
         verdict = await self._store.database.write(work)
@@ -184,24 +174,18 @@ class Receiver:
             facts={"reason": reason.value, "group": letters.group_of(store.guard, to.account.id)},
             message_id=f"{id_.hex}@{self._settings.mail_from.domain}",
             due_at=now,
-            not_after=now + (KIND.worth.days if KIND.worth else 1) * MS_A_DAY,
+            not_after=KIND.not_after(now),
         )
         await store.database.write(lambda tx: letters.write(tx, store.guard, letter, now))
         return TAKEN
 
 
 def _taken_apart(raw: bytes) -> _Mail:
-    body = body_of(raw)
-    return _Mail(headers_of(raw), body, own_words(body.text).strip(), hashlib.blake2b(raw, digest_size=32).digest())
+    headers, body = headers_of(raw), body_of(raw)
+    whole = WholeMail(own_words(body.text).strip(), body.text, headers.subject, body.attachments)
+    return _Mail(headers, whole, _known_by(raw, headers))
 
 
-def _id_of(address: ReplyAddress, mail: _Mail) -> MessageId:
-    """The id of a message that a mail becomes: the same whenever it comes again to the same reader and thread."""
-    known_by = mail.headers.message_id.encode(errors="surrogateescape") if mail.headers.message_id else mail.digest
-    raw = canonical(b"ailo.mail-id.1", address.account, address.thread, known_by)
-    return MessageId(UUID(bytes=hashlib.blake2b(raw, digest_size=16).digest(), version=5))
-
-
-def address_in(value: str) -> str:
-    """The address in a header that holds one, such as `Delivered-To`."""
-    return parseaddr(value)[1]
+def _known_by(raw: bytes, headers: Headers) -> bytes:
+    """What a mail is recognised by when it comes again: its Message-ID, or all of it."""
+    return headers.message_id.encode(errors="surrogateescape") if headers.message_id else raw

@@ -33,8 +33,6 @@ __all__ = ["JOB", "send_lessons"]
 log = logging.getLogger("ailo.delivery")
 
 MS = timedelta(milliseconds=1)
-# After this a lesson comes too late for what it says about the day; it stays on the page.
-WORTH = (KIND.worth or timedelta()) // MS
 POSTPONED = timedelta(hours=1) // MS
 # So many in one transaction: few syncs for many people, and the messages that arrive meanwhile wait some 30 ms.
 BATCH = 100
@@ -133,7 +131,7 @@ class _Batch:
             facts={"programme": one.programme, "lesson": key, "round": str(one.round), "group": group},
             message_id=f"{enrolments.message_id(self._guard, one, key)}@{self._settings.mail_from.domain}",
             due_at=placed.at,
-            not_after=self._now + WORTH,
+            not_after=KIND.not_after(self._now),
         )
 
 

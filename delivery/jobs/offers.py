@@ -23,7 +23,6 @@ __all__ = ["JOB", "offer_some"]
 
 log = logging.getLogger("ailo.delivery")
 
-MS_A_DAY = 86_400_000
 # So many members in one transaction.
 BATCH = 100
 
@@ -85,7 +84,7 @@ async def _write(tx: Transaction, store: Store, settings: DeliverySettings, one:
             facts={"programme": one.programme, "group": letters.group_of(store.guard, account)},
             message_id=f"{id_.hex}@{settings.mail_from.domain}",
             due_at=now,
-            not_after=now + (KIND.worth.days if KIND.worth else 0) * MS_A_DAY,
+            not_after=KIND.not_after(now),
         ),
         now,
     )

@@ -14,8 +14,8 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from delivery import digest_hours
-from delivery.letters.digest.kind import as_fact, told_in
 from delivery.letters.kinds import kind_named, kinds
+from delivery.letters.texts import as_fact, told_in
 from delivery.quiet_hours import silence_until
 from delivery.settings import DeliverySettings
 from storage.accounts import accounts, preferences
@@ -140,8 +140,7 @@ async def _joined(
     id_ = uuid4()
     kind, facts = _kind_and_facts(all_told, is_digest=is_digest)
     message_id = f"{id_.hex}@{settings.mail_from.domain}"
-    worth = kind_named(kind).worth
-    not_after = None if worth is None else now + worth // MS
+    not_after = kind_named(kind).not_after(now)
     facts = {**facts, "group": letters.group_of(store.guard, due.account)}
     letter = Letter(id_, due.account, kind, _cause(told), facts, message_id, due.due_at, not_after)
     return letter, bool(before)

@@ -19,6 +19,8 @@ from storage.crypto.guarding import Guard
 from storage.engine.database import Reader, Transaction
 from storage.ids import AccountId, ThreadId
 
+MS = timedelta(milliseconds=1)
+
 LISTS = ("programmes", "encouragements", "offers")
 """The lists that one can leave by one click (RFC 8058), the more important first. Each is a choice in ``Letters``."""
 
@@ -78,6 +80,10 @@ class Kind:
     worth: timedelta | None = None
     page: str = ""
     thread: Callable[[Mapping[str, str]], ThreadId | None] = _no_thread
+
+    def not_after(self, now: int) -> int | None:
+        """When a letter written now is too late to be of use (ms since 1970); None where that depends on the letter."""
+        return None if self.worth is None else now + self.worth // MS
 
     @property
     def rank(self) -> int:

@@ -9,6 +9,7 @@ Message-ID.
 import logging
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -19,6 +20,7 @@ from delivery.outbox.queue import LEASE, Queue
 from delivery.settings import DeliverySettings
 from delivery.transports.transport import Later, Rejected, Sent, Transport, Unanswered
 from storage.engine.database import Transaction
+from storage.errors import CannotOpen
 from storage.mail import letters
 from storage.mail.letters import Claimed, State
 from storage.store import Store
@@ -124,7 +126,8 @@ async def _sent(tx: Transaction, outbox: Outbox, letter: Claimed, now: int, reas
     await letters.finish(tx, letter.id, State.SENT, now, reason)
     kind = kind_named(letter.kind)
     if kind.sent:
-        await kind.sent(tx, letter.account, letter.facts(outbox.store.guard))
+        with suppress(CannotOpen):  # a key that was dropped meanwhile: that it was sent must be recorded all the same
+            await kind.sent(tx, letter.account, letter.facts(outbox.store.guard))
 
 
 def _rest_or_go_on(outbox: Outbox, ending: Ending, now: int) -> None:

@@ -5,6 +5,7 @@ Language and time zone are columns of `accounts`. An account that has chosen not
 
 import msgspec
 
+from storage.accounts.accounts import Role
 from storage.crypto.guarding import Guard, Guarded
 from storage.crypto.primitives import Part
 from storage.engine import rows
@@ -33,6 +34,11 @@ class Letters(msgspec.Struct, frozen=True):
     quiet_from: int | None = None
     quiet_to: int | None = None
     most_a_day: int | None = None
+
+
+def gets_texts(role: Role, *, replies: bool, texts: bool) -> bool:
+    """Whether somebody who chose this gets the texts of replies: members alone, whose own words go to no mailbox of others."""
+    return role is Role.MEMBER and replies and texts
 
 
 class Preferences(msgspec.Struct, frozen=True):

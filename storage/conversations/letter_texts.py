@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from storage.accounts import accounts, preferences
-from storage.accounts.accounts import Role
 from storage.crypto.sealing import Place
 from storage.engine.database import Reader
 from storage.errors import CannotOpen
@@ -20,18 +19,18 @@ async def sealed_for(store: Store, others: Iterable[AccountId], place: Place, te
 
 
 async def _wants(store: Store, account: AccountId) -> bool:
-    choices = store.courier.choices
-    if (known := choices.get(account)) is None:
-        found = await store.database.read(lambda reader: _chose(reader, store, account))
-        known = choices.setdefault(account, found)  # what was chosen while this was read is newer
-    return known
+    if (known := store.courier.wants_texts(account)) is not None:
+        return known
+    found = await store.database.read(lambda reader: _chose(reader, store, account))
+    store.courier.note_choice(account, wants_texts=found, is_new=False)
+    return found
 
 
 async def _chose(reader: Reader, store: Store, account: AccountId) -> bool:
-    """Whether an account chose to receive texts. Members only: what they write goes to no mailbox that others chose."""
+    """Whether an account chose to receive texts, and may."""
     try:
         found = await accounts.by_id(reader, store.guard, account)
         wanted = (await preferences.find(reader, store.guard, account)).letters
     except CannotOpen:
         return False
-    return found is not None and found.role is Role.MEMBER and wanted.texts and wanted.replies
+    return found is not None and preferences.gets_texts(found.role, replies=wanted.replies, texts=wanted.texts)

@@ -26,10 +26,10 @@ MOST_CHOICES = 20_000
 class Courier:
     """Seals texts for a place and opens them again, with the keys of the last hours. Times in ms since 1970.
 
-    ``choices`` caches which accounts chose to receive texts: asked for each message.
+    It also remembers which accounts chose to receive texts, which is asked for each message.
     """
 
-    choices: dict[AccountId, bool] = field(default_factory=dict)
+    _choices: dict[AccountId, bool] = field(default_factory=dict)
     _keys: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
     _newest: bytes = b""
 
@@ -46,11 +46,16 @@ class Courier:
         except CannotOpen:
             return None
 
-    def chose(self, account: AccountId, *, wants_texts: bool) -> None:
-        """Take note of what an account has just chosen."""
-        if len(self.choices) >= MOST_CHOICES:
-            self.choices.clear()
-        self.choices[account] = wants_texts
+    def wants_texts(self, account: AccountId) -> bool | None:
+        """Whether an account chose to receive texts, as far as it was noted; None if it must be looked up."""
+        return self._choices.get(account)
+
+    def note_choice(self, account: AccountId, *, wants_texts: bool, is_new: bool) -> None:
+        """Note what an account has just chosen, or what was looked up: what was chosen in the meantime is newer than that."""
+        if len(self._choices) >= MOST_CHOICES:
+            self._choices.clear()
+        if is_new or account not in self._choices:
+            self._choices[account] = wants_texts
 
     def _key(self, now: int) -> bytes:
         self._forget(now)

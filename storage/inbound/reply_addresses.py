@@ -9,14 +9,15 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from storage.crypto.guarding import Guard, Guarded
-from storage.crypto.primitives import Part, keyed_hash
+from storage.crypto.primitives import Part, canonical, keyed_hash
 from storage.engine import rows
 from storage.engine.database import Reader, Row, Transaction
 from storage.engine.rows import ID, KEY, TIME
 from storage.families import OF_ACCOUNT, OF_THREAD, Family, Table
-from storage.ids import AccountId, ThreadId
+from storage.ids import AccountId, MessageId, ThreadId
 
 MS = timedelta(milliseconds=1)
 TOKEN_BYTES = 20
@@ -39,6 +40,11 @@ class ReplyAddress:
     def is_good(self, now: int) -> bool:
         """Whether what is written to it is taken."""
         return self.revoked_at is None and now < self.made_at + GOOD_FOR_MS
+
+    def message_id(self, known_by: bytes) -> MessageId:
+        """The id of the message that a mail becomes: the same whenever what is known by this comes again."""
+        parts = canonical(b"ailo.mail-id.1", self.account, self.thread, known_by)
+        return MessageId(UUID(bytes=keyed_hash(b"", b"ailo.mail-id.1", parts, size=16), version=5))
 
 
 async def make(tx: Transaction, guard: Guard, account: AccountId, thread: ThreadId, now: int) -> str:

@@ -6,14 +6,14 @@ it. Without it the letter says that there is a message, and no more.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from storage.crypto.courier import KEPT_MS, Courier
 from storage.crypto.primitives import Part
 from storage.engine import rows
-from storage.engine.database import Reader, Transaction
+from storage.engine.database import Reader, Row, Transaction
 from storage.engine.rows import ID, NUMBER, TIME
-from storage.errors import Damaged
 from storage.families import OF_ACCOUNT, OF_THREAD, Family, Table
 from storage.ids import AccountId, MessageId, ThreadId
 
@@ -27,13 +27,6 @@ class SealedText(NamedTuple):
     id: MessageId
     at: int
     body: bytes
-
-
-class Told(NamedTuple):
-    """A text as a letter shows it, with the time of its message in ms since 1970."""
-
-    at: int
-    text: str
 
 
 def sealed(courier: Courier, account: AccountId, thread: ThreadId, id_: MessageId, text: str, now: int) -> bytes:
@@ -50,7 +43,7 @@ async def keep(tx: Transaction, waiting: Iterable[SealedText]) -> None:
     )
 
 
-async def unread(reader: Reader, courier: Courier, account: AccountId, told: Mapping[ThreadId, int], now: int) -> list[Told]:
+async def unread(reader: Reader, courier: Courier, account: AccountId, told: Mapping[ThreadId, int], now: int) -> list[str]:
     """The texts up to these numbers that their reader has not read yet, in the order in which they were written.
 
     Those whose key is gone are left out, and those that have waited for more than a day.
@@ -61,18 +54,18 @@ async def unread(reader: Reader, courier: Courier, account: AccountId, told: Map
         " where w.account = :account and w.at > :since and w.thread in :values",
         [thread.bytes for thread in told], account=account.bytes, since=now - KEPT_MS,
     )  # fmt: skip
-    texts = []
-    for row in found:
-        try:
-            thread, seq, id_ = rows.thread_id(row, "thread"), rows.number(row, "seq"), MessageId(rows.uuid(row, "id"))
-            at, body = rows.time(row, "at"), rows.blob(row, "body")
-        except Damaged as error:
-            rows.alert("letter_texts", row, error)
-            continue
-        text = courier.open(body, now, *_place(account, thread, id_)) if seq <= told[thread] else None
-        if text is not None:
-            texts.append((at, thread.bytes, seq, text))
-    return [Told(at, text) for at, _, _, text in sorted(texts)]
+    waiting = [one for one in rows.sound("letter_texts", found, partial(_sealed_text, account)) if one.seq <= told[one.thread]]
+    opened = [courier.open(one.body, now, *_place(account, one.thread, one.id)) for one in sorted(waiting, key=_order)]
+    return [text for text in opened if text is not None]
+
+
+def _sealed_text(account: AccountId, row: Row) -> SealedText:
+    thread, id_ = rows.thread_id(row, "thread"), MessageId(rows.uuid(row, "id"))
+    return SealedText(account, thread, rows.number(row, "seq"), id_, rows.time(row, "at"), rows.blob(row, "body"))
+
+
+def _order(one: SealedText) -> tuple[int, bytes, int]:
+    return one.at, one.thread.bytes, one.seq
 
 
 async def count_unread(reader: Reader, account: AccountId, told: Mapping[ThreadId, int]) -> int:

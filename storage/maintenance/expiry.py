@@ -1,4 +1,4 @@
-"""Removes what has expired even if nobody signs in: sessions, the peppers that they needed, texts that waited for letters."""
+"""Removes what has expired even if nobody signs in: sessions and their peppers, texts that waited, reply addresses, mails."""
 
 import asyncio
 import logging
@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from storage import background
+from storage.engine.database import Transaction
 from storage.errors import StorageError
 from storage.inbound import quarantine, reply_addresses
 from storage.mail import texts
@@ -33,13 +34,17 @@ async def _run(store: Store) -> None:
 
 
 async def expire(store: Store) -> None:
-    """Remove the sessions that have ended by now, the texts that waited too long for their letter, and the peppers that no
-    session can need. Raises StorageError, OSError."""
+    """Remove the sessions that have ended by now and the peppers that none can need; texts that waited too long for their
+    letter, reply addresses that ended long ago, and mails in quarantine that nobody looked at. Raises StorageError, OSError."""
     now = store.clock()
     if await store.database.read(lambda reader: reader.row("select 1 from sessions where expires_at <= :now limit 1", now=now)):
         await store.database.write(lambda tx: tx.run("delete from sessions where expires_at <= :now", now=now))
     if await store.database.read(texts.any_waits):
         await store.database.write(lambda tx: texts.forget_expired(tx, now))
-    for forget_old in (reply_addresses.forget_old, quarantine.forget_old):
-        await store.database.write(lambda tx, forget_old=forget_old: forget_old(tx, now))  # type: ignore[misc]
+    await store.database.write(lambda tx: _forget_old(tx, now))
     await asyncio.to_thread(store.peppers.forget, now)
+
+
+async def _forget_old(tx: Transaction, now: int) -> None:
+    await reply_addresses.forget_old(tx, now)
+    await quarantine.forget_old(tx, now)

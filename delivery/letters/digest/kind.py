@@ -2,28 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from uuid import UUID
 
 from delivery.letters.kinds import Kind, Source
-from delivery.letters.texts import forget_texts, texts_of
-from storage.engine.database import Reader, Transaction
-from storage.ids import AccountId, ThreadId
+from delivery.letters.texts import forget_texts, only_thread, read_texts, told_in
+from storage.engine.database import Reader
+from storage.ids import AccountId
 from storage.mail import unread
 
-__all__ = ["KIND", "as_fact", "told_in"]
-
-
-def as_fact(told: Mapping[ThreadId, int]) -> str:
-    """How far a digest tells of each thread, as one of its facts."""
-    return " ".join(f"{thread}:{seq}" for thread, seq in told.items())
-
-
-def told_in(facts: Mapping[str, str]) -> dict[ThreadId, int]:
-    """How far a digest tells of each thread, or a reply of its own."""
-    if "thread" in facts:
-        return {ThreadId(UUID(facts["thread"])): int(facts["seq"])}
-    pairs = (pair.split(":") for pair in facts["told"].split())
-    return {ThreadId(UUID(thread)): int(seq) for thread, seq in pairs}
+__all__ = ["KIND"]
 
 
 async def _why_not(reader: Reader, account: AccountId, facts: Mapping[str, str]) -> str | None:
@@ -31,26 +17,16 @@ async def _why_not(reader: Reader, account: AccountId, facts: Mapping[str, str])
 
 
 async def _read(source: Source, facts: Mapping[str, str]) -> Mapping[str, object]:
-    told = told_in(facts)
-    return {"count": await unread.still_told(source.reader, source.account, told), **await texts_of(source, told)}
-
-
-async def _sent(tx: Transaction, account: AccountId, facts: Mapping[str, str]) -> None:
-    await forget_texts(tx, account, told_in(facts))
-
-
-def _only_thread(facts: Mapping[str, str]) -> ThreadId | None:
-    """The conversation that it tells of, if it is one: an answer to several would go to no one knows which."""
-    told = told_in(facts)
-    return next(iter(told)) if len(told) == 1 else None
+    count = await unread.still_told(source.reader, source.account, told_in(facts))
+    return {"count": count, **await read_texts(source, facts)}
 
 
 KIND = Kind(
     _why_not,
     is_wanted=lambda wanted: wanted.replies,
     read=_read,
-    sent=_sent,
+    sent=forget_texts,
     is_joined=True,
-    thread=_only_thread,
+    thread=only_thread,
     worth=timedelta(days=3),
 )

@@ -68,6 +68,6 @@ KIND = Kind(
     is_wanted=lambda wanted: wanted.programmes,
     list_name="programmes",
     read=_read,
-    worth=timedelta(days=2),
+    worth=timedelta(days=2),  # after this it comes too late for what it says about the day; it stays on the page
     page="programmes",
 )

@@ -7,6 +7,7 @@ import pytest
 from chat.ailo import Ailo
 from chat.inbound.feature import Inbound
 from chat.inbound.mails import Mails
+from chat.protocol.frames import LONGEST_TEXT
 from chat.protocol.refusals import NotAllowed, NotFound
 from storage.conversations.service_posts import ServicePost
 from storage.conversations.threads import Order
@@ -15,7 +16,7 @@ from storage.errors import CannotOpen
 from storage.ids import MessageId, ThreadId, new_id
 from storage.inbound import quarantine, reply_addresses
 from storage.inbound.quarantine import Owner
-from storage.inbound.whole_mail import WholeMail
+from storage.inbound.whole_mail import LONGEST_MESSAGE, WholeMail
 from tests.chat.talk import Cast
 
 MAIL = WholeMail("Merci !", "Merci !\n\n> Un nouveau message vous attend", "Re: Un nouveau message", ("cv.pdf",))
@@ -60,6 +61,10 @@ async def test_what_waits_is_taken_by_its_owner(ailo: Ailo, cast: Cast, mails: M
         assert (await mails.original(await cast.unlock(name), thread, ID)).text == MAIL.text
     with pytest.raises(NotFound):
         await mails.take(lea, thread, ID)
+
+
+def test_a_mail_becomes_no_longer_a_message_than_there_may_be() -> None:
+    assert LONGEST_MESSAGE == LONGEST_TEXT
 
 
 async def test_what_waits_is_nobody_elses(ailo: Ailo, cast: Cast, mails: Mails, lea: Unlocked, thread: ThreadId) -> None:

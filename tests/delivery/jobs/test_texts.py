@@ -49,7 +49,8 @@ async def choose(house: House, one: Person, wanted: Letters) -> None:
     """Store which letters somebody wants, as their page does."""
     store = house.store
     await store.database.write(lambda tx: preferences.keep(tx, store.guard, one.id, Preferences(letters=wanted)))
-    store.courier.choices.pop(one.id, None)
+    wants_texts = preferences.gets_texts(one.role, replies=wanted.replies, texts=wanted.texts)
+    store.courier.note_choice(one.id, wants_texts=wants_texts, is_new=True)
 
 
 async def waiting(house: House) -> list[Row]:
