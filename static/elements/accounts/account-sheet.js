@@ -19,6 +19,7 @@ import { makeSessions } from "./account-sessions.js"
 import { sayRefusal } from "../pieces/refusal.js"
 
 const KEPT_WITHIN = 3000
+const NO_BREAK = "\u00a0"
 
 const VIEWS = {
   home: makeHome,
@@ -116,6 +117,8 @@ export class AccountSheet extends HTMLElement {
   /** Save changes of the settings, with those that could not be saved before, one request at a time; whether it worked. */
   save(changes) {
     this.#isRefused = false
+    // That the change before is saved is not said of this one. Its place stays, so that nothing moves.
+    if (this.#status.textContent) this.#status.textContent = NO_BREAK
     this.#unsaved = merge(this.#unsaved, changes)
     this.#saving ??= this.#saveAll().finally(() => (this.#saving = null))
     return this.#saving

@@ -141,6 +141,25 @@ async def test_where_storage_is_forbidden_it_works_all_the_same(visitors: Visito
     await expect(page.locator("message-row")).to_have_count(1)
 
 
+async def test_that_a_change_is_saved_is_not_said_of_the_next(visitors: Visitors, pair: Pair) -> None:
+    page = await visitors.page_of(pair.professional)
+    await open_view(page)
+    await page.get_by_label("Entrée envoie le message").check()
+    await expect_saved(page)
+    free = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await free.wait()
+        await route.continue_()
+
+    await page.route("**/api/account/settings", hold)
+    await page.get_by_label("Raccourcis à une touche").uncheck()
+    assert SAVED not in await page.locator("account-sheet .account__said").inner_text()
+    free.set()
+    await expect_saved(page)
+    assert not (await settings(page))["single_keys"]
+
+
 async def test_what_could_not_be_saved_stays_chosen_and_is_tried_again(visitors: Visitors, pair: Pair) -> None:
     visitors.tolerate("503")
     page = await visitors.page_of(pair.professional)
