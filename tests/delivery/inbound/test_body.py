@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from delivery.inbound.body import MOST_CHARACTERS, MOST_DEPTH, MOST_PARTS, Body, body_of
+from delivery.inbound.body import MOST_CHARACTERS, Body, body_of
+from delivery.inbound.parts import MOST_DEPTH, MOST_PARTS
 
 PNG = b"Content-Type: image/png\nContent-Transfer-Encoding: base64\n\niVBORw0KGgo=\n"
 MIXED = b'Content-Type: multipart/mixed; boundary="b"\n\n'
