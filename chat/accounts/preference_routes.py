@@ -32,6 +32,7 @@ class PreferenceRoutes:
         everybody, own = Roles.SIGNED_IN, Reach.OWN
         yield Route("GET", "/api/account/settings", self.settings, everybody, own)
         yield Route("PATCH", "/api/account/settings", self.change, everybody, own)
+        yield Route("POST", "/api/account/letters/resume", self.resume_letters, everybody, own)
         yield Route("GET", "/api/account/sessions", self.sessions, everybody, own)
         yield Route("DELETE", "/api/account/sessions", self.end_others, everybody, own)
         yield Route("DELETE", "/api/account/sessions/{session}", self.end, everybody, own)
@@ -49,6 +50,10 @@ class PreferenceRoutes:
         except BadSetting as bad:
             words = say(account.locale, bad.fault.value, name=bad.name, most=bad.most)
             raise HttpRefusal(400, Code.BAD_REQUEST, words=words) from None
+
+    async def resume_letters(self, request: web.Request) -> web.Response:
+        self._door.take_turn(request)
+        return self._told(request, await self._settings.resume_letters(request[SIGNED_IN].unlocked.account))
 
     def _told(self, request: web.Request, settings: OwnSettings) -> web.Response:
         """Form the answer. The pages' language cookie follows the account, in whichever browser the language was chosen."""

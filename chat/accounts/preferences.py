@@ -21,7 +21,7 @@ from storage.accounts.preferences import USUAL, Letters, Preferences
 from storage.engine.database import Reader, Transaction
 from storage.errors import CannotOpen
 from storage.ids import AccountId
-from storage.mail import letters, unread
+from storage.mail import letters, refused_mailboxes, unread
 from storage.store import Store
 
 log = logging.getLogger("ailo.chat")
@@ -180,6 +180,12 @@ class SettingsOfOne:
         self._store.courier.note_choice(account.id, wants_texts=wants_texts, is_new=True)
         return changed
 
+    async def resume_letters(self, account: Account) -> OwnSettings:
+        """Let letters go again to a mailbox that was refused, as its owner says that it is good."""
+        store, now = self._store, self._store.clock()
+        await store.database.write(lambda tx: refused_mailboxes.lift(tx, store.guard, account.id, now))
+        return await self.read(account)
+
     async def _chosen(self, reader: Reader, account: AccountId) -> Preferences:
         """What was chosen; the defaults if somebody tampered with it, so that its owner can choose again."""
         try:
@@ -190,8 +196,9 @@ class SettingsOfOne:
 
     async def _told(self, reader: Reader, account: AccountId, settings: Settings) -> OwnSettings:
         refused_at = await letters.refused_at(reader, account)
-        refused = None if refused_at is None else moment(refused_at)
-        return OwnSettings(_as_it_is(settings, self._letters_a_day), refused, self._letters_a_day)
+        stopped_at = await refused_mailboxes.refused_at(reader, self._store.guard, account)
+        refused, stopped = (None if at is None else moment(at) for at in (refused_at, stopped_at))
+        return OwnSettings(_as_it_is(settings, self._letters_a_day), refused, stopped, self._letters_a_day)
 
 
 def _settings(account: Account, chosen: Preferences) -> Settings:

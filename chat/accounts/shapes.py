@@ -40,12 +40,13 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class OwnSettings(msgspec.Struct, frozen=True):
-    """One's settings, since when the service's e-mails to one's address have been refused, if they are, and how many a day the
-    service sends to one person at most.
+    """One's settings, since when the service's e-mails to one's address have been refused, and since when none are sent because
+    there is no such mailbox, both null if it is not so; how many a day the service sends to one person at most.
     """
 
     settings: Settings
     letters_refused_at: datetime | None
+    letters_stopped_at: datetime | None
     letters_a_day: int
 
 

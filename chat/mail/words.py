@@ -10,6 +10,7 @@ KINDS = {
     "lesson": sentence("étape d’un parcours"),
     "reminder": sentence("rappel automatique"),
     "offer": sentence("proposition"),
+    "unposted": sentence("réponse non remise"),
 }
 STATES = {
     "waiting": sentence("en attente"),
@@ -43,9 +44,12 @@ REASONS = {
     "switched off": sentence("sa règle est coupée"),
     "the conversation is closed": sentence("la conversation est close"),
     "restored from a backup": sentence("peut être partie avant la sauvegarde"),
+    "the mailbox refuses letters": sentence("la boîte de la personne refuse nos e-mails"),
     "given up": sentence("abandonnée sur cette page"),
 }
 RELAY = re.compile(r"smtp (\d{3})")
+SENDER = re.compile(r"sender refused: smtp (\d{3})")
+BOUNCED = re.compile(r"bounced (\d\.\d{1,3}\.\d{1,3})")
 
 
 def reason(kept: str | None, language: str) -> str:
@@ -54,4 +58,8 @@ def reason(kept: str | None, language: str) -> str:
         return ""
     if found := RELAY.fullmatch(kept):
         return say(language, "le relais a répondu {code}", code=found[1])
+    if found := SENDER.fullmatch(kept):
+        return say(language, "le relais refuse l’adresse d’expédition ({code})", code=found[1])
+    if found := BOUNCED.fullmatch(kept):
+        return say(language, "revenue : {code}", code=found[1])
     return say(language, REASONS[kept]) if kept in REASONS else kept

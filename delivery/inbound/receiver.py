@@ -10,11 +10,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from delivery.inbound.authenticity import is_proven
 from delivery.inbound.automatic import Writer, writer_of
 from delivery.inbound.body import body_of
+from delivery.inbound.bounces import Bounces
 from delivery.inbound.headers import Headers, headers_of
 from delivery.inbound.quotes import own_words
 from delivery.letters.unposted.kind import KIND, Reason
@@ -28,7 +29,7 @@ from storage.inbound import quarantine, reply_addresses
 from storage.inbound.quarantine import Owner
 from storage.inbound.reply_addresses import ReplyAddress
 from storage.inbound.whole_mail import WholeMail
-from storage.mail import letters
+from storage.mail import letters, refused_mailboxes
 from storage.mail.letters import Letter
 from storage.store import Store
 
@@ -60,6 +61,7 @@ class Verdict:
 TAKEN = Verdict(250, "2.0.0 taken")
 UNKNOWN = Verdict(550, "5.1.1 no such address")
 ENDED = Verdict(550, "5.2.1 this address takes no more answers: please sign in to Ailo and write there")
+NO_REPORT = Verdict(550, "5.1.1 nobody reads what comes to this address: please sign in to Ailo and write there")
 FULL = Verdict(452, "4.2.2 too many mails wait for their owner: try again later")
 LATER = Verdict(451, "4.3.0 cannot look this up now: try again later")
 
@@ -87,9 +89,12 @@ class Receiver:
 
     def __init__(self, store: Store, settings: DeliverySettings, post: Posting) -> None:
         self._store, self._settings, self._post = store, settings, post
+        self._bounces = Bounces(store)
 
     async def look_up(self, recipient: str) -> Verdict:
         """Whether a recipient's address is one of ours, before the mail itself is sent (RCPT)."""
+        if self._letter(recipient):
+            return TAKEN
         try:
             return TAKEN if await self._to(recipient) else UNKNOWN
         except CannotOpen:
@@ -97,6 +102,8 @@ class Receiver:
 
     async def receive(self, sender: str, recipient: str, raw: bytes) -> Verdict:
         """Take a mail from an envelope sender (empty for ``<>``) to a recipient. Raises StorageError if it cannot be kept now."""
+        if letter := self._letter(recipient):
+            return await self._take_report(letter, sender, raw)
         to = await self._to(recipient)
         if to is None:
             return UNKNOWN
@@ -112,10 +119,24 @@ class Receiver:
             return await self._keep_for_owner(to, mail)
         return await self._take(to, mail)
 
-    async def _to(self, recipient: str) -> _To | None:
+    def _letter(self, recipient: str) -> UUID | None:
+        """The letter that this address takes reports of."""
+        return self._bounces.letter_of(self._local_part(recipient))
+
+    def _local_part(self, recipient: str) -> str:
+        """What stands before the @ in an address of our domain; nothing for one of another."""
         local_part, _, domain = recipient.rpartition("@")
-        if domain.lower() != self._settings.inbound.domain:
-            return None
+        return local_part if domain.lower() == self._settings.inbound.domain else ""
+
+    async def _take_report(self, letter: UUID, sender: str, raw: bytes) -> Verdict:
+        """A person who writes to the address of reports is told where to write; a machine that says it is away is not."""
+        if await self._bounces.receive(letter, raw):
+            return TAKEN
+        headers = await asyncio.to_thread(headers_of, raw)
+        return NO_REPORT if writer_of(headers, sender) is Writer.PERSON else TAKEN
+
+    async def _to(self, recipient: str) -> _To | None:
+        local_part = self._local_part(recipient)
 
         async def read(reader: Reader) -> _To | None:
             guard = self._store.guard
@@ -146,7 +167,14 @@ class Receiver:
         if not await self._post(post):
             return await self._not_posted(to, Reason.GONE)
         log.info("a mail was posted in thread %s", to.address.thread)
+        await self._confirm_mailbox(to)
         return await self._not_posted(to, Reason.ATTACHMENTS) if mail.whole.attachments else TAKEN
+
+    async def _confirm_mailbox(self, to: _To) -> None:
+        """Who writes from a mailbox has it: letters go to it again, should it have been refused."""
+        store, account = self._store, to.account.id
+        if await store.database.read(lambda reader: refused_mailboxes.refused_at(reader, store.guard, account)) is not None:
+            await store.database.write(lambda tx: refused_mailboxes.lift(tx, store.guard, account, store.clock()))
 
     async def _keep_for_owner(self, to: _To, mail: _Mail) -> Verdict:
         account, thread, now = to.account, to.address.thread, self._store.clock()

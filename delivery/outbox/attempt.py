@@ -21,9 +21,9 @@ from storage.accounts.accounts import Account, Role, Status
 from storage.accounts.preferences import Letters
 from storage.engine.database import Reader
 from storage.errors import Damaged, WrongKey
-from storage.inbound import reply_addresses
-from storage.mail import unsubscribing
-from storage.mail.letters import Claimed
+from storage.inbound import bounce_addresses, reply_addresses
+from storage.mail import refused_mailboxes, unsubscribing
+from storage.mail.letters import NO_MAILBOX, Claimed
 from storage.store import Store
 
 __all__ = ["Attempt", "Dropped", "Ending", "Held"]
@@ -135,7 +135,8 @@ class Attempt:
                 return None
             wanted = (await preferences.find(reader, self.store.guard, account.id)).letters
             today = await today_of(reader, account.id, account.time_zone, self.store.clock())
-            why_not = await kind.why_not(reader, account.id, facts)
+            is_refused = await refused_mailboxes.refused_at(reader, self.store.guard, account.id) is not None
+            why_not = NO_MAILBOX if is_refused else await kind.why_not(reader, account.id, facts)
             read = await kind.read(self._source(reader, account, wanted), facts) if kind.read else None
             return _Reader(account, address, why_not, wanted, today, read or {})
 
@@ -156,7 +157,7 @@ class Attempt:
         # What is written fast is remembered line by line, as most letters are alike: no text of a message must be.
         message = compose(envelope) if values.get("texts") else write(envelope)
         async with asyncio.timeout(self.seconds):
-            return await self.post.send(message, recipient)
+            return await self.post.send(message, recipient, self._way_of_reports())
 
     async def _way_off(self, kind: Kind) -> str | None:
         """The address by which the recipient leaves the list of this kind, if it has one; the same in each letter."""
@@ -176,6 +177,11 @@ class Attempt:
         store, account, now = self.store, self.letter.account, self.store.clock()
         local_part = await store.database.write(lambda tx: reply_addresses.make(tx, store.guard, account, thread, now))
         return Address(self.settings.mail_from.display_name, local_part, domain)
+
+    def _way_of_reports(self) -> str | None:
+        """The envelope's sender, to which delivery reports come; None for the usual one, where none can come in."""
+        domain = self.settings.inbound.domain
+        return None if domain is None else f"{bounce_addresses.make(self.store.guard, self.letter.id)}@{domain}"
 
     def _envelope(self, account: Account, recipient: str, group: str, values: Mapping[str, object]) -> Envelope:
         return Envelope(

@@ -21,7 +21,7 @@ from delivery.settings import DeliverySettings
 from delivery.transports.transport import Later, Rejected, Sent, Transport, Unanswered
 from storage.engine.database import Transaction
 from storage.errors import CannotOpen
-from storage.mail import letters
+from storage.mail import letters, refused_mailboxes
 from storage.mail.letters import Claimed, State
 from storage.store import Store
 
@@ -104,9 +104,11 @@ async def _next_state(tx: Transaction, outbox: Outbox, letter: Claimed, ending: 
         case Unanswered(reason):
             await _sent(tx, outbox, letter, now, reason)
             return f"counts as sent: {reason}"
-        case Rejected(reason):
+        case Rejected(reason, status):
             await letters.finish(tx, letter.id, State.REFUSED, now, reason)
-            return f"refused: {reason}"
+            if status and refused_mailboxes.is_for_good(status):
+                await refused_mailboxes.note(tx, outbox.store.guard, letter.account, status, now)
+            return f"refused: {reason} {status or ''}".rstrip()
         case Held(until, reason):
             await letters.hold(tx, letter, until, reason)
             return f"waits: {reason}"

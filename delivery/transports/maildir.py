@@ -18,7 +18,7 @@ class MaildirTransport:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    async def send(self, message: Message, _recipient: str, /) -> Outcome:
+    async def send(self, message: Message, _recipient: str, /, sender: str | None = None) -> Outcome:
         try:
             await asyncio.to_thread(self._keep, message)
         except OSError as error:

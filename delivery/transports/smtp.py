@@ -1,6 +1,7 @@
 """Letters through an SMTP relay; the only module that knows aiosmtplib. No policy: it does not decide when to try again."""
 
 import asyncio
+import re
 import ssl
 import time
 from contextlib import suppress
@@ -11,8 +12,10 @@ from aiosmtplib import (
     SMTP,
     SMTPDataError,
     SMTPException,
+    SMTPHeloError,
     SMTPReadTimeoutError,
     SMTPResponseException,
+    SMTPSenderRefused,
     SMTPServerDisconnected,
     SMTPStatus,
 )
@@ -37,6 +40,8 @@ RESTED_SECONDS: Final = 1.0
 ACCEPTED: Final = frozenset({SMTPStatus.completed, SMTPStatus.will_forward})
 # Replies of a relay that demands a login or encryption (RFC 4954, 6): the fault of our settings, not of a letter.
 LOCKED_OUT: Final = frozenset({530, 534, 535, 538})
+_NOT_XTEXT = re.compile("[^!-*,-<>-~]")
+_STATUS = re.compile(r"(5\.\d{1,3}\.\d{1,3})(?!\S)", re.ASCII)
 
 
 class SmtpTransport:
@@ -62,22 +67,22 @@ class SmtpTransport:
         # Whether the relay had hung up, or did so at the first command of the letter that was tried last.
         self._was_gone = False
 
-    async def send(self, message: Message, recipient: str, /) -> Outcome:
+    async def send(self, message: Message, recipient: str, /, sender: str | None = None) -> Outcome:
         if mailable(recipient) != recipient:
-            return Rejected("address")  # aiosmtplib would truncate it to another address, and send to that
+            return Rejected("address")  # it could hold what ends the command
         was_kept = self._connection is not None
-        outcome = await self._try(message, recipient)
+        outcome = await self._try(message, sender or self._sender, recipient)
         if was_kept and self._was_gone:  # nothing of the letter was given: it costs it no attempt
-            outcome = await self._try(message, recipient)
+            outcome = await self._try(message, sender or self._sender, recipient)
         return outcome
 
-    async def _try(self, message: Message, recipient: str) -> Outcome:
+    async def _try(self, message: Message, sender: str, recipient: str) -> Outcome:
         self._was_gone = False
         try:
             connection = await self._connected()
         except (SMTPException, OSError) as error:
             return Later(_reason("connecting", error), for_all=True)
-        return await self._hand_over(connection, message, recipient)
+        return await self._hand_over(connection, message, sender, recipient)
 
     async def close(self) -> None:
         """Say goodbye, but do not wait long for an answer."""
@@ -97,7 +102,7 @@ class SmtpTransport:
             self._hang_up()
         if self._connection is None:
             connection = self._dialled()
-            await connection.connect()
+            await _greet(connection)
             connection.timeout = self._seconds
             self._connection = connection
         return self._connection
@@ -128,12 +133,15 @@ class SmtpTransport:
             tls_context=self._context,
         )
 
-    async def _hand_over(self, connection: SMTP, message: Message, recipient: str) -> Outcome:
+    async def _hand_over(self, connection: SMTP, message: Message, sender: str, recipient: str) -> Outcome:
         try:
-            await self._announce(connection, recipient)
+            await self._announce(connection, sender, recipient)
+        except SMTPSenderRefused as error:
+            await self._begin_anew(connection)
+            return _by_sender(error)
         except SMTPResponseException as error:
             await self._begin_anew(connection)
-            return _by_code(error.code)
+            return _by_code(error.code, error.message)
         except (SMTPException, OSError) as error:
             self._hang_up()
             return Later(_reason("sending", error))
@@ -142,26 +150,28 @@ class SmtpTransport:
             raise
         return await self._give(connection, _as_data(message))
 
-    async def _announce(self, connection: SMTP, recipient: str) -> None:
+    async def _announce(self, connection: SMTP, sender: str, recipient: str) -> None:
         """Send the sender, the recipient and DATA. Raises SMTPException or OSError.
 
-        Neither address needs to be taken apart once more, as aiosmtplib would: both are known to be mailable.
+        Neither address needs to be taken apart once more, as aiosmtplib would: both are known to be mailable. Where the relay
+        can (RFC 3461), it is asked to report failures alone, to name the address that we wrote to, and to return no text.
         """
-        await self._begin(connection)
-        await _say(connection, b"RCPT", f"TO:<{recipient}>".encode())
+        reports = connection.supports_extension("dsn")
+        await self._begin(connection, f"FROM:<{sender}>" + " RET=HDRS" * reports)
+        await _say(connection, b"RCPT", (f"TO:<{recipient}>" + _asking(recipient) * reports).encode())
         leave = await connection.execute_command(b"DATA", timeout=min(self._seconds, DATA_SECONDS))
         if leave.code != SMTPStatus.start_input:
             raise SMTPDataError(leave.code, leave.message)
 
-    async def _begin(self, connection: SMTP) -> None:
+    async def _begin(self, connection: SMTP, sender: str) -> None:
+        """Raises SMTPSenderRefused for a refusal, SMTPException or OSError for no answer."""
         try:
-            if connection.is_ehlo_or_helo_needed:
-                await connection.mail(self._sender)
-            else:
-                await _say(connection, b"MAIL", f"FROM:<{self._sender}>".encode())
+            await _say(connection, b"MAIL", sender.encode())
+        except SMTPResponseException as error:
+            self._was_gone = error.code == SMTPStatus.domain_unavailable
+            raise SMTPSenderRefused(error.code, error.message, "") from None
         except (SMTPException, OSError) as error:
-            code = error.code if isinstance(error, SMTPResponseException) else None
-            self._was_gone = isinstance(error, ConnectionError) or code == SMTPStatus.domain_unavailable
+            self._was_gone = isinstance(error, ConnectionError)
             raise
 
     async def _begin_anew(self, connection: SMTP) -> None:
@@ -187,7 +197,7 @@ class SmtpTransport:
             # The relay hung up, and so has not accepted responsibility for the letter (RFC 5321 section 4.2.5).
             self._hang_up()
             return Later(_reason("sending", error))
-        return Sent() if response.code // 100 == 2 else _by_code(response.code)
+        return Sent() if response.code // 100 == 2 else _by_code(response.code, response.message)
 
     def _given_up(self, connection: SMTP, reason: str) -> Unanswered | None:
         """Hang up without an answer; None if the letter's end never left this machine, so that the relay cannot have it."""
@@ -201,6 +211,21 @@ class SmtpTransport:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+async def _greet(connection: SMTP) -> None:
+    """Connect, and learn what the relay can. Raises SMTPException or OSError."""
+    await connection.connect()
+    if connection.is_ehlo_or_helo_needed:
+        with suppress(SMTPHeloError):
+            await connection.ehlo()
+    if connection.is_ehlo_or_helo_needed:
+        await connection.helo()
+
+
+def _asking(recipient: str) -> str:
+    """What a relay is asked about reports (RFC 3461, 4.1 and 4.2; the address as xtext)."""
+    return f" NOTIFY=FAILURE ORCPT=rfc822;{_NOT_XTEXT.sub(lambda sign: f'+{ord(sign[0]):02X}', recipient)}"
 
 
 async def _say(connection: SMTP, *command: bytes) -> None:
@@ -218,10 +243,22 @@ def _as_data(message: Message) -> bytes:
     return lines + (b"" if lines.endswith(b"\r\n") else b"\r\n") + b".\r\n"
 
 
-def _by_code(code: int) -> Outcome:
+def _by_code(code: int, text: str) -> Outcome:
     if code in LOCKED_OUT:
         return Later(f"smtp {code}", for_all=True)
-    return Rejected(f"smtp {code}") if 500 <= code <= 599 else Later(f"smtp {code}")
+    return Rejected(f"smtp {code}", _status(text)) if 500 <= code <= 599 else Later(f"smtp {code}")
+
+
+def _by_sender(refusal: SMTPSenderRefused) -> Outcome:
+    """A sender that is refused is so for every letter: the fault of our settings, or of the relay's."""
+    outcome = _by_code(refusal.code, refusal.message)
+    return Later(f"sender refused: smtp {refusal.code}", for_all=True) if isinstance(outcome, Rejected) else outcome
+
+
+def _status(text: str) -> str | None:
+    """The enhanced status code of an answer (RFC 2034): it begins its first line."""
+    found = _STATUS.match(text)
+    return found[1] if found else None
 
 
 def _reason(doing: str, error: Exception) -> str:

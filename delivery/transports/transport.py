@@ -33,9 +33,10 @@ class Later:
 
 @dataclass(frozen=True)
 class Rejected:
-    """Never."""
+    """Never. ``status`` is the enhanced status code (RFC 3463) that came with it, if any, such as 5.1.1."""
 
     reason: str
+    status: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ Outcome = Sent | Later | Rejected | Unanswered
 class Transport(Protocol):
     """Takes letters away. Knows nothing about retries."""
 
-    async def send(self, message: Message, recipient: str, /) -> Outcome:
-        """Send one letter to one address.
+    async def send(self, message: Message, recipient: str, /, sender: str | None = None) -> Outcome:
+        """Send one letter to one address. Reports of what becomes of it go to ``sender``, or to the usual one.
 
         If it is cancelled while the other side has all of the letter but has not answered yet, it returns Unanswered.
         """

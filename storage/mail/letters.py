@@ -22,6 +22,8 @@ from storage.families import OF_ACCOUNT, Family, Table
 from storage.ids import AccountId
 
 JOINED: Final = "joined into another letter"
+BOUNCED: Final = "bounced"
+NO_MAILBOX: Final = "the mailbox refuses letters"
 RESTORED: Final = "restored from a backup"
 
 
@@ -269,11 +271,45 @@ async def drop_waiting(tx: Transaction, kind: str, now: int, reason: str) -> Non
     )  # fmt: skip
 
 
+async def whose(reader: Reader, letter: UUID) -> AccountId | None:
+    """The account that a letter is for; None if there is no such letter. Raises Damaged."""
+    row = await reader.row("select account from letters where id = :id", id=letter.bytes)
+    return rows.account_id(row, "account") if row else None
+
+
+async def bounced(tx: Transaction, letter: UUID, status: str, now: int) -> bool:
+    """Record that a letter came back: it was refused after all. False if it had ended otherwise, or was never attempted.
+
+    A report may come before our own record that the letter was sent, which then changes nothing any more.
+    """
+    changed = await tx.run(
+        "update letters set state = 'refused', ended_at = :now, leased_until = null, reason = :reason"
+        " where id = :id and (state = 'sent' or (state = 'waiting' and attempts > 0))",
+        id=letter.bytes, now=now, reason=f"{BOUNCED} {status}",
+    )  # fmt: skip
+    return bool(changed)
+
+
+async def wait_again(tx: Transaction, account: AccountId, since: int, now: int) -> None:
+    """Have the letters that the mailbox of an account refused at ``since`` or later wait again, as far as they are of use.
+
+    Each keeps its Message-ID; whether its cause still holds is checked, as ever, just before it is sent.
+    """
+    await tx.run(
+        "update letters set state = 'waiting', due_at = :now, attempts = 0, leased_until = null, reason = null, ended_at = null"
+        " where account = :account and ended_at >= :since and (not_after is null or not_after > :now)"
+        " and ((state = 'refused' and (reason like 'smtp %' or reason like 'bounced %'))"
+        " or (state = 'dropped' and reason = :reason))",
+        account=account.bytes, since=since, now=now, reason=NO_MAILBOX,
+    )  # fmt: skip
+
+
 async def refused_at(reader: Reader, account: AccountId) -> int | None:
     """When the last letter to an account was permanently refused by the other side; None if it was not, or one went out since."""
     row = await reader.row(
         "select state, ended_at from letters where account = :account and (state = 'sent' or state = 'refused'"
-        " and (reason like 'smtp %' or reason = 'address')) order by ended_at desc, written_at desc limit 1",
+        " and (reason like 'smtp %' or reason like 'bounced %' or reason = 'address'))"
+        " order by ended_at desc, written_at desc limit 1",
         account=account.bytes,
     )
     if row is None or row["state"] != State.REFUSED:

@@ -231,7 +231,7 @@ async def test_what_a_real_relay_refuses_for_good_is_told_until_a_letter_is_take
         where = Relay("127.0.0.1", relay.port)
         post = SmtpTransport(where, settings.mail_from.addr_spec, seconds=5)
         outbox = Outbox(store, post, replace(settings, relay=where), chance=lambda: 0.0)
-        refuse(relay).append("550 5.1.1 nobody here")
+        refuse(relay).append("550 5.2.1 not now")
         posted = await house.post(house.claire, thread)
         stopped_clock.advance(GRACE)
         await deliver_all(outbox)

@@ -88,7 +88,7 @@ class Ledger:
     faults: list[str] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
 
-    async def send(self, message: Message, recipient: str, /) -> Outcome:
+    async def send(self, message: Message, recipient: str, /, sender: str | None = None) -> Outcome:
         member = self.members.get(recipient)
         if member is None:
             return Sent()

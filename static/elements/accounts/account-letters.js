@@ -3,6 +3,7 @@
 import { build } from "../../helpers/build.js"
 import { sayDay } from "../../helpers/time.js"
 import { t } from "../../helpers/words/words.js"
+import { resumeLetters } from "../../models/accounts/own-settings.js"
 import { refuseAnswers } from "../../models/inbound/mails.js"
 import { sayZone } from "./account-language.js"
 import { makeChoice } from "../pieces/choice.js"
@@ -204,25 +205,60 @@ function makeAnswers(sheet) {
 
 /** Say, kindly, that e-mails do not arrive, and what to do. */
 export function makeRefused(sheet) {
-  const { account, settings } = sheet
-  const whom =
-    account.role === "member"
-      ? t("Si votre adresse a changé, dites-le à la personne qui vous accompagne.")
-      : t("Si votre adresse a changé, dites-le à la personne qui gère le service.")
+  const { stoppedAt } = sheet.settings
   return build(
     "section",
     { class: "account__refused", "aria-labelledby": "refused-title" },
-    build("h3", { id: "refused-title", text: t("Nos e-mails ne vous parviennent pas") }),
-    build("p", {
-      class: "small",
-      text: t(
-        "Votre messagerie les refuse depuis {day}. Rien n’est perdu : vos messages vous attendent toujours ici.",
-        { day: sayDay(settings.refusedAt) },
-      ),
-    }),
-    build("p", {
-      class: "small",
-      text: `${t("Votre boîte est peut-être pleine, ou fermée.")} ${whom} ${t("Ce mot s’efface dès qu’un e-mail passe de nouveau.")}`,
-    }),
+    build("h3", { id: "refused-title", tabindex: "-1", text: t("Nos e-mails ne vous parviennent pas") }),
+    ...(stoppedAt ? makeStopped(sheet) : makeUncertain(sheet)),
   )
+}
+
+const sayWhom = ({ account }) =>
+  account.role === "member"
+    ? t("Si votre adresse a changé, dites-le à la personne qui vous accompagne.")
+    : t("Si votre adresse a changé, dites-le à la personne qui gère le service.")
+
+function makeUncertain(sheet) {
+  const day = sayDay(sheet.settings.refusedAt)
+  return [
+    t(
+      "Votre messagerie les refuse depuis {day}. Rien n’est perdu : vos messages vous attendent toujours ici.",
+      { day },
+    ),
+    `${t("Votre boîte est peut-être pleine, ou fermée.")} ${sayWhom(sheet)} ${t("Ce mot s’efface dès qu’un e-mail passe de nouveau.")}`,
+  ].map((text) => build("p", { class: "small", text }))
+}
+
+/** There is no such mailbox, says the other side: nothing is sent any more, until its owner says that there is. */
+function makeStopped(sheet) {
+  const day = sayDay(sheet.settings.stoppedAt)
+  const again = build("button", {
+    class: "button button--quiet",
+    type: "button",
+    text: t("Mon adresse est bonne : réessayer"),
+  })
+  again.addEventListener("click", () => resume(sheet, again))
+  const words = [
+    t(
+      "Votre messagerie répond que votre adresse n’existe pas, ou plus. Depuis {day}, nous ne lui écrivons plus.",
+      { day },
+    ),
+    `${t("Rien n’est perdu : vos messages vous attendent toujours ici.")} ${sayWhom(sheet)}`,
+  ].map((text) => build("p", { class: "small", text }))
+  return [...words, build("div", { class: "sheet__actions" }, again)]
+}
+
+async function resume(sheet, button) {
+  button.disabled = true
+  sheet.say("")
+  try {
+    sheet.settings = await resumeLetters()
+  } catch (refusal) {
+    button.disabled = false
+    return sheet.refuse(sayRefusal(refusal, ""))
+  }
+  button.closest("section").remove()
+  sheet.say(t("C’est noté : le prochain e-mail partira."))
+  sheet.focusTitle()
 }

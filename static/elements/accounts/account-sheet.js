@@ -124,6 +124,11 @@ export class AccountSheet extends HTMLElement {
     return this.#saving
   }
 
+  /** For when what had the focus is gone. */
+  focusTitle() {
+    this.#body.querySelector("#account-title").focus()
+  }
+
   say(words) {
     this.#trouble.textContent = ""
     this.#again.hidden = true

@@ -6,8 +6,8 @@ import { t } from "../../helpers/words/words.js"
 
 const PUT_OFF = "refused-letters"
 
-export async function tellRefused(account, safe, { refusedAt, letters }) {
-  if (!letters.replies || (await safe.find(PUT_OFF)) === refusedAt) return
+export async function tellRefused(account, safe, { refusedAt, stoppedAt, letters }) {
+  if ((!letters.replies && !stoppedAt) || (await safe.find(PUT_OFF)) === refusedAt) return
   const words = build("p", {
     class: "small",
     text: t("Nos e-mails n’arrivent plus à votre adresse. Vos messages, eux, vous attendent ici."),

@@ -1,22 +1,31 @@
 /* One's own settings and sessions, as the account keeps them. */
 
-import { get, patch, remove } from "../../helpers/api.js"
+import { get, patch, post, remove } from "../../helpers/api.js"
 import { prefer } from "./preferences.js"
 
 const SETTINGS = "/api/account/settings"
 const SESSIONS = "/api/account/sessions"
 
 /**
- * Ask for the settings: {locale, zone, enterSends, singleKeys, letters, manages, refusedAt, lettersADay}; letters are {replies,
- * digest, texts, programmes, encouragements, offers, quietFrom, quietTo, mostADay}.
+ * Ask for the settings: {locale, zone, enterSends, singleKeys, letters, manages, refusedAt, stoppedAt, lettersADay}; letters are
+ * {replies, digest, texts, programmes, encouragements, offers, quietFrom, quietTo, mostADay}.
  */
 export const ownSettings = async () => take(await get(SETTINGS))
 
 /** Change some of them, named as the protocol does; the others stay. Gives all of them. */
 export const changeSettings = async (changes) => take(await patch(SETTINGS, changes))
 
+/** Have e-mails go again to a mailbox that was refused. Gives all settings. */
+export const resumeLetters = async () => take(await post("/api/account/letters/resume"))
+
 /** What the account keeps is what this browser goes by. */
-function take({ settings, letters_refused_at: refusedAt, letters_a_day: lettersADay }) {
+function take(told) {
+  const {
+    settings,
+    letters_refused_at: refusedAt,
+    letters_stopped_at: stoppedAt,
+    letters_a_day: lettersADay,
+  } = told
   const {
     locale,
     time_zone: zone,
@@ -29,7 +38,7 @@ function take({ settings, letters_refused_at: refusedAt, letters_a_day: lettersA
   const { replies, digest, texts, programmes, encouragements, offers } = letters
   const { quiet_from: quietFrom, quiet_to: quietTo, most_a_day: mostADay } = letters
   const chosen = { replies, digest, texts, programmes, encouragements, offers, quietFrom, quietTo, mostADay }
-  return { locale, zone, enterSends, singleKeys, letters: chosen, manages, refusedAt, lettersADay }
+  return { locale, zone, enterSends, singleKeys, letters: chosen, manages, refusedAt, stoppedAt, lettersADay }
 }
 
 /** Ask where one is signed in: {id, beganAt, seenAt, device, isCurrent}, the present one first, then the newest. */

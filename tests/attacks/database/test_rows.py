@@ -46,7 +46,7 @@ from storage.ids import AccountId, MessageId, ThreadId, new_id
 from storage.inbound import quarantine, reply_addresses
 from storage.inbound.quarantine import Owner
 from storage.inbound.whole_mail import WholeMail
-from storage.mail import letters, texts
+from storage.mail import letters, refused_mailboxes, texts
 from storage.mail.letters import Letter
 from storage.mail.texts import SealedText
 from storage.mail.unsubscribing import make_token
@@ -162,7 +162,7 @@ async def furnish(folder: Path) -> None:
 
 
 async def answer_by_mail(ailo: Ailo, who: Unlocked, thread: ThreadId) -> None:
-    """Give somebody a reply address, a mail that was posted, and one that waits for their word."""
+    """Give somebody a reply address, a mail that was posted, one that waits for their word, and a mailbox that is refused."""
     store, account, mail = ailo.store, who.account, WholeMail("Merci !", "Merci !\n> Bonjour")
     posted = ServicePost(thread, MAILED, "email", mail.message, account.id, waits=True, mail=mail)
     await ailo.conversations.conversation.post_from_service(posted)
@@ -171,6 +171,7 @@ async def answer_by_mail(ailo: Ailo, who: Unlocked, thread: ThreadId) -> None:
     async def work(tx: Transaction) -> None:
         await reply_addresses.make(tx, store.guard, account.id, thread, store.clock())
         await quarantine.keep(tx, owner, new_id(MessageId), mail, store.clock())
+        await refused_mailboxes.note(tx, store.guard, account.id, "5.1.1", store.clock())
 
     await store.database.write(work)
 

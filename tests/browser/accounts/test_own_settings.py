@@ -353,13 +353,14 @@ async def test_who_answers_members_is_offered_no_programmes(visitors: Visitors, 
     await expect(page.get_by_text("M’envoyer aussi")).to_have_count(0)
 
 
-async def refuse_letters(page: Page, at: str) -> None:
-    """Pretend that the relay has refused the last letter; tests/delivery tests real refusals."""
+async def refuse_letters(page: Page, at: str, *, is_for_good: bool = False) -> None:
+    """Pretend that the relay has refused the last letter; tests/delivery and tests/flows have real refusals."""
 
     async def told(route: Route) -> None:
         answer = await route.fetch()
         body = await answer.json()
-        await route.fulfill(response=answer, json={**body, "letters_refused_at": at})
+        more = {"letters_refused_at": at, "letters_stopped_at": at if is_for_good else None}
+        await route.fulfill(response=answer, json={**body, **more})
 
     await page.context.route("**/api/account/settings", told)
 
@@ -390,6 +391,30 @@ async def test_refused_letters_are_told_kindly_and_can_be_put_off(visitors: Visi
         await page.reload()
     await expect(page.locator("[data-state=ready]")).to_have_count(1)
     await expect(page.get_by_text("Nos e-mails n’arrivent plus")).to_have_count(0)
+
+
+async def test_who_has_no_mailbox_is_told_and_may_say_that_it_is_right(visitors: Visitors, pair: Pair) -> None:
+    for look, options in LOOKS.items():
+        page = await visitors.page_of(pair.member, **options)
+        await refuse_letters(page, "2026-11-12T09:00:00Z", is_for_good=True)
+        await page.reload()
+        await page.get_by_role("button", name="Que faire ?").click()
+        await expect(page.get_by_text("Votre messagerie répond que votre adresse n’existe pas")).to_be_visible()
+        await shoot(page, f"account-no-mailbox-{look}")
+        await assert_no_sideways_scroll(page)
+        if look != "forced-colours":
+            await assert_accessible(page)
+    again = page.get_by_role("button", name="Mon adresse est bonne : réessayer")
+    visitors.tolerate("503")
+    await page.route("**/api/account/letters/resume", lambda route: route.fulfill(status=503, body=""))
+    await again.click()
+    await expect(page.locator("account-sheet .trouble")).not_to_be_empty()
+    await page.unroute("**/api/account/letters/resume")
+    await again.click()
+    await expect(page.get_by_text("C’est noté : le prochain e-mail partira.")).to_be_visible()
+    await expect(again).to_have_count(0)
+    await expect(page.get_by_role("heading", name="E-mails", exact=True)).to_be_focused()
+    await shoot(page, "account-mailbox-resumed")
 
 
 # Language and time zone

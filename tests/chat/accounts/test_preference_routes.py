@@ -18,7 +18,7 @@ from storage.accounts import preferences
 from storage.accounts.preferences import Letters, Preferences
 from storage.accounts.sessions import DAY_MS
 from storage.errors import Stalled
-from storage.mail import letters
+from storage.mail import letters, refused_mailboxes
 from storage.mail.letters import Letter, State
 from tests.chat.accounts.test_routes import CHANGE, ORIGIN, Browser
 from tests.chat.talk import Cast, serving
@@ -26,7 +26,7 @@ from tests.people import PASSWORD, address
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Version/17.5 Mobile/15E148 Safari/604.1"
-SETTINGS, SESSIONS = "/api/account/settings", "/api/account/sessions"
+SETTINGS, SESSIONS, RESUME = "/api/account/settings", "/api/account/sessions", "/api/account/letters/resume"
 USUAL = {
     "locale": "fr",
     "time_zone": "Europe/Paris",
@@ -46,6 +46,7 @@ USUAL = {
     },
     "manages": None,
 }
+TOLD = {"letters_refused_at": None, "letters_stopped_at": None, "letters_a_day": 2}
 NIGHT = {"letters": {"quiet_from": "21:00", "quiet_to": "07:00"}}
 
 
@@ -107,7 +108,12 @@ async def change(browser: Browser, change: Any) -> Any:
 
 
 async def test_who_chose_nothing_has_what_is_usual(lea: Browser) -> None:
-    assert await get(lea, SETTINGS) == {"settings": USUAL, "letters_refused_at": None, "letters_a_day": 2}
+    assert await get(lea, SETTINGS) == {
+        "settings": USUAL,
+        "letters_refused_at": None,
+        "letters_stopped_at": None,
+        "letters_a_day": 2,
+    }
 
 
 @pytest.mark.parametrize(
@@ -286,6 +292,21 @@ async def test_since_when_letters_are_refused_is_told_to_their_reader_alone(
     answer = await lea.ask("PATCH", SETTINGS, {"enter_sends": True})
     assert (await answer.json())["letters_refused_at"] == "2026-11-23T09:00:00Z"
     assert (await get(await browsers.of("karim"), SETTINGS))["letters_refused_at"] is None
+
+
+async def test_that_a_mailbox_is_refused_is_told_and_lifted_by_its_owner_alone(
+    lea: Browser, browsers: Browsers, ailo: Ailo, cast: Cast
+) -> None:
+    karim, store, account = await browsers.of("karim"), ailo.store, (await cast.account("lea")).id
+    await store.database.write(lambda tx: refused_mailboxes.note(tx, store.guard, account, "5.1.1", 1_795_424_400_000))
+    assert (await get(lea, SETTINGS))["letters_stopped_at"] == "2026-11-23T09:00:00Z"
+    assert (await get(karim, SETTINGS))["letters_stopped_at"] is None
+    assert (await karim.ask("POST", RESUME)).status == 200
+    assert (await (await browsers.stranger()).ask("POST", RESUME)).status == 401
+    assert (await get(lea, SETTINGS))["letters_stopped_at"]
+    answer = await lea.ask("POST", RESUME)
+    assert (answer.status, await answer.json()) == (200, await get(lea, SETTINGS))
+    assert (await get(lea, SETTINGS))["letters_stopped_at"] is None
 
 
 # Sessions

@@ -54,8 +54,8 @@ class _Post:
     def __init__(self, real: RecordingTransport, process: Dying) -> None:
         self._real, self._process = real, process
 
-    async def send(self, message: Message, recipient: str, /) -> Outcome:
-        outcome: Outcome = await self._process.step(lambda: self._real.send(message, recipient))
+    async def send(self, message: Message, recipient: str, /, sender: str | None = None) -> Outcome:
+        outcome: Outcome = await self._process.step(lambda: self._real.send(message, recipient, sender))
         return outcome
 
     async def close(self) -> None:

@@ -14,8 +14,8 @@ from storage.accounts.accounts import Role
 from storage.engine.database import Row
 from storage.errors import Stalled
 from storage.ids import ThreadId
-from storage.mail import letters
-from tests.delivery.rounds import announce_all, send_all
+from storage.mail import letters, refused_mailboxes
+from tests.delivery.rounds import announce_all, deliver_all, send_all
 from tests.delivery.transports.recording import RecordingTransport
 from tests.people import DAY, GRACE, HOUR, MINUTE, SECOND, House, StoppedClock, person
 
@@ -114,6 +114,31 @@ async def test_a_refused_letter_is_not_tried_again(
     assert not await send_one_letter(outbox)
     row = await row_of(house)
     assert (row["state"], row["reason"]) == ("refused", "smtp 550")
+
+
+@pytest.mark.parametrize(("status", "is_stopped"), [("5.1.1", True), ("5.2.2", False), ("5.7.1", False), (None, False)])
+async def test_where_there_is_no_such_mailbox_no_more_letters_go_to_it(
+    outbox: Outbox, post: RecordingTransport, house: House, seq: int, status: str | None, is_stopped: bool
+) -> None:
+    store = house.store
+    post.outcomes = [Rejected("smtp 550", status)]
+    assert await send_one_letter(outbox)
+    found = await store.database.read(lambda reader: refused_mailboxes.refused_at(reader, store.guard, house.lea.id))
+    assert (found is not None) is is_stopped
+
+
+async def test_a_letter_to_a_refused_mailbox_is_dropped_until_that_is_lifted(
+    outbox: Outbox, post: RecordingTransport, house: House, thread: ThreadId, stopped_clock: StoppedClock
+) -> None:
+    store, lea = house.store, house.lea.id
+    await store.database.write(lambda tx: refused_mailboxes.note(tx, store.guard, lea, "5.1.1", store.clock()))
+    await house.post(house.claire, thread)
+    stopped_clock.advance(GRACE)
+    await deliver_all(outbox)
+    assert (post.seen, (await row_of(house))["reason"]) == ([], "the mailbox refuses letters")
+    await store.database.write(lambda tx: refused_mailboxes.lift(tx, store.guard, lea, store.clock()))
+    await deliver_all(outbox)
+    assert post.recipients == ["lea@ailo.test"]
 
 
 async def test_a_stale_letter_is_dropped(

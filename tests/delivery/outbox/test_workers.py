@@ -35,13 +35,13 @@ class Slow(RecordingTransport):
         super().__init__()
         self.chance, self.under_way = chance, under_way
 
-    async def send(self, message: Message, recipient: str, /) -> Outcome:
+    async def send(self, message: Message, recipient: str, /, sender: str | None = None) -> Outcome:
         self.under_way[recipient] += 1
         assert self.under_way[recipient] == 1, "two letters to one account at the same time"
         for _ in range(self.chance.randrange(40)):
             await asyncio.sleep(0)
         self.under_way[recipient] -= 1
-        return await super().send(message, recipient)
+        return await super().send(message, recipient, sender)
 
 
 def desk(
@@ -122,9 +122,9 @@ async def test_as_many_go_at_the_same_time_as_there_are_workers(
     together = asyncio.Barrier(WORKERS)
 
     class Waiting(RecordingTransport):
-        async def send(self, message: Message, recipient: str, /) -> Outcome:
+        async def send(self, message: Message, recipient: str, /, sender: str | None = None) -> Outcome:
             await together.wait()
-            return await super().send(message, recipient)
+            return await super().send(message, recipient, sender)
 
     posts = [Waiting() for _ in range(WORKERS)]
     async with asyncio.timeout(10):
@@ -136,9 +136,9 @@ async def test_letters_of_an_account_keep_their_order(house: House, settings: De
     order: list[tuple[str, str]] = []
 
     class Ordered(RecordingTransport):
-        async def send(self, message: Message, recipient: str, /) -> Outcome:
+        async def send(self, message: Message, recipient: str, /, sender: str | None = None) -> Outcome:
             order.append((recipient, message["Message-ID"]))
-            return await super().send(message, recipient)
+            return await super().send(message, recipient, sender)
 
     await send_all(desk(house.store, [Ordered() for _ in range(WORKERS)], settings))
     due = await message_ids(house)
@@ -198,10 +198,10 @@ async def test_a_letter_under_way_is_not_claimed_again_when_the_clock_is_put_for
     begun, freed = asyncio.Event(), asyncio.Event()
 
     class Hanging(RecordingTransport):
-        async def send(self, message: Message, recipient: str, /) -> Outcome:
+        async def send(self, message: Message, recipient: str, /, sender: str | None = None) -> Outcome:
             begun.set()
             await freed.wait()
-            return await super().send(message, recipient)
+            return await super().send(message, recipient, sender)
 
     hanging, post = Hanging(), RecordingTransport()
     one, other = desk(house.store, [hanging, post], settings, most=1)
@@ -271,8 +271,8 @@ class TestARelayThatIsAway:
         order: list[str] = []
 
         class Ordered(RecordingTransport):
-            async def send(self, message: Message, recipient: str, /) -> Outcome:
-                outcome = await super().send(message, recipient)
+            async def send(self, message: Message, recipient: str, /, sender: str | None = None) -> Outcome:
+                outcome = await super().send(message, recipient, sender)
                 if isinstance(outcome, Sent):
                     order.append(message["Message-ID"])
                 return outcome

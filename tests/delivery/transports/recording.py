@@ -13,12 +13,14 @@ class RecordingTransport:
     def __init__(self, *outcomes: Outcome | BaseException) -> None:
         self.outcomes = list(outcomes)
         self.seen: list[tuple[str, EmailMessage]] = []
+        self.senders: list[str | None] = []
         self.bytes: list[bytes] = []
         self.closed = 0
         self.before_send: Callable[[], None] = lambda: None
 
-    async def send(self, message: Message, recipient: str, /) -> Outcome:
+    async def send(self, message: Message, recipient: str, /, sender: str | None = None) -> Outcome:
         self.before_send()
+        self.senders.append(sender)
         self.bytes.append(message.as_bytes())
         self.seen.append((recipient, message_from_bytes(self.bytes[-1], EmailMessage, policy=policy.SMTP)))
         outcome = self.outcomes.pop(0) if self.outcomes else Sent()

@@ -32,6 +32,7 @@ class FakeRelay:
     refused: dict[str, str] = field(default_factory=dict)
     taken: list[tuple[str, EmailMessage]] = field(default_factory=list)
     senders: list[str] = field(default_factory=list)
+    options: list[str] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
     connections: int = 0
@@ -40,6 +41,12 @@ class FakeRelay:
     freed: asyncio.Event = field(default_factory=asyncio.Event)
     waits: asyncio.Event = field(default_factory=asyncio.Event)
     took_one: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def handle_EHLO(  # noqa: N802 (aiosmtpd's name)
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        return [*responses[:-1], *(["250-DSN"] if isinstance(server, Reporting) else []), responses[-1]]
 
     async def handle_MAIL(  # noqa: N802 (aiosmtpd's name)
         self, server: SMTP, session: Session, envelope: Envelope, address: str, _options: list[str]
@@ -98,6 +105,22 @@ class FakeRelay:
         return [recipient for recipient, _ in self.taken]
 
 
+class Reporting(SMTP):
+    """Offers delivery reports (RFC 3461), and notes what it was asked for; aiosmtpd does not know them."""
+
+    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802 (aiosmtpd's name)
+        await super().smtp_MAIL(self._noted("MAIL", arg))
+
+    async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802 (aiosmtpd's name)
+        await super().smtp_RCPT(self._noted("RCPT", arg))
+
+    def _noted(self, command: str, arg: str | None) -> str | None:
+        path, *options = (arg or "").split(" ")
+        assert isinstance(self.event_handler, FakeRelay)
+        self.event_handler.options += [f"{command} {one}" for one in options]
+        return path
+
+
 class Unreading(SMTP):
     """Allows a letter to begin, and then reads nothing of it."""
 
@@ -122,6 +145,7 @@ async def running(
     wants_login: bool = False,
     greets: bool = True,
     reads: bool = True,
+    reports: bool = False,
 ) -> AsyncIterator[FakeRelay]:
     relay = FakeRelay()
 
@@ -130,7 +154,7 @@ async def running(
         if not greets:
             return asyncio.Protocol()
         with warnings.catch_warnings(action="ignore"):  # the warning against a login without encryption
-            server = (SMTP if reads else Unreading)(
+            server = (Reporting if reports else SMTP if reads else Unreading)(
                 relay,
                 hostname="relay.test",
                 tls_context=start_tls,

@@ -81,6 +81,31 @@ async def test_a_letter_arrives_as_composed() -> None:
     assert {part.get_content_type() for part in message.iter_parts()} == {"text/plain", "text/html"}
 
 
+async def test_reports_of_it_go_to_the_sender_that_is_given() -> None:
+    async with running() as relay, posting(at(relay)) as post:
+        for sender in ("b.one@reply.ailo.test", "b.two@reply.ailo.test", None):
+            assert await post.send(compose(ENVELOPE), "lea@ailo.test", sender) == Sent()
+    assert relay.senders == ["b.one@reply.ailo.test", "b.two@reply.ailo.test", SENDER]
+
+
+async def test_a_relay_that_can_is_asked_for_failures_alone_without_the_text() -> None:
+    async with running(reports=True) as relay, posting(at(relay)) as post:
+        for recipient in ("lea@ailo.test", "lea+ailo=1@ailo.test"):
+            assert await send(post, recipient) == Sent()
+    asked = ["MAIL RET=HDRS", "RCPT NOTIFY=FAILURE", "RCPT ORCPT=rfc822;lea@ailo.test"]
+    assert relay.options == [*asked, *asked[:2], "RCPT ORCPT=rfc822;lea+2Bailo+3D1@ailo.test"]
+    assert relay.recipients == ["lea@ailo.test", "lea+ailo=1@ailo.test"]
+
+
+@pytest.mark.parametrize("answer", ["553 5.7.1 canary", "550 5.1.8 canary", "501 canary"])
+async def test_a_sender_that_the_relay_refuses_is_no_fault_of_the_letter(answer: str) -> None:
+    async with running() as relay, posting(at(relay)) as post:
+        relay.mail.append(answer)
+        assert await send(post) == Later(f"sender refused: smtp {answer[:3]}", for_all=True)
+        assert await send(post) == Sent()
+    assert relay.connections == 1
+
+
 async def test_one_connection_carries_many_letters() -> None:
     async with running() as relay, posting(at(relay)) as post:
         for _ in range(3):
@@ -135,8 +160,10 @@ async def test_after_closing_the_next_letter_connects_again() -> None:
 @pytest.mark.parametrize(("answer", "outcome"), [
     ("451 4.3.0 canary", Later("smtp 451")),
     ("452 4.2.2 canary", Later("smtp 452")),
-    ("550 5.1.1 canary", Rejected("smtp 550")),
-    ("554 5.7.1 canary", Rejected("smtp 554")),
+    ("550 5.1.1 canary", Rejected("smtp 550", "5.1.1")),
+    ("554 5.7.1 canary", Rejected("smtp 554", "5.7.1")),
+    ("550 canary 5.1.1", Rejected("smtp 550")),
+    ("552 4.2.2 canary", Rejected("smtp 552")),
     ("530 5.7.0 canary", Later("smtp 530", for_all=True)),
 ])  # fmt: skip
 async def test_what_the_relay_answers_decides(stage: str, answer: str, outcome: Outcome) -> None:

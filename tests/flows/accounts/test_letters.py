@@ -46,7 +46,7 @@ async def test_refused_letters_are_told_until_one_goes_out(visit: Visit, relay: 
     thread, other = await visit.thread("lea", "claire"), await visit.thread("karim", "claire")
     lea, claire = await visit.client("lea"), await visit.client("claire")
     wire = await visit.wire(claire)
-    relay.refused[visit.address("lea")] = "550 5.1.1 nobody here"
+    relay.refused[visit.address("lea")] = "550 5.2.1 closed for a while"
     await wire.send(thread, "un")
     await wire.send(other, "deux")
     await taken_by(relay, visit.address("karim"))
