@@ -13,6 +13,7 @@ from storage.settings import Environment
 
 PORTS = {"smtp": 587, "smtps": 465}
 WORKERS = 4
+LETTERS_A_MINUTE = 300
 # The sender if none is set: on a domain that can never exist, for letters that stay in a Maildir.
 NOBODY = Address("Ailo", "bonjour", "ailo.example")
 
@@ -41,7 +42,8 @@ class Relay:
 class DeliverySettings:
     """``origin`` is the public address of the service. Without a ``relay``, letters are written to ``maildir``.
 
-    ``workers`` letters are sent at the same time, each over a connection of its own.
+    ``workers`` letters are sent at the same time, each over a connection of its own; to one domain no more than
+    ``letters_a_minute``, 0 for no limit.
     """
 
     origin: str
@@ -50,6 +52,7 @@ class DeliverySettings:
     relay: Relay | None = field(default=None, repr=False)
     retry_after_ms: int = 450_000
     workers: int = WORKERS
+    letters_a_minute: int = 0
     inbound: InboundSettings = field(default_factory=InboundSettings)
 
     @property
@@ -68,8 +71,16 @@ class DeliverySettings:
             relay,
             environment.whole("AILO_RETRY_AFTER", 450, minimum=1, maximum=86_400) * 1000,
             environment.whole("AILO_MAIL_WORKERS", WORKERS, minimum=1, maximum=16),
+            _letters_a_minute(environment) if relay else 0,
             InboundSettings.from_environment(environment),
         )
+
+
+def _letters_a_minute(environment: Environment) -> int:
+    """How many letters a minute go to one domain; 0 for as many as there are."""
+    if environment.text("AILO_LETTERS_A_MINUTE") == "off":
+        return 0
+    return environment.whole("AILO_LETTERS_A_MINUTE", LETTERS_A_MINUTE, minimum=1, maximum=60_000)
 
 
 def _mail_from(environment: Environment, *, is_required: bool) -> Address:

@@ -59,7 +59,7 @@ async def deliver(store: Store, settings: DeliverySettings, stop: asyncio.Event)
 
     An abandoned letter, here or after a crash, stays leased; its lease is freed at the next start.
     """
-    queue = Queue(store)
+    queue = Queue(store, settings.letters_a_minute)
     outboxes = [Outbox(store, open_post(settings), settings, shared=queue) for _ in range(settings.workers)]
     loops = [
         *(asyncio.create_task(_repeat(partial(job, store, settings), stop)) for job in jobs()),

@@ -34,6 +34,7 @@ REASONS = {
     "quiet hours": sentence("attend la fin des heures calmes"),
     "the day's letters were sent": sentence("attend demain : les e-mails du jour sont partis"),
     "more important letters come first": sentence("attend : de plus importantes passent d’abord"),
+    "many letters go to this domain": sentence("attend : beaucoup d’e-mails vont à ce domaine"),
     "joined into another letter": sentence("réunie avec une autre"),
     "no longer followed": sentence("la personne ne suit plus ce parcours"),
     "no longer in the programme": sentence("le parcours n’a plus cette étape"),

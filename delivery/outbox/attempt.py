@@ -12,6 +12,7 @@ from delivery.letters.compose import Envelope, compose, write
 from delivery.letters.kinds import Kind, Source, kind_named
 from delivery.outbox.backoff import TRIES
 from delivery.outbox.budget import Today, most_for, today_of
+from delivery.outbox.domains import OF_DOMAIN, DomainLimits
 from delivery.outbox.together import Together
 from delivery.quiet_hours import silence_until
 from delivery.settings import DeliverySettings
@@ -75,6 +76,8 @@ class Attempt:
     seconds: float = SEND_SECONDS
     # What reads the store for several workers at once; None reads for this one.
     together: Together[Reader] | None = None
+    # What all workers know of each domain; None for no limits.
+    limits: DomainLimits | None = None
 
     async def make(self) -> Ending:
         """Make the attempt. Never raises except when cancelled: a letter that fails in an unforeseen way waits like any other."""
@@ -151,6 +154,8 @@ class Attempt:
         recipient = mailable(reader.address)
         if recipient is None:
             return Rejected("address")
+        if (until := self._no_room_until(recipient, kind)) is not None:
+            return Held(until, OF_DOMAIN)
         values = {**kind.values(facts), **reader.read}
         envelope = self._envelope(reader.account, recipient, facts["group"], values)
         envelope = replace(envelope, unsubscribe=await self._way_off(kind), reply_to=await self._way_back(kind, facts))
@@ -158,6 +163,11 @@ class Attempt:
         message = compose(envelope) if values.get("texts") else write(envelope)
         async with asyncio.timeout(self.seconds):
             return await self.post.send(message, recipient, self._way_of_reports())
+
+    def _no_room_until(self, recipient: str, kind: Kind) -> int | None:
+        """When there is room again for what goes to the recipient's domain; None if there is now."""
+        domain, of = recipient.rpartition("@")[2], (kind.rank, self.letter.attempts > 1)
+        return self.limits.hold_until(domain, self.letter.id, of, self.store.clock()) if self.limits else None
 
     async def _way_off(self, kind: Kind) -> str | None:
         """The address by which the recipient leaves the list of this kind, if it has one; the same in each letter."""

@@ -52,7 +52,7 @@ class Outbox:
     ended: tuple[Claimed, Ending] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        self.queue = self.shared or Queue(self.store)
+        self.queue = self.shared or Queue(self.store, self.settings.letters_a_minute)
 
     @property
     def resting_until(self) -> int:
@@ -70,7 +70,9 @@ async def send_one_letter(outbox: Outbox) -> bool:
         if letter is None:
             await _let_go_when_idle(outbox)
             return False
-        attempt = Attempt(outbox.store, outbox.post, outbox.settings, letter, outbox.send_seconds, outbox.queue.read)
+        attempt = Attempt(
+            outbox.store, outbox.post, outbox.settings, letter, outbox.send_seconds, outbox.queue.read, outbox.queue.limits
+        )
         outbox.ended = letter, await attempt.make()
     await _record(outbox, *outbox.ended)
     outbox.ended = None

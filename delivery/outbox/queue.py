@@ -1,4 +1,4 @@
-"""What the workers of one process share: the letters that were claimed ahead, and one view of whether the relay is away.
+"""What the workers of one process share: the letters claimed ahead, the limits of each domain, and whether the relay is away.
 
 Letters are claimed many at a time, as one transaction costs little more than one letter does, and handed out one by one in
 their order. One of an account is under way at a time: the next is claimed when the outcome of the first is on the disk.
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from delivery.outbox.attempt import SEND_SECONDS
 from delivery.outbox.backoff import rest_until
+from delivery.outbox.domains import DomainLimits
 from delivery.outbox.together import Together
 from storage.engine.database import Reader, Transaction
 from storage.mail import letters
@@ -36,6 +37,8 @@ class Queue:
     """The outbox as the workers see it. Times in ms since 1970."""
 
     store: Store
+    # To one domain; 0 for no limit.
+    letters_a_minute: int = 0
     most: int = BATCH
     # How many times in a row the transport could serve nobody, and from when until when all letters rest because of it.
     failures: int = 0
@@ -50,6 +53,7 @@ class Queue:
     def __post_init__(self) -> None:
         self.read: Together[Reader] = Together(self.store.database.read)
         self.write: Together[Transaction] = Together(self.store.database.write)
+        self.limits = DomainLimits(self.letters_a_minute)
 
     async def take(self) -> Claimed | None:
         """The letter that has been due longest, to be attempted now; None if there is none, or while all letters rest.

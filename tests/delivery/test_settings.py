@@ -44,6 +44,22 @@ def test_no_other_number_of_workers_is_accepted(given: str) -> None:
     assert "AILO_MAIL_WORKERS" in fault
 
 
+@pytest.mark.parametrize(("given", "most"), [(None, 300), ("20", 20), ("off", 0)])
+def test_the_letters_a_minute_to_one_domain_are_a_setting(given: str | None, most: int) -> None:
+    settings, faults = read(AILO_SMTP="smtp://relay.test", **FROM, **({"AILO_LETTERS_A_MINUTE": given} if given else {}))
+    assert (settings.letters_a_minute, faults) == (most, [])
+
+
+def test_a_maildir_has_no_limit() -> None:
+    assert read()[0].letters_a_minute == 0
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "none", "60001"])
+def test_no_other_number_of_letters_a_minute_is_accepted(given: str) -> None:
+    ((fault),) = read(AILO_SMTP="smtp://relay.test", AILO_LETTERS_A_MINUTE=given, **FROM)[1]
+    assert "AILO_LETTERS_A_MINUTE" in fault
+
+
 @pytest.mark.parametrize("origin", ["https://ailo.test", "https://ailo.test/"])
 def test_letters_lead_to_the_front_door(origin: str) -> None:
     assert DeliverySettings(origin, Path()).link == "https://ailo.test/"

@@ -48,7 +48,7 @@ def desk(
     store: Store, posts: Sequence[Transport], settings: DeliverySettings, chance: float = 0.0, most: int = BATCH
 ) -> list[Outbox]:
     """A worker for each transport, with the queue that they share."""
-    queue = Queue(store, most)
+    queue = Queue(store, most=most)
     return [Outbox(store, post, settings, lambda: chance, shared=queue) for post in posts]
 
 
