@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -39,6 +40,7 @@ GROUPS = {
     "account": "manage accounts",
     "encouragement": "manage what members are encouraged about",
     "keys": "manage the root keyring",
+    "mail": "look after letters",
     "programme": "manage programmes",
     "recover": "recover access with the recovery officer's key",
     "thread": "manage conversations",
@@ -154,6 +156,13 @@ def _chat(arguments: argparse.Namespace) -> int:
         return _fail("--origin is not https: the password would cross the network unencrypted (see --plain-http).", MISUSE)
     password = getpass.getpass("Password: ") if typed.is_terminal() else typed.first_line()
     return asyncio.run(talk.chat(origin, arguments.email, password, arguments.conversation))
+
+
+def _mail_check(arguments: argparse.Namespace) -> int:
+    from chat.operations import mail_check  # noqa: PLC0415
+
+    way = mail_check.Way(arguments.to, arguments.wait, arguments.nameserver)
+    return mail_check.main(os.environ, _settings().data, way, as_json=arguments.json)
 
 
 def _carried(command: Command[Any], arguments: argparse.Namespace) -> int:
@@ -301,6 +310,9 @@ def _parser() -> argparse.ArgumentParser:
     talk.add_argument("--conversation", type=int, default=1, metavar="N", help="the Nth conversation in your list, newest first")
     groups = _add_carried(commands)
     _fill_recover(groups["recover"])
+    _fill_mail_check(
+        _add(_add_group(commands, "mail"), "check", "try the relay and the way back, and say what is missing", _mail_check)
+    )
     return parser
 
 
@@ -323,12 +335,27 @@ def _add_carried(commands: "argparse._SubParsersAction[Any]") -> "dict[str, argp
     Returns the groups by name.
     """
     groups: dict[str, argparse._SubParsersAction[Any]] = {}
-    for command, _ in every_command().values():
+    for command in (command for command, _ in every_command().values() if not command.is_part):
         group, _, action = command.name.rpartition(" ")
         if group and group not in groups:
-            groups[group] = _add(commands, group, GROUPS.get(group, group)).add_subparsers(metavar="ACTION", required=True)
+            groups[group] = _add_group(commands, group)
         command.fill(_add(groups.get(group, commands), action, command.help, partial(_carried, command)))
     return groups
+
+
+def _add_group(commands: "argparse._SubParsersAction[Any]", group: str) -> "argparse._SubParsersAction[Any]":
+    return _add(commands, group, GROUPS.get(group, group)).add_subparsers(metavar="ACTION", required=True)
+
+
+def _fill_mail_check(check: argparse.ArgumentParser) -> None:
+    check.add_argument("to", nargs="?", metavar="ADDRESS", help="who gets a letter on trial (by default the sender itself)")
+    check.add_argument("--wait", type=float, default=60.0, metavar="SECONDS", help="how long a letter may take to come back")
+    check.add_argument("--nameserver", type=_nameserver, metavar="IP[:PORT]", help="ask this one instead of the system's")
+
+
+def _nameserver(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":") if text.count(":") == 1 or text.startswith("[") else (text, "", "")
+    return str(ip_address((host if colon else text).strip("[]"))), int(port) if colon else 53
 
 
 def _fill_recover(actions: "argparse._SubParsersAction[Any]") -> None:

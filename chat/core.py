@@ -94,7 +94,8 @@ class Command(Generic[Carried]):
     ``carried`` is what is sent to the running server: a Struct whose tag is the name. It contains no path: files are read and
     written by the command itself. ``fill`` adds the arguments to the parser, ``read`` turns them into ``carried``, and ``do``
     executes it, on the feature's card. ``do`` raises Misuse, CannotDo or StorageError. ``event`` is recorded on success.
-    ``out`` is the new file, if any, that the result's ``content`` goes to.
+    ``out`` is the new file, if any, that the result's ``content`` goes to. One that ``is_part`` of another command cannot be
+    typed: that command sends it.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Command(Generic[Carried]):
     do: Callable[[Any, Carried], Awaitable[Done]]
     event: SecurityEvent | None = None
     out: Callable[[argparse.Namespace], Path] | None = None
+    is_part: bool = False
 
 
 def no_arguments(parser: argparse.ArgumentParser) -> None:

@@ -29,6 +29,7 @@ from chat.console.printable import printable_lines
 from chat.core import Web
 from chat.framed.navigation import Navigation
 from chat.framed.refusals import InWords
+from chat.inbound.feature import Inbound
 from chat.operations import control
 from chat.operations.health import add_health
 from chat.operations.metrics import Metrics, shown_at
@@ -254,10 +255,12 @@ async def _receiving(ailo: Ailo, settings: DeliverySettings) -> AsyncIterator[No
             return False
         return True
 
+    trials = ailo.of(Inbound).trials
+    trials.is_open = settings.inbound.domain is not None
     host, port = settings.inbound.lmtp or ("", 0)
     async with AsyncExitStack() as stack:
         try:
-            found = await stack.enter_async_context(receiving(ailo.store, settings, post))
+            found = await stack.enter_async_context(receiving(ailo.store, settings, post, trials))
         except OSError as error:
             raise CannotListen(f"{host} port {port}: {os.strerror(error.errno or 0)}") from None
         if found is not None:

@@ -89,7 +89,7 @@ def rows() -> dict[str, list[Row]]:
             *(Row(it.path if it.method == "GET" else f"{it.method} {it.path}", it.roles, it.reach) for it in found if it.is_page),
             *(Row(path, Roles.EVERYBODY, Reach.COMMON) for path in shells),
         ],
-        "Commands": [Row(f"ailo {it.name}", Roles(0), Reach.COMMON) for it, _ in every_command().values()],
+        "Commands": [Row(f"ailo {it.name}", Roles(0), Reach.COMMON) for it, _ in every_command().values() if not it.is_part],
     }
 
 

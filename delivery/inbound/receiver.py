@@ -18,6 +18,7 @@ from delivery.inbound.body import body_of
 from delivery.inbound.bounces import Bounces
 from delivery.inbound.headers import Headers, headers_of
 from delivery.inbound.quotes import own_words
+from delivery.inbound.trials import NoTrials, Trials, arrival_of
 from delivery.letters.unposted.kind import KIND, Reason
 from delivery.settings import DeliverySettings
 from storage.accounts import accounts
@@ -87,13 +88,14 @@ class _To:
 class Receiver:
     """Takes mails, one by one. ``post`` posts them; it is given where the service is put together."""
 
-    def __init__(self, store: Store, settings: DeliverySettings, post: Posting) -> None:
+    def __init__(self, store: Store, settings: DeliverySettings, post: Posting, trials: Trials | None = None) -> None:
         self._store, self._settings, self._post = store, settings, post
         self._bounces = Bounces(store)
+        self._trials: Trials = trials or NoTrials()
 
     async def look_up(self, recipient: str) -> Verdict:
         """Whether a recipient's address is one of ours, before the mail itself is sent (RCPT)."""
-        if self._letter(recipient):
+        if self._letter(recipient) or self._is_trial(recipient):
             return TAKEN
         try:
             return TAKEN if await self._to(recipient) else UNKNOWN
@@ -104,6 +106,8 @@ class Receiver:
         """Take a mail from an envelope sender (empty for ``<>``) to a recipient. Raises StorageError if it cannot be kept now."""
         if letter := self._letter(recipient):
             return await self._take_report(letter, sender, raw)
+        if self._is_trial(recipient):
+            return self._note_trial(self._local_part(recipient), raw)
         to = await self._to(recipient)
         if to is None:
             return UNKNOWN
@@ -122,6 +126,14 @@ class Receiver:
     def _letter(self, recipient: str) -> UUID | None:
         """The letter that this address takes reports of."""
         return self._bounces.letter_of(self._local_part(recipient))
+
+    def _is_trial(self, recipient: str) -> bool:
+        return self._trials.is_one(self._local_part(recipient))
+
+    def _note_trial(self, local_part: str, raw: bytes) -> Verdict:
+        author, authserv_id = self._settings.mail_from.addr_spec, self._settings.inbound.authserv_id
+        self._trials.note(local_part, arrival_of(raw, author, authserv_id))
+        return TAKEN
 
     def _local_part(self, recipient: str) -> str:
         """What stands before the @ in an address of our domain; nothing for one of another."""

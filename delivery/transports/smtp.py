@@ -61,7 +61,7 @@ class SmtpTransport:
         self._connect_seconds = connect_seconds
         self._seconds = seconds
         self._answer_seconds = answer_seconds
-        self._context = _context(relay)
+        self._context = context_of(relay)
         self._connection: SMTP | None = None
         self._used_at = 0.0
         # Whether the relay had hung up, or did so at the first command of the letter that was tried last.
@@ -274,7 +274,7 @@ def _start_tls(relay: Relay) -> bool | None:
 
 
 @lru_cache(8)
-def _context(relay: Relay) -> ssl.SSLContext:
+def context_of(relay: Relay) -> ssl.SSLContext:
     """What all connections to a relay share: to load the certificates takes 20 ms.
 
     Certificates are verified, except those of a relay on this same machine, which rarely has one that matches its name."""

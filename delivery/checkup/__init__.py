@@ -1,0 +1,1 @@
+"""What `ailo mail check` finds out about the way of letters and the way back, step by step."""

@@ -1,0 +1,1 @@
+"""Tests of what `ailo mail check` finds out."""

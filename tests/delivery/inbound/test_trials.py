@@ -1,0 +1,85 @@
+"""Mails on trial: what is seen of one, and that it is kept nowhere."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delivery.inbound.receiver import Receiver
+from delivery.inbound.trials import Arrival, arrival_of
+from delivery.settings import DeliverySettings
+from tests.delivery.inbound.conftest import DOMAIN, RELAY, Way, mail
+
+AUTHOR = "bonjour@ailo.test"
+SIGNED = "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/simple; d=ailo.test; s=s1;\r\n\tt=1; bh=x; b=d=evil\r\n"
+RECEIVED = (
+    "Received: from out.relay.test (out.relay.test [203.0.113.5])\r\n"
+    "\tby mx.ailo.test (Postfix) with ESMTPS id 4Y [192.0.2.9]\r\n"
+)
+PROVEN = (
+    f"Authentication-Results: {RELAY}; spf=pass (ok) smtp.mailfrom=reply.ailo.test;\r\n"
+    "\tdkim=pass header.d=ailo.test; dmarc=pass header.from=ailo.test\r\n"
+)
+OTHERS = "Authentication-Results: relay.test; dmarc=fail\r\n"
+LETTER = f"From: Ailo <{AUTHOR}>\r\nSubject: essai\r\n\r\nessai\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "arrival"),
+    [
+        (
+            f"{RECEIVED}{PROVEN}{OTHERS}{SIGNED}",
+            Arrival(
+                True,
+                (RELAY, "relay.test"),
+                ("spf=pass", "dkim=pass", "dmarc=pass"),
+                (("ailo.test", "s1"),),
+                "203.0.113.5",
+            ),
+        ),
+        (OTHERS, Arrival(False, ("relay.test",))),
+        ("", Arrival(False)),
+        ("Received: from x ([IPv6:2001:db8::1]) by y\r\n", Arrival(False, came_from="2001:db8::1")),
+        ("Received: by y\r\nDKIM-Signature: nonsense\r\n", Arrival(False, signed=(("", ""),))),
+        ("Authentication-Results:\r\nAuthentication-Results: (\r\n", Arrival(False, ("", "("))),
+    ],
+    ids=["vouched for", "another relay", "nothing", "IPv6", "odd", "empty"],
+)
+def test_what_is_seen_of_it(head: str, arrival: Arrival) -> None:
+    assert arrival_of(f"{head}{LETTER}".encode(), AUTHOR, RELAY) == arrival
+
+
+def test_without_a_named_relay_nobody_vouches() -> None:
+    assert not arrival_of(f"{PROVEN}{LETTER}".encode(), AUTHOR, None).is_proven
+
+
+@given(st.binary())
+def test_no_bytes_are_too_odd(raw: bytes) -> None:
+    assert not arrival_of(b"DKIM-Signature: " + raw + b"\nAuthentication-Results: " + raw, AUTHOR, RELAY).is_proven
+
+
+@dataclass
+class OneTrial:
+    local_part: str
+    arrivals: list[Arrival] = field(default_factory=list)
+
+    def is_one(self, local_part: str) -> bool:
+        return local_part == self.local_part
+
+    def note(self, _local_part: str, arrival: Arrival) -> None:
+        self.arrivals.append(arrival)
+
+
+async def test_it_is_noted_and_kept_nowhere(way: Way, answering: DeliverySettings) -> None:
+    trial = OneTrial("c.one")
+
+    async def post(_: object) -> bool:
+        raise AssertionError("it is posted")
+
+    receiver = Receiver(way.house.store, answering, post, trial)
+    assert [(await receiver.look_up(f"{name}@{DOMAIN}")).code for name in ("c.one", "c.two")] == [250, 550]
+    assert (await receiver.receive("", f"c.one@{DOMAIN}", mail())).code == 250
+    assert (await receiver.receive("", f"c.two@{DOMAIN}", mail())).code == 550
+    assert len(trial.arrivals) == 1
+    assert (await way.texts(), await way.waiting(), await way.letters()) == ([], 0, [])
