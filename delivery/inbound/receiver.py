@@ -8,9 +8,11 @@ disk (RFC 5321, 4.2.5), and nothing of a mail is logged.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
+
+import msgspec
 
 from delivery.inbound.authenticity import is_proven
 from delivery.inbound.automatic import Writer, writer_of
@@ -19,6 +21,7 @@ from delivery.inbound.bounces import Bounces
 from delivery.inbound.headers import Headers, headers_of
 from delivery.inbound.quotes import own_words
 from delivery.inbound.trials import NoTrials, Trials, arrival_of
+from delivery.letters.lesson.about import said
 from delivery.letters.unposted.kind import KIND, Reason
 from delivery.settings import DeliverySettings
 from storage.accounts import accounts
@@ -119,9 +122,18 @@ class Receiver:
         proven = self._is_proven(mail, to)
         if not to.address.is_good(self._store.clock()):
             return await self._not_posted(to, Reason.ENDED) if proven else ENDED
+        mail = await self._with_lesson(to, mail)
         if not proven or writer is Writer.PERHAPS_AWAY:
             return await self._keep_for_owner(to, mail)
         return await self._take(to, mail)
+
+    async def _with_lesson(self, to: _To, mail: _Mail) -> _Mail:
+        """An answer to a lesson begins with its title: its conversation does not show what it answers."""
+        store, lesson, locale = self._store, to.address.about, to.account.locale
+        if lesson is None:
+            return mail
+        about = await store.database.read(lambda reader: said(reader, store.guard, lesson, locale))
+        return replace(mail, whole=msgspec.structs.replace(mail.whole, about=about))
 
     def _letter(self, recipient: str) -> UUID | None:
         """The letter that this address takes reports of."""

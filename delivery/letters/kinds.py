@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple
 
 import delivery.letters
 from delivery.errors import NoSuchLetter
@@ -25,8 +26,11 @@ LISTS = ("programmes", "encouragements", "offers")
 """The lists that one can leave by one click (RFC 8058), the more important first. Each is a choice in ``Letters``."""
 
 
-def _no_thread(_: Mapping[str, str]) -> ThreadId | None:
-    return None
+class Answered(NamedTuple):
+    """Where an answer to a letter goes; ``about`` names what it is about, where the thread does not show it."""
+
+    thread: ThreadId
+    about: str | None = None
 
 
 def _nothing(_: Mapping[str, str]) -> Mapping[str, str]:
@@ -49,6 +53,10 @@ class Source:
     now: int
 
 
+async def _nowhere(_source: Source, _facts: Mapping[str, str]) -> Answered | None:
+    return None
+
+
 Reading = Callable[[Source, Mapping[str, str]], Awaitable[Mapping[str, object] | None]]
 Sent = Callable[[Transaction, AccountId, Mapping[str, str]], Awaitable[None]]
 
@@ -65,7 +73,7 @@ class Kind:
     ``is_budgeted``, as those of security and appointments are. ``list_name`` is one of ``LISTS`` if the letters of this kind
     can be unsubscribed from. One that still waits is joined with the next one where it ``is_joined``. It is too late to be of
     use ``worth`` after it was written; None where that depends on the letter. Its link leads to ``page``, a path without its
-    first slash. What is answered to it by e-mail goes to the ``thread`` (of its facts), if there is one.
+    first slash. ``answered`` (source, facts) is where an answer by e-mail goes, if it can be answered.
     """
 
     why_not: Callable[[Reader, AccountId, Mapping[str, str]], Awaitable[str | None]]
@@ -79,7 +87,7 @@ class Kind:
     is_joined: bool = False
     worth: timedelta | None = None
     page: str = ""
-    thread: Callable[[Mapping[str, str]], ThreadId | None] = _no_thread
+    answered: Callable[[Source, Mapping[str, str]], Awaitable[Answered | None]] = _nowhere
 
     def not_after(self, now: int) -> int | None:
         """When a letter written now is too late to be of use (ms since 1970); None where that depends on the letter."""

@@ -5,7 +5,7 @@ from html import escape
 from itertools import accumulate
 from uuid import UUID
 
-from delivery.letters.kinds import Source
+from delivery.letters.kinds import Answered, Source
 from storage.engine.database import Transaction
 from storage.ids import AccountId, ThreadId
 from storage.mail import texts
@@ -29,10 +29,10 @@ def told_in(facts: Mapping[str, str]) -> dict[ThreadId, int]:
     return {ThreadId(UUID(thread)): int(seq) for thread, seq in pairs}
 
 
-def only_thread(facts: Mapping[str, str]) -> ThreadId | None:
+async def only_thread(_source: Source, facts: Mapping[str, str]) -> Answered | None:
     """The conversation that a letter tells of, if it is one: of several, nobody knows which an answer is for."""
     told = told_in(facts)
-    return next(iter(told)) if len(told) == 1 else None
+    return Answered(next(iter(told))) if len(told) == 1 else None
 
 
 async def read_texts(source: Source, facts: Mapping[str, str]) -> Mapping[str, object]:

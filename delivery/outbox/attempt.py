@@ -9,7 +9,7 @@ from email.headerregistry import Address
 from delivery.errors import NoSuchLetter
 from delivery.letters.addresses import mailable
 from delivery.letters.compose import Envelope, compose, write
-from delivery.letters.kinds import Kind, Source, kind_named
+from delivery.letters.kinds import Answered, Kind, Source, kind_named
 from delivery.outbox.backoff import TRIES
 from delivery.outbox.budget import Today, most_for, today_of
 from delivery.outbox.domains import OF_DOMAIN, DomainLimits
@@ -20,7 +20,7 @@ from delivery.transports.transport import Later, Outcome, Rejected, Transport
 from storage.accounts import accounts, preferences
 from storage.accounts.accounts import Account, Role, Status
 from storage.accounts.preferences import Letters
-from storage.engine.database import Reader
+from storage.engine.database import Reader, Transaction
 from storage.errors import Damaged, WrongKey
 from storage.inbound import bounce_addresses, reply_addresses
 from storage.mail import refused_mailboxes, unsubscribing
@@ -53,8 +53,8 @@ Ending = Outcome | Dropped | Held
 
 @dataclass(frozen=True, repr=False)
 class _Reader:
-    """The recipient of a letter, why it is no longer worth sending (None if it is), what they chose, their day so far, and what
-    the bodies need from the store.
+    """The recipient of a letter, why it is no longer worth sending (None if it is), what they chose, their day so far, what the
+    bodies need from the store, and where an answer goes.
     """
 
     account: Account
@@ -63,6 +63,7 @@ class _Reader:
     wanted: Letters
     today: Today
     read: Mapping[str, object]
+    answered: Answered | None
 
 
 @dataclass(frozen=True, repr=False)
@@ -140,8 +141,10 @@ class Attempt:
             today = await today_of(reader, account.id, account.time_zone, self.store.clock())
             is_refused = await refused_mailboxes.refused_at(reader, self.store.guard, account.id) is not None
             why_not = NO_MAILBOX if is_refused else await kind.why_not(reader, account.id, facts)
-            read = await kind.read(self._source(reader, account, wanted), facts) if kind.read else None
-            return _Reader(account, address, why_not, wanted, today, read or {})
+            source = self._source(reader, account, wanted)
+            read = await kind.read(source, facts) if kind.read else None
+            answered = await kind.answered(source, facts) if self.settings.inbound.domain else None
+            return _Reader(account, address, why_not, wanted, today, read or {}, answered)
 
         return await (self.together or self.store.database.read)(read)
 
@@ -158,7 +161,7 @@ class Attempt:
             return Held(until, OF_DOMAIN)
         values = {**kind.values(facts), **reader.read}
         envelope = self._envelope(reader.account, recipient, facts["group"], values)
-        envelope = replace(envelope, unsubscribe=await self._way_off(kind), reply_to=await self._way_back(kind, facts))
+        envelope = replace(envelope, unsubscribe=await self._way_off(kind), reply_to=await self._way_back(reader.answered))
         # What is written fast is remembered line by line, as most letters are alike: no text of a message must be.
         message = compose(envelope) if values.get("texts") else write(envelope)
         async with asyncio.timeout(self.seconds):
@@ -179,14 +182,17 @@ class Attempt:
             token = await store.database.write(lambda tx: unsubscribing.make_token(tx, store.guard, account, name))
         return f"{self.settings.link}unsubscribe/{urlsafe_b64encode(token).decode()}"
 
-    async def _way_back(self, kind: Kind, facts: Mapping[str, str]) -> Address | None:
+    async def _way_back(self, answered: Answered | None) -> Address | None:
         """Where an answer goes: another address each time the letter is attempted, as an address is kept by its hash alone."""
-        domain, thread = self.settings.inbound.domain, kind.thread(facts)
-        if domain is None or thread is None:
+        domain = self.settings.inbound.domain
+        if domain is None or answered is None:
             return None
         store, account, now = self.store, self.letter.account, self.store.clock()
-        local_part = await store.database.write(lambda tx: reply_addresses.make(tx, store.guard, account, thread, now))
-        return Address(self.settings.mail_from.display_name, local_part, domain)
+
+        async def make(tx: Transaction) -> str:
+            return await reply_addresses.make(tx, store.guard, account, answered.thread, now, answered.about)
+
+        return Address(self.settings.mail_from.display_name, await store.database.write(make), domain)
 
     def _way_of_reports(self) -> str | None:
         """The envelope's sender, to which delivery reports come; None for the usual one, where none can come in."""

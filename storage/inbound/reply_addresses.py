@@ -15,7 +15,7 @@ from storage.crypto.guarding import Guard, Guarded
 from storage.crypto.primitives import Part, canonical, keyed_hash
 from storage.engine import rows
 from storage.engine.database import Reader, Row, Transaction
-from storage.engine.rows import ID, KEY, TIME
+from storage.engine.rows import ID, KEY, TEXT, TIME
 from storage.families import OF_ACCOUNT, OF_THREAD, Family, Table
 from storage.ids import AccountId, MessageId, ThreadId
 
@@ -30,12 +30,16 @@ LOCAL_PART = re.compile(r"r\.([a-z2-7]{32})")
 
 @dataclass(frozen=True)
 class ReplyAddress:
-    """Whom and which thread an address is for; times in ms since 1970."""
+    """Whom and which thread an address is for; times in ms since 1970.
+
+    ``about`` names what an answer is about, if the thread does not show it: a lesson.
+    """
 
     account: AccountId
     thread: ThreadId
     made_at: int
     revoked_at: int | None
+    about: str | None = None
 
     def is_good(self, now: int) -> bool:
         """Whether what is written to it is taken."""
@@ -47,14 +51,14 @@ class ReplyAddress:
         return MessageId(UUID(bytes=keyed_hash(b"", b"ailo.mail-id.1", parts, size=16), version=5))
 
 
-async def make(tx: Transaction, guard: Guard, account: AccountId, thread: ThreadId, now: int) -> str:
+async def make(tx: Transaction, guard: Guard, account: AccountId, thread: ThreadId, now: int, about: str | None = None) -> str:
     """Make an address; return its local part."""
     token = secrets.token_bytes(TOKEN_BYTES)
     lookup = _lookup(token)
-    row: Row = {"lookup": lookup, "account": account.bytes, "thread": thread.bytes, "made_at": now}
+    row: Row = {"lookup": lookup, "account": account.bytes, "thread": thread.bytes, "made_at": now, "about": about}
     await tx.run(
-        "insert into reply_addresses (lookup, account, thread, made_at, proof)"
-        " values (:lookup, :account, :thread, :made_at, :proof)",
+        "insert into reply_addresses (lookup, account, thread, made_at, about, proof)"
+        " values (:lookup, :account, :thread, :made_at, :about, :proof)",
         **row, proof=guard.authenticate(*_proven(row)),
     )  # fmt: skip
     return f"r.{base64.b32encode(token).decode().lower()}"
@@ -73,7 +77,8 @@ async def find(reader: Reader, guard: Guard, local_part: str) -> ReplyAddress | 
 def _address(guard: Guard, row: Row) -> ReplyAddress:
     guard.check(row["proof"], *_proven(row))
     account, thread = rows.account_id(row, "account"), rows.thread_id(row, "thread")
-    return ReplyAddress(account, thread, rows.time(row, "made_at"), rows.time_or_none(row, "revoked_at"))
+    about = None if row["about"] is None else rows.text(row, "about")
+    return ReplyAddress(account, thread, rows.time(row, "made_at"), rows.time_or_none(row, "revoked_at"), about)
 
 
 async def revoke_all(tx: Transaction, account: AccountId, now: int) -> None:
@@ -94,7 +99,8 @@ def _lookup(token: bytes) -> bytes:
 
 
 def _proven(row: Row) -> tuple[Part, ...]:
-    return ("reply_addresses", row["lookup"], row["account"], row["thread"], row["made_at"])
+    about = () if row["about"] is None else (row["about"],)
+    return ("reply_addresses", row["lookup"], row["account"], row["thread"], row["made_at"], *about)
 
 
 FAMILY = Family(
@@ -102,7 +108,7 @@ FAMILY = Family(
         Table(
             "reply_addresses",
             ("lookup",),
-            {"lookup": KEY, "account": ID, "thread": ID, "made_at": TIME, "revoked_at": TIME.or_null()},
+            {"lookup": KEY, "account": ID, "thread": ID, "made_at": TIME, "revoked_at": TIME.or_null(), "about": TEXT.or_null()},
             (OF_ACCOUNT, OF_THREAD),
         ),
     ),

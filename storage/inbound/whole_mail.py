@@ -9,17 +9,22 @@ CUT = "\n\n[…]"
 
 
 class WholeMail(msgspec.Struct, frozen=True):
-    """A mail beyond what its author wrote themselves. ``words`` are those; ``text`` is all of it, quotes and signature too."""
+    """A mail beyond what its author wrote themselves. ``words`` are those; ``text`` is all of it, quotes and signature too.
+
+    ``about`` are the service's words before them, which say what they answer, where the conversation does not show it.
+    """
 
     words: str
     text: str
     subject: str = ""
     attachments: tuple[str, ...] = ()
+    about: str = ""
 
     @property
     def message(self) -> str:
         """The words as a message holds them: 8,000 characters at most. The rest is in the whole mail."""
-        return self.words if len(self.words) <= LONGEST_MESSAGE else self.words[: LONGEST_MESSAGE - len(CUT)] + CUT
+        whole = f"{self.about}\n\n{self.words}" if self.about else self.words
+        return whole if len(whole) <= LONGEST_MESSAGE else whole[: LONGEST_MESSAGE - len(CUT)] + CUT
 
     def encoded(self) -> str:
         """As it is sealed."""

@@ -1,7 +1,7 @@
 """An answer to a lesson: a message of the member's own, in their conversation with the companion."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chat.conversations.conversation import Conversation
@@ -10,12 +10,10 @@ from chat.core import Core
 from chat.pages.words import say, sentence
 from chat.protocol.frames import LONGEST_TEXT
 from chat.protocol.refusals import NotAllowed, NotFound, TooLong
-from storage.accounts import accounts
-from storage.accounts.accounts import Account, Role, Status
-from storage.conversations import rosters
+from storage.accounts.accounts import Account
+from storage.conversations.closest import closest
 from storage.conversations.unlocked import Unlocked
 from storage.crypto.epochs import Roster
-from storage.engine.database import Reader
 from storage.ids import AccountId, MessageId, ThreadId
 
 __all__ = ["LONGEST_ANSWER", "Answers", "Companion"]
@@ -23,8 +21,6 @@ __all__ = ["LONGEST_ANSWER", "Answers", "Companion"]
 # What is left of a message besides the words that say which lesson it is about.
 LONGEST_ANSWER = LONGEST_TEXT - 300
 LONGEST_TITLE = 200
-# Who gets an answer, if there is one of each.
-CLOSEST = (Role.COMPANION, Role.PROFESSIONAL)
 NOT_TAKEN = sentence("Cette conversation ne l’a pas accepté. Votre texte est encore là : essayez depuis la conversation.")
 SENT_BEFORE = sentence("Un autre texte est déjà parti de cette page. Celui-ci est encore là : envoyez-le de nouveau.")
 ABOUT = sentence("À propos de l’étape « {title} » :")
@@ -52,14 +48,11 @@ class Answers:
 
     async def companion_of(self, member: Account) -> Companion | None:
         """The companion of the conversation with one that was opened last, else a Professional; None if there is nobody."""
-        guard = self._store.guard
-
-        async def read(reader: Reader) -> Companion | None:
-            found = await rosters.seated(reader, guard, member.id)
-            people = await accounts.named(reader, guard, {one for roster in found for one in roster.accounts()})
-            return _closest(member, found, people)
-
-        return await self._store.database.read(read)
+        found = await self._store.database.read(lambda reader: closest(reader, self._store.guard, member.id))
+        if found is None:
+            return None
+        roster = found.roster
+        return Companion(roster.thread, _people(roster), found.one.first_name, _readers(member, roster, found.people))
 
     async def post(self, who: Unlocked, to: Companion, id_: MessageId, title: str, text: str) -> str | None:
         """Post an answer to the lesson of this title; repeated with the same id, it is posted once.
@@ -73,21 +66,6 @@ class Answers:
         except (NotFound, NotAllowed, TooLong):
             return NOT_TAKEN
         return None if accepted.message.text == sent else SENT_BEFORE
-
-
-def _closest(member: Account, found: Iterable[Roster], people: Mapping[AccountId, Account]) -> Companion | None:
-    ranked = [
-        (
-            CLOSEST.index(one.role),
-            -seat.joined_at,  # members take part from the beginning, and stay
-            Companion(roster.thread, _people(roster), one.first_name, _readers(member, roster, people)),
-        )
-        for roster in found
-        if (seat := roster.seat_of(member.id))
-        for one in map(people.get, roster.accounts())
-        if one and one.role in CLOSEST and one.status is Status.ACTIVE
-    ]
-    return min(ranked, key=lambda entry: entry[:2])[2] if ranked else None
 
 
 def _people(roster: Roster) -> str:

@@ -27,6 +27,6 @@ KIND = Kind(
     read=_read,
     sent=forget_texts,
     is_joined=True,
-    thread=only_thread,
+    answered=only_thread,
     worth=timedelta(days=3),
 )

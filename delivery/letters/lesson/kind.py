@@ -8,9 +8,11 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
-from delivery.letters.kinds import Kind, Source
+from delivery.letters.kinds import Answered, Kind, Source
+from delivery.letters.lesson import about
 from delivery.letters.lesson.markdown import to_html, to_plain
 from storage.accounts import accounts, preferences
+from storage.conversations.closest import closest
 from storage.crypto.guarding import normalised_address
 from storage.engine.database import Reader
 from storage.ids import AccountId
@@ -63,6 +65,12 @@ def _private_domains() -> frozenset[str]:
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
+async def _answered(source: Source, facts: Mapping[str, str]) -> Answered | None:
+    """An answer is for the companion, or else for a Professional; nobody, nowhere."""
+    found = await closest(source.reader, source.guard, source.account)
+    return Answered(found.roster.thread, about.named(facts["programme"], facts["lesson"])) if found else None
+
+
 KIND = Kind(
     _why_not,
     is_wanted=lambda wanted: wanted.programmes,
@@ -70,4 +78,5 @@ KIND = Kind(
     read=_read,
     worth=timedelta(days=2),  # after this it comes too late for what it says about the day; it stays on the page
     page="programmes",
+    answered=_answered,
 )

@@ -24,6 +24,6 @@ KIND = Kind(
     read=read_texts,
     sent=forget_texts,
     is_joined=True,
-    thread=only_thread,
+    answered=only_thread,
     worth=timedelta(days=3),
 )

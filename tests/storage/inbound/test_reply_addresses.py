@@ -33,6 +33,18 @@ async def test_it_names_its_reader_and_thread_in_any_case(house: House, thread: 
         assert (found.account, found.thread, found.is_good(house.store.clock())) == (house.lea.id, thread, True)
 
 
+async def test_it_names_what_is_answered(house: House, thread: ThreadId) -> None:
+    store = house.store
+    made = await store.database.write(
+        lambda tx: reply_addresses.make(tx, store.guard, house.lea.id, thread, store.clock(), "souffler/01-respirer")
+    )
+    assert (found := await find(house, made))
+    assert found.about == "souffler/01-respirer"
+    for change in ("about = 'souffler/02-poser'", "about = null"):
+        await house.spoil(f"update reply_addresses set {change}")
+        assert await find(house, made) is None
+
+
 async def test_each_letter_has_another(house: House, thread: ThreadId) -> None:
     assert len({await make(house, house.lea, thread) for _ in range(5)}) == 5
 
@@ -74,7 +86,13 @@ async def test_one_that_is_revoked_takes_nothing_more(house: House, thread: Thre
 
 
 @pytest.mark.parametrize(
-    "change", ["account = (select id from accounts where id <> account limit 1)", "made_at = made_at + 1", "proof = x'01'"]
+    "change",
+    [
+        "account = (select id from accounts where id <> account limit 1)",
+        "made_at = made_at + 1",
+        "proof = x'01'",
+        "about = 'souffler/02-poser'",
+    ],
 )
 async def test_one_that_was_altered_is_nobodys(house: House, thread: ThreadId, change: str) -> None:
     made = await make(house, house.lea, thread)
