@@ -255,12 +255,12 @@ async def _receiving(ailo: Ailo, settings: DeliverySettings) -> AsyncIterator[No
             return False
         return True
 
-    trials = ailo.of(Inbound).trials
+    trials, tell = ailo.of(Inbound).trials, ailo.of(Inbound).mails.tell
     trials.is_open = settings.inbound.domain is not None
     host, port = settings.inbound.lmtp or ("", 0)
     async with AsyncExitStack() as stack:
         try:
-            found = await stack.enter_async_context(receiving(ailo.store, settings, post, trials))
+            found = await stack.enter_async_context(receiving(ailo.store, settings, post, tell, trials))
         except OSError as error:
             raise CannotListen(f"{host} port {port}: {os.strerror(error.errno or 0)}") from None
         if found is not None:

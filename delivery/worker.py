@@ -16,7 +16,7 @@ from traceback import extract_tb
 import delivery.jobs
 from delivery.inbound.lmtp import listening
 from delivery.inbound.maildir import Inbox, take_one
-from delivery.inbound.receiver import Posting, Receiver
+from delivery.inbound.receiver import Posting, Receiver, Telling
 from delivery.inbound.trials import Trials
 from delivery.outbox.outbox import Outbox, send_one_letter
 from delivery.outbox.queue import Queue
@@ -77,9 +77,11 @@ async def deliver(store: Store, settings: DeliverySettings, stop: asyncio.Event)
 
 
 @asynccontextmanager
-async def receiving(store: Store, settings: DeliverySettings, post: Posting, trials: Trials) -> AsyncIterator[int | None]:
+async def receiving(
+    store: Store, settings: DeliverySettings, post: Posting, tell: Telling, trials: Trials
+) -> AsyncIterator[int | None]:
     """Take what comes back by e-mail while this lasts; gives the port of LMTP. Raises OSError if that cannot be listened on."""
-    receiver, inbound = Receiver(store, settings, post, trials), settings.inbound
+    receiver, inbound = Receiver(store, settings, post, tell, trials), settings.inbound
     async with AsyncExitStack() as stack:
         if inbound.inbox:
             inbox = Inbox(inbound.inbox, receiver)

@@ -20,7 +20,7 @@ class Inbound(Feature):
     def __init__(self, core: Core) -> None:
         participants = Participants(core.store, core.access, core.hub)
         conversation = Conversation(core.store, core.commits, core.hub, core.access, participants)
-        self.mails = Mails(core.store, core.access, conversation)
+        self.mails = Mails(core.store, core.access, conversation, core.hub)
         self.trials = Trials(core.store.clock)
 
     def routes(self, web: Web) -> Iterable[Route]:

@@ -3,7 +3,8 @@
 from chat.auth.access import Access
 from chat.conversations.conversation import Accepted, Conversation
 from chat.inbound.shapes import Original, WaitingMail
-from chat.protocol.frames import moment
+from chat.protocol.frames import MailsChanged, encode, moment
+from chat.protocol.hub import Hub
 from chat.protocol.refusals import NotAllowed, NotFound
 from storage.accounts.accounts import Role
 from storage.conversations import messages
@@ -11,7 +12,7 @@ from storage.conversations.service_posts import ServicePost
 from storage.conversations.unlocked import Unlocked
 from storage.engine.database import Reader
 from storage.errors import CannotOpen
-from storage.ids import MessageId, ThreadId
+from storage.ids import AccountId, MessageId, ThreadId
 from storage.inbound import originals, quarantine, reply_addresses
 from storage.inbound.quarantine import Waiting
 from storage.store import Store
@@ -22,8 +23,12 @@ __all__ = ["Mails"]
 class Mails:
     """What participants may do about mails."""
 
-    def __init__(self, store: Store, access: Access, conversation: Conversation) -> None:
-        self._store, self._access, self._conversation = store, access, conversation
+    def __init__(self, store: Store, access: Access, conversation: Conversation, hub: Hub) -> None:
+        self._store, self._access, self._conversation, self._hub = store, access, conversation, hub
+
+    def tell(self, owner: AccountId, thread: ThreadId) -> None:
+        """Tell an owner's pages that other mails wait in a thread."""
+        self._hub.tell([owner], encode(MailsChanged(thread)))
 
     async def waiting(self, who: Unlocked, thread: ThreadId) -> list[WaitingMail]:
         """What waits for one's word in a thread, in the order in which it came. Raises NotFound."""
@@ -81,4 +86,7 @@ class Mails:
         return await self._store.database.read(read)
 
     async def _drop(self, who: Unlocked, thread: ThreadId, id_: MessageId) -> bool:
-        return await self._store.database.write(lambda tx: quarantine.drop(tx, who.account.id, thread, id_))
+        dropped = await self._store.database.write(lambda tx: quarantine.drop(tx, who.account.id, thread, id_))
+        if dropped:
+            self.tell(who.account.id, thread)
+        return dropped

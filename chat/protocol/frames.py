@@ -148,6 +148,12 @@ class AboutChanged(msgspec.Struct, frozen=True, tag="about"):
     thread: ThreadId | None
 
 
+class MailsChanged(msgspec.Struct, frozen=True, tag="mails"):
+    """Other mails than before wait for one's word in a thread."""
+
+    thread: ThreadId
+
+
 class Resumed(msgspec.Struct, frozen=True, tag="resumed"):
     """Everything requested by `resume` has been sent; ``threads`` gives the last sequence number sent in each."""
 

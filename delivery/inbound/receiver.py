@@ -29,6 +29,7 @@ from storage.accounts.accounts import Account, Role, Status
 from storage.conversations.service_posts import ServicePost
 from storage.engine.database import Reader, Transaction
 from storage.errors import CannotOpen
+from storage.ids import AccountId, ThreadId
 from storage.inbound import quarantine, reply_addresses
 from storage.inbound.quarantine import Owner
 from storage.inbound.reply_addresses import ReplyAddress
@@ -37,7 +38,7 @@ from storage.mail import letters, refused_mailboxes
 from storage.mail.letters import Letter
 from storage.store import Store
 
-__all__ = ["FULL", "LONGEST_MAIL", "TAKEN", "Posting", "Receiver", "Verdict"]
+__all__ = ["FULL", "LONGEST_MAIL", "TAKEN", "Posting", "Receiver", "Telling", "Verdict"]
 
 log = logging.getLogger("ailo.delivery")
 
@@ -45,6 +46,9 @@ LONGEST_MAIL = 10 * 2**20
 
 Posting = Callable[[ServicePost], Awaitable[bool]]
 """Posts what came by mail, and tells whoever is connected; False if its thread or its origin's part in it is gone."""
+
+Telling = Callable[[AccountId, ThreadId], None]
+"""Tells an account, where it is connected, that a mail waits for its word in a thread."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +93,12 @@ class _To:
 
 
 class Receiver:
-    """Takes mails, one by one. ``post`` posts them; it is given where the service is put together."""
+    """Takes mails, one by one. ``post`` posts them, ``tell`` tells of those that wait: given where all is put together."""
 
-    def __init__(self, store: Store, settings: DeliverySettings, post: Posting, trials: Trials | None = None) -> None:
-        self._store, self._settings, self._post = store, settings, post
+    def __init__(
+        self, store: Store, settings: DeliverySettings, post: Posting, tell: Telling, trials: Trials | None = None
+    ) -> None:
+        self._store, self._settings, self._post, self._tell = store, settings, post, tell
         self._bounces = Bounces(store)
         self._trials: Trials = trials or NoTrials()
 
@@ -212,6 +218,8 @@ class Receiver:
 
         verdict = await self._store.database.write(work)
         log.info("a mail that nobody vouches for %s", "waits for its owner" if verdict is TAKEN else "was put off")
+        if verdict is TAKEN:
+            self._tell(account.id, thread)
         return verdict
 
     async def _not_posted(self, to: _To, reason: Reason) -> Verdict:

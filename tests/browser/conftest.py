@@ -28,9 +28,11 @@ from chat.conversations.commands import ThreadLeave, ThreadOpen
 from chat.operations import control
 from storage import installation
 from storage.settings import Environment, StorageSettings
+from tests.flows.inbound import waiting
 
 AILO = Path(sys.executable).parent / "ailo"
 PASSWORD = "une phrase pour entrer"
+REPLY_DOMAIN = "reply.example.test"
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 WIDE, PHONE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}, {"width": 320, "height": 640}
 
@@ -63,13 +65,18 @@ class Pair:
     thread: str
 
 
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
 class Service:
     """`ailo serve` on a free port, with its own data; it gets its commands as the `ailo` command sends them."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port, self.lmtp = _free_port(), _free_port()
         self.url = f"http://127.0.0.1:{port}"
         self._log = folder / "log"
         self._numbers = count(1)
@@ -79,12 +86,19 @@ class Service:
             "AILO_KEYS": str(folder / "keys" / "root.json"),
             "AILO_PORT": str(port),
             "AILO_RATE": "off",
+            "AILO_REPLY_DOMAIN": REPLY_DOMAIN,
+            "AILO_LMTP": f"127.0.0.1:{self.lmtp}",
         }
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def data(self) -> Path:
         return Path(self._environment["AILO_DATA"])
+
+    def reply_address(self, account: str, thread: str) -> str:
+        """An address at which somebody answers in a conversation by e-mail, as a letter would have it."""
+        local_part = waiting.address_of(self.data, Path(self._environment["AILO_KEYS"]), account, thread)
+        return f"{local_part}@{REPLY_DOMAIN}"
 
     @property
     def log(self) -> str:

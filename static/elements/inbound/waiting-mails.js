@@ -44,6 +44,7 @@ class WaitingMails extends HTMLElement {
       this.#show()
       this.#load()
     })
+    correspondence.addEventListener("mails", ({ detail }) => detail === view.thread?.id && this.#load())
     correspondence.connection.addEventListener("state", ({ detail }) => detail === "live" && this.#load())
     document.addEventListener(
       "visibilitychange",

@@ -4,7 +4,7 @@
   The list of threads is asked for again whenever the line comes back: what changed meanwhile (marks, who takes part) is told
   by no frame afterwards. Messages are resumed by number, for the threads whose history is here.
 
-  Events: change (the list) · unread · about {thread, or null for any} · rewound (to an older day) · refused {refusal}.
+  Events: change (the list) · unread · about {thread, or null for any} · mails {thread} · rewound (to an older day) · refused {refusal}.
 */
 
 import { askAhead, get } from "../../helpers/api.js"
@@ -42,6 +42,7 @@ export class Correspondence extends EventTarget {
       this.refresh()
     },
     about: ({ thread }) => this.#tell("about", thread),
+    mails: ({ thread }) => this.#tell("mails", thread),
     resumed: ({ threads }) => this.#compareEnds(threads),
     error: (frame) => this.#refuse(frame),
   }

@@ -1,6 +1,7 @@
 """E-mails that wait for their owner's word, the whole e-mail behind a message, and the end of the answers to earlier letters."""
 
 import asyncio
+import smtplib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -189,6 +190,42 @@ async def test_it_is_asked_for_when_the_page_is_seen_again_and_when_the_line_is_
     await page.context.set_offline(False)
     await page.evaluate("dispatchEvent(new Event('online'))")
     await expect(card(page).locator("waiting-mail")).to_have_count(2)
+
+
+async def bring(service: Service, page: Page, person: Person, thread: str, text: str) -> None:
+    """Bring an answer by LMTP that nobody vouches for, as the relay would."""
+    account = (await (await page.request.get("/api/account")).json())["account"]["id"]
+    to = await asyncio.to_thread(service.reply_address, account, thread)
+    raw = f"From: {person.email}\r\nSubject: Re: Une réponse vous attend\r\nMessage-ID: <{uuid4()}@x.test>\r\n\r\n{text}\r\n"
+
+    def send() -> None:
+        with smtplib.LMTP("127.0.0.1", service.lmtp, "localhost") as client:
+            client.sendmail(person.email, to, raw.encode())
+
+    await asyncio.to_thread(send)
+
+
+async def test_a_real_one_shows_at_once_is_posted_and_gone_in_all_tabs(visitors: Visitors, service: Service, pair: Pair) -> None:
+    context = await context_of(visitors, pair.member)
+    page, other = [await open_settled(visitors, context, pair.thread) for _ in range(2)]
+    there = await open_settled(visitors, await context_of(visitors, pair.professional), pair.thread)
+    for tab in (page, other, there):
+        await until_live(tab)
+    await bring(service, page, pair.member, pair.thread, "Je dors mieux, merci.")
+    for tab in (page, other):
+        await expect(card(tab)).to_contain_text("Je dors mieux, merci.")
+    await expect(card(there)).to_have_count(0)
+    await button(page, TAKE).click()
+    for tab in (page, other, there):
+        await expect(bubble(tab, "Je dors mieux, merci.")).to_be_visible()
+    await expect(card(other)).to_have_count(0)
+    await bring(service, page, pair.member, pair.thread, "Et ceci n’est pas de moi.")
+    await expect(card(other)).to_contain_text("Et ceci n’est pas de moi.")
+    await button(other, DISCARD).click()
+    await button(other, "Oui, l’écarter").click()
+    for tab in (page, other):
+        await expect(card(tab)).to_have_count(0)
+    await expect(there.get_by_text("Et ceci n’est pas de moi.")).to_have_count(0)
 
 
 async def test_each_conversation_has_its_own(visitors: Visitors, service: Service, pair: Pair) -> None:

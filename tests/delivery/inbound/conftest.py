@@ -1,6 +1,6 @@
 """A receiver over the house, and mails such as people's relays pass on."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from delivery.settings import DeliverySettings
 from storage.conversations import service_posts
 from storage.conversations.group_commit import Posted
 from storage.conversations.service_posts import ServicePost
-from storage.ids import ThreadId
+from storage.ids import AccountId, ThreadId
 from storage.inbound import reply_addresses
 from tests.people import House, Person
 
@@ -26,6 +26,7 @@ class Way:
     thread: ThreadId
     receiver: Receiver
     to: str
+    told: list[tuple[AccountId, ThreadId]] = field(default_factory=list)
 
     async def address(self, one: Person, thread: ThreadId) -> str:
         """Another reply address."""
@@ -46,6 +47,10 @@ class Way:
         return len(await self.house.select("select 1 from quarantined_mails"))
 
 
+def tell_nobody(_account: AccountId, _thread: ThreadId) -> None:
+    """For tests in which nobody is connected."""
+
+
 @pytest.fixture
 def answering(settings: DeliverySettings) -> DeliverySettings:
     """The settings of a service whose letters can be answered."""
@@ -58,7 +63,8 @@ async def way(house: House, thread: ThreadId, answering: DeliverySettings) -> Wa
         item = await house.store.database.read(lambda reader: service_posts.prepared(reader, house.store.guard, mail))
         return item is not None and isinstance(await house.commits.commit(item), Posted)
 
-    made = Way(house, thread, Receiver(house.store, answering, post), "")
+    told: list[tuple[AccountId, ThreadId]] = []
+    made = Way(house, thread, Receiver(house.store, answering, post, lambda one, where: told.append((one, where))), "", told)
     made.to = await made.address(house.lea, thread)
     return made
 

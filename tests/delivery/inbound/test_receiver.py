@@ -11,7 +11,7 @@ from storage.errors import Stalled
 from storage.inbound import reply_addresses
 from storage.inbound.quarantine import MOST_WAITING
 from tests.attacks.disk.search import files_with
-from tests.delivery.inbound.conftest import DOMAIN, Way, mail
+from tests.delivery.inbound.conftest import DOMAIN, Way, mail, tell_nobody
 from tests.people import DAY, StoppedClock
 
 SENDER = "lea@ailo.test"
@@ -28,7 +28,7 @@ async def test_a_proven_answer_is_posted_as_its_authors(way: Way) -> None:
     assert await way.texts() == ["Merci, à demain."]
     (row,) = await way.house.rows(way.thread)
     assert (row.kind, row.author) == ("email", way.house.lea.id)
-    assert await way.waiting() == 0
+    assert (await way.waiting(), way.told) == (0, [])
 
 
 async def test_the_same_mail_is_posted_once(way: Way) -> None:
@@ -77,6 +77,7 @@ async def test_what_nobody_vouches_for_waits_for_its_owner(way: Way, raw: bytes)
     assert [await receive(way, raw) for _ in range(2)] == [250, 250]
     assert await way.texts() == []
     assert await way.waiting() == 1
+    assert set(way.told) == {(way.house.lea.id, way.thread)}
 
 
 async def test_without_a_named_relay_everything_waits(way: Way, settings: DeliverySettings) -> None:
@@ -176,7 +177,7 @@ async def test_where_the_store_fails_nothing_is_taken(way: Way, answering: Deliv
         raise Stalled("the disk is full")
 
     with pytest.raises(Stalled):
-        await Receiver(way.house.store, answering, fail).receive(SENDER, way.to, mail())
+        await Receiver(way.house.store, answering, fail, tell_nobody).receive(SENDER, way.to, mail())
     assert await receive(way, mail()) == 250
     assert len(await way.texts()) == 1
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from delivery.inbound.receiver import Receiver
 from delivery.inbound.trials import Arrival, arrival_of
 from delivery.settings import DeliverySettings
-from tests.delivery.inbound.conftest import DOMAIN, RELAY, Way, mail
+from tests.delivery.inbound.conftest import DOMAIN, RELAY, Way, mail, tell_nobody
 
 AUTHOR = "bonjour@ailo.test"
 SIGNED = "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/simple; d=ailo.test; s=s1;\r\n\tt=1; bh=x; b=d=evil\r\n"
@@ -77,7 +77,7 @@ async def test_it_is_noted_and_kept_nowhere(way: Way, answering: DeliverySetting
     async def post(_: object) -> bool:
         raise AssertionError("it is posted")
 
-    receiver = Receiver(way.house.store, answering, post, trial)
+    receiver = Receiver(way.house.store, answering, post, tell_nobody, trial)
     assert [(await receiver.look_up(f"{name}@{DOMAIN}")).code for name in ("c.one", "c.two")] == [250, 550]
     assert (await receiver.receive("", f"c.one@{DOMAIN}", mail())).code == 250
     assert (await receiver.receive("", f"c.two@{DOMAIN}", mail())).code == 550

@@ -75,7 +75,9 @@ async def test_what_nobody_vouches_for_waits_for_its_owner(visit: Visit, relay: 
     await (await visit.wire("claire")).send(thread, "Bonjour")
     await taken_by(relay, visit.address("lea"))
     (to,) = (str(one) for one in dict(relay.taken)[visit.address("lea")]["Reply-To"].addresses)
+    leas = await visit.wire("lea")
     await answer(lmtp, visit.address("lea"), to, CANARY, proven=False)
+    assert (await leas.wait_for("mails"))["thread"] == thread
     lea, claire = await visit.client("lea"), await visit.client("claire")
     mails = f"/api/threads/{thread}/mails"
     ((waits),) = (await lea.get(mails))["mails"]
