@@ -21,7 +21,7 @@ FORTNIGHT, GRACE, WORTH = timedelta(days=14) // MS, timedelta(minutes=3) // MS, 
 EVENING, SECONDS = timedelta(hours=5) // MS, timedelta(seconds=2) // MS
 # What became of some, counted from the newest: the rest went out.
 DROPPED = {3: "already read", 11: "too many attempts", 18: "already read"}
-REFUSED = ("smtp 550", "smtp 552")
+REFUSED = ("smtp 550", "bounced 5.2.2")
 # The last ones wait for the end of the quiet hours.
 WAITING = 2
 
