@@ -348,14 +348,32 @@ def _add_group(commands: "argparse._SubParsersAction[Any]", group: str) -> "argp
 
 
 def _fill_mail_check(check: argparse.ArgumentParser) -> None:
-    check.add_argument("to", nargs="?", metavar="ADDRESS", help="who gets a letter on trial (by default the sender itself)")
+    check.add_argument(
+        "to", nargs="?", type=_mailable, metavar="ADDRESS", help="who gets a letter on trial (by default the sender itself)"
+    )
     check.add_argument("--wait", type=float, default=60.0, metavar="SECONDS", help="how long a letter may take to come back")
     check.add_argument("--nameserver", type=_nameserver, metavar="IP[:PORT]", help="ask this one instead of the system's")
 
 
+def _mailable(text: str) -> str:
+    from delivery.letters.addresses import mailable  # noqa: PLC0415
+
+    address = mailable(text)
+    if address is None:
+        raise argparse.ArgumentTypeError("must be an e-mail address")
+    return address
+
+
 def _nameserver(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":") if text.count(":") == 1 or text.startswith("[") else (text, "", "")
-    return str(ip_address((host if colon else text).strip("[]"))), int(port) if colon else 53
+    """`192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` or `[2001:db8::1]:5353`."""
+    found = re.fullmatch(r"\[([^\]]+)\](?::(\d+))?|([^:]+):(\d+)|(.+)", text)
+    host, port = (found[1] or found[3] or found[5], int(found[2] or found[4] or 53)) if found else ("", 0)
+    try:
+        if 0 < port < 65_536:
+            return str(ip_address(host)), port
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError("must be the address of a name server, such as 192.0.2.1 or 192.0.2.1:53")
 
 
 def _fill_recover(actions: "argparse._SubParsersAction[Any]") -> None:

@@ -195,8 +195,9 @@ class SettingsOfOne:
             return USUAL
 
     async def _told(self, reader: Reader, account: AccountId, settings: Settings) -> OwnSettings:
-        refused_at = await letters.refused_at(reader, account)
         stopped_at = await refused_mailboxes.refused_at(reader, self._store.guard, account)
+        refused_at = await letters.refused_at(reader, account)
+        refused_at = stopped_at if refused_at is None else refused_at
         refused, stopped = (None if at is None else moment(at) for at in (refused_at, stopped_at))
         return OwnSettings(_as_it_is(settings, self._letters_a_day), refused, stopped, self._letters_a_day)
 

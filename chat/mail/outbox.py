@@ -12,9 +12,9 @@ from chat.framed.days import DAYS, dates_until, start_of, zone_named
 from chat.framed.tables import Asked
 from storage.accounts import accounts
 from storage.accounts.accounts import Account
-from storage.engine.database import Reader
+from storage.engine.database import Reader, Transaction
 from storage.ids import AccountId
-from storage.mail import overview
+from storage.mail import letters, overview, refused_mailboxes
 from storage.mail.letters import State
 from storage.mail.overview import Counted, Outcome, Seen, Wanted
 from storage.store import Store
@@ -127,9 +127,16 @@ class OutboxView:
         return await self._store.database.read(read)
 
     async def send_again(self, id_: UUID) -> Outcome:
-        """Let a letter that failed wait again, if it can still be of use."""
-        now = self._store.clock()
-        return await self._store.database.write(lambda tx: overview.send_again(tx, id_, now))
+        """Let a letter that failed wait again, if it can still be of use; so do all of a mailbox that was refused for good."""
+        now, guard = self._store.clock(), self._store.guard
+
+        async def work(tx: Transaction) -> Outcome:
+            account = await letters.whose(tx, id_)
+            if account:
+                await refused_mailboxes.lift(tx, guard, account, now)
+            return await overview.send_again(tx, id_, now)
+
+        return await self._store.database.write(work)
 
     async def give_up(self, id_: UUID) -> Outcome:
         """Drop a letter that waits."""

@@ -3,6 +3,7 @@
 import re
 
 from chat.pages.words import say, sentence
+from storage.mail.refused_mailboxes import is_for_good
 
 KINDS = {
     "reply": sentence("réponse à lire"),
@@ -62,5 +63,13 @@ def reason(kept: str | None, language: str) -> str:
     if found := SENDER.fullmatch(kept):
         return say(language, "le relais refuse l’adresse d’expédition ({code})", code=found[1])
     if found := BOUNCED.fullmatch(kept):
-        return say(language, "revenue : {code}", code=found[1])
+        return _came_back(found[1], language)
     return say(language, REASONS[kept]) if kept in REASONS else kept
+
+
+def _came_back(status: str, language: str) -> str:
+    if is_for_good(status):
+        return say(language, "revenue : cette adresse n’existe pas ({code})", code=status)
+    if status.endswith(".2.2"):
+        return say(language, "revenue : la boîte est pleine ({code})", code=status)
+    return say(language, "revenue : {code}", code=status)

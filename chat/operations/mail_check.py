@@ -5,6 +5,7 @@ It uses the settings of its own environment, which must be the service's; only w
 
 import asyncio
 import json
+import secrets
 import smtplib
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -23,7 +24,7 @@ from chat.operations import control
 from chat.protocol.refusals import Misuse
 from chat.settings import ChatSettings
 from delivery.checkup.findings import Finding, Grade
-from delivery.checkup.records import Names, Unanswered
+from delivery.checkup.records import UNANSWERED, Names, Unanswered, Unknowable
 from delivery.checkup.relay import Trial, try_relay
 from delivery.settings import DeliverySettings
 from storage.settings import Environment
@@ -90,6 +91,8 @@ class MailCheck:
             yield finding
         async for finding in self._way_back(direct, back if is_on_its_way else None):
             yield finding
+        if reports and (came_back := await self._arrival(reports, 0)):
+            yield _came_back(came_back)
         async for finding in self._names():
             yield finding
 
@@ -102,12 +105,18 @@ class MailCheck:
         if self.settings.relay is None:
             yield Finding("relay", Grade.WRONG, "AILO_SMTP is not set: letters go to a Maildir", "Set it to send any.")
             return
-        sender, to = reports or self.settings.mail_from.addr_spec, self.way.to or self.settings.mail_from.addr_spec
+        own = self.settings.mail_from.addr_spec
+        sender, to = reports or self._envelope_sender(own), self.way.to or own
         trials = [Trial(TO_YOU, sender, to, self._letter(to))]
         if back:
             trials.append(Trial(TO_OURSELVES, sender, back, self._letter(back)))
         async for finding in try_relay(self.settings.relay, trials, self._sender_domain):
             yield finding
+
+    def _envelope_sender(self, own: str) -> str:
+        """Of the domain that letters come from, also where no service runs that would take a report."""
+        domain = self.settings.inbound.domain
+        return f"c.{secrets.token_hex(16)}@{domain}" if domain else own
 
     def _letter(self, to: str) -> bytes:
         letter = EmailMessage(policy=CRLF)
@@ -200,13 +209,14 @@ class MailCheck:
     async def _arrival(self, address: str, seconds: float) -> Mapping[str, Any] | None:
         """What came to an address, once something has; None if nothing does in this time."""
         until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        while True:
             done = await control.ask(self.data, TrialLook(address.partition("@")[0]))
             if done and done.facts and done.facts["arrival"]:
                 found: Mapping[str, Any] = done.facts["arrival"]
                 return found
+            if time.monotonic() > until:
+                return None
             await asyncio.sleep(LOOK_EVERY_SECONDS)
-        return None
 
     # Names
 
@@ -225,18 +235,27 @@ class MailCheck:
                 yield finding
 
     async def _shown_by(self, names: Names, arrival: Mapping[str, Any]) -> AsyncIterator[Finding]:
+        """What a letter that came back shows: as whom the relay signs, and from which address it sends."""
         signed = [(domain, selector) for domain, selector in arrival["signed"] if domain and selector]
-        if not signed:
-            yield Finding(
-                "names", Grade.DOUBTFUL, "the relay signs nothing (DKIM)", "Have it sign as your domain: see its manual."
-            )
-        try:
-            for domain, selector in signed:
-                yield await names.signature(domain, selector)
-            if arrival["came_from"]:
-                yield await names.name_of(arrival["came_from"])
-        except Unanswered:
-            yield Finding("names", Grade.UNSEEN, "no name server answered", "Try again where names can be looked up.")
+        came_from = arrival["came_from"]
+        for step in (names.signatures(signed), names.name_of(came_from) if came_from else None):
+            try:
+                if step:
+                    yield await step
+            except Unknowable as error:
+                yield Finding("names", Grade.UNSEEN, str(error))
+            except Unanswered:
+                yield UNANSWERED
+
+
+def _came_back(arrival: Mapping[str, Any]) -> Finding:
+    status = ", ".join(arrival["failures"])
+    if not status:
+        return Finding("relay", Grade.DOUBTFUL, "something came to the envelope's sender that is no delivery report")
+    return Finding(
+        "relay", Grade.WRONG, f"the relay took a letter, and reported it later: {status}",
+        "Its log says why, and the report that it sent.",
+    )  # fmt: skip
 
 
 def shown(finding: Finding) -> str:

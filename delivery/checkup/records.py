@@ -4,29 +4,37 @@ Which machines a relay sends from, and what it signs, only its operator knows; a
 """
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from dns.asyncresolver import Resolver
 from dns.exception import DNSException
-from dns.resolver import NXDOMAIN, NoAnswer, NoNameservers
+from dns.resolver import NXDOMAIN, LifetimeTimeout, NoAnswer, NoResolverConfiguration
 from dns.reversename import from_address
 
 from delivery.checkup.findings import Finding, Grade
 
-__all__ = ["Names", "Unanswered"]
+__all__ = ["UNANSWERED", "Names", "Unanswered", "Unknowable"]
 
 ABOUT = "names"
 SECONDS = 10.0
 MOST_LOOKUPS = 10  # RFC 7208, 4.6.4
 MOST_LABELS = 8
+LONGEST_NAME = 253
 _COUNTED = re.compile(r"[+?~-]?(?:(?:include|exists):.+|(?:a|mx|ptr)(?:[:/].*)?)$", re.IGNORECASE)
 _INCLUDED = re.compile(r"[+?~-]?include:(\S+)$|redirect=(\S+)$", re.IGNORECASE)
 
 
 class Unanswered(Exception):
     """No name server answered."""
+
+
+class Unknowable(Exception):
+    """A name that cannot be looked up: it is none, or those who know it fail. The text says which."""
+
+
+UNANSWERED = Finding(ABOUT, Grade.UNSEEN, "no name server answered", "Try again where names can be looked up.")
 
 
 @dataclass(frozen=True)
@@ -40,20 +48,21 @@ class Names:
     nameserver: tuple[str, int] | None = None
 
     async def findings(self) -> AsyncIterator[Finding]:
-        """What the records say."""
-        steps = [self._spf(), self._dmarc(), *([self._mx(self.reply)] if self.reply else [])]
+        """What the records say; where no name server answers, that alone."""
+        steps = [self._spf, self._dmarc, *([self._mx] if self.reply else [])]
         for step in steps:
             try:
-                yield await step
+                yield await step()
+            except Unknowable as error:
+                yield Finding(ABOUT, Grade.UNSEEN, str(error), "Ask whoever looks after that domain, or try again later.")
             except Unanswered:
-                yield Finding(ABOUT, Grade.UNSEEN, "no name server answered", "Try again where names can be looked up.")
-                break
-        for step in steps:
-            step.close()
+                yield UNANSWERED
+                return
 
     # Mail exchangers
 
-    async def _mx(self, domain: str) -> Finding:
+    async def _mx(self) -> Finding:
+        domain = self.reply or ""
         found = await self._texts(domain, "MX")
         hosts = [one.split()[-1].rstrip(".") for one in found] or [domain]
         if found and hosts == [""]:
@@ -130,27 +139,35 @@ class Names:
             )  # fmt: skip
         return _fine(f"{domain} has a DMARC record (p={policy})")
 
-    async def signature(self, domain: str, selector: str) -> Finding:
-        """Whether the key of a DKIM signature is there. Raises Unanswered."""
-        name = f"{selector}._domainkey.{domain}"
-        keys = [one for one in await self._texts(name, "TXT") if _tags(one).get("p")]
-        if not keys:
-            return _wrong(f"the relay signs with {name}, which has no key", "Publish the key that the relay's operator names.")
-        if not _are_aligned(domain, self.sender):
+    async def signatures(self, signed: Sequence[tuple[str, str]]) -> Finding:
+        """Whether one of the signatures (domain and selector) is ours and has its key. Raises Unanswered or Unknowable."""
+        ours = [(domain, selector) for domain, selector in signed if _are_aligned(domain, self.sender)]
+        if not signed:
+            return _doubtful("the relay signs nothing (DKIM)", f"Have it sign as {self.sender}.")
+        if not ours:
             return _doubtful(
-                f"the relay signs as {domain}, not as {self.sender}",
+                f"the relay signs as {', '.join(domain for domain, _ in signed)}, not as {self.sender}",
                 "DMARC does not count that: have it sign with a key of your own domain.",
             )
-        return _fine(f"the relay signs as {domain} (DKIM, selector {selector})")
+        for domain, selector in ours:
+            keys = await self._texts(f"{selector}._domainkey.{domain}", "TXT")
+            if any(_tags(one).get("p") for one in keys):
+                return _fine(f"the relay signs as {domain} (DKIM, selector {selector})")
+        domain, selector = ours[0]
+        return _wrong(
+            f"the relay signs with {selector}._domainkey.{domain}, which has no key",
+            "Publish the key that the relay's operator names.",
+        )
 
     async def name_of(self, address: str) -> Finding:
-        """Whether the machine that sent has a name that leads back to it. Raises Unanswered."""
+        """Whether the machine that sent has a name that leads back to it. Raises Unanswered or Unknowable."""
         if not ip_address(address).is_global:
             return Finding(ABOUT, Grade.UNSEEN, f"letters came from {address}, which the world does not see",
                            "The relay's operator sees whether its public address has a name that leads back to it.")  # fmt: skip
         hosts = [one.rstrip(".") for one in await self._texts(from_address(address).to_text(), "PTR")]
-        if any([address in await self._addresses(host) for host in hosts]):
-            return _fine(f"letters come from {address}, whose name {hosts[0]} leads back to it")
+        for host in hosts:
+            if any(ip_address(one) == ip_address(address) for one in await self._addresses(host)):
+                return _fine(f"letters come from {address}, whose name {host} leads back to it")
         return _wrong(
             f"letters come from {address}, which has no name that leads back to it",
             "Set its PTR record to the name that the relay says in EHLO, and that name's A or AAAA record to it.",
@@ -164,8 +181,10 @@ class Names:
             answer = await self._resolver().resolve(name, kind, lifetime=SECONDS)
         except (NXDOMAIN, NoAnswer):
             return []
-        except (NoNameservers, DNSException, OSError):
+        except (LifetimeTimeout, NoResolverConfiguration, OSError):
             raise Unanswered from None
+        except DNSException:  # a name that is none, or servers that fail
+            raise Unknowable(f"{name[:LONGEST_NAME]} cannot be looked up") from None
         if kind == "TXT":
             return [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
         return [record.to_text() for record in answer]

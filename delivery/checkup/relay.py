@@ -11,6 +11,7 @@ from typing import Any
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 
 from delivery.checkup.findings import Finding, Grade
+from delivery.letters.addresses import mailable
 from delivery.settings import Relay
 from delivery.transports.smtp import context_of
 
@@ -115,6 +116,8 @@ async def _log_in(client: SMTP, relay: Relay) -> Finding:
 
 async def _send(client: SMTP, trial: Trial) -> Finding:
     """Send one letter; a refusal of its sender, its recipient or its content is told apart."""
+    if mailable(trial.recipient) != trial.recipient:
+        return _wrong(f"{trial.name}: nothing can be sent to {trial.recipient!r}", "Give another address.")
     what, advice = f"refuses the envelope's sender {trial.sender}", ADVICE_SENDER
     try:
         await client.mail(trial.sender)

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import msgspec
 
@@ -26,11 +26,13 @@ from delivery.letters.unposted.kind import KIND, Reason
 from delivery.settings import DeliverySettings
 from storage.accounts import accounts
 from storage.accounts.accounts import Account, Role, Status
+from storage.conversations.closest import Closest, closest
 from storage.conversations.service_posts import ServicePost
 from storage.engine.database import Reader, Transaction
 from storage.errors import CannotOpen
 from storage.ids import AccountId, ThreadId
 from storage.inbound import quarantine, reply_addresses
+from storage.inbound.bounce_addresses import Sending
 from storage.inbound.quarantine import Owner
 from storage.inbound.reply_addresses import ReplyAddress
 from storage.inbound.whole_mail import WholeMail
@@ -85,9 +87,10 @@ class _Mail:
 
 @dataclass(frozen=True, repr=False)
 class _To:
-    """Whom a mail came for."""
+    """Whom a mail came for, and where it goes."""
 
     address: ReplyAddress
+    thread: ThreadId
     account: Account
     mailbox: str
 
@@ -104,7 +107,7 @@ class Receiver:
 
     async def look_up(self, recipient: str) -> Verdict:
         """Whether a recipient's address is one of ours, before the mail itself is sent (RCPT)."""
-        if self._letter(recipient) or self._is_trial(recipient):
+        if self._sending(recipient) or self._is_trial(recipient):
             return TAKEN
         try:
             return TAKEN if await self._to(recipient) else UNKNOWN
@@ -113,8 +116,8 @@ class Receiver:
 
     async def receive(self, sender: str, recipient: str, raw: bytes) -> Verdict:
         """Take a mail from an envelope sender (empty for ``<>``) to a recipient. Raises StorageError if it cannot be kept now."""
-        if letter := self._letter(recipient):
-            return await self._take_report(letter, sender, raw)
+        if sending := self._sending(recipient):
+            return await self._take_report(sending, sender, raw)
         if self._is_trial(recipient):
             return self._note_trial(self._local_part(recipient), raw)
         to = await self._to(recipient)
@@ -126,24 +129,32 @@ class Receiver:
             log.info("a mail that a machine wrote was dropped")
             return TAKEN
         proven = self._is_proven(mail, to)
+        if proven:
+            await self._confirm_mailbox(to)
         if not to.address.is_good(self._store.clock()):
             return await self._not_posted(to, Reason.ENDED) if proven else ENDED
-        mail = await self._with_lesson(to, mail)
+        to, mail = await self._with_lesson(to, mail)
         if not proven or writer is Writer.PERHAPS_AWAY:
             return await self._keep_for_owner(to, mail)
         return await self._take(to, mail)
 
-    async def _with_lesson(self, to: _To, mail: _Mail) -> _Mail:
-        """An answer to a lesson begins with its title: its conversation does not show what it answers."""
-        store, lesson, locale = self._store, to.address.about, to.account.locale
+    async def _with_lesson(self, to: _To, mail: _Mail) -> tuple[_To, _Mail]:
+        """An answer to a lesson goes to whoever is closest now, and begins with the title: its conversation does not show it."""
+        store, lesson = self._store, to.address.about
         if lesson is None:
-            return mail
-        about = await store.database.read(lambda reader: said(reader, store.guard, lesson, locale))
-        return replace(mail, whole=msgspec.structs.replace(mail.whole, about=about))
+            return to, mail
 
-    def _letter(self, recipient: str) -> UUID | None:
-        """The letter that this address takes reports of."""
-        return self._bounces.letter_of(self._local_part(recipient))
+        async def read(reader: Reader) -> tuple[Closest | None, str]:
+            found = await closest(reader, store.guard, to.account.id)
+            return found, await said(reader, store.guard, lesson, to.account.locale)
+
+        found, about = await store.database.read(read)
+        thread = found.roster.thread if found else to.thread
+        return replace(to, thread=thread), replace(mail, whole=msgspec.structs.replace(mail.whole, about=about))
+
+    def _sending(self, recipient: str) -> Sending | None:
+        """The sending of a letter that this address takes reports of."""
+        return self._bounces.sending_of(self._local_part(recipient))
 
     def _is_trial(self, recipient: str) -> bool:
         return self._trials.is_one(self._local_part(recipient))
@@ -158,9 +169,9 @@ class Receiver:
         local_part, _, domain = recipient.rpartition("@")
         return local_part if domain.lower() == self._settings.inbound.domain else ""
 
-    async def _take_report(self, letter: UUID, sender: str, raw: bytes) -> Verdict:
+    async def _take_report(self, sending: Sending, sender: str, raw: bytes) -> Verdict:
         """A person who writes to the address of reports is told where to write; a machine that says it is away is not."""
-        if await self._bounces.receive(letter, raw):
+        if await self._bounces.receive(sending, raw):
             return TAKEN
         headers = await asyncio.to_thread(headers_of, raw)
         return NO_REPORT if writer_of(headers, sender) is Writer.PERSON else TAKEN
@@ -174,7 +185,7 @@ class Receiver:
             account = await accounts.by_id(reader, guard, found.account) if found else None
             mailbox = await accounts.address_of(reader, guard, found.account) if found else None
             is_there = found and account and mailbox and account.status is Status.ACTIVE
-            return _To(found, account, mailbox) if is_there and found and account and mailbox else None
+            return _To(found, found.thread, account, mailbox) if is_there and found and account and mailbox else None
 
         return await self._store.database.read(read)
 
@@ -186,7 +197,7 @@ class Receiver:
         if not mail.whole.words:
             return await self._not_posted(to, Reason.ATTACHMENTS if mail.whole.attachments else Reason.EMPTY)
         post = ServicePost(
-            to.address.thread,
+            to.thread,
             to.address.message_id(mail.known_by),
             "email",
             mail.whole.message,
@@ -196,8 +207,7 @@ class Receiver:
         )
         if not await self._post(post):
             return await self._not_posted(to, Reason.GONE)
-        log.info("a mail was posted in thread %s", to.address.thread)
-        await self._confirm_mailbox(to)
+        log.info("a mail was posted in thread %s", to.thread)
         return await self._not_posted(to, Reason.ATTACHMENTS) if mail.whole.attachments else TAKEN
 
     async def _confirm_mailbox(self, to: _To) -> None:
@@ -207,7 +217,7 @@ class Receiver:
             await store.database.write(lambda tx: refused_mailboxes.lift(tx, store.guard, account, store.clock()))
 
     async def _keep_for_owner(self, to: _To, mail: _Mail) -> Verdict:
-        account, thread, now = to.account, to.address.thread, self._store.clock()
+        account, thread, now = to.account, to.thread, self._store.clock()
         owner = Owner(account.id, thread, account.generation, account.public_key)
 
         async def work(tx: Transaction) -> Verdict:

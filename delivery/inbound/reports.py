@@ -20,28 +20,27 @@ _STATUS = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})(?!\S)", re.ASCII)
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """What was reported of one recipient: the status (RFC 3463) of a failure that is final, and the addresses it is about.
+    """What was reported of one recipient: the status (RFC 3463) of a failure that is final, and the address that refused.
 
-    ``recipients`` are those that the report names: the one that the letter was sent to, and the one that it came to in the end.
+    ``recipient`` is where the letter came to in the end, or, where only that is named, where it was sent to; empty if neither is.
     """
 
     status: str
-    recipients: tuple[str, ...]
+    recipient: str
 
 
 def report_in(raw: bytes) -> list[Report] | None:
     """The final failures in a report, which are none if it tells of a delay or of success; None if this is no report."""
-    found = list(islice(_reports_in(mail_of(raw)), 2))
-    return [one for text in found for one in _failures(text[:MOST_CHARACTERS])] if found else None
+    found = next((text_in(part) for part in islice(_parts(mail_of(raw)), MOST_PARTS) if part.kind in _REPORTS), None)
+    return None if found is None else list(_failures(found[:MOST_CHARACTERS]))
 
 
-def _reports_in(part: Part) -> Iterator[str]:
-    """The machine-readable parts. What is below a message that was returned is not looked at: it is what we wrote."""
-    if part.kind in _REPORTS:
-        yield text_in(part)
-    elif part.kind.startswith("multipart/") and part.depth < MOST_DEPTH:
-        for one in islice(parts_in(part) or (), MOST_PARTS):
-            yield from _reports_in(one)
+def _parts(part: Part) -> Iterator[Part]:
+    """A part and those in it. What is below a message that was returned is not looked at: it is what we wrote."""
+    yield part
+    if part.kind.startswith("multipart/") and part.depth < MOST_DEPTH:
+        for one in parts_in(part) or ():
+            yield from _parts(one)
 
 
 def _failures(text: str) -> Iterator[Report]:
@@ -51,8 +50,7 @@ def _failures(text: str) -> Iterator[Report]:
         fields = _fields(group)
         status = _STATUS.match(fields.get("status", ""))
         if _word(fields.get("action", "")) == "failed" and status and status[1][0] != "2":
-            named = (fields.get("original-recipient"), fields.get("final-recipient"))
-            yield Report(status[1], tuple(_address(one) for one in named if one))
+            yield Report(status[1], _address(fields.get("final-recipient") or fields.get("original-recipient") or ""))
 
 
 def _fields(group: str) -> Mapping[str, str]:

@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Protocol
 
 from delivery.inbound.authenticity import is_proven
 from delivery.inbound.headers import headers_of, without_comments
+from delivery.inbound.reports import report_in
 
 __all__ = ["Arrival", "NoTrials", "Trials", "arrival_of"]
 
 MOST_NAMED = 10
 LONGEST = 200
-_CONNECTED = re.compile(r"\[(?:IPv6:)?([0-9A-Fa-f:.]{3,45})\]", re.IGNORECASE)
+_ADDRESS = re.compile(r"\[(?:IPv6:)?([0-9A-Fa-f:.]{3,45})\]", re.IGNORECASE)
 _SIGNED = re.compile(r"(?:^|;)\s*([ds])\s*=\s*([^\s;]+)")
 
 
@@ -23,6 +26,7 @@ class Arrival:
     ``is_proven`` is whether it would be posted as an answer. ``relays`` are the names of those whose results it holds, from the
     top; ``results`` what the one named by AILO_AUTHSERV_ID says (``method=result`` each); ``signed`` the domain and selector of
     each DKIM signature; ``came_from`` the address of the machine that brought it to the relay, where the topmost Received says.
+    ``failures`` are the statuses that it reports, if it is a delivery report.
     """
 
     is_proven: bool
@@ -30,6 +34,7 @@ class Arrival:
     results: tuple[str, ...] = ()
     signed: tuple[tuple[str, str], ...] = ()
     came_from: str | None = None
+    failures: tuple[str, ...] = ()
 
 
 class Trials(Protocol):
@@ -59,15 +64,23 @@ def arrival_of(raw: bytes, author: str, authserv_id: str | None) -> Arrival:
     headers, name = headers_of(raw), authserv_id or ""
     named = [(_name(one), one) for one in headers.all("Authentication-Results")[:MOST_NAMED]]
     results = [result for relay, one in named if relay.lower() == name.lower() for result in _results(one)]
-    received = next(iter(headers.all("Received")), "")
-    connected = _CONNECTED.search(received.partition(" by ")[0])
     return Arrival(
         is_proven(headers, author, name),
         tuple(relay[:LONGEST] for relay, _ in named),
         tuple(results[:MOST_NAMED]),
         tuple(_signature(one) for one in headers.all("DKIM-Signature")[:MOST_NAMED]),
-        connected[1] if connected else None,
+        _connected(next(iter(headers.all("Received")), "")),
+        tuple(report.status for report in report_in(raw) or ()),
     )
+
+
+def _connected(received: str) -> str | None:
+    """The address of the machine that connected, as the relay saw it (RFC 5321, 4.4); before it stands what it called itself."""
+    said = " ".join(received.split()).partition(" by ")[0]
+    for address in reversed(_ADDRESS.findall(said)):
+        with suppress(ValueError):
+            return str(ip_address(address))
+    return None
 
 
 def _name(results: str) -> str:

@@ -12,7 +12,7 @@ from delivery.letters.compose import Envelope, compose, write
 from delivery.letters.kinds import Answered, Kind, Source, kind_named
 from delivery.outbox.backoff import TRIES
 from delivery.outbox.budget import Today, most_for, today_of
-from delivery.outbox.domains import OF_DOMAIN, DomainLimits
+from delivery.outbox.domains import AGAIN, OF_DOMAIN, DomainLimits
 from delivery.outbox.together import Together
 from delivery.quiet_hours import silence_until
 from delivery.settings import DeliverySettings
@@ -23,6 +23,7 @@ from storage.accounts.preferences import Letters
 from storage.engine.database import Reader, Transaction
 from storage.errors import Damaged, WrongKey
 from storage.inbound import bounce_addresses, reply_addresses
+from storage.inbound.bounce_addresses import Sending
 from storage.mail import refused_mailboxes, unsubscribing
 from storage.mail.letters import NO_MAILBOX, Claimed
 from storage.store import Store
@@ -169,7 +170,7 @@ class Attempt:
 
     def _no_room_until(self, recipient: str, kind: Kind) -> int | None:
         """When there is room again for what goes to the recipient's domain; None if there is now."""
-        domain, of = recipient.rpartition("@")[2], (kind.rank, self.letter.attempts > 1)
+        domain, of = recipient.rpartition("@")[2], AGAIN if self.letter.attempts > 1 else kind.rank
         return self.limits.hold_until(domain, self.letter.id, of, self.store.clock()) if self.limits else None
 
     async def _way_off(self, kind: Kind) -> str | None:
@@ -196,8 +197,8 @@ class Attempt:
 
     def _way_of_reports(self) -> str | None:
         """The envelope's sender, to which delivery reports come; None for the usual one, where none can come in."""
-        domain = self.settings.inbound.domain
-        return None if domain is None else f"{bounce_addresses.make(self.store.guard, self.letter.id)}@{domain}"
+        domain, sending = self.settings.inbound.domain, Sending(self.letter.id, self.letter.due_at)
+        return None if domain is None else f"{bounce_addresses.make(self.store.guard, sending)}@{domain}"
 
     def _envelope(self, account: Account, recipient: str, group: str, values: Mapping[str, object]) -> Envelope:
         return Envelope(

@@ -12,9 +12,11 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-__all__ = ["OF_DOMAIN", "DomainLimits"]
+__all__ = ["AGAIN", "OF_DOMAIN", "DomainLimits"]
 
 OF_DOMAIN = "many letters go to this domain"
+# The class of letters that are tried again, whatever their kind.
+AGAIN = "again"
 MINUTE_MS = 60_000
 # As many as in this time may go at once.
 AT_ONCE_MS = 5_000
@@ -38,10 +40,8 @@ class _Class:
 
     def forget(self, now: int) -> None:
         """Forget those that do not come back. They wait in the order of their times, more or less."""
-        for letter, until in list(self.waiting.items()):
-            if until > now - FORGOTTEN_MS:
-                break
-            del self.waiting[letter]
+        while self.waiting and (first := next(iter(self.waiting.items())))[1] <= now - FORGOTTEN_MS:
+            del self.waiting[first[0]]
 
     def plan(self, letter: UUID, ready: float, step: float, now: int, *, was_held: bool) -> float:
         """Have a letter wait behind those before it; return until when. A clock that was set back makes nobody wait longer."""

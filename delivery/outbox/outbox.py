@@ -107,7 +107,7 @@ async def _next_state(tx: Transaction, outbox: Outbox, letter: Claimed, ending: 
             await _sent(tx, outbox, letter, now, reason)
             return f"counts as sent: {reason}"
         case Rejected(reason, status):
-            await letters.finish(tx, letter.id, State.REFUSED, now, reason)
+            await letters.finish(tx, letter.id, State.REFUSED, now, reason, letter.attempts)
             if status and refused_mailboxes.is_for_good(status):
                 await refused_mailboxes.note(tx, outbox.store.guard, letter.account, status, now)
             return f"refused: {reason} {status or ''}".rstrip()
@@ -122,12 +122,12 @@ async def _next_state(tx: Transaction, outbox: Outbox, letter: Claimed, ending: 
             await letters.put_back(tx, letter, due_at, reason)
             return f"waits: {reason}"
         case Later(reason) | Dropped(reason):
-            await letters.finish(tx, letter.id, State.DROPPED, now, reason)
+            await letters.finish(tx, letter.id, State.DROPPED, now, reason, letter.attempts)
             return f"dropped: {reason}"
 
 
 async def _sent(tx: Transaction, outbox: Outbox, letter: Claimed, now: int, reason: str | None = None) -> None:
-    await letters.finish(tx, letter.id, State.SENT, now, reason)
+    await letters.finish(tx, letter.id, State.SENT, now, reason, letter.attempts)
     kind = kind_named(letter.kind)
     if kind.sent:
         with suppress(CannotOpen):  # a key that was dropped meanwhile: that it was sent must be recorded all the same

@@ -131,7 +131,7 @@ LEASE = (
 )
 FINISH = (
     "update letters set state = :state, ended_at = :now, leased_until = null, reason = :reason"
-    " where id = :id and state = 'waiting'"
+    " where id = :id and state = 'waiting' and attempts = coalesce(:ours, attempts)"
 )
 RELEASE = (
     "update letters set due_at = :due_at, attempts = :attempts, leased_until = null,"
@@ -226,9 +226,14 @@ def _claimed(row: Row) -> Claimed:
     )
 
 
-async def finish(tx: Transaction, letter: UUID, state: State, now: int, reason: str | None = None) -> bool:
-    """Record that a letter was sent, refused or dropped. False when it had ended before: the first outcome stands."""
-    ended = await tx.run(FINISH, state=state.value, now=now, reason=reason, id=letter.bytes)
+async def finish(
+    tx: Transaction, letter: UUID, state: State, now: int, reason: str | None = None, ours: int | None = None
+) -> bool:
+    """Record that a letter was sent, refused or dropped. False when it had ended before: the first outcome stands.
+
+    ``ours`` is the number of the attempt that ended so: False, too, if the letter waits for another one since.
+    """
+    ended = await tx.run(FINISH, state=state.value, now=now, reason=reason, id=letter.bytes, ours=ours)
     return bool(ended)
 
 
@@ -277,15 +282,16 @@ async def whose(reader: Reader, letter: UUID) -> AccountId | None:
     return rows.account_id(row, "account") if row else None
 
 
-async def bounced(tx: Transaction, letter: UUID, status: str, now: int) -> bool:
-    """Record that a letter came back: it was refused after all. False if it had ended otherwise, or was never attempted.
+async def bounced(tx: Transaction, letter: UUID, due_at: int, status: str, now: int) -> bool:
+    """Record that a letter that was due then came back: it was refused after all. False if it had ended otherwise, was never
+    attempted, or is due at another time since.
 
     A report may come before our own record that the letter was sent, which then changes nothing any more.
     """
     changed = await tx.run(
         "update letters set state = 'refused', ended_at = :now, leased_until = null, reason = :reason"
-        " where id = :id and (state = 'sent' or (state = 'waiting' and attempts > 0))",
-        id=letter.bytes, now=now, reason=f"{BOUNCED} {status}",
+        " where id = :id and due_at = :due_at and (state = 'sent' or (state = 'waiting' and attempts > 0))",
+        id=letter.bytes, due_at=due_at, now=now, reason=f"{BOUNCED} {status}",
     )  # fmt: skip
     return bool(changed)
 

@@ -14,9 +14,10 @@ from storage.families import OF_ACCOUNT, Family, Table
 from storage.ids import AccountId
 from storage.mail import letters
 
-# The addressing statuses of RFC 3463, 3.2: no such mailbox or system, moved, and so on. Not 5.1.7 to 5.1.9, which are about the
-# sender or the way, nor 5.2.x: a mailbox that is full, closed for a while or takes no such mail is not for ever.
-_FOR_GOOD = re.compile(r"5\.1\.(?:[0-6]|1\d)")
+# No such mailbox, no such system, moved, a domain without mail (RFC 3463, 3.2; RFC 7505). Not the others of 5.1: they are about
+# the sender or the way, or say little, as 5.1.0, by which some refuse a sender for an hour. Nor 5.2: a mailbox that is full,
+# closed for a while or takes no such mail is not so for ever.
+_FOR_GOOD = re.compile(r"5\.1\.(?:[126]|10)")
 
 
 def is_for_good(status: str) -> bool:

@@ -259,6 +259,6 @@ async function resume(sheet, button) {
     return sheet.refuse(sayRefusal(refusal, ""))
   }
   button.closest("section").remove()
-  sheet.say(t("C’est noté : le prochain e-mail partira."))
+  sheet.say(t("C’est noté : nos e-mails repartent."))
   sheet.focusTitle()
 }

@@ -411,7 +411,7 @@ async def test_who_has_no_mailbox_is_told_and_may_say_that_it_is_right(visitors:
     await expect(page.locator("account-sheet .trouble")).not_to_be_empty()
     await page.unroute("**/api/account/letters/resume")
     await again.click()
-    await expect(page.get_by_text("C’est noté : le prochain e-mail partira.")).to_be_visible()
+    await expect(page.get_by_text("C’est noté : nos e-mails repartent.")).to_be_visible()
     await expect(again).to_have_count(0)
     await expect(page.get_by_role("heading", name="E-mails", exact=True)).to_be_focused()
     await shoot(page, "account-mailbox-resumed")

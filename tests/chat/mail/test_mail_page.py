@@ -22,12 +22,13 @@ from chat.core import Web
 from chat.framed.navigation import Navigation
 from chat.framed.refusals import InWords
 from chat.mail.feature import Mail
+from chat.mail.words import reason
 from chat.pages.assets import PAGES, Shelf
 from chat.pages.words import static_folder
 from chat.settings import ChatSettings
 from storage.accounts.accounts import Role, Status
 from storage.engine.database import Value
-from storage.mail import letters
+from storage.mail import letters, refused_mailboxes
 from storage.mail.letters import Letter, State
 from tests.chat.talk import Cast
 from tests.people import PASSWORD, address
@@ -170,6 +171,32 @@ async def test_a_failed_letter_is_sent_again(house: House) -> None:
         )  # fmt: skip
     after = await house.row(letter)
     assert (after["state"], after["reason"], after["message_id"]) == ("waiting", None, before["message_id"])
+
+
+async def test_sending_again_lets_letters_go_to_a_mailbox_that_was_refused(house: House) -> None:
+    store, lea, ada = house.ailo.store, (await house.cast.account("lea")).id, await house.visitor("ada")
+    await store.database.write(lambda tx: refused_mailboxes.note(tx, store.guard, lea, "5.1.1", store.clock()))
+    letter, other = [await house.write(state, reason) for state, reason in (
+        (State.REFUSED, "bounced 5.1.1"), (State.DROPPED, letters.NO_MAILBOX),
+    )]  # fmt: skip
+    page = (await ada.get("/mail"))[1]
+    assert "revenue\u202f: cette adresse n’existe pas (5.1.1)" in page
+    assert await ada.post(deed="again", letter=letter) == (303, "/mail", "again")
+    assert [(await house.row(one))["state"] for one in (letter, other)] == ["waiting"] * 2
+    assert await store.database.read(lambda reader: refused_mailboxes.refused_at(reader, store.guard, lea)) is None
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ("bounced 5.2.2", "revenue : la boîte est pleine (5.2.2)"),
+        ("bounced 4.2.2", "revenue : la boîte est pleine (4.2.2)"),
+        ("bounced 5.7.1", "revenue : 5.7.1"),
+        ("sender refused: smtp 553", "le relais refuse l’adresse d’expédition (553)"),
+    ],
+)
+def test_what_came_back_is_said_in_words(kept: str, said: str) -> None:
+    assert reason(kept, "fr") == said.replace(" :", "\u202f:")
 
 
 async def test_it_asks_before_a_letter_is_given_up(house: House) -> None:

@@ -19,10 +19,12 @@ SOUND: Zone = {
     ("s1._domainkey.ailo.test", "TXT"): ['"v=DKIM1; k=rsa; p=MIIB" "IjAN"'],
     ("s1._domainkey.relay.test", "TXT"): ['"v=DKIM1; p=MIIB"'],
     ("gone._domainkey.ailo.test", "TXT"): ['"v=DKIM1; p="'],
-    ("8.8.8.8.in-addr.arpa", "PTR"): ["out.relay.test."],
+    ("8.8.8.8.in-addr.arpa", "PTR"): ["other.relay.test.", "out.relay.test."],
+    ("8.8.8.8.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.6.8.4.0.6.8.4.1.0.0.2.ip6.arpa", "PTR"): ["out.relay.test."],
+    ("out.relay.test", "AAAA"): ["2001:4860:4860::8888"],
     ("out.relay.test", "A"): ["8.8.8.8"],
     ("4.4.8.8.in-addr.arpa", "PTR"): ["other.relay.test."],
-    ("other.relay.test", "A"): ["8.8.8.8"],
+    ("other.relay.test", "A"): ["192.0.2.7"],
 }
 
 
@@ -75,25 +77,37 @@ async def test_the_record_of_a_domain_above_counts() -> None:
     assert (dmarc.grade, "ailo.test has a DMARC record (p=quarantine)" in dmarc.text) == (Grade.FINE, True)
 
 
+OURS, RELAYS = ("ailo.test", "s1"), ("relay.test", "s1")
+
+
 @pytest.mark.parametrize(
-    ("domain", "selector", "grade"),
+    ("signed", "grade"),
     [
-        ("ailo.test", "s1", Grade.FINE),
-        ("relay.test", "s1", Grade.DOUBTFUL),
-        ("ailo.test", "s2", Grade.WRONG),
-        ("ailo.test", "gone", Grade.WRONG),
+        ([OURS], Grade.FINE),
+        ([RELAYS, OURS], Grade.FINE),
+        ([("ailo.test", "gone"), OURS], Grade.FINE),
+        ([RELAYS], Grade.DOUBTFUL),
+        ([], Grade.DOUBTFUL),
+        ([("ailo.test", "s2")], Grade.WRONG),
+        ([("ailo.test", "gone"), RELAYS], Grade.WRONG),
     ],
-    ids=["ours", "another's", "no key", "revoked"],
+    ids=["ours", "both", "one with a key", "another's", "none", "no key", "revoked"],
 )
-async def test_the_key_of_a_signature_must_be_there_and_ours(domain: str, selector: str, grade: Grade) -> None:
+async def test_one_signature_must_be_ours_and_have_its_key(signed: list[tuple[str, str]], grade: Grade) -> None:
     async with naming(SOUND) as nameserver:
-        assert (await Names(SENDER, REPLY, REPLY, nameserver).signature(domain, selector)).grade is grade
+        assert (await Names(SENDER, REPLY, REPLY, nameserver).signatures(signed)).grade is grade
 
 
 @pytest.mark.parametrize(
     ("address", "grade"),
-    [("8.8.8.8", Grade.FINE), ("8.8.4.4", Grade.WRONG), ("9.9.9.9", Grade.WRONG), ("10.0.0.1", Grade.UNSEEN)],
-    ids=["leads back", "leads elsewhere", "none", "private"],
+    [
+        ("8.8.8.8", Grade.FINE),
+        ("2001:4860:4860:0:0:0:0:8888", Grade.FINE),
+        ("8.8.4.4", Grade.WRONG),
+        ("9.9.9.9", Grade.WRONG),
+        ("10.0.0.1", Grade.UNSEEN),
+    ],
+    ids=["leads back", "spelt otherwise", "leads elsewhere", "none", "private"],
 )
 async def test_the_name_of_an_address_must_lead_back_to_it(address: str, grade: Grade) -> None:
     async with naming(SOUND) as nameserver:
@@ -106,4 +120,12 @@ async def test_where_nobody_answers_nothing_is_claimed(monkeypatch: pytest.Monke
         names = Names(SENDER, REPLY, REPLY, nameserver)
         assert [one.grade async for one in names.findings()] == [Grade.UNSEEN]
         with pytest.raises(Unanswered):
-            await names.signature("ailo.test", "s1")
+            await names.signatures([OURS])
+
+
+async def test_a_name_that_cannot_be_is_said_and_the_others_are_looked_up() -> None:
+    zone = {**SOUND, (REPLY, "TXT"): ['"v=spf1 include:a..b -all"']}
+    async with naming(zone) as nameserver:
+        found = [one async for one in Names(SENDER, REPLY, REPLY, nameserver).findings()]
+    assert (found[0].grade, found[0].text) == (Grade.UNSEEN, "a..b cannot be looked up")
+    assert [one.grade for one in found[1:]] == [Grade.FINE, Grade.FINE]

@@ -71,6 +71,13 @@ async def test_what_is_refused_is_said_and_the_next_is_tried(
     assert [recipient for recipient, _ in relay.taken] == [US.recipient]
 
 
+@pytest.mark.parametrize("recipient", ["josé@ailo.test", "a b@ailo.test", "x@ailo.test>\r\nRSET", "foo", ""])
+async def test_nothing_is_said_to_the_relay_of_what_is_no_address(recipient: str) -> None:
+    async with running(reports=True) as relay:
+        found = [one async for one in try_relay(at(relay), [replace(YOU, recipient=recipient)], "ailo.test")]
+    assert (found[-1].grade, "nothing can be sent to" in found[-1].text, relay.taken) == (Grade.WRONG, True, [])
+
+
 async def test_one_that_is_not_there_ends_the_trial() -> None:
     (found,) = await tried(Relay("127.0.0.1", free_port()))
     assert (found.grade, "cannot be reached" in found.text, "firewall" in found.advice) == (Grade.WRONG, True, True)

@@ -1,13 +1,11 @@
 """A lesson is answered by e-mail: the answer is a message to the companion that says which lesson it is about."""
 
-import json
-from pathlib import Path
-
 import pytest
 
-import delivery.letters.lesson
+from chat.pages.words import say
 from chat.programmes.pages.answers import ABOUT
 from delivery.jobs.lessons import send_lessons
+from delivery.letters.lesson.about import LANGUAGES, named, said
 from delivery.outbox.outbox import Outbox
 from delivery.settings import DeliverySettings
 from storage.ids import ThreadId
@@ -55,7 +53,7 @@ async def test_it_is_a_message_to_the_companion_that_begins_with_the_title(way: 
     thread = await way.house.open_thread(way.house.lea, way.house.sam)
     to = await send_lesson(outbox, way.house)
     assert await receive(way, to, mail("J’ai respiré.")) == 250
-    assert await texts(way.house, thread) == ["À propos de l’étape «\u00a0a\u00a0»\u00a0:\n\nJ’ai respiré."]
+    assert await texts(way.house, thread) == ["À propos de l’étape «\u202fa\u202f»\u202f:\n\nJ’ai respiré."]
     assert await texts(way.house, way.thread) == []
     (row,) = await way.house.rows(thread)
     assert (row.kind, row.author) == ("email", way.house.lea.id)
@@ -86,7 +84,24 @@ async def test_what_waits_for_its_author_says_it_too(way: Way, outbox: Outbox) -
     lea = await house.unlocked(house.lea)
 
     (waiting,) = await house.store.database.read(lambda reader: quarantine.waiting(reader, lea.key, way.thread))
-    assert waiting.mail.message == "À propos de l’étape «\u00a0a\u00a0»\u00a0:\n\nMerci."
+    assert waiting.mail.message == "À propos de l’étape «\u202fa\u202f»\u202f:\n\nMerci."
+
+
+async def test_it_goes_to_who_is_there_when_it_comes(way: Way, outbox: Outbox) -> None:
+    house = way.house
+    thread = await house.open_thread(house.lea, house.sam)
+    to = await send_lesson(outbox, house)
+    await house.disable(house.sam)
+    assert [await receive(way, to, mail("Merci.")) for _ in range(2)] == [250, 250]
+    assert (len(await texts(house, way.thread)), await texts(house, thread)) == (1, [])
+
+
+async def test_a_damaged_programme_holds_no_answer_up(way: Way, outbox: Outbox, caplog: pytest.LogCaptureFixture) -> None:
+    to = await send_lesson(outbox, way.house)
+    await way.house.spoil("update programmes set proof = x'00'")
+    assert await receive(way, to, mail("Merci.")) == 250
+    assert await texts(way.house, way.thread) == ["Merci."]
+    assert "alert: a lesson that is answered cannot be opened" in caplog.text
 
 
 async def test_a_long_answer_is_cut_with_its_title(way: Way, outbox: Outbox) -> None:
@@ -123,6 +138,9 @@ async def test_an_address_of_a_programme_that_never_was_names_nothing(way: Way) 
     assert await store.database.read(lambda reader: programmes.find(reader, store.guard, NAME)) is None
 
 
-def test_it_is_said_as_on_the_page() -> None:
-    words = json.loads((Path(delivery.letters.lesson.__file__).parent / "fr.json").read_text("utf-8"))
-    assert words["about"].replace("\u00a0", " ") == ABOUT
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_it_is_said_as_on_the_page(way: Way, language: str) -> None:
+    await published(way.house, weekly("a"))
+    store = way.house.store
+    found = await store.database.read(lambda reader: said(reader, store.guard, named(NAME, "a"), language))
+    assert found == say(language, ABOUT, title="a")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from delivery.inbound import parts
 from delivery.inbound.reports import MOST_RECIPIENTS, Report, report_in
 
 LEA = "lea@ailo.test"
@@ -64,16 +65,17 @@ ENCODED = b64encode(b"Reporting-MTA: dns; mx\n\nFinal-Recipient: rfc822; lea@ail
 @pytest.mark.parametrize(
     ("raw", "found"),
     [
-        (report(POSTFIX), [Report("5.1.1", (LEA, LEA))]),
-        (report(POSTFIX.replace("\r\n", "\n")), [Report("5.1.1", (LEA, LEA))]),
-        (report(EXCHANGE), [Report("5.1.10", (LEA,))]),
-        (report(GOOGLE), [Report("5.2.2", (LEA,))]),
-        (report(SENDMAIL), [Report("5.1.1", (LEA,))]),
-        (report(SENDMAIL, kind="global-delivery-status"), [Report("5.1.1", (LEA,))]),
-        (report(ALIAS), [Report("5.1.1", (LEA, "lea.martin@elsewhere.example"))]),
-        (report(EXPIRED), [Report("4.4.1", (LEA,))]),
-        (report(ENCODED, encoding=BASE64), [Report("5.1.1", (LEA,))]),
-        (report("Action: Failed (no such user)\r\nstatus: 5.1.1\r\n"), [Report("5.1.1", ())]),
+        (report(POSTFIX), [Report("5.1.1", LEA)]),
+        (report(POSTFIX.replace("\r\n", "\n")), [Report("5.1.1", LEA)]),
+        (report(EXCHANGE), [Report("5.1.10", LEA)]),
+        (report(GOOGLE), [Report("5.2.2", LEA)]),
+        (report(SENDMAIL), [Report("5.1.1", LEA)]),
+        (report(SENDMAIL, kind="global-delivery-status"), [Report("5.1.1", LEA)]),
+        (report(ALIAS), [Report("5.1.1", "lea.martin@elsewhere.example")]),
+        (report(EXPIRED), [Report("4.4.1", LEA)]),
+        (report(ENCODED, encoding=BASE64), [Report("5.1.1", LEA)]),
+        (report(f"Original-Recipient: rfc822;{LEA}\r\nAction: failed\r\nStatus: 5.1.1\r\n"), [Report("5.1.1", LEA)]),
+        (report("Action: Failed (no such user)\r\nstatus: 5.1.1\r\n"), [Report("5.1.1", "")]),
         (report(DELAYED), []),
         (report(DELIVERED), []),
         (report("Action: failed\r\nStatus: 2.0.0\r\n"), []),
@@ -81,8 +83,8 @@ ENCODED = b64encode(b"Reporting-MTA: dns; mx\n\nFinal-Recipient: rfc822; lea@ail
         (report(""), []),
     ],
     ids=[
-        "Postfix", "bare line feeds", "Exchange", "Google", "Sendmail", "RFC 6533", "an alias", "given up", "base64", "odd",
-        "delayed", "delivered", "contradictory", "without a status", "empty",
+        "Postfix", "bare line feeds", "Exchange", "Google", "Sendmail", "RFC 6533", "an alias", "given up", "base64",
+        "the original alone", "odd",         "delayed", "delivered", "contradictory", "without a status", "empty",
     ],
 )  # fmt: skip
 def test_it_tells_which_failure_and_of_whom(raw: bytes, found: list[Report]) -> None:
@@ -112,6 +114,19 @@ def test_a_report_of_very_many_is_read_as_far_as_it_makes_sense() -> None:
     found = report_in(report("\r\n\r\n".join(["Reporting-MTA: dns; mx", *[SENDMAIL.rpartition("\r\n\r\n")[2]] * 5000])))
     assert found is not None
     assert len(found) == MOST_RECIPIENTS
+
+
+def test_each_part_is_looked_at_once_and_no_more_than_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts in parts in parts: the limit is that of the whole mail."""
+    seen = []
+    make = parts._part
+    monkeypatch.setattr(parts, "_part", lambda raw, depth: seen.append(depth) or make(raw, depth))  # type: ignore[func-returns-value]
+    raw = "Content-Type: text/plain\r\n\r\nx"
+    for number in range(4):
+        inner = f"\r\n--b{number}\r\n{raw}" * 20
+        raw = f'Content-Type: multipart/mixed; boundary="b{number}"\r\n\r\n{inner}\r\n--b{number}--\r\n'
+    assert report_in(raw.encode()) is None
+    assert len(seen) <= parts.MOST_PARTS + 1
 
 
 ODD = st.one_of(st.binary(max_size=60), st.sampled_from([b"--b/1\r\n", b"\r\n\r\n", b"Action: failed\r\n", report("")]))

@@ -41,10 +41,12 @@ LETTER = f"From: Ailo <{AUTHOR}>\r\nSubject: essai\r\n\r\nessai\r\n"
         (OTHERS, Arrival(False, ("relay.test",))),
         ("", Arrival(False)),
         ("Received: from x ([IPv6:2001:db8::1]) by y\r\n", Arrival(False, came_from="2001:db8::1")),
+        ("Received: from [192.168.1.5] (unknown [203.0.113.5]) by y\r\n", Arrival(False, came_from="203.0.113.5")),
+        ("Received: from [1.2.3] ([....]) by y\r\n", Arrival(False)),
         ("Received: by y\r\nDKIM-Signature: nonsense\r\n", Arrival(False, signed=(("", ""),))),
         ("Authentication-Results:\r\nAuthentication-Results: (\r\n", Arrival(False, ("", "("))),
     ],
-    ids=["vouched for", "another relay", "nothing", "IPv6", "odd", "empty"],
+    ids=["vouched for", "another relay", "nothing", "IPv6", "an address for a name", "no address", "odd", "empty"],
 )
 def test_what_is_seen_of_it(head: str, arrival: Arrival) -> None:
     assert arrival_of(f"{head}{LETTER}".encode(), AUTHOR, RELAY) == arrival

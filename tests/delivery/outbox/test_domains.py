@@ -3,6 +3,7 @@
 import heapq
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID, uuid4
 
 from hypothesis import given
@@ -128,3 +129,25 @@ def test_domains_are_not_remembered_for_ever() -> None:
     for number in range(5 * MOST_REMEMBERED):
         limits.hold_until(f"{number}.test", uuid4(), "new", number * MINUTE_MS)
     assert len(limits._domains) <= MOST_REMEMBERED + 1
+
+
+def test_a_long_queue_costs_no_more_than_a_short_one() -> None:
+    """Each letter is looked at once, however many wait: what waits is not gone through."""
+    limits, looked = DomainLimits(1), Counted()
+    limits.hold_until("ailo.test", uuid4(), "list", 0)
+    limits._domains["ailo.test"].classes["list"].waiting = looked
+    for _ in range(1000):
+        limits.hold_until("ailo.test", uuid4(), "list", 0)
+    assert len(looked) == 1000 - (AT_ONCE_MS // MINUTE_MS)
+    assert looked.steps <= 2 * 1000
+
+
+class Counted(dict[UUID, float]):
+    """Counts how many of its entries are gone through."""
+
+    steps = 0
+
+    def items(self) -> Any:
+        for entry in super().items():
+            self.steps += 1
+            yield entry

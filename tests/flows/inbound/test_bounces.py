@@ -31,7 +31,7 @@ def lmtp() -> int:
 async def visit(tmp_path: Path, relay: FakeRelay, lmtp: int) -> AsyncIterator[Visit]:
     """A service to which delivery reports come back."""
     settings = {"SMTP": f"smtp://127.0.0.1:{relay.port}", "MAIL_FROM": "ailo@ailo.test", "NOTIFY_AFTER": "0"}
-    settings |= {"REPLY_DOMAIN": "reply.ailo.test", "LMTP": f"127.0.0.1:{lmtp}"}
+    settings |= {"REPLY_DOMAIN": "reply.ailo.test", "LMTP": f"127.0.0.1:{lmtp}", "MAIL_WORKERS": "1"}
     async with running(tmp_path, **settings) as service:
         visit = Visit(service)
         yield visit

@@ -14,6 +14,7 @@ from delivery.checkup.findings import Grade
 from tests import warm_start
 from tests.delivery.checkup.nameserver import naming
 from tests.delivery.checkup.test_records import SOUND
+from tests.delivery.inbound.test_reports import POSTFIX, report
 from tests.delivery.transports.relay import FakeRelay
 from tests.delivery.transports.relay import running as running_relay
 from tests.flows.service import ROOT, Service, free_port, running
@@ -136,10 +137,35 @@ async def test_without_a_service_the_relay_alone_is_tried(relay: FakeRelay, tmp_
         code, found = await check(service, "--nameserver", f"{host}:{at}")
     assert (code, graded(found, Grade.WRONG)) == (0, [])
     assert "no service that takes mails is running here" in graded(found, Grade.UNSEEN)
-    assert relay.senders == ["bonjour@ailo.test"]
+    assert [one.partition("@")[2] for one in relay.senders] == ["reply.ailo.test"]  # as letters have it
 
 
-@pytest.mark.parametrize("nameserver", ["nowhere", "127.0.0.1:x", ""])
+async def test_a_letter_that_comes_back_later_is_told(relay: FakeRelay, tmp_path: Path) -> None:
+    port = free_port()
+    settings = sending(relay, REPLY_DOMAIN="reply.ailo.test", LMTP=f"127.0.0.1:{port}", AUTHSERV_ID=MX)
+
+    def bring(recipient: str, raw: bytes) -> None:
+        with smtplib.LMTP("127.0.0.1", port, "localhost") as client:
+            client.sendmail("", relay.senders[0], report(POSTFIX))
+            client.sendmail("b.x@reply.ailo.test", recipient, raw)
+
+    async with (
+        running(tmp_path, **settings) as service,
+        naming(SOUND) as (host, at),
+        bringing_back(relay, bring, VOUCHED),
+    ):
+        code, found = await check(service, "admin@ailo.test", "--nameserver", f"{host}:{at}")
+    assert (code, graded(found, Grade.WRONG)) == (1, ["the relay took a letter, and reported it later: 5.1.1"])
+
+
+@pytest.mark.parametrize("address", ["foo", "josé@ailo.test", "a@ailo.test\n"])
+async def test_who_gets_the_letter_must_be_an_address(relay: FakeRelay, tmp_path: Path, address: str) -> None:
+    service = Service(tmp_path, **sending(relay))
+    ran = await asyncio.to_thread(warm_start.run, ["mail", "check", address], service.environment, ROOT, "", 60)
+    assert (ran.returncode, "must be an e-mail address" in ran.stderr, relay.taken) == (2, True, [])
+
+
+@pytest.mark.parametrize("nameserver", ["nowhere", "127.0.0.1:x", "", "127.0.0.1:99999", "127.0.0.1:0", "[127.0.0.1"])
 async def test_a_name_server_must_be_an_address(relay: FakeRelay, tmp_path: Path, nameserver: str) -> None:
     service = Service(tmp_path, **sending(relay))
     ran = await asyncio.to_thread(
