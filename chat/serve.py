@@ -193,7 +193,7 @@ async def _serve(
                 planted_rows.in_background(ailo.store),
                 control.listening(settings.storage.data, ailo),
                 _shown(metrics, watched),
-                _receiving(ailo, settings.delivery),
+                receiving_mails(ailo, settings.delivery),
             ):
                 _share_the_interpreter()
                 _spare_the_collector()
@@ -245,7 +245,7 @@ def _spare_the_collector() -> None:
 
 
 @asynccontextmanager
-async def _receiving(ailo: Ailo, settings: DeliverySettings) -> AsyncIterator[None]:
+async def receiving_mails(ailo: Ailo, settings: DeliverySettings) -> AsyncIterator[None]:
     """Take mails while this lasts. Raises CannotListen."""
 
     async def post(mail: ServicePost) -> bool:

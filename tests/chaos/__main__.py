@@ -1,7 +1,8 @@
 """`./dev chaos`: people write to one another while the service is killed, paused and cut off, and its disk fails or fills up.
 
 At the end every acknowledged message must be there once, in one order, for both sides. Then the worker of letters is killed at
-each of its writes, with letters that wait and with lessons that are due (see `letters`). The seed decides which faults come in
+each of its writes, with letters that wait and with lessons that are due (see `letters`), and the receiver of mails at each of
+its steps (see `mails`). The seed decides which faults come in
 which order (not the instant at which they strike). `--kills N` (200), `--seed N`, `--pairs N`, `--tmpfs`: on a separate small
 file system, which is then really filled up.
 
@@ -14,9 +15,11 @@ import asyncio
 import random
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from tests.chaos.letters import kill_at_every_write
+from tests.chaos.mails import Mails, Outcome, kill_by_lmtp, kill_by_maildir, prepare
 from tests.chaos.nemesis import small_disk, take_down
 from tests.chaos.run import Run
 from tests.delivery.year_of_lessons import live_a_year
@@ -52,6 +55,7 @@ def main() -> int:
             outcome = asyncio.run(kill_at_every_write(Path(name) / "house", _tell, of_lessons=of_lessons))
         print(outcome.line(), flush=True)
         faults = [*faults, *outcome.faults]
+    faults = [*faults, *_mails()]
     if arguments.members:
         faults = [
             *faults,
@@ -59,6 +63,21 @@ def main() -> int:
             *_year_of_letters(arguments.members, arguments.seed),
         ]
     return bool(faults)
+
+
+def _mails() -> list[str]:
+    """Kill the receiver at every step of mails; return what should not have been."""
+    faults: list[str] = []
+    for kill in (kill_by_lmtp, kill_by_maildir):
+        with tempfile.TemporaryDirectory(prefix="ailo-chaos-mails-") as name:
+            outcome = asyncio.run(_killed(kill, Path(name) / "house"))
+        print(outcome.line(), flush=True)
+        faults += outcome.faults
+    return faults
+
+
+async def _killed(kill: Callable[[Mails, Callable[[str], None]], Awaitable[Outcome]], folder: Path) -> Outcome:
+    return await kill(await prepare(folder), _tell)
 
 
 def _year_of_letters(members: int, seed: int) -> list[str]:

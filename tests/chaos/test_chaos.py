@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import letters
+from tests.chaos import letters, mails
 from tests.chaos.letters import Outcome, kill_at
 from tests.chaos.nemesis import small_disk, take_down
 from tests.chaos.run import Run
@@ -48,3 +48,16 @@ async def test_a_worker_that_is_killed_at_a_write_loses_no_lesson(tmp_path: Path
     await letters.prepare_lessons(folder)
     assert await kill_at(folder, at, when_done=when_done, outcome=outcome)
     assert (outcome.faults, outcome.kills) == ([], 1)
+
+
+async def test_a_receiver_that_is_killed_takes_each_mail_once_by_lmtp(tmp_path: Path) -> None:
+    """At each step from the whole mail on."""
+    outcome = await mails.kill_by_lmtp(await mails.prepare(tmp_path / "house"), begin=10)
+    assert outcome.faults == []
+    assert outcome.kills.total() > 20
+
+
+async def test_a_receiver_that_is_killed_takes_each_mail_once_from_a_maildir(tmp_path: Path) -> None:
+    outcome = await mails.kill_by_maildir(await mails.prepare(tmp_path / "house"))
+    assert outcome.faults == []
+    assert outcome.kills.total() > 15
