@@ -8,10 +8,8 @@ connections to the same sink: it composes and records nothing. Then letters are 
 
 import asyncio
 import os
-import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +27,7 @@ from storage.mail import letters
 from storage.mail.letters import Claimed, Letter
 from storage.settings import StorageSettings
 from storage.store import Store
+from tests.delivery.transports import postfix
 from tests.load.figures import Figures, Results, of_times
 from tests.load.fill import Filler
 from tests.load.population import Pair, furnished, running
@@ -38,7 +37,6 @@ WAITING = (1_000, 1_000_000)
 CLAIMS = 50
 HOST = "127.0.0.1"
 FROM = Address("Ailo", "bonjour", "ailo.test")
-POSTFIX = Path(sys.prefix) / "postfix"
 
 
 async def measure(folder: Path, core: int | None, total: int, workers: int, times: int) -> Results:
@@ -70,7 +68,7 @@ def sink(core: int | None) -> Iterator[int]:
     with socket.create_server((HOST, 0)) as free:
         port = free.getsockname()[1]
     user = ["-u", "nobody"] if os.geteuid() == 0 else []
-    with running([_program("smtp-sink"), *user, f"{HOST}:{port}", "100"], core, _environment()):
+    with running([postfix.program("smtp-sink"), *user, f"{HOST}:{port}", "100"], core, postfix.environment()):
         deadline = time.monotonic() + 10
         while True:
             try:
@@ -130,7 +128,7 @@ async def _ours(settings: StorageSettings, pairs: Sequence[Pair], port: int, tot
 def _source(port: int, total: int, connections: int, length: int) -> Figures:
     said = ["-d", "-s", str(connections), "-l", str(length), "-m", str(total), "-f", FROM.addr_spec, "-t", "m1@example.test"]
     before, began = os.times(), time.perf_counter()
-    subprocess.run([_program("smtp-source"), *said, f"{HOST}:{port}"], check=True, env=_environment())
+    subprocess.run([postfix.program("smtp-source"), *said, f"{HOST}:{port}"], check=True, env=postfix.environment())
     took, after = time.perf_counter() - began, os.times()
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     return {"letters": total, "per_second": round(total / took), "per_cpu_s": round(total / cpu)}
@@ -169,14 +167,3 @@ async def _multiply(store: Store, waiting: int) -> None:
     for first in range(1_000, waiting, 100_000):
         end = min(first + 100_000, waiting)
         await store.database.write(lambda tx, first=first, end=end: tx.run(copied, first=first, end=end))  # type: ignore[misc]
-
-
-def _program(name: str) -> str:
-    found = shutil.which(name, path=os.pathsep.join([str(POSTFIX / "usr" / "sbin"), os.environ["PATH"], "/usr/sbin"]))
-    assert found, f"there is no {name} here: `./dev bench --letters` fetches it"
-    return found
-
-
-def _environment() -> dict[str, str]:
-    """Postfix's own libraries lie beside its programs, wherever those were unpacked."""
-    return {**os.environ, "LD_LIBRARY_PATH": str(Path(_program("smtp-sink")).parent.parent / "lib" / "postfix")}
