@@ -13,6 +13,7 @@ from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from delivery.inbound.receiver import LATER, LONGEST_MAIL, Receiver
+from delivery.inbound.transmission import read_mail
 
 __all__ = ["listening"]
 
@@ -23,6 +24,7 @@ IDLE_SECONDS = 300
 BACKLOG = 64
 ONE_AT_A_TIME = "452 4.5.3 one recipient at a time"
 NAME = "ailo"
+TOO_LARGE = "552 5.3.4 a mail may have 10 MB at most"
 
 
 @asynccontextmanager
@@ -31,7 +33,7 @@ async def listening(receiver: Receiver, host: str, port: int) -> AsyncIterator[i
     handler = _Handler(receiver)
 
     def connection() -> LMTP:
-        return LMTP(
+        return _Connection(
             handler,
             data_size_limit=LONGEST_MAIL,
             enable_SMTPUTF8=True,
@@ -48,8 +50,25 @@ async def listening(receiver: Receiver, host: str, port: int) -> AsyncIterator[i
         server.close()
 
 
+class _Connection(LMTP):
+    """Reads mails itself: aiosmtpd keeps each line as an object, at many times its size, and one without an end in full."""
+
+    async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802
+        if await self.check_helo_needed():
+            return
+        envelope = self.envelope
+        if arg or not envelope or not envelope.rcpt_tos:
+            await self.push("501 5.5.4 DATA stands alone" if arg else "503 5.5.1 no recipient yet")
+            return
+        await self.push("354 End data with <CR><LF>.<CR><LF>")
+        content = await read_mail(self._reader, LONGEST_MAIL)
+        status = TOO_LARGE if content is None else await self.event_handler.take(envelope, content)
+        self.envelope = self._create_envelope()
+        await self.push(status)
+
+
 class _Handler:
-    """What aiosmtpd calls; the names are its own."""
+    """What aiosmtpd calls, under its own names; and what takes a mail."""
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
@@ -64,9 +83,7 @@ class _Handler:
             envelope.rcpt_tos.append(address)
         return str(verdict)
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        content = envelope.original_content or b""
-        envelope.content = envelope.original_content = None
+    async def take(self, envelope: Envelope, content: bytes) -> str:
         return str(await self._receiver.receive(envelope.mail_from or "", envelope.rcpt_tos[0], content))
 
     async def handle_exception(self, error: Exception) -> str:

@@ -59,9 +59,9 @@ async def test_one_recipient_at_a_time(way: Way, port: int) -> None:
     assert await over(port, talk) == [250, 452]
 
 
-@pytest.mark.parametrize("announced", [True, False])
-async def test_25_mb_are_refused_without_being_held(way: Way, port: int, *, announced: bool) -> None:
-    huge = b"X" * 990 + b"\r\n"
+@pytest.mark.parametrize(("announced", "huge"), [(True, b""), (False, b"X" * 990 + b"\r\n"), (False, b"X\r\n"), (False, b"X")])
+async def test_25_mb_are_refused_without_being_held(way: Way, port: int, huge: bytes, *, announced: bool) -> None:
+    """However long their lines are, or where there is not one."""
     size = 25 * 2**20
 
     def talk(relay: smtplib.LMTP) -> int:
@@ -72,9 +72,9 @@ async def test_25_mb_are_refused_without_being_held(way: Way, port: int, *, anno
         relay.rcpt(way.to)
         relay.docmd("DATA")
         relay.sock.sendall(b"Subject: long\r\n\r\n")  # type: ignore[union-attr]
-        for _ in range(size // len(huge) // 1000):
-            relay.sock.sendall(huge * 1000)  # type: ignore[union-attr]
-        relay.sock.sendall(b".\r\n")  # type: ignore[union-attr]
+        for _ in range(25):
+            relay.sock.sendall(huge * (2**20 // len(huge)))  # type: ignore[union-attr]
+        relay.sock.sendall(b"\r\n.\r\n")  # type: ignore[union-attr]
         return relay.getreply()[0]
 
     tracemalloc.start()
@@ -101,21 +101,28 @@ async def test_what_looks_like_an_end_is_none(way: Way, port: int, end: bytes) -
         assert relay.noop()[0] == 250
         return code
 
-    await over(port, talk)
-    assert len(await way.texts()) <= 1
+    assert await over(port, talk) == 250
+    assert (len(await way.texts()), await way.waiting()) == (1, 0)
 
 
-async def test_a_line_without_an_end_is_refused(way: Way, port: int) -> None:
-    def talk(relay: smtplib.LMTP) -> int:
+async def test_a_line_may_be_longer_than_any_should(way: Way, port: int) -> None:
+    """RFC 5321, 4.5.3.1: no limit where it can be helped."""
+    await over(port, lambda relay: relay.sendmail(SENDER, way.to, mail("mot " * 75_000)))
+    (text,) = await way.texts()
+    assert text is not None
+    assert text.startswith("mot mot mot")
+
+
+async def test_a_mail_needs_a_recipient_and_no_more(way: Way, port: int) -> None:
+    def talk(relay: smtplib.LMTP) -> list[int]:
         relay.ehlo_or_helo_if_needed()
         relay.mail(SENDER)
+        codes = [relay.docmd("DATA")[0]]
         relay.rcpt(way.to)
-        relay.docmd("DATA")
-        relay.sock.sendall(b"X" * 300_000 + b"\r\n.\r\n")  # type: ignore[union-attr]
-        return relay.getreply()[0]
+        return [*codes, relay.docmd("DATA", "now")[0], relay.data(mail())[0], relay.docmd("DATA")[0]]
 
-    assert await over(port, talk) >= 500
-    assert await way.texts() == []
+    assert await over(port, talk) == [503, 501, 250, 503]
+    assert await way.texts() == ["Merci, à demain."]
 
 
 async def test_a_connection_that_is_cut_in_the_middle_posts_nothing(way: Way, port: int) -> None:
