@@ -1,10 +1,16 @@
 """A receiver over the house, and mails such as people's relays pass on."""
 
+import asyncio
+import smtplib
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
+from delivery.inbound.lmtp import listening
 from delivery.inbound.receiver import Receiver
 from delivery.inbound_settings import InboundSettings
 from delivery.settings import DeliverySettings
@@ -15,6 +21,7 @@ from storage.ids import AccountId, ThreadId
 from storage.inbound import reply_addresses
 from tests.people import House, Person
 
+T = TypeVar("T")
 DOMAIN, RELAY = "reply.ailo.test", "mx.ailo.test"
 
 
@@ -67,6 +74,23 @@ async def way(house: House, thread: ThreadId, answering: DeliverySettings) -> Wa
     made = Way(house, thread, Receiver(house.store, answering, post, lambda one, where: told.append((one, where))), "", told)
     made.to = await made.address(house.lea, thread)
     return made
+
+
+@pytest.fixture
+async def port(way: Way) -> AsyncIterator[int]:
+    async with listening(way.receiver, "127.0.0.1", 0) as port:
+        yield port
+
+
+async def over(port: int, talk: Callable[[smtplib.LMTP], T]) -> T:
+    """Talk to it as a relay does, in a thread of its own."""
+
+    def work() -> T:
+        with smtplib.LMTP("127.0.0.1", port) as relay:
+            return talk(relay)
+
+    with ThreadPoolExecutor(1) as own:  # the service's threads are for the service
+        return await asyncio.get_running_loop().run_in_executor(own, work)
 
 
 def mail(

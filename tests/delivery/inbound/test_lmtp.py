@@ -3,35 +3,13 @@
 import asyncio
 import smtplib
 import tracemalloc
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import pytest
 
-from delivery.inbound.lmtp import listening
 from delivery.inbound.receiver import LONGEST_MAIL
-from tests.delivery.inbound.conftest import Way, mail
+from tests.delivery.inbound.conftest import Way, mail, over
 
-T = TypeVar("T")
 SENDER = "lea@ailo.test"
-
-
-@pytest.fixture
-async def port(way: Way) -> AsyncIterator[int]:
-    async with listening(way.receiver, "127.0.0.1", 0) as port:
-        yield port
-
-
-async def over(port: int, talk: Callable[[smtplib.LMTP], T]) -> T:
-    """Talk to it as a relay does, in a thread of its own."""
-
-    def work() -> T:
-        with smtplib.LMTP("127.0.0.1", port) as relay:
-            return talk(relay)
-
-    with ThreadPoolExecutor(1) as own:  # the service's threads are for the service
-        return await asyncio.get_running_loop().run_in_executor(own, work)
 
 
 async def test_a_mail_is_taken_once_it_is_in_the_thread(way: Way, port: int) -> None:

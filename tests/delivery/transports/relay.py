@@ -14,6 +14,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 OK = "250 taken"
 DROP = "drop"
+LOST = "lost"
 HANG = "hang"
 SLOW = "slow"
 
@@ -22,7 +23,8 @@ SLOW = "slow"
 class FakeRelay:
     """``mail``, ``rcpt`` and ``data`` are the answers for the next letters, one each; after that, all letters are accepted.
 
-    HANG is no answer; SLOW is one that comes when ``freed`` is set. ``waits`` is set once such an answer is pending.
+    DROP ends the connection instead, LOST takes the letter and does so. HANG is no answer; SLOW is one that comes when ``freed``
+    is set. ``waits`` is set once such an answer is pending.
     """
 
     port: int = 0
@@ -69,7 +71,7 @@ class FakeRelay:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         answer = self.data.pop(0) if self.data else OK
-        if answer in {OK, SLOW}:
+        if answer in {OK, SLOW, LOST}:
             self._take(server, envelope)
         return await self._answer(server, answer)
 
@@ -83,7 +85,7 @@ class FakeRelay:
         self.encrypted.append(server.transport.get_extra_info("sslcontext") is not None)
 
     async def _answer(self, server: SMTP, answer: str) -> str:
-        if answer == DROP:
+        if answer in {DROP, LOST}:
             _cut(server)
         if answer in {HANG, SLOW}:
             self.waits.set()

@@ -2,42 +2,15 @@
 
 import asyncio
 import smtplib
-from collections.abc import AsyncIterator
 from pathlib import Path
-
-import pytest
 
 from tests.attacks.disk.search import files_with
 from tests.delivery.transports.relay import FakeRelay
-from tests.delivery.transports.relay import running as running_relay
-from tests.flows.accounts.test_letters import taken_by
-from tests.flows.service import Visit, free_port, running
+from tests.flows.inbound.conftest import RELAY, reply_address
+from tests.flows.service import Visit
 
 CANARY = "le canari-courrier est rentre 3m8p"
-RELAY = "mx.ailo.test"
 QUOTED = "Le 30 nov. 2026 à 09:12, Ailo <ailo@ailo.test> a écrit :\r\n> Un nouveau message vous attend"
-
-
-@pytest.fixture
-async def relay() -> AsyncIterator[FakeRelay]:
-    async with running_relay() as relay:
-        yield relay
-
-
-@pytest.fixture
-def lmtp() -> int:
-    return free_port()
-
-
-@pytest.fixture
-async def visit(tmp_path: Path, relay: FakeRelay, lmtp: int) -> AsyncIterator[Visit]:
-    """A service whose letters can be answered."""
-    settings = {"SMTP": f"smtp://127.0.0.1:{relay.port}", "MAIL_FROM": "ailo@ailo.test", "NOTIFY_AFTER": "0"}
-    settings |= {"REPLY_DOMAIN": "reply.ailo.test", "LMTP": f"127.0.0.1:{lmtp}", "AUTHSERV_ID": RELAY}
-    async with running(tmp_path, **settings) as service:
-        visit = Visit(service)
-        yield visit
-        await visit.close()
 
 
 async def answer(lmtp: int, sender: str, to: str, text: str, *, proven: bool) -> None:
@@ -58,9 +31,7 @@ async def answer(lmtp: int, sender: str, to: str, text: str, *, proven: bool) ->
 async def test_an_answer_is_live_on_both_sides_and_on_no_disk(visit: Visit, relay: FakeRelay, lmtp: int, tmp_path: Path) -> None:
     thread = await visit.thread("lea", "claire")
     claire = await visit.wire("claire")
-    await claire.send(thread, "Bonjour")
-    await taken_by(relay, visit.address("lea"))
-    (to,) = (str(one) for one in dict(relay.taken)[visit.address("lea")]["Reply-To"].addresses)
+    to = await reply_address(visit, relay, thread)
     await answer(lmtp, visit.address("lea"), to, f"{CANARY}\r\n\r\n{QUOTED}", proven=True)
     got = await claire.wait_for("message", text=CANARY)
     assert got["kind"] == "email"
@@ -72,9 +43,7 @@ async def test_an_answer_is_live_on_both_sides_and_on_no_disk(visit: Visit, rela
 
 async def test_what_nobody_vouches_for_waits_for_its_owner(visit: Visit, relay: FakeRelay, lmtp: int, tmp_path: Path) -> None:
     thread = await visit.thread("lea", "claire")
-    await (await visit.wire("claire")).send(thread, "Bonjour")
-    await taken_by(relay, visit.address("lea"))
-    (to,) = (str(one) for one in dict(relay.taken)[visit.address("lea")]["Reply-To"].addresses)
+    to = await reply_address(visit, relay, thread)
     leas = await visit.wire("lea")
     await answer(lmtp, visit.address("lea"), to, CANARY, proven=False)
     assert (await leas.wait_for("mails"))["thread"] == thread

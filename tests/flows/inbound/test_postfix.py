@@ -16,13 +16,13 @@ from tests.delivery.transports.postfix import HOST, Postfix, needed
 from tests.delivery.transports.relay import FakeRelay
 from tests.delivery.transports.relay import running as running_relay
 from tests.flows.accounts.test_letters import taken_by
+from tests.flows.inbound.conftest import RELAY, reply_address
 from tests.flows.service import Visit, free_port, running
 
 pytestmark = needed
 
 DOCS = Path(__file__).parents[3] / "docs"
 SETTINGS = "/api/account/settings"
-RELAY = "mx.ailo.test"
 ELSEWHERE = "127.0.0.9"
 
 
@@ -45,14 +45,6 @@ class Way:
                 client.sendmail(lea, list(to), raw.encode())
 
         await asyncio.to_thread(send)
-
-    async def reply_address(self, reader: str, thread: str) -> str:
-        """Have somebody told of a message in a thread; return where that letter is answered."""
-        claire = await self.visit.wire("claire")
-        await claire.send(thread, "Bonjour")
-        await taken_by(self.sink, self.visit.address(reader))
-        (to,) = dict(self.sink.taken)[self.visit.address(reader)]["Reply-To"].addresses
-        return str(to)
 
     async def texts(self, thread: str) -> list[str]:
         claire = await self.visit.client("claire")
@@ -102,7 +94,7 @@ async def way(tmp_path: Path) -> AsyncIterator[Way]:
 
 async def test_a_letter_goes_through_it_encrypted_and_from_its_own_address(way: Way) -> None:
     thread = await way.visit.thread("lea", "claire")
-    await way.reply_address("lea", thread)
+    await reply_address(way.visit, way.sink, thread)
     assert re.fullmatch(r"b\.[a-z2-7]{48}@reply\.ailo\.test", way.sink.senders[0])
     letter = dict(way.sink.taken)[way.visit.address("lea")]
     assert "(using TLSv1." in letter["Received"]
@@ -124,7 +116,7 @@ async def test_its_report_of_a_mailbox_that_is_not_there_stops_letters(way: Way)
 async def test_one_mail_to_several_of_its_addresses_reaches_each(way: Way) -> None:
     """Léa's is posted, Karim's waits for him, and Postfix tells her that the third is not there."""
     threads = [await way.visit.thread(name, "claire") for name in ("lea", "karim")]
-    to = [await way.reply_address(name, thread) for name, thread in zip(("lea", "karim"), threads, strict=True)]
+    to = [await reply_address(way.visit, way.sink, thread, name) for name, thread in zip(("lea", "karim"), threads, strict=True)]
     way.sink.taken.clear()
     await way.hand(*to, "r.personne@reply.ailo.test", text="Merci, à demain.")
     for one in to:
@@ -139,7 +131,7 @@ async def test_one_mail_to_several_of_its_addresses_reaches_each(way: Way) -> No
 
 async def test_a_mail_that_came_while_the_service_was_down_is_there_when_it_is_back(way: Way) -> None:
     thread = await way.visit.thread("lea", "claire")
-    to = await way.reply_address("lea", thread)
+    to = await reply_address(way.visit, way.sink, thread)
     await way.visit.service.stop()
     await way.hand(to, text="Merci, à demain.")
     await way.postfix.says("status=deferred")
@@ -152,7 +144,7 @@ async def test_a_mail_that_came_while_the_service_was_down_is_there_when_it_is_b
 async def test_from_elsewhere_only_its_own_addresses_are_taken(way: Way) -> None:
     """What it would have to refuse later, it would have to report to a sender that may be forged."""
     thread = await way.visit.thread("lea", "claire")
-    to = await way.reply_address("lea", thread)
+    to = await reply_address(way.visit, way.sink, thread)
     for other, code in (("r.personne@reply.ailo.test", 550), ("karim@ailo.test", 454)):
         with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
             await way.hand(other, text="Merci, à demain.", by=ELSEWHERE)
