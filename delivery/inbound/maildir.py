@@ -6,6 +6,7 @@ at: nobody is there to be told. One that cannot be taken now stays, and is tried
 
 import asyncio
 import logging
+import os
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from pathlib import Path
@@ -67,10 +68,13 @@ async def _taken(inbox: Inbox, path: Path) -> str:
 
 def _first(inbox: Inbox, now: int) -> Path | None:
     fresh = inbox.folder / "new"
-    if not fresh.is_dir():
+    try:
+        with os.scandir(fresh) as entries:  # which knows of each what it is, without a look at the file
+            names = sorted(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
+    except FileNotFoundError:
         return None
-    names = sorted(path.name for path in fresh.iterdir() if path.is_file() and not path.is_symlink())
-    inbox.later = {name: until for name, until in inbox.later.items() if name in names}
+    here = set(names) if inbox.later else ()
+    inbox.later = {name: until for name, until in inbox.later.items() if name in here}
     return next((fresh / name for name in names if inbox.later.get(name, 0) <= now), None)
 
 

@@ -2,7 +2,7 @@
 
 The server has one core, the load generator another. A run that lost or duplicated a message reports no figures.
 `--quick` is the short form for every day. `--reconnect`, `--growth`, `--loop`, `--neighbour`, `--letters`,
-`--parts`, `--planning`, `--reaches`, `--tried` and `--peers` measure other things.
+`--mails`, `--parts`, `--planning`, `--reaches`, `--tried` and `--peers` measure other things.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pathlib import Path
 import uvloop
 
 from chat.ailo import open_ailo
-from tests.load import growth, letters, live, neighbour
+from tests.load import growth, letters, live, mails, neighbour
 from tests.load.figures import Results, machine, middle, table, warnings
 from tests.load.fill import Filler
 from tests.load.micro import loop, parts, planning, reaches, tried
@@ -135,6 +135,7 @@ async def _measure(arguments: argparse.Namespace, plan: Plan) -> Results:
             plan.folder / "neighbour", plan.server_core, min(plan.seconds, 10.0), max(5, plan.times)
         ),
         "letters": lambda: letters.measure(plan.folder, plan.server_core, arguments.count, arguments.workers, max(3, plan.times)),
+        "mails": lambda: mails.measure(plan.folder, plan.server_core, min(plan.seconds, 10.0)),
         "parts": lambda: parts.measure(plan.folder),
         "planning": lambda: planning.measure(plan.folder / "planning", arguments.people),
         "reaches": lambda: reaches.measure(plan.folder, plan.server_core, min(plan.idle, 2_000)),
@@ -165,6 +166,7 @@ def main() -> int:
     parser.add_argument("--letters", action="store_true", help="how fast letters leave and are claimed, beside smtp-source")
     parser.add_argument("--count", type=int, default=10_000, help="letters in a turn of --letters")
     parser.add_argument("--workers", type=int, default=16, help="of --letters, and connections of smtp-source")
+    parser.add_argument("--mails", action="store_true", help="how fast mails that come in are in their threads")
     parser.add_argument("--parts", action="store_true", help="what the parts alone can do: SQLite, encryption, the wire")
     parser.add_argument("--planning", action="store_true", help="what a day of lessons costs for --people; some minutes")
     parser.add_argument("--people", type=int, default=100_000)

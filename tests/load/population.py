@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from chat.ailo import open_ailo
 from storage import installation
@@ -86,14 +87,20 @@ async def _person(store: Store, key: AccountKey) -> Person:
 
 @contextmanager
 def serving(
-    settings: StorageSettings | None, core: int | None, command: tuple[str, ...] = ("-m", "chat", "serve"), rate: str = "off"
+    settings: StorageSettings | None,
+    core: int | None,
+    command: tuple[str, ...] = ("-m", "chat", "serve"),
+    rate: str = "off",
+    more: Mapping[str, str] = MappingProxyType({}),
+    log: int | None = None,
 ) -> Iterator[tuple[int, int]]:
-    """Run a server on one core; yields its port and process id."""
+    """Run a server on one core, with ``more`` in its environment; yields its port and process id. ``log`` is a descriptor."""
     places = {"AILO_DATA": str(settings.data), "AILO_KEYS": str(settings.keys)} if settings else {}
     environment = {
         **os.environ, **places, "AILO_PORT": "0", "AILO_RATE": rate, "AILO_NOTIFY_AFTER": "86400", "PYTHONUNBUFFERED": "1",
+        **more,
     }  # fmt: skip
-    with running([sys.executable, *command], core, environment, stdout=subprocess.PIPE) as process:
+    with running([sys.executable, *command], core, environment, stdout=subprocess.PIPE, stderr=log) as process:
         assert process.stdout
         line = process.stdout.readline().decode()
         yield int(line.rsplit(":", 1)[1]), process.pid

@@ -13,6 +13,7 @@ from tests.delivery.transports.relay import FakeRelay
 from tests.flows.inbound.conftest import reply_address
 from tests.flows.operations.test_durability import fill
 from tests.flows.service import Visit
+from tests.load.mails import Peak
 
 MEGABYTE = 2**20
 HUGE = 25 * MEGABYTE
@@ -80,7 +81,7 @@ async def test_on_a_full_disk_a_mail_is_put_off_and_taken_later(
 async def test_25_mb_are_refused_without_being_held_in_memory(visit: Visit, relay: FakeRelay, lmtp: int, line: bytes) -> None:
     to = await reply_address(visit, relay, await visit.thread("lea", "claire"))
     assert visit.service.process
-    peak = _Peak(visit.service.process.pid)
+    peak = Peak(visit.service.process.pid)
 
     def talk(relay: smtplib.LMTP) -> int:
         relay.mail(visit.address("lea"))
@@ -94,19 +95,3 @@ async def test_25_mb_are_refused_without_being_held_in_memory(visit: Visit, rela
 
     assert await over(lmtp, talk) == 552
     assert peak.grown() < HUGE - 5 * MEGABYTE
-
-
-class _Peak:
-    """The most memory that a process has had since now."""
-
-    def __init__(self, pid: int) -> None:
-        self._folder = Path(f"/proc/{pid}")
-        (self._folder / "clear_refs").write_text("5")
-        self._before = self._high()
-
-    def grown(self) -> int:
-        return self._high() - self._before
-
-    def _high(self) -> int:
-        (line,) = (line for line in (self._folder / "status").read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024
