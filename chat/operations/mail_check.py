@@ -26,6 +26,7 @@ from chat.settings import ChatSettings
 from delivery.checkup.findings import Finding, Grade
 from delivery.checkup.records import UNANSWERED, Names, Unanswered, Unknowable
 from delivery.checkup.relay import Trial, try_relay
+from delivery.letters.addresses import mailable
 from delivery.settings import DeliverySettings
 from storage.settings import Environment
 
@@ -58,6 +59,8 @@ def main(environ: Mapping[str, str], data: Path, way: Way, *, as_json: bool) -> 
     settings = DeliverySettings.from_environment(environment, data, ChatSettings.from_environment(environment).origin)
     if environment.faults:
         raise Misuse("\n      ".join(environment.faults))
+    if way.to is not None and mailable(way.to) is None:
+        raise Misuse("ADDRESS must be an e-mail address.")
 
     async def find_all() -> list[Finding]:
         found = []

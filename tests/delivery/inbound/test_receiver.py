@@ -1,10 +1,12 @@
 """What becomes of a mail: who may post, what waits, what is dropped, what its author is told; nothing twice, nothing lost."""
 
 import logging
+from dataclasses import dataclass, field
 
 import pytest
 
 from delivery.inbound.receiver import Receiver
+from delivery.inbound.trials import Arrival
 from delivery.settings import DeliverySettings
 from storage.conversations.service_posts import ServicePost
 from storage.errors import Stalled
@@ -190,3 +192,29 @@ async def test_its_text_is_in_no_file_and_no_log(way: Way, caplog: pytest.LogCap
     assert files_with(canary, way.house.store.settings.data) == {}
     assert canary not in caplog.text
     assert way.to.partition("@")[0] not in caplog.text
+
+
+@dataclass
+class OneTrial:
+    local_part: str
+    arrivals: list[Arrival] = field(default_factory=list)
+
+    def is_one(self, local_part: str) -> bool:
+        return local_part == self.local_part
+
+    def note(self, _local_part: str, arrival: Arrival) -> None:
+        self.arrivals.append(arrival)
+
+
+async def test_a_mail_on_trial_is_noted_and_kept_nowhere(way: Way, answering: DeliverySettings) -> None:
+    trial = OneTrial("c.one")
+
+    async def post(_: object) -> bool:
+        raise AssertionError("it is posted")
+
+    receiver = Receiver(way.house.store, answering, post, tell_nobody, trial)
+    assert [(await receiver.look_up(f"{name}@{DOMAIN}")).code for name in ("c.one", "c.two")] == [250, 550]
+    assert (await receiver.receive("", f"c.one@{DOMAIN}", mail())).code == 250
+    assert (await receiver.receive("", f"c.two@{DOMAIN}", mail())).code == 550
+    assert len(trial.arrivals) == 1
+    assert (await way.texts(), await way.waiting(), await way.letters()) == ([], 0, [])

@@ -95,7 +95,7 @@ async def way(tmp_path: Path) -> AsyncIterator[Way]:
 async def test_a_letter_goes_through_it_encrypted_and_from_its_own_address(way: Way) -> None:
     thread = await way.visit.thread("lea", "claire")
     await reply_address(way.visit, way.sink, thread)
-    assert re.fullmatch(r"b\.[a-z2-7]{48}@reply\.ailo\.test", way.sink.senders[0])
+    assert re.fullmatch(r"b\.[a-z2-7]{58}@reply\.ailo\.test", way.sink.senders[0])
     letter = dict(way.sink.taken)[way.visit.address("lea")]
     assert "(using TLSv1." in letter["Received"]
     assert "MAIL RET=HDRS" in way.sink.options
@@ -108,7 +108,7 @@ async def test_its_report_of_a_mailbox_that_is_not_there_stops_letters(way: Way)
     way.sink.refused[address] = "550 5.1.1 no such mailbox here"
     await (await way.visit.wire("claire")).send(thread, "Bonjour")
     await way.postfix.says(rf"to=<{re.escape(address)}>.*status=bounced")
-    await way.postfix.says(r"lmtp\[.*to=<b\.[a-z2-7]{48}@reply\.ailo\.test>.*status=sent \(250 2\.0\.0 taken\)")
+    await way.postfix.says(r"lmtp\[.*to=<b\.[a-z2-7]{58}@reply\.ailo\.test>.*status=sent \(250 2\.0\.0 taken\)")
     assert (await (await way.visit.client("lea")).get(SETTINGS))["letters_stopped_at"]
     assert "came back: 5.1.1, no more letters go to this mailbox" in way.visit.log
 

@@ -1,15 +1,11 @@
-"""Mails on trial: what is seen of one, and that it is kept nowhere."""
-
-from dataclasses import dataclass, field
+"""Mails on trial: what is seen of one that came back."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.inbound.receiver import Receiver
 from delivery.inbound.trials import Arrival, arrival_of
-from delivery.settings import DeliverySettings
-from tests.delivery.inbound.conftest import DOMAIN, RELAY, Way, mail, tell_nobody
+from tests.delivery.inbound.conftest import RELAY
 
 AUTHOR = "bonjour@ailo.test"
 SIGNED = "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/simple; d=ailo.test; s=s1;\r\n\tt=1; bh=x; b=d=evil\r\n"
@@ -59,29 +55,3 @@ def test_without_a_named_relay_nobody_vouches() -> None:
 @given(st.binary())
 def test_no_bytes_are_too_odd(raw: bytes) -> None:
     assert not arrival_of(b"DKIM-Signature: " + raw + b"\nAuthentication-Results: " + raw, AUTHOR, RELAY).is_proven
-
-
-@dataclass
-class OneTrial:
-    local_part: str
-    arrivals: list[Arrival] = field(default_factory=list)
-
-    def is_one(self, local_part: str) -> bool:
-        return local_part == self.local_part
-
-    def note(self, _local_part: str, arrival: Arrival) -> None:
-        self.arrivals.append(arrival)
-
-
-async def test_it_is_noted_and_kept_nowhere(way: Way, answering: DeliverySettings) -> None:
-    trial = OneTrial("c.one")
-
-    async def post(_: object) -> bool:
-        raise AssertionError("it is posted")
-
-    receiver = Receiver(way.house.store, answering, post, tell_nobody, trial)
-    assert [(await receiver.look_up(f"{name}@{DOMAIN}")).code for name in ("c.one", "c.two")] == [250, 550]
-    assert (await receiver.receive("", f"c.one@{DOMAIN}", mail())).code == 250
-    assert (await receiver.receive("", f"c.two@{DOMAIN}", mail())).code == 550
-    assert len(trial.arrivals) == 1
-    assert (await way.texts(), await way.waiting(), await way.letters()) == ([], 0, [])
