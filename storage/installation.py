@@ -12,6 +12,7 @@ from storage.crypto.guarding import Guard, Guarded
 from storage.crypto.keyholes import AccountKey
 from storage.crypto.keyring import Keyring
 from storage.crypto.primitives import Part
+from storage.crypto.push_keys import PushKey
 from storage.engine.database import Database, Reader, Transaction
 from storage.engine.lock import NAME, DirectoryLock
 from storage.engine.migrations import migrate
@@ -23,6 +24,7 @@ from storage.files import make_folders, sync_directory
 from storage.settings import StorageSettings
 
 RESTORED = "restored"
+PUSH_KEY = "push key"
 
 
 @dataclass(frozen=True, repr=False)
@@ -156,6 +158,7 @@ async def _furnish(fresh: Path, guard: Guard, officer_key: bytes) -> None:
     try:
         await migrate(database)
         await database.write(lambda tx: note(tx, guard, "officer", officer_key))
+        await ensure_push_key(database, guard)
     finally:
         await database.close()
 
@@ -176,6 +179,20 @@ async def officer_now(reader: Reader, guard: Guard) -> bytes:
     if key is None:
         raise DatabaseRefused("The database contains no installation: `ailo init` did not finish. Restore a backup.")
     return key
+
+
+async def ensure_push_key(database: Database, guard: Guard) -> None:
+    """Make the key of push, unless there is one: with another, no browser that subscribed before could be told of anything."""
+    sql = "select 1 from house where name = :name"
+    if await database.read(lambda reader: reader.row(sql, name=PUSH_KEY)) is None:
+        made = PushKey.fresh()
+        await database.write(lambda tx: note(tx, guard, PUSH_KEY, made.both))
+
+
+async def push_key(reader: Reader, guard: Guard) -> PushKey | None:
+    """The key by which push services know this service, or None. Raises CannotOpen."""
+    found = await noted(reader, guard, PUSH_KEY)
+    return PushKey.of(found) if found else None
 
 
 async def note(tx: Transaction, guard: Guard, name: str, content: bytes) -> None:

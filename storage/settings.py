@@ -4,6 +4,7 @@ All configuration errors are collected and reported together.
 """
 
 import os
+import re
 import shlex
 import stat
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 
 # Where Docker and Podman mount a container's own secrets, readable by every process in it.
 SECRETS_OF_A_CONTAINER = Path("/run/secrets")
+HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9-]+\.)*[a-z0-9-]+(?::\d{1,5})?", re.ASCII)
 
 
 @dataclass
@@ -66,13 +68,15 @@ def _advice(path: Path) -> str:
 @dataclass(frozen=True)
 class StorageSettings:
     """The locations of the data and the root keyring, the grace time before an unread message is owed a letter, and how many
-    letters a day somebody gets at most: what both sides of the service must know.
+    letters a day somebody gets at most: what both sides of the service must know. ``push_hosts`` are push services besides
+    those of the usual browsers, as HOST, HOST:PORT or *.HOST.
     """
 
     data: Path
     keys: Path
     notify_after_ms: int = 180_000
     letters_a_day: int = 2
+    push_hosts: frozenset[str] = frozenset()
 
     @property
     def database(self) -> Path:
@@ -98,7 +102,14 @@ class StorageSettings:
             environment.faults.append("AILO_DATABASE: PostgreSQL is not supported yet; unset it to use SQLite in AILO_DATA.")
         notify_after = environment.whole("AILO_NOTIFY_AFTER", 180, maximum=7 * 86_400)
         letters_a_day = environment.whole("AILO_LETTERS_A_DAY", 2, minimum=1, maximum=20)
-        return cls(data, keys, notify_after * 1000, letters_a_day)
+        return cls(data, keys, notify_after * 1000, letters_a_day, _push_hosts(environment))
+
+
+def _push_hosts(environment: Environment) -> frozenset[str]:
+    hosts = frozenset((environment.text("AILO_PUSH_HOSTS") or "").lower().split())
+    if not all(HOST.fullmatch(host) for host in hosts):
+        environment.faults.append("AILO_PUSH_HOSTS must be names of hosts, such as `push.example.org *.example.net`.")
+    return hosts
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

@@ -81,6 +81,7 @@ async def open_store(settings: StorageSettings, clock: Clock = wall_clock) -> As
             guard = Guard(keys)
             officer = await installation.officer(database, guard)
             await readdressing.bring_up(database, guard)
+            await installation.ensure_push_key(database, guard)
             if await database.read(texts.any_waits):
                 await database.write(texts.forget_all)
             if is_restored:

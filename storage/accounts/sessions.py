@@ -20,6 +20,7 @@ from storage.engine.rows import BYTES, HASH, ID, NUMBER, TIME
 from storage.errors import CannotOpen
 from storage.families import OF_ACCOUNT, Family, Table
 from storage.ids import AccountId
+from storage.push import subscriptions
 
 DAY_MS = timedelta(days=1) // timedelta(milliseconds=1)
 # A session that was not seen for this long has ended; sightings are recorded by the day (UTC).
@@ -108,12 +109,14 @@ async def _make_room(tx: Transaction, account: AccountId) -> list[bytes]:
 
 
 async def end(tx: Transaction, session: bytes) -> bool:
-    """Sign out one session; return whether it existed."""
+    """Sign out one session; return whether it existed. Its browser is told by push no more."""
+    await subscriptions.end_of_session(tx, session)
     return bool(await tx.run("delete from sessions where id = :id", id=session))
 
 
 async def end_all(tx: Transaction, account: AccountId, except_for: bytes = b"") -> None:
-    """Sign out every session of an account, one excepted."""
+    """Sign out every session of an account, one excepted; their browsers, and those of sessions of before, are told no more."""
+    await subscriptions.end_all(tx, account, except_for)
     await tx.run(
         "delete from sessions where account = :account and id <> :except_for", account=account.bytes, except_for=except_for
     )

@@ -13,7 +13,7 @@ HARMLESS_TABLES = frozenset({
     "encouragement_looks",
 })  # fmt: skip
 # In these tables only the named column holds such content: an update that does not touch it removes nothing.
-KEPT_IN = {"letters": "facts"}
+KEPT_IN = {"letters": "facts", "push_subscriptions": "body"}
 
 _COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _KEEPS = {"select", "create", "pragma", "begin", "commit", "values", "explain"}

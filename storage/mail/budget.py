@@ -11,11 +11,12 @@ MOST_WAITING = 100
 async def sent_by_kind(reader: Reader, account: AccountId, since: int, until: int) -> dict[str, int]:
     """How many letters of each kind were sent to an account from ``since`` until before ``until`` (ms since 1970).
 
-    A letter that counts as sent, because the relay has it but gave no answer, is among them.
+    A letter that counts as sent, because the relay has it but gave no answer, is among them; so is one that browsers were told
+    of, whatever became of its e-mail.
     """
     found = await reader.rows(
         "select kind, count(*) as count from letters where account = :account and ended_at >= :since and ended_at < :until"
-        " and state = 'sent' group by kind",
+        " and (state = 'sent' or pushed_at is not null) group by kind",
         account=account.bytes, since=since, until=until,
     )  # fmt: skip
     return dict(rows.sound("letters", found, lambda row: (rows.text(row, "kind"), rows.number(row, "count"))))

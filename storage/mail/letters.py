@@ -24,6 +24,7 @@ from storage.ids import AccountId
 JOINED: Final = "joined into another letter"
 BOUNCED: Final = "bounced"
 NO_MAILBOX: Final = "the mailbox refuses letters"
+PUSHED: Final = "by push alone"
 RESTORED: Final = "restored from a backup"
 
 
@@ -226,6 +227,12 @@ def _claimed(row: Row) -> Claimed:
     )
 
 
+async def find(reader: Reader, letter: UUID) -> Claimed | None:
+    """A letter, whatever became of it; None if there is no such letter. Raises Damaged."""
+    row = await reader.row("select * from letters where id = :id", id=letter.bytes)
+    return _claimed(row) if row else None
+
+
 async def finish(
     tx: Transaction, letter: UUID, state: State, now: int, reason: str | None = None, ours: int | None = None
 ) -> bool:
@@ -313,11 +320,12 @@ async def wait_again(tx: Transaction, account: AccountId, since: int, now: int) 
 async def refused_at(reader: Reader, account: AccountId) -> int | None:
     """When the last letter to an account was permanently refused by the other side; None if it was not, or one went out since."""
     row = await reader.row(
-        "select state, ended_at from letters where account = :account and (state = 'sent' or state = 'refused'"
+        "select state, ended_at from letters where account = :account"
+        " and ((state = 'sent' and coalesce(reason, '') <> :pushed) or state = 'refused'"
         " and (reason like 'smtp %' or reason like 'bounced %' or reason = 'address'))"
         " order by ended_at desc, written_at desc limit 1",
-        account=account.bytes,
-    )
+        account=account.bytes, pushed=PUSHED,
+    )  # fmt: skip
     if row is None or row["state"] != State.REFUSED:
         return None
     return rows.unless_damaged("letters", row, lambda: rows.time_or_none(row, "ended_at"), None)
@@ -351,6 +359,7 @@ FAMILY = Family(
                 "reason": TEXT.or_null(),
                 "written_at": TIME,
                 "ended_at": TIME.or_null(),
+                "pushed_at": TIME.or_null(),
             },
             (OF_ACCOUNT,),
         ),

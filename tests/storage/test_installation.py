@@ -9,9 +9,10 @@ from storage import installation
 from storage.crypto.guarding import Guard
 from storage.crypto.keyring import create, load
 from storage.crypto.primitives import public_key_of
+from storage.crypto.push_keys import PushKey
 from storage.engine.migrations import migrate
 from storage.engine.sqlite import open_sqlite
-from storage.errors import DatabaseRefused, KeyringRefused
+from storage.errors import Damaged, DatabaseRefused, KeyringRefused
 from storage.settings import StorageSettings
 from storage.store import open_store
 from tests.people import settings_in
@@ -123,3 +124,33 @@ async def test_a_keyring_without_a_house_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(KeyringRefused):
         await installation.build(settings)
     assert (settings.keys.read_bytes(), settings.data.exists()) == (before, False)
+
+
+async def push_key_of(settings: StorageSettings) -> PushKey | None:
+    async with open_store(settings) as store:
+        return await store.database.read(lambda reader: installation.push_key(reader, store.guard))
+
+
+async def test_the_key_of_push_is_made_once_and_guarded(settings: StorageSettings) -> None:
+    await installation.build(settings)
+    key = await push_key_of(settings)
+    assert key is not None
+    assert (len(key.private_key), len(key.public_key)) == (32, 65)
+    assert await push_key_of(settings) == key
+    assert all(key.private_key not in path.read_bytes() for path in settings.data.rglob("*") if path.is_file())
+    assert repr(key.private_key) not in repr(key)
+
+
+async def test_an_installation_of_before_gets_one_when_it_is_opened(settings: StorageSettings) -> None:
+    await installation.build(settings)
+    async with open_store(settings) as store:
+        await store.database.write(lambda tx: tx.run("delete from house where name = 'push key'"))
+    assert await push_key_of(settings) is not None
+
+
+async def test_one_that_was_altered_is_left_for_the_check_to_report(settings: StorageSettings) -> None:
+    await installation.build(settings)
+    async with open_store(settings) as store:
+        await store.database.write(lambda tx: tx.run("update house set body = x'01' where name = 'push key'"))
+    with pytest.raises(Damaged):
+        await push_key_of(settings)

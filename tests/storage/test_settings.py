@@ -32,6 +32,13 @@ def test_how_many_letters_a_day_is_from_1_to_20() -> None:
         assert read(AILO_LETTERS_A_DAY=wrong)[1] == ["AILO_LETTERS_A_DAY must be a whole number from 1 to 20."]
 
 
+def test_push_services_are_names_of_hosts() -> None:
+    settings, faults = read(AILO_PUSH_HOSTS=" push.example.org:8443  *.Example.net ")
+    assert (set(settings.push_hosts), faults) == ({"push.example.org:8443", "*.example.net"}, [])
+    for wrong in ("https://push.example.org", "*", "*.*.example", "a/b", "user@host", "a,b"):
+        assert len(read(AILO_PUSH_HOSTS=wrong)[1]) == 1
+
+
 @pytest.mark.parametrize("keys", ["data/root.json", "data/a/b/root.json", "data/../data/root.json", "link/root.json"])
 def test_keys_inside_the_data_are_refused(tmp_path: Path, keys: str) -> None:
     (tmp_path / "data").mkdir()

@@ -52,6 +52,8 @@ from storage.mail.texts import SealedText
 from storage.mail.unsubscribing import make_token
 from storage.maintenance import check
 from storage.programmes import enrolments
+from storage.push import subscriptions
+from storage.push.subscriptions import Subscription
 from storage.store import wall_clock
 from tests.attacks.database.planting import NO_UTF_8, WRONG, Planter
 from tests.chat.programmes.directories import ABOUT, lesson
@@ -197,11 +199,16 @@ async def follow(ailo: Ailo, account: AccountId, name: str) -> None:
 
 
 async def owe_letter(ailo: Ailo, who: Unlocked, thread: ThreadId) -> None:
+    """Have a letter wait, and a browser that is to be told of it; its push service is none that is asked."""
     facts = {"thread": str(thread), "seq": "3", "group": "0" * 24}
     letter = Letter(uuid4(), who.account.id, "reply", f"{thread}/3", facts, "one@ailo.test", 1)
 
+    browser = Subscription(f"https://nowhere.test/{who.account.id}", b"\4" * 65, bytes(16))
+
     async def work(tx: Transaction) -> None:
         await letters.write(tx, ailo.store.guard, letter, 1)
+        await subscriptions.keep(tx, ailo.store.guard, who.account.id, who.account.id.bytes * 2, browser, 1)
+        await subscriptions.tell_all(tx, who.account.id, letter.id, 1)
 
     await ailo.store.database.write(work)
 

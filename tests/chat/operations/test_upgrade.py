@@ -55,7 +55,8 @@ async def test_no_row_is_lost(folder: Path) -> None:
     async with open_ailo(settings_in(folder)) as ailo:
         assert await ailo.store.database.check() == []
     after = counts(folder)
-    assert {table: after[table] for table in before} == before
+    # The service has a key for push from now on.
+    assert {table: after[table] for table in before} == {**before, "house": before["house"] + 1}
     # Each member is looked at from now on.
     assert {table: count for table, count in after.items() if count and table not in before} == {"encouragement_looks": 2}
 

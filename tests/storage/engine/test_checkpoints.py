@@ -95,6 +95,7 @@ def test_what_takes_something_away_is_known_by_its_text(sql: str) -> None:
         "delete from unread_owed where due_at = -1",
         "update participants set read_seq = v.column3 from (values :rows) as v",
         "update letters set leased_until = :until, attempts = attempts + 1 where id = :id",
+        "update push_subscriptions set due_at = :until, attempts = attempts + 1 where id = :id returning *",
         "create table x (a)",
         "pragma user_version = 0",
     ],

@@ -16,6 +16,9 @@ from storage.crypto.keyholes import Cookie, Opening, open_session, unguard_passw
 from storage.errors import Damaged, KeyringRefused
 from storage.families import guarded
 from storage.ids import AccountId
+from storage.installation import push_key
+from storage.push import subscriptions
+from storage.push.subscriptions import Subscription
 from storage.rekeying import key_use, reguarding, relinking
 from storage.rekeying.rotation import Rotation
 from storage.store import Store, open_store
@@ -92,6 +95,17 @@ async def test_the_mark_of_the_example_and_the_addresses_stay(house: House) -> N
     assert house.store.guard.address_index("lea@ailo.test") == before
     assert loaded.newest.id == house.store.guard.keyring.newest.id
     assert house.store.settings.keys.stat().st_mode & 0o777 == 0o600
+
+
+async def test_push_goes_on_as_before(house: House) -> None:
+    """With another key of its own, push services would let the service tell no browser that subscribed before."""
+    store, given = house.store, Subscription("https://fcm.googleapis.com/1", b"\4" * 65, b"a" * 16)
+    await store.database.write(lambda tx: subscriptions.keep(tx, store.guard, house.lea.id, bytes(32), given, 1))
+    before = await store.database.read(lambda reader: push_key(reader, store.guard))
+    old, newest = (await (await rotated(house)).status()).keys
+    assert (old.uses.total(), newest.uses["push_subscriptions.body"]) == (0, 1)
+    assert await store.database.read(lambda reader: push_key(reader, store.guard)) == before
+    assert not await store.database.write(lambda tx: subscriptions.keep(tx, store.guard, house.lea.id, bytes(32), given, 1))
 
 
 async def test_a_session_and_a_password_still_open(house: House) -> None:
