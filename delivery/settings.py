@@ -43,7 +43,8 @@ class DeliverySettings:
     """``origin`` is the public address of the service. Without a ``relay``, letters are written to ``maildir``.
 
     ``workers`` letters are sent at the same time, each over a connection of its own; to one domain no more than
-    ``letters_a_minute``, 0 for no limit.
+    ``letters_a_minute``, 0 for no limit. ``push_authority`` is a file of certificates to trust instead of the system's when
+    asking push services.
     """
 
     origin: str
@@ -54,11 +55,18 @@ class DeliverySettings:
     workers: int = WORKERS
     letters_a_minute: int = 0
     inbound: InboundSettings = field(default_factory=InboundSettings)
+    push_authority: Path | None = None
 
     @property
     def link(self) -> str:
         """The link in letters."""
         return f"{self.origin.rstrip('/')}/"
+
+    @property
+    def contact(self) -> str:
+        """Whom a push service may turn to about our pushes (RFC 8292, 2.1)."""
+        is_nobody = self.mail_from == NOBODY and self.origin.startswith("https://")
+        return self.origin.rstrip("/") if is_nobody else f"mailto:{self.mail_from.addr_spec}"
 
     @classmethod
     def from_environment(cls, environment: Environment, data: Path, origin: str) -> "DeliverySettings":
@@ -73,6 +81,7 @@ class DeliverySettings:
             environment.whole("AILO_MAIL_WORKERS", WORKERS, minimum=1, maximum=16),
             _letters_a_minute(environment) if relay else 0,
             InboundSettings.from_environment(environment),
+            _authority(environment, "AILO_PUSH_CA"),
         )
 
 
@@ -97,7 +106,7 @@ def _mail_from(environment: Environment, *, is_required: bool) -> Address:
 
 def _relay(environment: Environment) -> Relay | None:
     url = environment.text("AILO_SMTP")
-    authority = _authority(environment)
+    authority = _authority(environment, "AILO_SMTP_CA")
     if url is None:
         return None
     try:
@@ -126,13 +135,13 @@ def _parsed(url: SplitResult, authority: Path | None) -> Relay:
     )
 
 
-def _authority(environment: Environment) -> Path | None:
-    path = environment.text("AILO_SMTP_CA")
+def _authority(environment: Environment, name: str) -> Path | None:
+    path = environment.text(name)
     if path is None:
         return None
     try:
         ssl.create_default_context(cafile=path)
     except OSError:
-        environment.faults.append("AILO_SMTP_CA must name a file of certificates (PEM) to trust instead of the system's.")
+        environment.faults.append(f"{name} must name a file of certificates (PEM) to trust instead of the system's.")
         return None
     return Path(path)

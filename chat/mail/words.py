@@ -46,6 +46,7 @@ REASONS = {
     "switched off": sentence("sa règle est coupée"),
     "the conversation is closed": sentence("la conversation est close"),
     "restored from a backup": sentence("peut être partie avant la sauvegarde"),
+    "by push alone": sentence("par notification seulement"),
     "the mailbox refuses letters": sentence("la boîte de la personne refuse nos e-mails"),
     "given up": sentence("abandonnée sur cette page"),
 }

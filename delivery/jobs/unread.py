@@ -1,9 +1,9 @@
 """Turns due announcements into a letter in the outbox, if they are still owed: decided now, from the stored read marks.
 
 However many messages came, and in however many conversations, it is one letter, and no other follows for those threads
-until the person reads or a day has passed. A letter that still waits is joined with it. Whoever wants no letters is owed
-none. In quiet hours, and until its hour for who wants one digest a day, the announcement waits, and is dropped if the
-person reads meanwhile.
+until the person reads or a day has passed. A letter that still waits is joined with it. Whoever wants no letters, and is told
+by push in no browser, is owed none. In quiet hours, and until its hour for who wants one digest a day, the announcement waits,
+and is dropped if the person reads meanwhile.
 """
 
 import hashlib
@@ -27,6 +27,7 @@ from storage.ids import AccountId, ThreadId
 from storage.mail import joining, letters, unread
 from storage.mail.letters import Letter
 from storage.mail.unread import Due
+from storage.push import subscriptions
 from storage.store import Store
 
 __all__ = ["JOB", "announce_one"]
@@ -61,13 +62,14 @@ async def _settle(tx: Transaction, store: Store, settings: DeliverySettings, due
     try:
         account = await accounts.by_id(tx, store.guard, due.account)
         wanted = (await preferences.find(tx, store.guard, due.account)).letters
+        is_told = wanted.replies or await subscriptions.has_any(tx, due.account)
     except CannotOpen:
         # An account that is not as we wrote it gets no letter, and must not hold up those of others. Nor does one whose
         # preferences are not: it may have wanted none.
         log.error("postponed an announcement: its account's row or preferences cannot be opened")
         await unread.postpone(tx, due, now + POSTPONED)
         return None
-    if not due.is_owed or account is None or account.status is not Status.ACTIVE or not wanted.replies:
+    if not due.is_owed or account is None or account.status is not Status.ACTIVE or not is_told:
         await unread.drop(tx, due.thread, due.account)
         return None
     hours = _Hours.of(wanted, account.time_zone, now)

@@ -73,7 +73,8 @@ class Kind:
     ``is_budgeted``, as those of security and appointments are. ``list_name`` is one of ``LISTS`` if the letters of this kind
     can be unsubscribed from. One that still waits is joined with the next one where it ``is_joined``. It is too late to be of
     use ``worth`` after it was written; None where that depends on the letter. Its link leads to ``page``, a path without its
-    first slash. ``answered`` (source, facts) is where an answer by e-mail goes, if it can be answered.
+    first slash. Browsers that chose push are told of one that ``is_pushed``. ``answered`` (source, facts) is where an answer by
+    e-mail goes, if it can be answered.
     """
 
     why_not: Callable[[Reader, AccountId, Mapping[str, str]], Awaitable[str | None]]
@@ -85,6 +86,7 @@ class Kind:
     read: Reading | None = None
     sent: Sent | None = None
     is_joined: bool = False
+    is_pushed: bool = False
     worth: timedelta | None = None
     page: str = ""
     answered: Callable[[Source, Mapping[str, str]], Awaitable[Answered | None]] = _nowhere

@@ -13,6 +13,7 @@ from delivery.letters.kinds import Answered, Kind, Source, kind_named
 from delivery.outbox.backoff import TRIES
 from delivery.outbox.budget import Today, most_for, today_of
 from delivery.outbox.domains import AGAIN, OF_DOMAIN, DomainLimits
+from delivery.outbox.pushing import Pushed, Pushing, tell_browsers
 from delivery.outbox.together import Together
 from delivery.quiet_hours import silence_until
 from delivery.settings import DeliverySettings
@@ -49,20 +50,22 @@ class Held:
     reason: str = "quiet hours"
 
 
-Ending = Outcome | Dropped | Held
+Ending = Outcome | Dropped | Held | Pushed
 
 
 @dataclass(frozen=True, repr=False)
 class _Reader:
-    """The recipient of a letter, why it is no longer worth sending (None if it is), what they chose, their day so far, what the
-    bodies need from the store, and where an answer goes.
+    """The recipient of a letter, why it is no longer worth sending, and why not by e-mail (None if it is); what they chose, their
+    day so far, how far they are told by push, what the bodies need from the store, and where an answer goes.
     """
 
     account: Account
     address: str
     why_not: str | None
+    why_no_mail: str | None
     wanted: Letters
     today: Today
+    push: Pushing
     read: Mapping[str, object]
     answered: Answered | None
 
@@ -108,11 +111,13 @@ class Attempt:
         reader = await self._reader(kind, facts)
         if reader is None or reader.account.status is not Status.ACTIVE:
             return Dropped("the account is closed")
-        if reader.why_not:
-            return Dropped(reader.why_not)
-        if not kind.is_wanted(reader.wanted):
-            return Dropped("no longer wanted")
-        return self._held(reader, kind) or await self._send(reader, kind, facts)
+        if why_not := reader.why_not or (None if reader.push.tells else reader.why_no_mail):
+            return Dropped(why_not)
+        if held := self._held(reader, kind):
+            return held
+        if reader.push.is_owed:
+            await tell_browsers(self.store, self.letter)
+        return Pushed() if reader.why_no_mail else await self._send(reader, kind, facts)
 
     def _held(self, reader: _Reader, kind: Kind) -> Held | Dropped | None:
         """Until when the letter must wait: for the end of quiet hours, or for room among the day's letters."""
@@ -140,14 +145,20 @@ class Attempt:
                 return None
             wanted = (await preferences.find(reader, self.store.guard, account.id)).letters
             today = await today_of(reader, account.id, account.time_zone, self.store.clock())
-            is_refused = await refused_mailboxes.refused_at(reader, self.store.guard, account.id) is not None
-            why_not = NO_MAILBOX if is_refused else await kind.why_not(reader, account.id, facts)
+            why_not = await kind.why_not(reader, account.id, facts)
+            why_no_mail = await self._why_no_mail(reader, kind, wanted)
+            push = await Pushing.of(reader, kind, self.letter)
             source = self._source(reader, account, wanted)
             read = await kind.read(source, facts) if kind.read else None
             answered = await kind.answered(source, facts) if self.settings.inbound.domain else None
-            return _Reader(account, address, why_not, wanted, today, read or {}, answered)
+            return _Reader(account, address, why_not, why_no_mail, wanted, today, push, read or {}, answered)
 
         return await (self.together or self.store.database.read)(read)
+
+    async def _why_no_mail(self, reader: Reader, kind: Kind, wanted: Letters) -> str | None:
+        if await refused_mailboxes.refused_at(reader, self.store.guard, self.letter.account) is not None:
+            return NO_MAILBOX
+        return None if kind.is_wanted(wanted) else "no longer wanted"
 
     def _source(self, reader: Reader, account: Account, wanted: Letters) -> Source:
         # No text goes to a Maildir: a file that anybody may read who has the disk. The example is there to be looked at.

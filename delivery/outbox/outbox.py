@@ -16,6 +16,7 @@ from datetime import timedelta
 from delivery.letters.kinds import kind_named
 from delivery.outbox.attempt import SEND_SECONDS, Attempt, Dropped, Ending, Held
 from delivery.outbox.backoff import TRIES, rest_until, retry_at
+from delivery.outbox.pushing import Pushed
 from delivery.outbox.queue import LEASE, Queue
 from delivery.settings import DeliverySettings
 from delivery.transports.transport import Later, Rejected, Sent, Transport, Unanswered
@@ -106,6 +107,9 @@ async def _next_state(tx: Transaction, outbox: Outbox, letter: Claimed, ending: 
         case Unanswered(reason):
             await _sent(tx, outbox, letter, now, reason)
             return f"counts as sent: {reason}"
+        case Pushed():
+            await _sent(tx, outbox, letter, now, letters.PUSHED)
+            return f"counts as sent: {letters.PUSHED}"
         case Rejected(reason, status):
             await letters.finish(tx, letter.id, State.REFUSED, now, reason, letter.attempts)
             if status and refused_mailboxes.is_for_good(status):

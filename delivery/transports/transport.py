@@ -1,9 +1,9 @@
-"""What takes letters away, and the four possible outcomes."""
+"""What takes letters away, the four possible outcomes, and those of a push."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-__all__ = ["Later", "Message", "Outcome", "Rejected", "Sent", "Transport", "Unanswered"]
+__all__ = ["Gone", "Later", "Message", "Outcome", "PushLater", "PushOutcome", "Rejected", "Sent", "Transport", "Unanswered"]
 
 
 class Message(Protocol):
@@ -46,8 +46,23 @@ class Unanswered:
     reason: str
 
 
+@dataclass(frozen=True)
+class Gone:
+    """The subscription has ended: its browser takes nothing any more."""
+
+
+@dataclass(frozen=True)
+class PushLater:
+    """Not now; not before ``seconds`` have passed, if the push service says so."""
+
+    reason: str
+    seconds: int = 0
+
+
 Outcome = Sent | Later | Rejected | Unanswered
 """Reasons contain a code or words of ours, never an address or what the other side said."""
+PushOutcome = Sent | Gone | PushLater | Rejected
+"""The same of a push."""
 
 
 class Transport(Protocol):

@@ -1,5 +1,6 @@
 """The settings of delivery, and the error messages for wrong ones."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,9 +109,28 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     assert len(read(**wrong)[1]) == 4
 
 
-def test_a_file_that_holds_no_certificate_is_a_fault(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["AILO_SMTP_CA", "AILO_PUSH_CA"])
+def test_a_file_that_holds_no_certificate_is_a_fault(tmp_path: Path, name: str) -> None:
     (tmp_path / "ca.pem").write_text("nothing")
-    assert len(read(AILO_SMTP_CA=str(tmp_path / "ca.pem"))[1]) == 1
+    assert len(read(**{name: str(tmp_path / "ca.pem")})[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "contact"),
+    [
+        ({"AILO_MAIL_FROM": "Ailo <bonjour@ailo.test>"}, "mailto:bonjour@ailo.test"),
+        ({}, "https://ailo.test"),
+    ],
+)
+def test_push_services_are_given_a_contact(values: dict[str, str], contact: str) -> None:
+    settings, _ = read(**values)
+    assert replace(settings, origin="https://ailo.test/").contact == contact
+
+
+def test_without_a_sender_and_without_tls_the_contact_leads_nowhere() -> None:
+    """RFC 8292 takes mailto: and https: alone, and push services refuse all else."""
+    settings, _ = read()
+    assert replace(settings, origin="http://127.0.0.1:8080").contact == "mailto:bonjour@ailo.example"
 
 
 def test_no_secret_is_in_a_repr() -> None:

@@ -27,6 +27,7 @@ KIND = Kind(
     read=_read,
     sent=forget_texts,
     is_joined=True,
+    is_pushed=True,
     answered=only_thread,
     worth=timedelta(days=3),
 )

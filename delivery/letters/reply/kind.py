@@ -24,6 +24,7 @@ KIND = Kind(
     read=read_texts,
     sent=forget_texts,
     is_joined=True,
+    is_pushed=True,
     answered=only_thread,
     worth=timedelta(days=3),
 )

@@ -24,12 +24,14 @@ from chat.programmes.folders import Folder
 from chat.programmes.importing import read_course
 from chat.programmes.programmes import Programmes
 from chat.protocol.frames import encode
+from chat.push.feature import Push
 from chat.staff.canned_replies import RepliesAtHand
 from chat.staff.overview import Overviews
 from chat.staff.shapes import CannedReplies, CannedReply, OwnPractice
 from delivery.jobs.encouragements import encourage_some
 from delivery.jobs.lessons import send_lessons
 from delivery.jobs.offers import offer_some
+from delivery.jobs.pushes import push_some
 from delivery.jobs.unread import announce_one
 from delivery.outbox.outbox import Outbox, send_one_letter
 from delivery.settings import DeliverySettings
@@ -280,6 +282,7 @@ async def letters_to(scene: Scene) -> list[str]:
         lambda: send_lessons(ailo.store, settings),
         lambda: offer_some(ailo.store, settings),
         lambda: send_one_letter(outbox),
+        lambda: push_some(ailo.store, settings),
     ]
     for step in steps:
         for _ in range(20):
@@ -326,6 +329,8 @@ async def of_those_concerned(scene: Scene, name: str) -> None:
         ailo.of(Inbound).mails.waiting(who, thread),
         ailo.of(Inbound).mails.original(who, thread, MAILED),
         SessionsOfOne(store, ailo.hub).all(SignedIn(bytes(32), who)),
+        ailo.of(Push).subscribing.offer(),
+        ailo.of(Push).subscribing.take_back(SignedIn(bytes(32), who)),
     ]
     for one in asked:
         await clearly(one)

@@ -26,6 +26,7 @@ def said_of(kind: Kind) -> list[str]:
         "leaves" if not kind.is_budgeted else "waits, joined" if kind.is_joined else "waits",
         f"{kind.worth.days} day{'s' * (kind.worth.days > 1)}" if kind.worth else "as each says",
         "yes" if kind.list_name else "no",
+        "yes" if kind.is_pushed else "no",
     ]
 
 

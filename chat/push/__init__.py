@@ -1,0 +1,1 @@
+"""Being told by push: the browsers that one chooses for it."""
