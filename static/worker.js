@@ -3,7 +3,7 @@
 
   It keeps what is the same for everybody: the files at the addresses of this version, and the page of no network. It never looks
   at what is asked of /api/, keeps no page of a conversation, and lets everything but GET pass. SHELL is written above by the
-  service (chat/pages/assets.py): {root, paths, offline, pages}; it changes with any file, and with it this worker. A new one waits until
+  service (chat/pages/assets.py): {root, paths, offline, pages, told}; it changes with any file, and with it this worker. A new one waits until
   no tab of the old is left, then drops what the old one kept: a tab that is open goes on with the files it began with.
 */
 
@@ -19,6 +19,7 @@ self.addEventListener("install", (event) => event.waitUntil(keepShell()))
 self.addEventListener("activate", (event) => event.waitUntil(begin()))
 self.addEventListener("fetch", answer)
 self.addEventListener("message", (event) => event.waitUntil(WISHES[event.data?.type]?.(event.data)))
+self.addEventListener("push", (event) => event.waitUntil(tellOfPush()))
 self.addEventListener("notificationclick", (event) => event.waitUntil(follow(event.notification)))
 
 // Lifecycle
@@ -87,25 +88,52 @@ const WISHES = {
   alert: tell,
   close: ({ thread }) => closeAll({ tag: thread }),
   "close-all": () => closeAll(),
+  unsubscribe: async () => (await self.registration.pushManager.getSubscription())?.unsubscribe(),
 }
+
+/** The notification of a push, about no conversation in particular: the next takes its place. */
+const PUSHED = "push"
+const CONVERSATIONS = new Set(["/member", "/dashboard"])
 
 /** Once for a conversation, until it is read. */
 async function tell({ thread, title, page }) {
   const [shown] = await self.registration.getNotifications({ tag: thread })
   if (shown) return
+  await show(title, thread, { page })
+  await closeAll({ tag: PUSHED })
+}
+
+/** A push says nothing but that something is unread. It must be shown; where a page has told of a reply, that is shown again. */
+async function tellOfPush() {
+  const [shown] = await self.registration.getNotifications()
+  if (shown) await show(shown.title, shown.tag, shown.data)
+  else await show(await sayReply(), PUSHED, {})
+}
+
+function show(title, tag, data) {
   const icon = `${SHELL.root}images/icon-192.png`
-  await self.registration.showNotification(title, { tag: thread, icon, silent: true, data: { page } })
+  return self.registration.showNotification(title, { tag, icon, silent: true, data })
+}
+
+/** In the language that pages are read in, which the page of no network is kept in. */
+async function sayReply() {
+  const page = await caches.match(SHELL.offline, { cacheName: KEPT })
+  return SHELL.told[page?.headers.get("Content-Language")] ?? Object.values(SHELL.told)[0]
 }
 
 async function closeAll(which) {
   for (const one of await self.registration.getNotifications(which)) one.close()
 }
 
-/** Go to the conversation: in the tab that was last looked at, or in a new one. */
+/** Go to the conversation: in the tab that was last looked at, or in a new one. That of a push leads to where one is at home. */
 async function follow(notification) {
   const { tag: thread, data } = notification
   notification.close()
   const tabs = await self.clients.matchAll({ type: "window", includeUncontrolled: true })
+  if (thread === PUSHED) {
+    const home = tabs.find(({ url }) => CONVERSATIONS.has(new URL(url).pathname))
+    return home ? home.focus() : self.clients.openWindow("/")
+  }
   const tab = tabs.find(({ url }) => new URL(url).pathname === data.page)
   if (!tab) return self.clients.openWindow(`${data.page}#${thread}`)
   tab.postMessage({ type: "open", thread })

@@ -27,7 +27,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from chat.http.cookies import cookie_of
 from chat.http.headers import POLICY
-from chat.pages.words import PREFERENCE, Words, add_words, choose, static_folder
+from chat.pages.words import PREFERENCE, Words, add_words, choose, say, static_folder
 from storage.accounts.accounts import LANGUAGES
 
 __all__ = ["HEADERS", "Shelf", "add_pages", "language_of"]
@@ -236,6 +236,7 @@ class Shelf:
             "paths": [self.at(path) for path in sorted([*parts, *spoken, STYLES, ICON])],
             "offline": OFFLINE,
             "pages": [self.pages[OFFLINE, language].tag for language in LANGUAGES],
+            "told": {language: say(language, "Nouvelle réponse") for language in LANGUAGES},
         }
         source = (self._folders[0] / "worker.js").read_bytes()
         return Asset(b"const SHELL = " + _to_json(shell) + b"\n" + source, "text/javascript; charset=utf-8")

@@ -105,6 +105,10 @@ class Service:
         """What it has logged so far."""
         return self._log.read_text()
 
+    def set(self, name: str, value: str) -> None:
+        """Change a setting, before it is started."""
+        self._environment[name] = value
+
     async def build(self) -> None:
         """Make an empty installation, marked as an example: its passwords cost almost nothing to check."""
         await installation.build(StorageSettings.from_environment(Environment(self._environment)), is_example=True)

@@ -14,7 +14,7 @@ export function makeHome(sheet) {
   const line = (view, ...texts) => makeLine(sheet, view, ...texts)
   const lines = [
     makeWriting(sheet),
-    makeAlertChoices(),
+    makeAlertChoices(sheet),
     sheet.account.role === "member" && makeManagesChoice(sheet),
     line("letters", t("E-mails"), sayLetters(sheet.account, letters), t("Choisir")),
     line("place", t("Langue et heure"), `${sayLanguage(locale)} · ${sayZone(zone)}`, t("Changer")),

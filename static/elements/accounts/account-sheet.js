@@ -11,6 +11,7 @@ import { wear } from "../../helpers/late-styles.js"
 import { t } from "../../helpers/words/words.js"
 import { waysIn } from "../../models/accounts/own-account.js"
 import { changeSettings, ownSettings } from "../../models/accounts/own-settings.js"
+import { findPushKey } from "../../models/shell/push.js"
 import { makeHome } from "./account-home.js"
 import { makeCode, makePassword } from "./account-keys.js"
 import { makeLetters } from "./account-letters.js"
@@ -34,6 +35,7 @@ export class AccountSheet extends HTMLElement {
   account
   ways
   settings
+  pushKey
   #dialog = build("dialog", { class: "sheet account", "aria-labelledby": "account-title" })
   #body = build("div", { class: "account__body" })
   #status = build("p", { class: "account__status small", role: "status" })
@@ -67,9 +69,8 @@ export class AccountSheet extends HTMLElement {
 
   async open(account, view) {
     this.account = account
-    ;[this.ways, this.settings] = await Promise.all([waysIn(), ownSettings(), wear("account")]).catch(
-      () => [],
-    )
+    const asked = [waysIn(), ownSettings(), findPushKey(account).catch(() => null), wear("account")]
+    ;[this.ways, this.settings, this.pushKey] = await Promise.all(asked).catch(() => [])
     this.#dialog.showModal()
     this.#tellPreferences()
     if (this.settings) this.show(view)

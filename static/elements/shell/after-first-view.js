@@ -18,6 +18,8 @@ export async function begin(page) {
   await beginMails(page)
   followAlerts(page, await keepShell())
   await page.correspondence.loadAll(untilIdle)
+  const push = await import("../../models/shell/push.js").catch(() => null) // Without the service, the next page does it.
+  await push?.followPush(page.account)
   page.dataset.settled = ""
 }
 

@@ -206,12 +206,19 @@ export class CorrespondencePage extends HTMLElement {
     this.hidden = false
     this.correspondence.renewSafe()
     this.correspondence.connection.restart()
+    this.#withPush(({ followPush }) => followPush(account))
     this.querySelector("conversation-view").focus()
+  }
+
+  /** Being told by push belongs to the session: it goes with it, and comes back with the next. */
+  async #withPush(act) {
+    await import("../../models/shell/push.js").then(act).catch(() => null)
   }
 
   async #leave() {
     try {
       await signOut(this.account)
+      await this.#withPush(({ leavePush }) => leavePush())
       this.#go()
     } catch {
       this.querySelector("account-menu").refuse(

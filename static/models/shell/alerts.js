@@ -11,6 +11,8 @@ import { t } from "../../helpers/words/words.js"
 import { playTone } from "./tone.js"
 
 const NAME = "ailo-alerts"
+/** What the worker calls the notification of a push, which is about no conversation in particular. */
+const PUSHED = "push"
 const HESITATION = { looking: 0, near: 200, away: 600 }
 const CLAIMED_FOR = 10_000
 const QUIET_FOR = 3_000
@@ -18,6 +20,7 @@ const QUIET_FOR = 3_000
 export const chosenAlerts = () => ({
   sound: false,
   notices: false,
+  push: null,
   ...attempt(() => JSON.parse(localStorage.getItem(NAME))),
 })
 
@@ -36,6 +39,7 @@ export class Alerts {
   #registration
   #attention
   #told = new Set()
+  #isAllRead = false
 
   /**
    * `registration` is the service worker's, if there is one; `attention` tells where a thread is: "looking" (before somebody's
@@ -86,6 +90,9 @@ export class Alerts {
       this.#told.delete(thread)
       this.#ask({ type: "close", thread })
     }
+    const isAllRead = !this.#correspondence.unreadThreads
+    if (isAllRead && !this.#isAllRead) this.#ask({ type: "close", thread: PUSHED })
+    this.#isAllRead = isAllRead
   }
 
   #ask(wish) {
