@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from email.headerregistry import Address
 from pathlib import Path
 from uuid import uuid4
@@ -101,12 +102,14 @@ async def write_letters(store: Store, pairs: Sequence[Pair], total: int, begin: 
 def _length() -> int:
     """The length of one of our letters in bytes."""
     at, link = 1_795_424_400_000, "https://ailo.test/"
-    one = Envelope("reply", FROM, "m1@example.test", "Prénom", "fr", f"{uuid4().hex}@{FROM.domain}", "0" * 24, at, link)
+    values = {"texts": [], "is_cut": False}
+    one = Envelope("reply", FROM, "m1@example.test", "Prénom", "fr", f"{uuid4().hex}@{FROM.domain}", "0" * 24, at, link, values)
     return len(compose(one).as_bytes())
 
 
 async def _ours(settings: StorageSettings, pairs: Sequence[Pair], port: int, total: int, workers: int) -> Figures:
-    async with open_ailo(settings) as ailo:
+    """With as many accounts as there are, each gets more than a day's letters."""
+    async with open_ailo(replace(settings, letters_a_day=total)) as ailo:
         store = ailo.store
         await store.database.write(lambda tx: tx.run("delete from letters"))
         await write_letters(store, pairs, total)
