@@ -228,6 +228,23 @@ async def test_a_real_one_shows_at_once_is_posted_and_gone_in_all_tabs(visitors:
     await expect(there.get_by_text("Et ceci n’est pas de moi.")).to_have_count(0)
 
 
+async def test_on_a_phone_what_is_offered_waits_until_it_is_put_off(visitors: Visitors, service: Service, pair: Pair) -> None:
+    """With two conversations and an offer above, its buttons lay below the navigation, out of reach."""
+    await service.open(pair.member, await service.add("professional", "Ines"))
+    await fill(visitors, pair)
+    context = await context_of(visitors, pair.member, viewport=PHONE, offers=True)
+    await Mailbox([mail()]).open(context, pair.thread)
+    page = await visitors.another_page(context, f"/member#{pair.thread}")
+    await expect(card(page)).to_be_visible()
+    await expect(page.locator("ways-offer")).to_be_hidden()
+    for name in (TAKE, DISCARD):
+        await expect(button(page, name)).to_be_in_viewport(ratio=1)
+        await button(page, name).click(trial=True)  # Nothing lies over it.
+    await shoot(page, "waiting-mail-360-offer")
+    await button(page, "Plus tard").click()
+    await expect(page.locator("ways-offer")).to_be_visible()
+
+
 async def test_each_conversation_has_its_own(visitors: Visitors, service: Service, pair: Pair) -> None:
     other = await service.open(pair.member, await service.add("professional", "Ines"))
     context = await context_of(visitors, pair.member)
