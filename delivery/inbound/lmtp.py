@@ -62,9 +62,9 @@ class _Connection(LMTP):
             return
         await self.push("354 End data with <CR><LF>.<CR><LF>")
         content = await read_mail(self._reader, LONGEST_MAIL)
-        status = TOO_LARGE if content is None else await self.event_handler.take(envelope, content)
+        # The transaction ends with the answer, also with that to a fault (RFC 5321, 4.1.1.4): the next mail is not this one's.
         self.envelope = self._create_envelope()
-        await self.push(status)
+        await self.push(TOO_LARGE if content is None else await self.event_handler.take(envelope, content))
 
 
 class _Handler:

@@ -133,6 +133,28 @@ async def test_a_fault_is_answered_with_a_4xx(way: Way, port: int, monkeypatch: 
     assert await over(port, talk) == 451
 
 
+async def test_after_a_fault_the_connection_takes_the_next(way: Way, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a reset in between: a transaction ends with the answer to its mail, whatever that is (RFC 5321, 4.1.1.4)."""
+    receive, faults = way.receiver.receive, [OSError("no disk")]
+
+    async def fail_once(sender: str, recipient: str, raw: bytes) -> object:
+        if faults:
+            raise faults.pop()
+        return await receive(sender, recipient, raw)
+
+    monkeypatch.setattr(way.receiver, "receive", fail_once)
+
+    def talk(relay: smtplib.LMTP) -> list[int]:
+        relay.ehlo_or_helo_if_needed()
+        codes = []
+        for _ in range(2):
+            codes += [relay.mail(SENDER)[0], relay.rcpt(way.to)[0], relay.data(mail())[0]]
+        return codes
+
+    assert await over(port, talk) == [250, 250, 451, 250, 250, 250]
+    assert await way.texts() == ["Merci, à demain."]
+
+
 async def test_ten_at_once_are_all_there(way: Way, port: int) -> None:
     async def one(number: int) -> None:
         raw = mail(f"Mot {number}.", message_id=f"<{number}@client.ailo.test>")
