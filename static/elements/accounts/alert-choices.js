@@ -51,7 +51,7 @@ function makePush({ account, pushKey: key }, said) {
   )
   choice.control.setAttribute("aria-describedby", "push-hint")
   const hint = t(
-    "Par le service de notifications de votre navigateur : il apprend que quelque chose vous attend, ni quoi ni de qui. Vos heures calmes sont respectées.",
+    "Par le service de notifications de votre navigateur : il apprend que quelque chose vous attend, mais ni quoi ni de qui. Vos heures calmes sont respectées.",
   )
   return [choice, build("p", { class: "quiet small choice__hint", id: "push-hint", text: hint })]
 }

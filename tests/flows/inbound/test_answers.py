@@ -1,12 +1,10 @@
 """A letter is answered by e-mail: a whole service, a relay that takes its letters, and one that brings the answer by LMTP."""
 
-import asyncio
-import smtplib
 from pathlib import Path
 
 from tests.attacks.disk.search import files_with
 from tests.delivery.transports.relay import FakeRelay
-from tests.flows.inbound.conftest import RELAY, reply_address
+from tests.flows.inbound.conftest import RELAY, bring, reply_address
 from tests.flows.service import Visit
 
 CANARY = "le canari-courrier est rentre 3m8p"
@@ -20,12 +18,7 @@ async def answer(lmtp: int, sender: str, to: str, text: str, *, proven: bool) ->
         f"Authentication-Results: {RELAY}; dmarc={outcome} header.from={domain}\r\nFrom: {sender}\r\n"
         f"Message-ID: <{outcome}@client.test>\r\nSubject: Re: Un nouveau message vous attend\r\n\r\n{text}\r\n"
     )
-
-    def bring() -> None:
-        with smtplib.LMTP("127.0.0.1", lmtp) as client:
-            client.sendmail(sender, to, raw.encode())
-
-    await asyncio.to_thread(bring)
+    await bring(lmtp, sender, to, raw.encode())
 
 
 async def test_an_answer_is_live_on_both_sides_and_on_no_disk(visit: Visit, relay: FakeRelay, lmtp: int, tmp_path: Path) -> None:

@@ -1,51 +1,12 @@
 """A mailbox that does not exist: a whole service, a relay that refuses or reports it by LMTP, and its owner, who says it does."""
 
-import asyncio
-import smtplib
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from tests.delivery.inbound.test_reports import POSTFIX, report
 from tests.delivery.transports.relay import FakeRelay
-from tests.delivery.transports.relay import running as running_relay
 from tests.flows.accounts.test_letters import taken_by
-from tests.flows.service import Visit, free_port, running
+from tests.flows.inbound.conftest import bring
+from tests.flows.service import Visit
 
 SETTINGS, RESUME = "/api/account/settings", "/api/account/letters/resume"
-
-
-@pytest.fixture
-async def relay() -> AsyncIterator[FakeRelay]:
-    async with running_relay(reports=True) as relay:
-        yield relay
-
-
-@pytest.fixture
-def lmtp() -> int:
-    return free_port()
-
-
-@pytest.fixture
-async def visit(tmp_path: Path, relay: FakeRelay, lmtp: int) -> AsyncIterator[Visit]:
-    """A service to which delivery reports come back."""
-    settings = {"SMTP": f"smtp://127.0.0.1:{relay.port}", "MAIL_FROM": "ailo@ailo.test", "NOTIFY_AFTER": "0"}
-    settings |= {"REPLY_DOMAIN": "reply.ailo.test", "LMTP": f"127.0.0.1:{lmtp}", "MAIL_WORKERS": "1"}
-    async with running(tmp_path, **settings) as service:
-        visit = Visit(service)
-        yield visit
-        await visit.close()
-
-
-async def bring(lmtp: int, to: str, raw: bytes) -> None:
-    """Bring a report as a relay does, from nobody."""
-
-    def send() -> None:
-        with smtplib.LMTP("127.0.0.1", lmtp) as client:
-            client.sendmail("", to, raw)
-
-    await asyncio.to_thread(send)
 
 
 async def test_a_letter_that_comes_back_is_the_last_until_its_owner_says_otherwise(
@@ -56,7 +17,7 @@ async def test_a_letter_that_comes_back_is_the_last_until_its_owner_says_otherwi
     await claire.send(thread, "un")
     await taken_by(relay, visit.address("lea"))
     assert "MAIL RET=HDRS" in relay.options
-    await bring(lmtp, relay.senders[0], report(POSTFIX.replace("lea@ailo.test", visit.address("lea"))))
+    await bring(lmtp, "", relay.senders[0], report(POSTFIX.replace("lea@ailo.test", visit.address("lea"))))
     told = await lea.get(SETTINGS)
     assert told["letters_stopped_at"] == told["letters_refused_at"] is not None
     relay.taken.clear()
