@@ -77,8 +77,8 @@ export class History extends EventTarget {
 
   /** Be where the newest messages are. */
   async goToEnd() {
-    if (!this.isDetached) return
     await this.#loading
+    if (!this.isDetached) return
     await this.#once(() => this.#begin(null))
     await this.catchUp()
   }

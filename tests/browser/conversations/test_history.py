@@ -1,5 +1,6 @@
 """Long conversations: they load upwards, and nothing that is being read moves."""
 
+import asyncio
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from playwright.async_api import Page, Route, expect
 
 from chat.operations import control
 from chat.operations.commands import Backup
-from tests.browser.conftest import Pair, Service, Visitors, bubble, post, shoot, write
+from tests.browser.conftest import Pair, Service, Visitors, bubble, post, shoot, until_live, write
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -212,3 +213,22 @@ async def test_a_page_that_is_ahead_of_a_restored_backup_says_so(
     await expect(bubble(member, "Je reprends.")).to_be_visible()
     await expect(bubble(member, "Après, et perdu.")).to_have_count(0)
     await expect(member.get_by_text("rétabli depuis une sauvegarde")).to_have_count(0)
+
+
+async def test_who_writes_before_the_history_is_there_is_at_its_end(visitors: Visitors, pair: Pair) -> None:
+    member = await long_conversation(visitors, pair, 60)
+    professional = await visitors.page_of(pair.professional)
+    written = asyncio.Event()
+
+    async def messages(route: Route) -> None:
+        await written.wait()
+        await route.continue_()
+
+    await professional.route("**/messages?*", messages)
+    await professional.goto(f"/dashboard#{pair.thread}")
+    await until_live(professional)
+    await write(professional, "Je vous réponds.")
+    await expect(bubble(member, "Je vous réponds.")).to_be_in_viewport()
+    written.set()
+    await expect(bubble(professional, "Message 60.")).to_be_in_viewport()
+    await expect(bubble(professional, "Je vous réponds.")).to_be_in_viewport()

@@ -54,6 +54,7 @@ export class MessageLog extends HTMLElement {
     this.#leaving.abort()
     this.#leaving = new AbortController()
     this.#thread = thread
+    this.#aim = null
     this.#listen(this.#leaving.signal)
     part(this, "empty").replaceChildren(empty)
     this.#reset()
@@ -66,6 +67,8 @@ export class MessageLog extends HTMLElement {
     part(this, "trouble").hidden = true
     this.#showEdges()
     await history.load(this.#beginning)
+    if (history !== this.#thread.history) return
+    if (this.#aim === "end" && history.isLoaded) await this.goToEnd()
     this.#showEdges()
     this.#fill()
   }
@@ -76,11 +79,14 @@ export class MessageLog extends HTMLElement {
 
   // Actions
 
+  /** Be at the end; while the history is not there, once it is. */
   async goToEnd() {
+    const { history } = this.#thread
     keepPlace(this.#thread, null)
     this.#aim = "end"
-    await this.#thread.history.goToEnd()
-    this.#aim = null
+    await history.goToEnd()
+    if (history !== this.#thread.history) return
+    if (history.isLoaded) this.#aim = null
     if (!this.#window.reachesEnd) this.#window.show(this.#thread)
     this.#showEdges()
     this.#scrollToEnd()
@@ -91,7 +97,9 @@ export class MessageLog extends HTMLElement {
   /** Show a message in its context, wherever it is. */
   async goTo(seq) {
     keepPlace(this.#thread, { seq, offset: this.#scroll.clientHeight / 3 })
-    await this.#thread.history.goTo(seq)
+    const { history } = this.#thread
+    await history.goTo(seq)
+    if (history !== this.#thread.history) return
     if (!this.#window.rowOf(seq)) this.#window.show(this.#thread, seq)
     this.#showEdges()
     const row = this.#window.rowOf(seq)
@@ -123,8 +131,9 @@ export class MessageLog extends HTMLElement {
 
   // Internal: what is in the page
 
-  /** Where to begin: at the place that was left, else at the first unread where it is far away, else at the end. */
+  /** Where to begin: where one goes already, else at the place that was left, else at a first unread far away, else at the end. */
   get #beginning() {
+    if (this.#aim === "end") return null
     const { lastSeq, readSeq, unread } = this.#thread
     const place = placeOf(this.#thread)
     if (place) return place.seq
@@ -135,7 +144,7 @@ export class MessageLog extends HTMLElement {
     const { isLoaded } = this.#thread.history
     this.#window.unreadFrom = this.#firstUnread()?.id ?? null
     this.#setNews(0)
-    this.#window.show(this.#thread, this.#aim === "end" ? null : this.#beginning)
+    this.#window.show(this.#thread, this.#beginning)
     part(this, "announce").replaceChildren()
     this.#showEdges()
     this.#showTyping()
