@@ -23,7 +23,7 @@ from chat.inbound.commands import TrialBegin, TrialLook
 from chat.operations import control
 from chat.protocol.refusals import Misuse
 from chat.settings import ChatSettings
-from delivery.checkup.findings import Finding, Grade
+from delivery.checkup.findings import NAMES, RELAY, WAY_BACK, Finding, Grade
 from delivery.checkup.records import UNANSWERED, Names, Unanswered, Unknowable
 from delivery.checkup.relay import Trial, try_relay
 from delivery.letters.addresses import mailable
@@ -33,7 +33,7 @@ from storage.settings import Environment
 __all__ = ["MailCheck", "Way", "main", "shown"]
 
 MARKS = {Grade.FINE: "ok     ", Grade.DOUBTFUL: "doubt  ", Grade.WRONG: "WRONG  ", Grade.UNSEEN: "unseen "}
-BACK, TO_YOU, TO_OURSELVES = "way back", "a letter to you", "a letter to ourselves"
+TO_YOU, TO_OURSELVES = "a letter to you", "a letter to ourselves"
 LOOK_EVERY_SECONDS = 0.2
 DIRECT_SECONDS = 10.0
 SUBJECT = "Ailo : essai / test"
@@ -106,7 +106,7 @@ class MailCheck:
     async def _relay(self, back: str | None, reports: str | None) -> AsyncIterator[Finding]:
         """Send a letter to whoever asks, and one to ourselves by the way that an answer takes, with envelopes as of letters."""
         if self.settings.relay is None:
-            yield Finding("relay", Grade.WRONG, "AILO_SMTP is not set: letters go to a Maildir", "Set it to send any.")
+            yield RELAY.wrong("AILO_SMTP is not set: letters go to a Maildir", "Set it to send any.")
             return
         own = self.settings.mail_from.addr_spec
         sender, to = reports or self._envelope_sender(own), self.way.to or own
@@ -141,13 +141,13 @@ class MailCheck:
     async def _way_back(self, direct: str | None, through_relay: str | None) -> AsyncIterator[Finding]:
         inbound = self.settings.inbound
         if inbound.domain is None:
-            yield Finding(BACK, Grade.UNSEEN, "AILO_REPLY_DOMAIN is not set: letters cannot be answered, and say so")
+            yield WAY_BACK.unseen("AILO_REPLY_DOMAIN is not set: letters cannot be answered, and say so")
             return
         if direct is None:
-            yield Finding(
-                BACK, Grade.UNSEEN, "no service that takes mails is running here",
+            yield WAY_BACK.unseen(
+                "no service that takes mails is running here",
                 "Start it with AILO_REPLY_DOMAIN, and run this as its user, with its AILO_DATA.",
-            )  # fmt: skip
+            )
             return
         yield await self._directly(direct)
         if through_relay:
@@ -159,10 +159,10 @@ class MailCheck:
         try:
             await asyncio.to_thread(bring, address, self._letter(address))
         except (smtplib.SMTPException, OSError) as error:
-            return Finding(BACK, Grade.WRONG, f"{how} cannot be reached: {type(error).__name__}", "See the service's log.")
+            return WAY_BACK.wrong(f"{how} cannot be reached: {type(error).__name__}", "See the service's log.")
         if await self._arrival(address, DIRECT_SECONDS) is None:
-            return Finding(BACK, Grade.WRONG, f"the service did not take a mail by {how}", "See its log.")
-        return Finding(BACK, Grade.FINE, f"the service takes mails by {how}")
+            return WAY_BACK.wrong(f"the service did not take a mail by {how}", "See its log.")
+        return WAY_BACK.fine(f"the service takes mails by {how}")
 
     def _by_lmtp(self) -> tuple[str, Any]:
         host, port = self.settings.inbound.lmtp or ("", 0)
@@ -187,11 +187,11 @@ class MailCheck:
     async def _through_relay(self, address: str) -> Finding:
         arrival = await self._arrival(address, self.way.seconds)
         if arrival is None:
-            return Finding(
-                BACK, Grade.WRONG, f"the letter to ourselves did not come back within {self.way.seconds:.0f} s",
+            return WAY_BACK.wrong(
+                f"the letter to ourselves did not come back within {self.way.seconds:.0f} s",
                 f"Have the MX of {self.settings.inbound.domain} lead to a relay that passes mails on (docs/answers.md);"
                 " if it only takes longer (greylisting), use --wait.",
-            )  # fmt: skip
+            )
         self.arrivals.append(arrival)
         return self._judged(arrival)
 
@@ -200,14 +200,14 @@ class MailCheck:
         relays = ", ".join(arrival["relays"]) or "nobody"
         said, named = ", ".join(arrival["results"]) or "nothing", self.settings.inbound.authserv_id
         if arrival["is_proven"]:
-            return Finding(BACK, Grade.FINE, f"a letter to ourselves came back, and {named} vouches for it ({said})")
+            return WAY_BACK.fine(f"a letter to ourselves came back, and {named} vouches for it ({said})")
         if named is None:
             advice = f"Set AILO_AUTHSERV_ID; the mail has results of: {relays}."
         elif named.lower() not in {one.lower() for one in arrival["relays"]}:
             advice = f"{named} added no Authentication-Results; the mail has those of: {relays}."
         else:
             advice = f"{named} says {said}: an answer needs dmarc=pass. See SPF, DKIM and DMARC of {self._sender_domain} below."
-        return Finding(BACK, Grade.DOUBTFUL, "a letter to ourselves came back; as an answer it would wait for its author", advice)
+        return WAY_BACK.doubtful("a letter to ourselves came back; as an answer it would wait for its author", advice)
 
     async def _arrival(self, address: str, seconds: float) -> Mapping[str, Any] | None:
         """What came to an address, once something has; None if nothing does in this time."""
@@ -229,10 +229,10 @@ class MailCheck:
         async for finding in names.findings():
             yield finding
         if not self.arrivals:
-            yield Finding(
-                "names", Grade.UNSEEN, "no letter came back: who signs (DKIM), and from which address, cannot be seen",
+            yield NAMES.unseen(
+                "no letter came back: who signs (DKIM), and from which address, cannot be seen",
                 "The relay's operator sees both.",
-            )  # fmt: skip
+            )
         for arrival in self.arrivals:
             async for finding in self._shown_by(names, arrival):
                 yield finding
@@ -246,7 +246,7 @@ class MailCheck:
                 if step:
                     yield await step
             except Unknowable as error:
-                yield Finding("names", Grade.UNSEEN, str(error))
+                yield NAMES.unseen(str(error))
             except Unanswered:
                 yield UNANSWERED
 
@@ -254,11 +254,11 @@ class MailCheck:
 def _came_back(arrival: Mapping[str, Any]) -> Finding:
     status = ", ".join(arrival["failures"])
     if not status:
-        return Finding("relay", Grade.DOUBTFUL, "something came to the envelope's sender that is no delivery report")
-    return Finding(
-        "relay", Grade.WRONG, f"the relay took a letter, and reported it later: {status}",
+        return RELAY.doubtful("something came to the envelope's sender that is no delivery report")
+    return RELAY.wrong(
+        f"the relay took a letter, and reported it later: {status}",
         "Its log says why, and the report that it sent.",
-    )  # fmt: skip
+    )
 
 
 def shown(finding: Finding) -> str:

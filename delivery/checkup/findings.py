@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Finding", "Grade"]
+__all__ = ["NAMES", "RELAY", "WAY_BACK", "About", "Finding", "Grade"]
 
 
 class Grade(StrEnum):
@@ -26,3 +26,29 @@ class Finding:
     grade: Grade
     text: str
     advice: str = ""
+
+
+@dataclass(frozen=True)
+class About:
+    """What a step is about, and its findings."""
+
+    name: str
+
+    def fine(self, text: str, advice: str = "") -> Finding:
+        """It is as it should be."""
+        return Finding(self.name, Grade.FINE, text, advice)
+
+    def doubtful(self, text: str, advice: str = "") -> Finding:
+        """It should be better."""
+        return Finding(self.name, Grade.DOUBTFUL, text, advice)
+
+    def wrong(self, text: str, advice: str) -> Finding:
+        """It does not work."""
+        return Finding(self.name, Grade.WRONG, text, advice)
+
+    def unseen(self, text: str, advice: str = "") -> Finding:
+        """It cannot be seen from here."""
+        return Finding(self.name, Grade.UNSEEN, text, advice)
+
+
+RELAY, WAY_BACK, NAMES = About("relay"), About("way back"), About("names")

@@ -13,11 +13,10 @@ from dns.exception import DNSException
 from dns.resolver import NXDOMAIN, LifetimeTimeout, NoAnswer, NoResolverConfiguration
 from dns.reversename import from_address
 
-from delivery.checkup.findings import Finding, Grade
+from delivery.checkup.findings import NAMES, Finding
 
 __all__ = ["UNANSWERED", "Names", "Unanswered", "Unknowable"]
 
-ABOUT = "names"
 SECONDS = 10.0
 MOST_LOOKUPS = 10  # RFC 7208, 4.6.4
 MOST_LABELS = 8
@@ -34,7 +33,7 @@ class Unknowable(Exception):
     """A name that cannot be looked up: it is none, or those who know it fail. The text says which."""
 
 
-UNANSWERED = Finding(ABOUT, Grade.UNSEEN, "no name server answered", "Try again where names can be looked up.")
+UNANSWERED = NAMES.unseen("no name server answered", "Try again where names can be looked up.")
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Names:
             try:
                 yield await step()
             except Unknowable as error:
-                yield Finding(ABOUT, Grade.UNSEEN, str(error), "Ask whoever looks after that domain, or try again later.")
+                yield NAMES.unseen(str(error), "Ask whoever looks after that domain, or try again later.")
             except Unanswered:
                 yield UNANSWERED
                 return
@@ -66,11 +65,11 @@ class Names:
         found = await self._texts(domain, "MX")
         hosts = [one.split()[-1].rstrip(".") for one in found] or [domain]
         if found and hosts == [""]:
-            return _wrong(f"{domain} says that it takes no mail (a null MX, RFC 7505)", "Point its MX at your relay.")
+            return NAMES.wrong(f"{domain} says that it takes no mail (a null MX, RFC 7505)", "Point its MX at your relay.")
         reached = [host for host in hosts if await self._addresses(host)]
         if not reached:
-            return _wrong(f"{domain} has no mail exchanger with an address", f"Add a record: {domain}. MX 10 your.relay.")
-        return _fine(f"mails to {domain} go to {', '.join(reached)}")
+            return NAMES.wrong(f"{domain} has no mail exchanger with an address", f"Add a record: {domain}. MX 10 your.relay.")
+        return NAMES.fine(f"mails to {domain} go to {', '.join(reached)}")
 
     async def _addresses(self, host: str) -> list[str]:
         return [*await self._texts(host, "A"), *await self._texts(host, "AAAA")]
@@ -81,19 +80,21 @@ class Names:
         domain = self.envelope
         found = await self._spf_of(domain)
         if len(found) > 1:
-            return _wrong(f"{domain} has {len(found)} SPF records, which counts as an error", "Make one of them (RFC 7208, 4.5).")
+            return NAMES.wrong(
+                f"{domain} has {len(found)} SPF records, which counts as an error", "Make one of them (RFC 7208, 4.5)."
+            )
         if not found:
-            return _doubtful(f"{domain} has no SPF record", f'Add one: {domain}. TXT "v=spf1 include:YOUR-RELAY -all".')
+            return NAMES.doubtful(f"{domain} has no SPF record", f'Add one: {domain}. TXT "v=spf1 include:YOUR-RELAY -all".')
         words = found[0].split()[1:]
         if any(word.lower() in {"all", "+all"} for word in words):
-            return _doubtful(f"SPF of {domain} lets everybody send", "End it with -all or ~all.")
+            return NAMES.doubtful(f"SPF of {domain} lets everybody send", "End it with -all or ~all.")
         count = await self._lookups(domain, set())
         if count > MOST_LOOKUPS:
-            return _wrong(f"SPF of {domain} takes {count} lookups, and {MOST_LOOKUPS} are allowed", "Include less.")
-        return Finding(
-            ABOUT, Grade.FINE, f"{domain} has an SPF record",
+            return NAMES.wrong(f"SPF of {domain} takes {count} lookups, and {MOST_LOOKUPS} are allowed", "Include less.")
+        return NAMES.fine(
+            f"{domain} has an SPF record",
             "Whether it names the machines that the relay sends from, the relay's operator knows.",
-        )  # fmt: skip
+        )
 
     async def _spf_of(self, domain: str) -> list[str]:
         return [one for one in await self._texts(domain, "TXT") if one.lower().split(" ")[0] == "v=spf1"]
@@ -120,10 +121,10 @@ class Names:
             records = await self._texts(f"_dmarc.{domain}", "TXT")
             found = [one for one in records if one.replace(" ", "").lower().startswith("v=dmarc1")]
             if len(found) > 1:
-                return _wrong(f"{domain} has {len(found)} DMARC records, which count as none", "Make one of them.")
+                return NAMES.wrong(f"{domain} has {len(found)} DMARC records, which count as none", "Make one of them.")
             if found:
                 return self._policy(domain, _tags(found[0]))
-        return _doubtful(
+        return NAMES.doubtful(
             f"{self.sender} has no DMARC record",
             f'Large providers ask for one: _dmarc.{self.sender}. TXT "v=DMARC1; p=none; rua=mailto:YOU".',
         )
@@ -131,30 +132,30 @@ class Names:
     def _policy(self, domain: str, tags: Mapping[str, str]) -> Finding:
         policy = tags.get("p", "").lower()
         if policy not in {"none", "quarantine", "reject"}:
-            return _wrong(f"DMARC of {domain} has no policy that exists", "Set p=none, p=quarantine or p=reject.")
+            return NAMES.wrong(f"DMARC of {domain} has no policy that exists", "Set p=none, p=quarantine or p=reject.")
         if tags.get("aspf", "r").lower() == "s" and self.envelope != self.sender:
-            return Finding(
-                ABOUT, Grade.DOUBTFUL, f"DMARC of {domain} asks for the same domain in the envelope (aspf=s)",
+            return NAMES.doubtful(
+                f"DMARC of {domain} asks for the same domain in the envelope (aspf=s)",
                 f"Letters come from {self.envelope}: they pass by a DKIM signature of {self.sender} alone, or with aspf=r.",
-            )  # fmt: skip
-        return _fine(f"{domain} has a DMARC record (p={policy})")
+            )
+        return NAMES.fine(f"{domain} has a DMARC record (p={policy})")
 
     async def signatures(self, signed: Sequence[tuple[str, str]]) -> Finding:
         """Whether one of the signatures (domain and selector) is ours and has its key. Raises Unanswered or Unknowable."""
         ours = [(domain, selector) for domain, selector in signed if _are_aligned(domain, self.sender)]
         if not signed:
-            return _doubtful("the relay signs nothing (DKIM)", f"Have it sign as {self.sender}.")
+            return NAMES.doubtful("the relay signs nothing (DKIM)", f"Have it sign as {self.sender}.")
         if not ours:
-            return _doubtful(
+            return NAMES.doubtful(
                 f"the relay signs as {', '.join(domain for domain, _ in signed)}, not as {self.sender}",
                 "DMARC does not count that: have it sign with a key of your own domain.",
             )
         for domain, selector in ours:
             keys = await self._texts(f"{selector}._domainkey.{domain}", "TXT")
             if any(_tags(one).get("p") for one in keys):
-                return _fine(f"the relay signs as {domain} (DKIM, selector {selector})")
+                return NAMES.fine(f"the relay signs as {domain} (DKIM, selector {selector})")
         domain, selector = ours[0]
-        return _wrong(
+        return NAMES.wrong(
             f"the relay signs with {selector}._domainkey.{domain}, which has no key",
             "Publish the key that the relay's operator names.",
         )
@@ -162,13 +163,15 @@ class Names:
     async def name_of(self, address: str) -> Finding:
         """Whether the machine that sent has a name that leads back to it. Raises Unanswered or Unknowable."""
         if not ip_address(address).is_global:
-            return Finding(ABOUT, Grade.UNSEEN, f"letters came from {address}, which the world does not see",
-                           "The relay's operator sees whether its public address has a name that leads back to it.")  # fmt: skip
+            return NAMES.unseen(
+                f"letters came from {address}, which the world does not see",
+                "The relay's operator sees whether its public address has a name that leads back to it.",
+            )
         hosts = [one.rstrip(".") for one in await self._texts(from_address(address).to_text(), "PTR")]
         for host in hosts:
             if any(ip_address(one) == ip_address(address) for one in await self._addresses(host)):
-                return _fine(f"letters come from {address}, whose name {host} leads back to it")
-        return _wrong(
+                return NAMES.fine(f"letters come from {address}, whose name {host} leads back to it")
+        return NAMES.wrong(
             f"letters come from {address}, which has no name that leads back to it",
             "Set its PTR record to the name that the relay says in EHLO, and that name's A or AAAA record to it.",
         )
@@ -207,15 +210,3 @@ def _are_aligned(one: str, other: str) -> bool:
     """Whether one domain is the other, or below or above it (RFC 7489, 3.1.1, without a list of public suffixes)."""
     one, other = one.lower(), other.lower()
     return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
-
-
-def _fine(text: str) -> Finding:
-    return Finding(ABOUT, Grade.FINE, text)
-
-
-def _doubtful(text: str, advice: str) -> Finding:
-    return Finding(ABOUT, Grade.DOUBTFUL, text, advice)
-
-
-def _wrong(text: str, advice: str) -> Finding:
-    return Finding(ABOUT, Grade.WRONG, text, advice)

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 
-from delivery.checkup.findings import Finding, Grade
+from delivery.checkup.findings import RELAY, Finding, Grade
 from delivery.letters.addresses import mailable
 from delivery.settings import Relay
 from delivery.transports.smtp import context_of
@@ -19,7 +19,6 @@ __all__ = ["Trial", "try_relay"]
 
 SECONDS = 30
 SOON_DAYS = 14
-ABOUT = "relay"
 LONGEST_ANSWER = 200
 
 
@@ -58,15 +57,15 @@ async def _enter(client: SMTP, relay: Relay) -> AsyncIterator[Finding]:
         await client.connect()
         await client.ehlo()
     except (SMTPException, OSError) as error:
-        yield _wrong(f"{where} cannot be reached: {said(error)}", _advice_to_reach(error))
+        yield RELAY.wrong(f"{where} cannot be reached: {said(error)}", _advice_to_reach(error))
         return
-    yield _fine(f"{where} answers ({(time.monotonic() - began) * 1000:.0f} ms)")
+    yield RELAY.fine(f"{where} answers ({(time.monotonic() - began) * 1000:.0f} ms)")
     yield await _encrypt(client, relay)
     yield await _log_in(client, relay)
     if client.supports_extension("dsn"):
-        yield _fine("reports failures alone, and without the text, when asked (DSN)")
+        yield RELAY.fine("reports failures alone, and without the text, when asked (DSN)")
     else:
-        yield Finding(ABOUT, Grade.DOUBTFUL, "does not offer DSN (RFC 3461)", "A letter that comes back may come back whole.")
+        yield RELAY.doubtful("does not offer DSN (RFC 3461)", "A letter that comes back may come back whole.")
 
 
 async def _encrypt(client: SMTP, relay: Relay) -> Finding:
@@ -78,15 +77,15 @@ async def _encrypt(client: SMTP, relay: Relay) -> Finding:
             await client.starttls(tls_context=context_of(relay))
             await client.ehlo()
         except (SMTPException, OSError) as error:
-            return _wrong(f"STARTTLS fails: {said(error)}", _advice_to_reach(error))
+            return RELAY.wrong(f"STARTTLS fails: {said(error)}", _advice_to_reach(error))
     tls: ssl.SSLObject | None = client.transport.get_extra_info("ssl_object") if client.transport else None
     return _encrypted(tls.version() or "TLS", tls.getpeercert(), time.time()) if tls else _without_encryption(relay)
 
 
 def _without_encryption(relay: Relay) -> Finding:
     if relay.is_loopback:
-        return _fine("not encrypted, which the loopback need not be")
-    return _wrong(
+        return RELAY.fine("not encrypted, which the loopback need not be")
+    return RELAY.wrong(
         "offers no STARTTLS",
         "Somebody in between may take the offer away. Ask the relay's operator, or use smtps:// with port 465.",
     )
@@ -94,30 +93,30 @@ def _without_encryption(relay: Relay) -> Finding:
 
 def _encrypted(version: str, certificate: dict[str, Any] | None, now: float) -> Finding:
     if not certificate:
-        return _fine(f"encrypted ({version}); whose certificate it is does not matter on the loopback")
+        return RELAY.fine(f"encrypted ({version}); whose certificate it is does not matter on the loopback")
     until = ssl.cert_time_to_seconds(certificate["notAfter"])
     day, left = datetime.fromtimestamp(until, UTC).date(), (until - now) / 86_400
     text = f"encrypted ({version}), certificate good until {day}"
-    return Finding(ABOUT, Grade.DOUBTFUL, text, "It ends soon: see that it is renewed.") if left < SOON_DAYS else _fine(text)
+    return RELAY.doubtful(text, "It ends soon: see that it is renewed.") if left < SOON_DAYS else RELAY.fine(text)
 
 
 async def _log_in(client: SMTP, relay: Relay) -> Finding:
     if relay.user is None:
-        return _fine("no login, as AILO_SMTP names no user")
+        return RELAY.fine("no login, as AILO_SMTP names no user")
     try:
         await client.login(relay.user, relay.password)
     except (SMTPException, OSError) as error:
-        return _wrong(
+        return RELAY.wrong(
             f"the login is refused: {said(error)}",
             "Compare user and password in AILO_SMTP with the relay's (percent-encode special characters).",
         )
-    return _fine("lets Ailo in with its user and password")
+    return RELAY.fine("lets Ailo in with its user and password")
 
 
 async def _send(client: SMTP, trial: Trial) -> Finding:
     """Send one letter; a refusal of its sender, its recipient or its content is told apart."""
     if mailable(trial.recipient) != trial.recipient:
-        return _wrong(f"{trial.name}: nothing can be sent to {trial.recipient!r}", "Give another address.")
+        return RELAY.wrong(f"{trial.name}: nothing can be sent to {trial.recipient!r}", "Give another address.")
     what, advice = f"refuses the envelope's sender {trial.sender}", ADVICE_SENDER
     try:
         await client.mail(trial.sender)
@@ -128,8 +127,8 @@ async def _send(client: SMTP, trial: Trial) -> Finding:
     except (SMTPException, OSError) as error:
         with suppress(SMTPException, OSError):
             await client.rset()
-        return _wrong(f"{trial.name}: {what}: {said(error)}", advice)
-    return _fine(f"{trial.name}: taken for {trial.recipient}, from {trial.sender}")
+        return RELAY.wrong(f"{trial.name}: {what}: {said(error)}", advice)
+    return RELAY.fine(f"{trial.name}: taken for {trial.recipient}, from {trial.sender}")
 
 
 ADVICE_SENDER = (
@@ -157,11 +156,3 @@ def _advice_to_reach(error: Exception) -> str:
     if any(isinstance(one, ssl.SSLError) for one in chain):
         return "The certificate must be for the name in AILO_SMTP and of an authority that is trusted: see AILO_SMTP_CA."
     return "Check host and port in AILO_SMTP, and that no firewall is in between (many hosters block port 25, few 587 or 465)."
-
-
-def _fine(text: str) -> Finding:
-    return Finding(ABOUT, Grade.FINE, text)
-
-
-def _wrong(text: str, advice: str) -> Finding:
-    return Finding(ABOUT, Grade.WRONG, text, advice)
