@@ -32,8 +32,7 @@ class Pushing:
         """How it stands with this letter."""
         if not kind.is_pushed:
             return cls()
-        is_noted = await subscriptions.was_told(reader, letter.id)
-        return cls(is_noted, await subscriptions.has_any(reader, letter.account))
+        return cls(letter.is_pushed, await subscriptions.has_any(reader, letter.account))
 
     @property
     def tells(self) -> bool:

@@ -57,7 +57,10 @@ class Letter:
 
 @dataclass(frozen=True, repr=False)
 class Claimed:
-    """A letter that is ours to attempt, as in its row; ``attempts`` counts this one. Its facts are still guarded."""
+    """A letter that is ours to attempt, as in its row; ``attempts`` counts this one. Its facts are still guarded.
+
+    ``is_pushed`` is whether its reader's browsers were told of it, or soon are.
+    """
 
     id: UUID
     account: AccountId
@@ -69,6 +72,7 @@ class Claimed:
     due_at: int
     not_after: int | None
     attempts: int
+    is_pushed: bool
 
     def facts(self, guard: Guard) -> Mapping[str, str]:
         """What its wording is made from. Raises CannotOpen."""
@@ -129,6 +133,9 @@ CLAIMABLE = (
 LEASE = (
     "update letters set leased_until = :until, attempts = attempts + 1"
     " where id in :values and coalesce(state, '') = 'waiting' and coalesce(leased_until, -1) = -1 returning id, attempts"
+)
+WAIT_AGAIN = (
+    "update letters set state = 'waiting', due_at = :now, attempts = 0, leased_until = null, reason = null, ended_at = null"
 )
 FINISH = (
     "update letters set state = :state, ended_at = :now, leased_until = null, reason = :reason"
@@ -224,6 +231,7 @@ def _claimed(row: Row) -> Claimed:
         rows.time(row, "due_at"),
         rows.time_or_none(row, "not_after"),
         rows.number(row, "attempts") + 1,
+        row["pushed_at"] is not None,
     )
 
 
@@ -309,8 +317,7 @@ async def wait_again(tx: Transaction, account: AccountId, since: int, now: int) 
     Each keeps its Message-ID; whether its cause still holds is checked, as ever, just before it is sent.
     """
     await tx.run(
-        "update letters set state = 'waiting', due_at = :now, attempts = 0, leased_until = null, reason = null, ended_at = null"
-        " where account = :account and ended_at >= :since and (not_after is null or not_after > :now)"
+        f"{WAIT_AGAIN} where account = :account and ended_at >= :since and (not_after is null or not_after > :now)"
         " and ((state = 'refused' and (reason like 'smtp %' or reason like 'bounced %'))"
         " or (state = 'dropped' and reason = :reason))",
         account=account.bytes, since=since, now=now, reason=NO_MAILBOX,

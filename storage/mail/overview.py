@@ -12,7 +12,7 @@ from uuid import UUID
 from storage.engine import rows
 from storage.engine.database import Reader, Row, Transaction, Value
 from storage.ids import AccountId
-from storage.mail.letters import JOINED, RESTORED, State
+from storage.mail.letters import JOINED, RESTORED, WAIT_AGAIN, State
 
 __all__ = [
     "BUCKET_MS",
@@ -179,8 +179,7 @@ async def send_again(tx: Transaction, letter: UUID, now: int) -> Outcome:
     if found.is_of_no_more_use(now):
         return Outcome.TOO_LATE
     await tx.run(
-        "update letters set state = 'waiting', due_at = :now, attempts = 0, leased_until = null, reason = null, ended_at = null"
-        " where id = :id and state in ('refused', 'dropped')",
+        f"{WAIT_AGAIN} where id = :id and state in ('refused', 'dropped')",
         now=now, id=letter.bytes,
     )  # fmt: skip
     return Outcome.DONE

@@ -111,12 +111,6 @@ async def has_any(reader: Reader, account: AccountId) -> bool:
 # What they are still to be told
 
 
-async def was_told(reader: Reader, letter: UUID) -> bool:
-    """Whether the browsers of a letter's reader were told of it, or soon are."""
-    row = await reader.row("select pushed_at from letters where id = :letter", letter=letter.bytes)
-    return row is not None and row["pushed_at"] is not None
-
-
 async def tell_all(tx: Transaction, account: AccountId, letter: UUID, now: int) -> None:
     """Have all browsers of an account told of a letter, once: what one of them still waits for is replaced by it."""
     marked = await tx.run(

@@ -91,7 +91,10 @@ async def test_an_e_mail_that_is_tried_again_tells_no_browser_again(scene: Scene
     assert ((await scene.letter())["state"], len(post.seen)) == ("sent", 3)
 
 
-async def test_a_crash_before_the_outcome_is_recorded_tells_nobody_again(scene: Scene, post: RecordingTransport) -> None:
+@pytest.mark.parametrize("has_left", [False, True], ids=["", "and the browser has left since"])
+async def test_a_crash_before_the_outcome_is_recorded_tells_nobody_again(
+    scene: Scene, post: RecordingTransport, *, has_left: bool
+) -> None:
     await scene.subscribe(scene.house.lea)
     await scene.choose(Letters(replies=False))
     await scene.reply()
@@ -99,6 +102,8 @@ async def test_a_crash_before_the_outcome_is_recorded_tells_nobody_again(scene: 
     store, now = scene.house.store, scene.clock()
     await store.database.write(lambda tx: subscriptions.tell_all(tx, scene.house.lea.id, _id(row), now))
     await scene.settle()
+    if has_left:
+        await store.database.write(lambda tx: subscriptions.end_all(tx, scene.house.lea.id))
     await send_all(scene.outbox)
     assert (await scene.due(), (await scene.letter())["state"]) == ([], "sent")
 
