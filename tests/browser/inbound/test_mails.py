@@ -26,6 +26,7 @@ from tests.browser.conftest import (
     sign_in_quietly,
     until_live,
 )
+from tests.browser.conversations.test_about import say_practice
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -243,6 +244,30 @@ async def test_on_a_phone_what_is_offered_waits_until_it_is_put_off(visitors: Vi
     await shoot(page, "waiting-mail-360-offer")
     await button(page, "Plus tard").click()
     await expect(page.locator("ways-offer")).to_be_visible()
+
+
+@pytest.mark.parametrize("viewport", [PHONE, NARROW], ids=["360", "320"])
+async def test_on_a_phone_one_can_write_below(visitors: Visitors, service: Service, pair: Pair, viewport: dict[str, int]) -> None:
+    """With two conversations and what is said of the answer, the field lay half below the navigation."""
+    await service.open(pair.member, await service.add("professional", "Ines"))
+    await fill(visitors, pair)
+    await say_practice(await visitors.page_of(pair.professional), reply_within_hours=48)
+    context = await context_of(visitors, pair.member, viewport=viewport)
+    await Mailbox([mail(LONG)]).open(context, pair.thread)
+    page = await visitors.another_page(context, f"/member#{pair.thread}")
+    await expect(card(page)).to_be_visible()
+    for name in (TAKE, DISCARD):
+        await expect(button(page, name)).to_be_in_viewport(ratio=1)
+        await button(page, name).click(trial=True)
+    await shoot(page, f"waiting-mail-{viewport['width']}-write")
+    for one in (page.locator("#composer"), page.locator(".composer__send")):
+        box = await one.bounding_box()
+        assert box
+        await one.click(trial=True, position={"x": box["width"] / 2, "y": box["height"] - 2})
+    await button(page, "Plus tard").click()
+    folded = await card(page).bounding_box()
+    assert folded
+    assert folded["height"] < 100
 
 
 async def test_each_conversation_has_its_own(visitors: Visitors, service: Service, pair: Pair) -> None:
