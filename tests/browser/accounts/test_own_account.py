@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from playwright.async_api import Page, Route, expect
 
+from tests.browser.accounts.test_own_settings import expect_saved
 from tests.browser.conftest import PASSWORD, PHONE, Pair, Service, Visitors, assert_accessible, bubble, post, shoot, write
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -160,6 +161,7 @@ async def test_enter_sends_for_those_who_like_it(visitors: Visitors, pair: Pair)
     await open_account(claire)
     await claire.get_by_label("Entrée envoie le message").check()
     await claire.get_by_label("Raccourcis à une touche").uncheck()
+    await expect_saved(claire)  # The shortcuts are there until then.
     await shoot(claire, "account-wide")
     await claire.keyboard.press("Escape")
     await expect(claire.locator("account-sheet")).to_have_count(0)  # Chromium closes it some time after the key.

@@ -340,7 +340,7 @@ async def test_an_unanswered_question_for_it_is_asked_again_when_the_line_is_bac
 
 async def rest(page: Page) -> None:
     """Wait until a sheet is open and its animations have ended."""
-    await expect(page.get_by_role("dialog")).to_be_visible()
+    await expect(page.locator("dialog[open]")).to_be_visible()  # One that is closing is still to be seen, too.
     await page.evaluate("Promise.all(document.querySelector('dialog[open]').getAnimations().map(({ finished }) => finished))")
 
 
